@@ -1,0 +1,195 @@
+/* Tile programs: what the schedule hands to the code generator.
+ *
+ * A Program is a list of phases; a phase is a list of parallel loops whose iterations (chunks) may run on any
+ * thread; inside are loops with constant extents and kernel calls on buffers, addressed by offsets that are
+ * affine in the loop variables. Every extent, stride and tile is a constant.
+ *
+ *   phase "pw1" flops 1234
+ *     parallel i0 in 56
+ *       for i1 in 4
+ *         cnx_gemm_f32_14x32_k96__avx512(act0 + i0*21504 + i1*5376, w3, act1 + i0*86016, bias3)
+ *
+ * Who decides: schedule/ decides loops, buffers, tiles and order. codegen/ turns calls into code and decides
+ * nothing. Offsets and strides are in bytes throughout; sizes named n, k, width are in elements. */
+#ifndef CNXC_SCHEDULE_TILE_H
+#define CNXC_SCHEDULE_TILE_H
+
+#include "compiler/target/cpu.h"
+#include "ir/graph.h"
+#include "ir/op.h"
+
+/* ── Buffers ─────────────────────────────────────────────────────────────────────────────────────────── */
+
+typedef enum Space {
+    SPACE_TENSOR,  /* a graph input or output; index says which, inputs first */
+    SPACE_ARENA,   /* of the context, shared by threads; placed by memory planning */
+    SPACE_SCRATCH, /* each thread's own; lives within one chunk */
+    SPACE_WEIGHTS, /* packed constants */
+} Space;
+
+/* How packed weights are made from a constant tensor: a loop nest that writes in order, reading
+ * source[base + Σ axis_index * stride] or writing zero where an axis index is past its size.
+ *   panels of 32 columns of a [K,N] matrix: axes k (size K, stride N), n (size N, stride 1);
+ *   loops n by 32 × N/32, k by 1 × K, n by 1 × 32. */
+typedef struct Pack {
+    const Tensor *source;  /* NULL: all zero */
+    int64_t base;          /* elements */
+    int n_axes, n_loops;
+    struct { int64_t size, stride; } axes[4];           /* in elements of the source */
+    struct { int axis; int64_t step, extent; } loops[8]; /* outermost first */
+    DType dtype;           /* of the packed elements; float unless a precision says otherwise */
+} Pack;
+
+typedef struct Buffer {
+    const char *name;
+    Space space;
+    DType dtype;
+    int64_t index;         /* SPACE_TENSOR: which */
+    int64_t bytes;
+    int64_t offset;        /* in its space; a multiple of 64; set by memory planning */
+    Pack *pack;            /* SPACE_WEIGHTS */
+    int64_t first, last;   /* SPACE_ARENA: phases (counted over begin, image, end) between which it lives */
+} Buffer;
+
+typedef struct Stmt Stmt;
+
+/* An address: buffer + offset + Σ loop variable * stride. */
+typedef struct Ref {
+    Buffer *buffer;        /* NULL: an argument left out */
+    int64_t offset;
+    int n_terms;
+    struct { const Stmt *loop; int64_t stride; } terms[8];
+} Ref;
+
+/* ── Scalar expressions ──────────────────────────────────────────────────────────────────────────────── */
+
+/* What happens to each element: epilogues and elementwise kernels. SSA over values: 0 … n_operands-1 are the
+ * operands, then one value for each step; the last value is the result. */
+typedef struct ExprStep {
+    OpKind op;             /* an elementwise operator, or OP_Constant (imm[0] is the value) */
+    int in[3];             /* values */
+    double imm[2];         /* attributes: Gelu: 1 for tanh; LeakyRelu alpha; Selu alpha, gamma; Clip bounds … */
+    DType dtype;           /* of the result */
+} ExprStep;
+
+typedef struct Expr {
+    int n_operands, n_steps;
+    ExprStep steps[24];
+} Expr;
+
+/* How a kernel walks one operand of its expression: rows (outer) and elements (inner). */
+typedef struct Operand {
+    DType dtype;
+    int64_t row;           /* bytes from one row to the next; 0: the same row each time */
+    int64_t step;          /* bytes from one element to the next: the dtype's size (contiguous), 0 (broadcast), other */
+} Operand;
+
+enum { MAX_OPERANDS = 8 };
+
+/* ── Kernels ─────────────────────────────────────────────────────────────────────────────────────────── */
+
+typedef enum KernelKind {
+    KERNEL_GEMM, KERNEL_DWCONV, KERNEL_LAYERNORM, KERNEL_SOFTMAX, KERNEL_REDUCE, KERNEL_MAP, KERNEL_GATHER,
+    KERNEL_CROSS_ENTROPY,
+} KernelKind;
+
+/* A kernel is its parameters; two with equal names are the same function and are emitted once.
+ * expr operand 0 is the kernel's own result for the element; operands[i] describes operand i (0: the output
+ * is written like operands[0]… see each kind); its argument follows the kind's own arguments, in order. */
+typedef struct Kernel {
+    KernelKind kind;
+    const char *name;      /* cnx_gemm_f32_14x32_…__avx512; from kernel_intern */
+    Expr expr;             /* n_operands 0 or n_steps 0: none, the result is stored as it is */
+    Operand operands[MAX_OPERANDS]; /* of expr, from 1 on (GEMM, DWCONV, LAYERNORM, REDUCE) or 0 on (MAP) */
+    union {
+        /* C[m, n] = expr(init + A[m, k] · B[k, n]). args: A, B, C, bias, prefetch, operands…
+         * B is a packed panel [k][nr], nr a multiple of the vector length, zero padded. n may be less than nr: then
+         * the tail columns are not stored. bias: nr elements. prefetch: address of what is read next; k*nr
+         * elements from it are prefetched into L2, spread over the K loop. */
+        struct {
+            int64_t m, n, k, nr;
+            int64_t a_row, a_k;        /* bytes from row to row, from k to k */
+            int64_t c_row;             /* bytes; C's columns are contiguous */
+            enum { GEMM_INIT_ZERO, GEMM_INIT_BIAS, GEMM_INIT_C } init; /* INIT_C adds to what C holds (raw sums) */
+            bool prefetch;
+        } gemm;
+        /* A row of `width` output pixels of depthwise convolution for `channels` (at most 1 vector) channels:
+         * out[x, c] = expr(bias[c] + Σ in[x*stride_w + kx*dilation_w + x0, ky][c] * w[ky, kx][c]), taps with a column
+         * outside [0, in_width) skipped. args: in (column 0 of the first kernel row), w, out, bias, operands…
+         * w is packed [kh][kw][vector length]; kernel rows outside the picture are left out by the caller, who
+         * passes kh and w to match. */
+        struct {
+            int64_t width, channels, kh, kw, stride_w, dilation_w, x0, in_width;
+            int64_t in_row, in_col;    /* bytes from a kernel row to the next (dilation included), column to column */
+            int64_t out_col;           /* bytes */
+        } dwconv;
+        /* rows × n: out = expr((x - mean) / sqrt(variance + epsilon)), biased variance, two passes, elements
+         * contiguous. args: in, out, operands… In place is fine. */
+        struct { int64_t rows, n, in_row, out_row; double epsilon; } layernorm;
+        /* rows × n: softmax (log: log-softmax) over contiguous elements. args: in, out */
+        struct { int64_t rows, n, in_row, out_row; bool log; } softmax;
+        /* out[j] = expr(reduce over n1 × n of in[…]), j < width. args: in, out, operands…
+         * step_j is the element size, or 0 with width 1. A reduction over contiguous elements has step = element
+         * size and width 1; over pixels of a channels-last map step = bytes of a pixel, width = channels. */
+        struct {
+            enum { REDUCE_SUM, REDUCE_MEAN, REDUCE_L2, REDUCE_L1, REDUCE_MAX, REDUCE_MIN, REDUCE_PROD, REDUCE_SUM_SQUARE } op;
+            int64_t n, step, n1, step1, width;
+            bool accumulate;           /* SUM only: adds to what out holds (a reduction over the free batch) */
+        } reduce;
+        /* rows × n elementwise: out = expr(operands[0…]). args: out, operands…; no expr steps: a copy */
+        struct { int64_t rows, n; Operand out; } map;
+        /* out[r] = data[index[r]] for r < rows: copies of row_bytes; index int64 or int32, negative counts from
+         * the end, out of range clamps. args: data, index, out */
+        struct { int64_t rows, row_bytes, n_data; DType index; } gather;
+        /* rows of n logits and one integer label each: loss[r] = -log softmax(x)[label], weight[r] = label !=
+         * ignore. args: logits, labels, loss, weight. A label out of range yields NaN. */
+        struct { int64_t rows, n, row; DType label; int64_t ignore; bool has_ignore; } cross_entropy;
+    };
+} Kernel;
+
+/* ── Statements, phases, programs ────────────────────────────────────────────────────────────────────── */
+
+enum { MAX_ARGS = 16 };
+
+struct Stmt {
+    enum { STMT_LOOP, STMT_CALL } kind;
+    const char *var;       /* LOOP: for printing */
+    int64_t extent;
+    VEC(Stmt *) body;
+    const Kernel *kernel;  /* CALL */
+    Ref args[MAX_ARGS];
+    int n_args;
+};
+
+typedef struct Phase {
+    const char *name;      /* the region's or node's output, for reports */
+    const Node *origin;
+    VEC(Stmt *) sections;  /* loops; the chunks of all sections are counted in a row */
+    int64_t flops;
+} Phase;
+
+typedef struct Program {
+    Arena *arena;
+    const CpuProfile *cpu;
+    VEC(Phase *) begin, image, end; /* once before, for each image, once after */
+    VEC(Buffer *) buffers;
+    VEC(Kernel *) kernels;          /* in order of first use, distinct names */
+    int64_t arena_bytes, scratch_bytes, weights_bytes; /* set by memory planning; weights without the header */
+    bool batch_free;                /* image phases run once for each image of a free batch */
+} Program;
+
+/* Names the kernel by its parameters and returns the program's one with that name (schedule/kernel.c). */
+const Kernel *kernel_intern(Program *program, const Kernel *kernel);
+
+int64_t phase_chunks(const Phase *phase);
+
+/* Checks what the code generator relies on: every ref stays inside its buffer for all loop values, argument counts,
+ * expression operands. The first violation is described in *problem. */
+bool program_verify(const Program *program, const char **problem);
+
+void program_print(const Program *program, FILE *out); /* --emit=tile */
+
+/* Writes the packed weights, 64-byte aligned each at its offset, streaming. False: errno says why. */
+bool program_write_weights(const Program *program, FILE *out);
+
+#endif

@@ -1,0 +1,162 @@
+#include "ir/base/str.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void sb_reserve(StrBuf *sb, int64_t extra)
+{
+    if (sb->len + extra + 1 <= sb->cap)
+        return;
+    int64_t cap = sb->cap ? sb->cap : 256;
+    while (cap < sb->len + extra + 1)
+        cap *= 2;
+    char *text = arena_alloc_array(sb->arena, cap, 1);
+    if (sb->len)
+        memcpy(text, sb->text, (size_t)sb->len);
+    sb->text = text;
+    sb->cap = cap;
+}
+
+void sb_put_n(StrBuf *sb, const char *text, int64_t length)
+{
+    sb_reserve(sb, length);
+    memcpy(sb->text + sb->len, text, (size_t)length);
+    sb->len += length;
+    sb->text[sb->len] = 0;
+}
+
+void sb_put(StrBuf *sb, const char *text)
+{
+    sb_put_n(sb, text, (int64_t)strlen(text));
+}
+
+void sb_printf(StrBuf *sb, const char *format, ...)
+{
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    int length = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    if (length < 0)
+        out_of_memory();
+    sb_reserve(sb, length);
+    vsnprintf(sb->text + sb->len, (size_t)length + 1, format, again);
+    va_end(again);
+    sb->len += length;
+}
+
+typedef struct StrMapEntry {
+    const char *key; /* NULL: free */
+    void *value;
+} StrMapEntry;
+
+static uint64_t hash(const char *key) /* FNV-1a */
+{
+    uint64_t h = 14695981039346656037u;
+    for (; *key; key++)
+        h = (h ^ (unsigned char)*key) * 1099511628211u;
+    return h;
+}
+
+static StrMapEntry *slot(const StrMap *map, const char *key)
+{
+    uint64_t i = hash(key);
+    for (;; i++) {
+        StrMapEntry *entry = &map->entries[i & (uint64_t)(map->cap - 1)];
+        if (!entry->key || strcmp(entry->key, key) == 0)
+            return entry;
+    }
+}
+
+void *strmap_get(const StrMap *map, const char *key)
+{
+    return map->cap ? slot(map, key)->value : NULL;
+}
+
+static void grow(StrMap *map)
+{
+    StrMap bigger = {map->arena, NULL, map->len, map->cap ? map->cap * 2 : 64};
+    bigger.entries = NEW_ARRAY(map->arena, StrMapEntry, bigger.cap);
+    for (int64_t i = 0; i < map->cap; i++)
+        if (map->entries[i].key)
+            *slot(&bigger, map->entries[i].key) = map->entries[i];
+    *map = bigger;
+}
+
+bool strmap_put(StrMap *map, const char *key, void *value)
+{
+    if (map->len * 2 >= map->cap)
+        grow(map);
+    StrMapEntry *entry = slot(map, key);
+    bool fresh = !entry->key;
+    if (fresh) {
+        entry->key = arena_strdup(map->arena, key);
+        map->len++;
+    }
+    entry->value = value;
+    return fresh;
+}
+
+enum { LONGEST_NAME = 96 }; /* longer names get no suggestion */
+
+static int min3(int a, int b, int c)
+{
+    int m = a < b ? a : b;
+    return m < c ? m : c;
+}
+
+/* Optimal string alignment distance: insertion, deletion, substitution, swap of neighbours. */
+static int edit_distance(const char *a, const char *b)
+{
+    int n = (int)strlen(a), m = (int)strlen(b);
+    int before[LONGEST_NAME + 1], last[LONGEST_NAME + 1], row[LONGEST_NAME + 1];
+    for (int j = 0; j <= m; j++)
+        last[j] = j;
+    for (int i = 1; i <= n; i++) {
+        row[0] = i;
+        for (int j = 1; j <= m; j++) {
+            row[j] = min3(last[j] + 1, row[j - 1] + 1, last[j - 1] + (a[i - 1] != b[j - 1]));
+            bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+            if (swapped && before[j - 2] + 1 < row[j])
+                row[j] = before[j - 2] + 1;
+        }
+        memcpy(before, last, sizeof last);
+        memcpy(last, row, sizeof row);
+    }
+    return last[m];
+}
+
+const char *nearest_name(const char *word, const char *const *candidates, int64_t count)
+{
+    size_t length = strlen(word);
+    if (length == 0 || length > LONGEST_NAME)
+        return NULL;
+    int best = (int)(length + 2) / 3 + 1;
+    const char *nearest = NULL;
+    for (int64_t i = 0; i < count; i++) {
+        if (strlen(candidates[i]) > LONGEST_NAME)
+            continue;
+        int distance = edit_distance(word, candidates[i]);
+        if (distance < best) {
+            best = distance;
+            nearest = candidates[i];
+        }
+    }
+    return nearest;
+}
+
+bool str_equal(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+bool str_starts_with(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+bool str_ends_with(const char *text, const char *suffix)
+{
+    size_t n = strlen(text), m = strlen(suffix);
+    return n >= m && strcmp(text + n - m, suffix) == 0;
+}

@@ -1,0 +1,37 @@
+/* Strings: a builder, a hash map keyed by string, and the nearest name for "did you mean". */
+#ifndef CNXC_IR_BASE_STR_H
+#define CNXC_IR_BASE_STR_H
+
+#include "ir/base/arena.h"
+
+#include <stdbool.h>
+
+/* StrBuf: text that grows. text is always NUL-terminated once anything was added. */
+typedef struct StrBuf {
+    Arena *arena;
+    char *text;
+    int64_t len, cap;
+} StrBuf;
+
+void sb_put(StrBuf *sb, const char *text);
+void sb_put_n(StrBuf *sb, const char *text, int64_t length);
+void sb_printf(StrBuf *sb, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* StrMap: string to pointer; keys are copied. A zeroed map with its arena set is empty. */
+typedef struct StrMap {
+    Arena *arena;
+    struct StrMapEntry *entries; /* open addressing, a power of two */
+    int64_t len, cap;
+} StrMap;
+
+void *strmap_get(const StrMap *map, const char *key);             /* NULL if absent */
+bool strmap_put(StrMap *map, const char *key, void *value);       /* false: it was there and was replaced */
+
+/* The candidate nearest to word (Damerau-Levenshtein at most a third of its length), or NULL. */
+const char *nearest_name(const char *word, const char *const *candidates, int64_t count);
+
+bool str_equal(const char *a, const char *b); /* NULL equals only NULL */
+bool str_starts_with(const char *text, const char *prefix);
+bool str_ends_with(const char *text, const char *suffix);
+
+#endif

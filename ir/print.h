@@ -1,0 +1,19 @@
+/* The printer: a model as ONNX text that parses back to the same model. */
+#ifndef CNXC_IR_PRINT_H
+#define CNXC_IR_PRINT_H
+
+#include "ir/graph.h"
+
+typedef struct PrintOptions {
+    /* Constants with a location print as external data in place; others of more than inline_limit elements are
+     * written to data_path (if not NULL) and print as external data there; the rest prints inline in full. */
+    int64_t inline_limit;   /* 0: 16 elements */
+    const char *data_path;  /* where to write; the text names it by its last component */
+    const char *text_dir;   /* directory the text will lie in: locations are made relative to it */
+} PrintOptions;
+
+/* False after a diagnostic (a file that can't be written). options NULL: everything inline or in place. */
+bool model_print(const Model *model, FILE *out, const PrintOptions *options);
+void node_print(const Node *node, FILE *out); /* one line, for messages and dumps */
+
+#endif
