@@ -1,0 +1,33 @@
+/* The code generator: a tile program → LLVM IR → assembly or object, for the program's CPU profile. */
+#ifndef CNXC_CODEGEN_CODEGEN_H
+#define CNXC_CODEGEN_CODEGEN_H
+
+#include "compiler/schedule/tile.h"
+
+/* What the descriptor (runtime/model.h, cnxrt_model) says beside the program. */
+typedef struct ArtifactInfo {
+    const char *name;            /* prefix */
+    const char *version;
+    const char *info_json;
+    const char *weights_file;    /* NULL: embedded, symbol cnxrt_weights */
+    uint64_t graph_hash, weights_hash;
+    int64_t weights_bytes;       /* header included */
+    int64_t pixel_input, logits_output, scores;
+    const char *const *labels;
+    int64_t n_labels;
+    const struct CnxrtPreprocessor *preprocessor; /* NULL: none */
+} ArtifactInfo;
+
+typedef enum CodeKind { CODE_LLVM, CODE_ASM, CODE_OBJECT } CodeKind;
+
+typedef struct CodeReport {
+    int64_t n_kernels, code_bytes;
+    VEC(struct { const char *kernel; int64_t spills; }) kernels; /* vector registers moved to or from the stack */
+} CodeReport;
+
+/* Writes path. graph gives names and types of inputs and outputs. False after a diagnostic. opt_level 0 … 3 goes to LLVM.
+ * report may be NULL. */
+bool codegen_emit(const Program *program, const Graph *graph, const ArtifactInfo *info, int opt_level,
+                  CodeKind kind, const char *path, CodeReport *report, Arena *arena, Diag *diag);
+
+#endif

@@ -1,0 +1,34 @@
+/* Weights: constant data that stays in its file, mapped. Every size is checked before it is used. */
+#ifndef CNXC_FRONTEND_WEIGHTS_H
+#define CNXC_FRONTEND_WEIGHTS_H
+
+#include "ir/graph.h"
+
+/* A file mapped read-only for the arena's life; each path is mapped once for each model. The path is
+ * dir/location; "..", absolute paths, links that leave dir (but a hub cache's snapshot → ../../blobs) and
+ * anything but regular files are refused. NULL after a diagnostic at span. */
+typedef struct WeightFile {
+    const char *path, *location;
+    const uint8_t *data;
+    int64_t length;
+} WeightFile;
+const WeightFile *weights_open(const char *dir, const char *location, Span span, Arena *arena, Diag *diag);
+
+/* ONNX external data: fills tensor->data (dtype and dims are set) from location, offset and length; length -1:
+ * what dtype and dims need. Works for any file, a .safetensors among them. */
+bool weights_external(Tensor *tensor, const char *dir, const char *location, int64_t offset, int64_t length,
+                      Span span, Arena *arena, Diag *diag);
+
+/* A .safetensors file, header checked as BAD_INPUTS demands (duplicates, overlaps, holes, sizes). */
+typedef struct SafeTensor {
+    const char *name;
+    Tensor tensor;         /* data in the mapping; location, offset, length set */
+} SafeTensor;
+typedef struct SafeTensors {
+    const WeightFile *file;
+    VEC(SafeTensor) tensors; /* in the header's order */
+    StrMap by_name;          /* → SafeTensor */
+} SafeTensors;
+SafeTensors *safetensors_open(const char *dir, const char *location, Span span, Arena *arena, Diag *diag);
+
+#endif

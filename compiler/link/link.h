@@ -1,0 +1,23 @@
+/* The linker: model object + packed weights + runtime → executable, shared library, archive or object. */
+#ifndef CNXC_LINK_LINK_H
+#define CNXC_LINK_LINK_H
+
+#include "ir/base/diag.h"
+
+typedef enum ArtifactKind { ARTIFACT_EXE, ARTIFACT_SHARED, ARTIFACT_STATIC, ARTIFACT_OBJ } ArtifactKind;
+
+typedef struct LinkOptions {
+    ArtifactKind kind;
+    const char *output;       /* written whole or not at all: a temporary beside it, renamed */
+    const char *prefix;       /* cnxrt_ becomes PREFIX_ in libraries; the header is output's stem + ".h" */
+    const char *model_object; /* from codegen */
+    const char *weights_file; /* packed weights with header: embedded through the assembler (.incbin), or NULL */
+    const char *runtime_dir;  /* holds libcnxrt.a and api.h */
+    const char *header_extra; /* constants of this model, put into the header */
+    const char *temp_dir;     /* for intermediate files; the caller removes it */
+    bool static_libc, verbose, dry_run; /* -v prints commands; -### prints and does not run */
+} LinkOptions;
+
+bool link_artifact(const LinkOptions *options, Arena *arena, Diag *diag);
+
+#endif

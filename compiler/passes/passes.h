@@ -1,0 +1,20 @@
+/* The passes: graph → graph. Each is a short file that opens with what it does in a before/after.
+ * A pass returns whether it changed anything; it requires inferred types and leaves inferred types. */
+#ifndef CNXC_PASSES_PASSES_H
+#define CNXC_PASSES_PASSES_H
+
+#include "ir/graph.h"
+
+bool pass_canonicalize(Graph *graph); /* one spelling for each thing: Constant → initializer, Identity gone,
+                                         axes as attributes, Gemm/MatMul forms, exporters' chains → Gelu,
+                                         LayerNormalization, ReduceL2 …, dead code gone */
+bool pass_fold(Graph *graph);         /* constant inputs → constants, by the interpreter */
+bool pass_layout(Graph *graph);       /* channels-last, every transpose cancelled that can be */
+bool pass_affine(Graph *graph);       /* LayerNorm's affine part and layer scale into the pointwise weights */
+bool pass_fuse(Graph *graph);         /* regions: an anchor and its elementwise neighbours; elementwise chains */
+bool pass_prune(Graph *graph);        /* dead nodes and constants */
+
+/* Why nodes stand outside regions, for `cnxc info`: a property of the fused graph. */
+const char *fuse_reason(const Node *node, Arena *arena); /* NULL: it is a region */
+
+#endif

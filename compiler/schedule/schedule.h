@@ -1,0 +1,14 @@
+/* The schedule: a graph of regions and nodes → a tile program, for one CPU profile. */
+#ifndef CNXC_SCHEDULE_SCHEDULE_H
+#define CNXC_SCHEDULE_SCHEDULE_H
+
+#include "compiler/schedule/tile.h"
+
+/* NULL after diagnostics (an op that mixes the images of a free batch, a dtype that is not computed). The
+ * program is verified and its memory planned. */
+Program *schedule_graph(Graph *graph, const CpuProfile *cpu, Arena *arena, Diag *diag);
+
+/* Places arena buffers by lifetime, scratch and weights in order; sets the three sizes. */
+void plan_memory(Program *program);
+
+#endif
