@@ -28,6 +28,7 @@ typedef struct Value {
     Graph *graph;           /* the graph it is in */
     Node *producer;         /* NULL: graph input or constant */
     Tensor *constant;       /* an initializer; NULL if not */
+    struct Known *known;    /* what inference knows of a computed value's elements (ir/infer.h); NULL: nothing */
     VEC(Node *) users;      /* one entry for each use: a node that uses a value twice is here twice */
     Span span;              /* where the user named it */
     bool is_input, is_output; /* of its graph; a value may be an output more than once in graph->outputs */

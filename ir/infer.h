@@ -24,4 +24,29 @@ const char *graph_batch_symbol(const Graph *graph);
  * the flag which fixes it (--dim height=N). */
 bool graph_check_dims(Graph *graph, Diag *diag);
 
+/* Shape arithmetic. What is known of a small integer value computed from shapes: for x of float[N,8,7,7],
+ * Concat(Gather(Shape(x), 0), -1) is known as {N, -1}. */
+enum { MAX_KNOWN = 64 }; /* elements; larger values are not followed */
+typedef struct KnownInt {
+    bool is_known;      /* value holds */
+    int64_t value;
+    const char *symbol; /* not known, but equal to this dimension; NULL: nothing is known */
+} KnownInt;
+typedef struct Known {
+    Tensor *tensor;     /* every element is known; else NULL */
+    int64_t count;
+    KnownInt *at;       /* count elements; NULL if the value is not of integers */
+} Known;
+
+/* The value's elements where they are known at compile time: an initializer, a Constant node, or shape
+ * arithmetic that inference has followed. NULL: not known. */
+const Tensor *value_constant(const Value *value);
+
+/* The window of Conv, ConvNHWC, AveragePool and MaxPool, attributes resolved (auto_pad, defaults). */
+typedef struct Window {
+    int n;              /* spatial dimensions */
+    int64_t kernel[MAX_RANK], stride[MAX_RANK], dilation[MAX_RANK], begin[MAX_RANK], end[MAX_RANK]; /* pads */
+} Window;
+void node_window(const Node *node, Window *window); /* requires inferred types */
+
 #endif

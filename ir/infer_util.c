@@ -1,0 +1,240 @@
+/* Checks and small computations that inference functions share. */
+#include "ir/infer_util.h"
+
+#include <math.h>
+#include <string.h>
+
+Arena *node_arena(const Node *node)
+{
+    return node->graph->model->arena;
+}
+
+bool has_input(const Node *node, int64_t index)
+{
+    return node_input(node, index) != NULL;
+}
+
+const Shape *in_shape(const Node *node, int64_t index)
+{
+    return &node->inputs.at[index]->type.shape;
+}
+
+DType in_dtype(const Node *node, int64_t index)
+{
+    return node->inputs.at[index]->type.dtype;
+}
+
+Dim dim_of(int64_t size)
+{
+    return (Dim){.size = size};
+}
+
+/* The word of "X W B?" at index, without marks; the last word stands for all that follow. */
+static const char *input_name(const Node *node, int64_t index)
+{
+    const char *word = node->op->inputs;
+    for (; index > 0 && strchr(word, ' '); index--)
+        word = strchr(word, ' ') + 1;
+    return arena_strndup(node_arena(node), word, strcspn(word, " ?."));
+}
+
+static const char *set_text(unsigned set)
+{
+    switch (set) {
+    case SET_FLOAT: return "float, double, float16 or bfloat16";
+    case SET_INT: return "an integer type";
+    case SET_INDEX: return "int32 or int64";
+    case SET_NUMBER: return "a number type";
+    case SET_BOOL: return "bool";
+    case 1 << DT_INT64: return "int64";
+    default: return "a number type or bool";
+    }
+}
+
+bool check_dtype(const Node *node, int64_t index, unsigned set, Diag *diag)
+{
+    if (!has_input(node, index) || (set >> in_dtype(node, index) & 1))
+        return true;
+    return FAIL(node, diag, "input %s of %s has element type %s, expected %s", input_name(node, index),
+                node->op->name, dtype_name(in_dtype(node, index)), set_text(set));
+}
+
+bool check_same_dtype(const Node *node, int64_t i, int64_t j, Diag *diag)
+{
+    if (!has_input(node, i) || !has_input(node, j) || in_dtype(node, i) == in_dtype(node, j))
+        return true;
+    return FAIL(node, diag, "inputs %s and %s of %s have element types %s and %s, expected the same",
+                input_name(node, i), input_name(node, j), node->op->name, dtype_name(in_dtype(node, i)),
+                dtype_name(in_dtype(node, j)));
+}
+
+bool check_rank(const Node *node, int64_t index, int rank, Diag *diag)
+{
+    if (!has_input(node, index) || in_shape(node, index)->rank == rank)
+        return true;
+    return FAIL(node, diag, "input %s of %s has shape %s, expected rank %d", input_name(node, index),
+                node->op->name, shape_text(node_arena(node), in_shape(node, index)), rank);
+}
+
+bool check_min_rank(const Node *node, int64_t index, int rank, Diag *diag)
+{
+    if (in_shape(node, index)->rank >= rank)
+        return true;
+    return FAIL(node, diag, "input %s of %s has shape %s, expected rank %d or more", input_name(node, index),
+                node->op->name, shape_text(node_arena(node), in_shape(node, index)), rank);
+}
+
+bool check_dim(const Node *node, int64_t index, int dim, Dim expected, const char *why, Diag *diag)
+{
+    if (!has_input(node, index))
+        return true;
+    Dim got = in_shape(node, index)->dims[dim];
+    if (!dim_is_fixed(got) || !dim_is_fixed(expected) || got.size == expected.size)
+        return true;
+    return FAIL(node, diag, "input %s of %s has shape %s, expected %lld in dimension %d (%s)",
+                input_name(node, index), node->op->name, shape_text(node_arena(node), in_shape(node, index)),
+                (long long)expected.size, dim, why);
+}
+
+bool check_finite(const Node *node, const char *attr, Diag *diag)
+{
+    double value = node_attr_float(node, attr);
+    if (isfinite(value))
+        return true;
+    return FAIL(node, diag, "%s of %s is %g, expected a finite number", attr, node->op->name, value);
+}
+
+bool check_epsilon(const Node *node, Diag *diag)
+{
+    double value = node_attr_float(node, "epsilon");
+    if (isfinite(value) && value >= 0)
+        return true;
+    return FAIL(node, diag, "epsilon of %s is %g, expected a finite number of at least 0", node->op->name,
+                isnan(value) ? fabs(value) : value);
+}
+
+void set_output(Node *node, int64_t index, DType dtype, Shape shape)
+{
+    Value *value = node_output(node, index);
+    if (value)
+        value->type = (Type){dtype, shape};
+}
+
+/* ── Broadcasting ────────────────────────────────────────────────────────────────────────────────────── */
+
+/* False: a and b do not go together. A symbol against a number other than 1 does not, as it may turn out
+ * otherwise; two different symbols come out unknown. */
+static bool broadcast_dim(Dim a, Dim b, Dim *result)
+{
+    *result = a.size == 1 ? b : a;
+    if (a.size == 1 || b.size == 1 || dim_equal(a, b))
+        return true;
+    if (dim_is_fixed(a) && dim_is_fixed(b))
+        return false;
+    if (dim_is_fixed(a) || dim_is_fixed(b)) {
+        Dim open = dim_is_fixed(a) ? b : a;
+        *result = dim_is_fixed(a) ? a : b;
+        return !open.symbol;
+    }
+    *result = (Dim){.size = -1};
+    return true;
+}
+
+bool broadcast_into(const Node *node, Shape *shape, const Shape *other, Diag *diag)
+{
+    Shape result = {.rank = shape->rank > other->rank ? shape->rank : other->rank};
+    for (int i = 0; i < result.rank; i++) {
+        int a = i - (result.rank - shape->rank), b = i - (result.rank - other->rank);
+        Dim one = dim_of(1);
+        if (!broadcast_dim(a < 0 ? one : shape->dims[a], b < 0 ? one : other->dims[b], &result.dims[i])) {
+            Arena *arena = node_arena(node);
+            return FAIL(node, diag, "%s can't broadcast shape %s with %s", node->op->name,
+                        shape_text(arena, shape), shape_text(arena, other));
+        }
+    }
+    *shape = result;
+    return true;
+}
+
+bool check_broadcasts_to(const Node *node, int64_t index, const Shape *target, Diag *diag)
+{
+    if (!has_input(node, index))
+        return true;
+    const Shape *shape = in_shape(node, index);
+    bool ok = shape->rank <= target->rank;
+    for (int i = 0; ok && i < shape->rank; i++) {
+        Dim from = shape->dims[i], to = target->dims[target->rank - shape->rank + i];
+        ok = from.size == 1 || dim_equal(from, to) || (!dim_is_fixed(from) && !from.symbol) ||
+             (!dim_is_fixed(to) && !to.symbol);
+    }
+    if (ok)
+        return true;
+    Arena *arena = node_arena(node);
+    return FAIL(node, diag, "input %s of %s has shape %s, expected one that broadcasts to %s",
+                input_name(node, index), node->op->name, shape_text(arena, shape), shape_text(arena, target));
+}
+
+/* ── Axes and integer arguments ──────────────────────────────────────────────────────────────────────── */
+
+bool resolve_axis(const Node *node, int64_t axis, int rank, int *resolved, Diag *diag)
+{
+    if (axis >= -rank && axis < rank) {
+        *resolved = (int)(axis < 0 ? axis + rank : axis);
+        return true;
+    }
+    if (rank == 0)
+        return FAIL(node, diag, "axis %lld of %s is out of range, its input is a scalar", (long long)axis,
+                    node->op->name);
+    return FAIL(node, diag, "axis %lld of %s is out of range, expected %d to %d", (long long)axis,
+                node->op->name, -rank, rank - 1);
+}
+
+static bool ints_from_input(const Node *node, int64_t input, Ints *ints, Diag *diag)
+{
+    const Tensor *tensor = value_constant(node->inputs.at[input]);
+    if (!check_dtype(node, input, SET_INDEX, diag))
+        return false;
+    if (in_shape(node, input)->rank > 1)
+        return check_rank(node, input, 1, diag);
+    if (!tensor) {
+        diag_unsupported(diag, node->span, "input %s of %s must be known at compile time",
+                         input_name(node, input), node->op->name);
+        return false;
+    }
+    int64_t *values = NEW_ARRAY(node_arena(node), int64_t, tensor->count);
+    for (int64_t i = 0; i < tensor->count; i++)
+        values[i] = tensor_get_int(tensor, i);
+    *ints = (Ints){true, tensor->count, values};
+    return true;
+}
+
+bool get_ints(const Node *node, const char *attr, int64_t input, Ints *ints, Diag *diag)
+{
+    *ints = (Ints){0};
+    if (has_input(node, input))
+        return ints_from_input(node, input, ints, diag);
+    if (node_attr(node, attr)) {
+        ints->given = true;
+        ints->count = node_attr_ints(node, attr, &ints->at);
+    }
+    return true;
+}
+
+bool get_axes(const Node *node, int64_t input, int rank, Ints *axes, Diag *diag)
+{
+    if (!get_ints(node, "axes", input, axes, diag))
+        return false;
+    int64_t *resolved = NEW_ARRAY(node_arena(node), int64_t, axes->count);
+    bool seen[2 * MAX_RANK] = {false};
+    for (int64_t i = 0; i < axes->count; i++) {
+        int axis;
+        if (!resolve_axis(node, axes->at[i], rank, &axis, diag))
+            return false;
+        if (seen[axis])
+            return FAIL(node, diag, "axes of %s name axis %d twice", node->op->name, axis);
+        seen[axis] = true;
+        resolved[i] = axis;
+    }
+    axes->at = resolved;
+    return true;
+}

@@ -1,0 +1,65 @@
+/* What the inference functions share: checks that report at the node, broadcasting, axes. Each returns false
+ * after a diagnostic. */
+#ifndef CNXC_IR_INFER_UTIL_H
+#define CNXC_IR_INFER_UTIL_H
+
+#include "ir/infer.h"
+#include "ir/op.h"
+
+#define OP(name, ...) bool infer_##name(Node *node, Diag *diag);
+#include "ir/ops.def"
+#undef OP
+
+/* Sets of element types, one bit each. */
+enum {
+    SET_FLOAT = 1 << DT_FLOAT | 1 << DT_DOUBLE | 1 << DT_FLOAT16 | 1 << DT_BFLOAT16,
+    SET_INT = 1 << DT_INT8 | 1 << DT_INT16 | 1 << DT_INT32 | 1 << DT_INT64 | 1 << DT_UINT8 | 1 << DT_UINT16 |
+              1 << DT_UINT32 | 1 << DT_UINT64,
+    SET_INDEX = 1 << DT_INT32 | 1 << DT_INT64,
+    SET_NUMBER = SET_FLOAT | SET_INT,
+    SET_BOOL = 1 << DT_BOOL,
+    SET_ANY = SET_NUMBER | SET_BOOL,
+};
+
+#define FAIL(node, diag, ...) (diag_error((diag), (node)->span, __VA_ARGS__), false)
+
+Arena *node_arena(const Node *node);
+const Shape *in_shape(const Node *node, int64_t index);
+DType in_dtype(const Node *node, int64_t index);
+Dim dim_of(int64_t size);
+bool has_input(const Node *node, int64_t index);
+
+/* Input index, if given, is of a type in set. */
+bool check_dtype(const Node *node, int64_t index, unsigned set, Diag *diag);
+/* Inputs i and j, both given, are of one type. */
+bool check_same_dtype(const Node *node, int64_t i, int64_t j, Diag *diag);
+bool check_rank(const Node *node, int64_t index, int rank, Diag *diag);
+bool check_min_rank(const Node *node, int64_t index, int rank, Diag *diag);
+/* Dimension `dim` of input index is `expected` (a symbol or an unknown one passes). */
+bool check_dim(const Node *node, int64_t index, int dim, Dim expected, const char *why, Diag *diag);
+bool check_finite(const Node *node, const char *attr, Diag *diag);
+bool check_epsilon(const Node *node, Diag *diag);
+
+void set_output(Node *node, int64_t index, DType dtype, Shape shape); /* nothing if left out */
+
+bool broadcast_into(const Node *node, Shape *shape, const Shape *other, Diag *diag); /* both ways */
+bool check_broadcasts_to(const Node *node, int64_t index, const Shape *target, Diag *diag); /* one way */
+
+/* axis, counted from the end if negative, in [0, rank). */
+bool resolve_axis(const Node *node, int64_t axis, int rank, int *resolved, Diag *diag);
+
+/* Integers given as an attribute or as an input known at compile time. */
+typedef struct Ints {
+    bool given;
+    int64_t count;
+    const int64_t *at;
+} Ints;
+bool get_ints(const Node *node, const char *attr, int64_t input, Ints *ints, Diag *diag);
+/* The same as axes of a tensor of that rank: resolved, each at most once. */
+bool get_axes(const Node *node, int64_t input, int rank, Ints *axes, Diag *diag);
+
+/* Shape arithmetic. */
+const Known *value_known(const Value *value); /* elements of a small integer value; NULL: nothing known */
+void infer_known(Node *node);                 /* after the node's types are set */
+
+#endif
