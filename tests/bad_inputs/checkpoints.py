@@ -1,0 +1,151 @@
+"""Bad safetensors files and shard indexes, and bad config.json and preprocessor_config.json."""
+import json
+import struct
+
+from harness import case
+
+CONFIG = {"architectures": ["ConvNextForImageClassification"], "model_type": "convnext", "depths": [1, 1], "hidden_sizes": [4, 8],
+          "num_stages": 2, "num_channels": 3, "patch_size": 4, "hidden_act": "gelu", "image_size": 16, "layer_norm_eps": 1e-12,
+          "layer_scale_init_value": 1e-6, "id2label": {"0": "a", "1": "b"}, "label2id": {"a": 0, "b": 1}}
+PROCESSOR = {"crop_pct": 0.875, "do_normalize": True, "do_rescale": True, "do_resize": True, "image_mean": [0.5, 0.5, 0.5],
+             "image_std": [0.5, 0.5, 0.5], "resample": 3, "rescale_factor": 1 / 255, "size": {"shortest_edge": 16}}
+
+
+def tensors(config):
+    """Names and shapes of a ConvNextForImageClassification checkpoint."""
+    h, e = config["hidden_sizes"], "convnext."
+    out = {e + "embeddings.patch_embeddings.weight": (h[0], 3, 4, 4), e + "embeddings.patch_embeddings.bias": (h[0],)}
+    norm = lambda name, n: out.update({name + ".weight": (n,), name + ".bias": (n,)})
+    norm(e + "embeddings.layernorm", h[0])
+    for i, d in enumerate(h):
+        s = f"{e}encoder.stages.{i}."
+        if i:
+            norm(s + "downsampling_layer.0", h[i - 1])
+            out[s + "downsampling_layer.1.weight"], out[s + "downsampling_layer.1.bias"] = (d, h[i - 1], 2, 2), (d,)
+        for j in range(config["depths"][i]):
+            l = f"{s}layers.{j}."
+            out[l + "layer_scale_parameter"] = (d,)
+            out[l + "dwconv.weight"], out[l + "dwconv.bias"] = (d, 1, 7, 7), (d,)
+            norm(l + "layernorm", d)
+            out[l + "pwconv1.weight"], out[l + "pwconv1.bias"] = (4 * d, d), (4 * d,)
+            out[l + "pwconv2.weight"], out[l + "pwconv2.bias"] = (d, 4 * d), (d,)
+    norm(e + "layernorm", h[-1])
+    out["classifier.weight"], out["classifier.bias"] = (2, h[-1]), (2,)
+    return out
+
+
+def header(shapes, dtype="F32", size=4):
+    out, offset = {}, 0
+    for name, shape in shapes.items():
+        n = size
+        for d in shape:
+            n *= d
+        out[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [offset, offset + n]}
+        offset += n
+    return out, offset
+
+
+def pack(head, data):
+    text = head if isinstance(head, bytes) else json.dumps(head).encode()
+    return struct.pack("<Q", len(text)) + text + data
+
+
+def checkpoint(change=None, tail=b"", fill=b"\0"):
+    head, n = header(tensors(CONFIG))
+    if change:
+        head = change(head) or head
+    return pack(head, fill * n + tail)
+
+
+def folder(**files):
+    base = {"config.json": json.dumps(CONFIG, indent=2), "preprocessor_config.json": json.dumps(PROCESSOR, indent=2),
+            "model.safetensors": checkpoint()}
+    base.update({k.replace("__", "."): v for k, v in files.items()})
+    return {"m/" + k: v for k, v in base.items() if v is not None}
+
+
+def in_folder(group, name, message, exit=1, argv=("compile", "m", "-o", "out"), **files):
+    case(group, name, exit=exit, message=message, files=folder(**files), argv=list(argv))
+
+
+def safetensors(name, content, message, exit=1, **how):
+    in_folder("safetensors", name, message, exit, model__safetensors=content, **how)
+
+
+in_folder("safetensors", "the good one (control)", "", exit=0, argv=("check", "m"))
+safetensors("under 8 bytes", b"\1\0\0", "model.safetensors.*error: ")
+safetensors("header length 0", struct.pack("<Q", 0), "model.safetensors.*error: ")
+safetensors("header length over 100 MB", struct.pack("<Q", 200 << 20) + b"{}", "model.safetensors.*error: ")
+safetensors("header length 2^64-1", struct.pack("<Q", (1 << 64) - 1) + b"{}", "model.safetensors.*error: ")
+safetensors("header past the end", struct.pack("<Q", 100) + b"{}", "model.safetensors.*error: ")
+safetensors("header is a list", pack(b"[]", b""), "model.safetensors.*error: ")
+safetensors("trailing bytes", checkpoint(tail=b"xx"), "model.safetensors.*error: ")
+ONE = '"a": {"dtype": "F32", "shape": %s, "data_offsets": [0, %d]}'
+
+
+def one(name, text, data, message=r"model\.safetensors.*error: "):
+    safetensors(name, pack(text.encode(), data), message)
+
+
+one("duplicate key", "{" + ONE % ("[1]", 4) + "," + ONE % ("[1]", 4) + "}", b"\0" * 4)
+one("duplicate key, escaped", "{" + ONE % ("[1]", 4) + "," + (ONE % ("[1]", 4)).replace('"a"', '"\\u0061"') + "}", b"\0" * 4)
+one("shape 1e3", "{" + ONE % ("[1e3]", 4000) + "}", b"\0" * 4000)
+one("shape 1.0", "{" + ONE % ("[1.0]", 4) + "}", b"\0" * 4)
+one("shape -1", "{" + ONE % ("[-1]", 4) + "}", b"\0" * 4)
+one("shape whose product wraps to 4", "{" + ONE % ("[4194305, 4194305, 211106198978564]", 16) + "}", b"\0" * 16)
+one("offsets reversed", '{"a": {"dtype": "F32", "shape": [1], "data_offsets": [4, 0]}}', b"\0" * 4)
+one("a hole", '{"a": {"dtype": "F32", "shape": [1], "data_offsets": [4, 8]}}', b"\0" * 8)
+one("overlap", '{"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}, "b": {"dtype": "F32", "shape": [2], "data_offsets": [4, 12]}}', b"\0" * 12)
+one("end past the file's", "{" + ONE % ("[2]", 8) + "}", b"\0" * 4)
+one("unknown dtype", '{"a": {"dtype": "F37", "shape": [1], "data_offsets": [0, 4]}}', b"\0" * 4)
+one("not JSON", "{nothing}", b"")
+
+
+def renamed(head):
+    head["convnext.encoder.stages.0.layers.0.dwconv.wieght"] = head.pop("convnext.encoder.stages.0.layers.0.dwconv.weight")
+
+
+def misshaped(head):
+    head["classifier.weight"]["shape"] = [8, 2]
+
+
+safetensors("tensor missing, near name there", checkpoint(renamed), "error: .*dwconv\\.weight(.|\\n)*wieght")
+safetensors("misshaped tensor", checkpoint(misshaped), "error: .*classifier\\.weight.*\\[8, ?2\\].*\\[2, ?8\\]|error: .*classifier\\.weight.*\\[2, ?8\\].*\\[8, ?2\\]")
+safetensors("NaN weights warn", checkpoint(fill=b"\xff"), "warning: .*(NaN|nan)", exit=0, argv=("check", "m"))
+safetensors("missing file", None, "error: .*(safetensors|checkpoint|weights)", exit=4)
+in_folder("safetensors", "shard index naming ../", "error: .*\\.\\./", model__safetensors=None,
+          **{"model.safetensors.index.json": json.dumps({"weight_map": {k: "../x.safetensors" for k in tensors(CONFIG)}})})
+
+
+def config(name, message, exit=1, text=None, **changes):
+    body = text if text is not None else json.dumps({k: v for k, v in {**CONFIG, **changes}.items() if v != "gone"}, indent=2)
+    in_folder("config", name, message, exit, config__json=body)
+
+
+config("not JSON", r"config\.json:\d+:\d+: error: ", text="{\n  nothing\n}")
+config("a list", r"config\.json.*error: ", text="[]")
+config("empty", r"config\.json.*error: ", text="")
+config("depths is a string", r"config\.json:\d+:\d+: error: .*depths", depths="3,3")
+config("depths and hidden_sizes of different lengths", r"config\.json:\d+:\d+: error: .*(depths|hidden_sizes)", depths=[1])
+config("zero width", r"config\.json:\d+:\d+: error: .*hidden_sizes", hidden_sizes=[0, 8])
+config("negative depth", r"config\.json:\d+:\d+: error: .*depths", depths=[-1, 1])
+config("huge width", r"config\.json:\d+:\d+: error: .*hidden_sizes", hidden_sizes=[4, 1 << 60])
+config("patch_size 0", r"config\.json:\d+:\d+: error: .*patch_size", patch_size=0)
+config("num_channels -3", r"config\.json:\d+:\d+: error: .*num_channels", num_channels=-3)
+config("unknown hidden_act lists the known", r"config\.json:\d+:\d+: error: .*geluu(.|\n)*gelu_new", hidden_act="geluu")
+config("num_labels other than the classifier's", r"error: .*(num_labels|classifier\.weight)", num_labels=7, id2label="gone", label2id="gone")
+config("model_type not ConvNeXt", r"config\.json:\d+:\d+: error: .*bert", model_type="bert", exit=3)
+config("duplicate key", r"config\.json:\d+:\d+: error: ", text='{"model_type": "convnext", "model_type": "convnext"}')
+
+
+def processor(name, message, exit=1, **changes):
+    in_folder("processor", name, message, exit, preprocessor_config__json=json.dumps({**PROCESSOR, **changes}, indent=2))
+
+
+processor("size 0", r"preprocessor_config\.json:\d+:\d+: error: .*size", size={"shortest_edge": 0})
+processor("crop_pct 0", r"preprocessor_config\.json:\d+:\d+: error: .*crop_pct", crop_pct=0)
+processor("mean of 2 channels", r"preprocessor_config\.json:\d+:\d+: error: .*image_mean", image_mean=[0.5, 0.5])
+processor("std 0", r"preprocessor_config\.json:\d+:\d+: error: .*image_std", image_std=[0.5, 0, 0.5])
+processor("resample 9", r"preprocessor_config\.json:\d+:\d+: error: .*resample", resample=9)
+processor("do_resize is a string", r"preprocessor_config\.json:\d+:\d+: error: .*do_resize", do_resize="yes")
+in_folder("processor", "not JSON", r"preprocessor_config\.json:\d+:\d+: error: ", preprocessor_config__json="{,}")

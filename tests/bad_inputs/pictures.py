@@ -1,0 +1,90 @@
+"""Bad pictures and bad tensors, given to a compiled model's executable."""
+import os
+import struct
+import zlib
+
+from harness import case
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def chunk(kind, data, crc=None):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data) if crc is None else crc)
+
+
+def png(width, height, depth=8, color=0, data=None, extra=b"", end=True, **ihdr):
+    if data is None:
+        channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[color]
+        data = (b"\0" + b"\x7f" * ((width * depth * channels + 7) // 8)) * height
+    head = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0)
+    return PNG + chunk(b"IHDR", head, **ihdr) + extra + chunk(b"IDAT", zlib.compress(data, 9)) + (chunk(b"IEND", b"") if end else b"")
+
+
+def picture(name, content, message, exit=1, file="p.png", **how):
+    case("pictures", name, program="model", exit=exit, message=message, files={file: content}, argv=["-k", "1", file], **how)
+
+
+picture("the good one (control)", png(28, 28), "", exit=0)
+picture("1x1", png(1, 1), "", exit=0)
+picture("1x60000", png(1, 60000), "", exit=0)
+picture("65500x65500 in a few bytes", PNG + chunk(b"IHDR", struct.pack(">IIBBBBB", 65500, 65500, 8, 2, 0, 0, 0)) + chunk(b"IDAT", b"x\x9c") , r"p\.png.*(pixels|large|big)")
+picture("65500x65500 JPEG header", bytes.fromhex("ffd8ffc0001108ffdcffdc03012200021101031101ffd9"), r"p\.jpg", file="p.jpg")
+picture("truncated PNG", png(64, 64)[:60], r"p\.png")
+picture("PNG without data", PNG + chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 0, 0, 0, 0)) + chunk(b"IEND", b""), r"p\.png")
+picture("PNG with a bad CRC in IHDR", png(8, 8, crc=1), r"p\.png")
+picture("PNG of width 0", PNG + chunk(b"IHDR", struct.pack(">IIBBBBB", 0, 8, 8, 0, 0, 0, 0)) + chunk(b"IEND", b""), r"p\.png")
+picture("PNG of bit depth 3", PNG + chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 3, 0, 0, 0, 0)) + chunk(b"IEND", b""), r"p\.png")
+picture("iCCP bomb", png(8, 8, extra=chunk(b"iCCP", b"x\0\0" + zlib.compress(b"\0" * (64 << 20), 9))), "", exit=0)
+picture("zTXt bomb", png(8, 8, extra=chunk(b"zTXt", b"x\0\0" + zlib.compress(b"\0" * (64 << 20), 9))), "", exit=0)
+picture("HEIC named .jpg", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 64, r"p\.jpg.*(HEIC|HEIF|not supported|unknown)", file="p.jpg", exit=3)
+picture("PNG named .jpg is read by content", png(28, 28), "", exit=0, file="p.jpg")
+picture("text", b"hello\n", r"p\.png", exit=1)
+picture("empty file", b"", r"p\.png.*empty")
+case("pictures", "a directory", program="model", exit=4, message="d.*directory", files={"d/x": b""}, argv=["d"])
+case("pictures", "no such file", program="model", exit=4, message="nothing.png.*No such file", argv=["nothing.png"])
+case("pictures", "one bad of two: the other is answered", exit=0, message="", files={"a.png": png(28, 28), "b.png": b"x"},
+     shell='"$MODEL" -k 1 a.png b.png > said 2> error; c=$?; n=$(wc -l < said); rm -f said; grep -q b.png error && rm error && [ $c = 1 ] && [ $n = 1 ]')
+
+
+def npy(shape=(1, 3, 32, 32), descr="<f4", order="False", data=None, header=None):
+    header = header if header is not None else f"{{'descr': '{descr}', 'fortran_order': {order}, 'shape': {shape}, }}"
+    header = header.encode() + b"\n"
+    if data is None:
+        n = {"<f4": 4, "<f8": 8, "<i8": 8, ">f4": 4}.get(descr, 4)
+        for d in shape:
+            n *= d
+        data = b"\0" * n
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + data
+
+
+def tensor(name, content, message, exit=1, input="pixel_values"):
+    case("tensors", name, program="model", exit=exit, message=message, files={"x.npy": content},
+         argv=["--input", f"{input}=x.npy", "--output", "logits=y.npy"], outputs=("y.npy",) if exit == 0 else ())
+
+
+tensor("the good one (control)", npy(), "", exit=0)
+tensor("a batch of 3", npy((3, 3, 32, 32)), "", exit=0)
+tensor("float64", npy(descr="<f8"), r"x\.npy.*(f8|float64)")
+tensor("big-endian", npy(descr=">f4"), r"x\.npy")
+tensor("Fortran order", npy(order="True"), r"x\.npy.*(Fortran|order)")
+tensor("another shape", npy((1, 3, 32, 31)), r"x\.npy.*(32|shape)")
+tensor("another rank", npy((3, 32, 32)), r"x\.npy")
+tensor("batch 0", npy((0, 3, 32, 32)), r"x\.npy")
+tensor("a shape that overflows", npy((1 << 62, 3, 32, 32), data=b""), r"x\.npy")
+tensor("cut short", npy()[:-1], r"x\.npy")
+tensor("too long", npy() + b"\0", r"x\.npy")
+tensor("not npy", b"hello", r"x\.npy")
+tensor("header without shape", npy(header="{'descr': '<f4', 'fortran_order': False}"), r"x\.npy")
+tensor("no such input", npy(), r"pixel_valeus.*pixel_values", input="pixel_valeus", exit=2)
+case("tensors", "no such output", program="model", exit=2, message="logit.*logits", files={"x.npy": npy()},
+     argv=["--input", "pixel_values=x.npy", "--output", "logit=y.npy"])
+for count in ("0", "-1", "1000000", "abc", "", "2x"):
+    case("run time", f"--threads {count!r}", program="model", exit=2, message="threads", files={"p.png": png(8, 8)}, argv=["--threads", count, "p.png"])
+case("run time", "unknown option, near one there", program="model", exit=2, message="--thread.*--threads", argv=["--thraeds", "1"])
+case("run time", "-k 0", program="model", exit=2, message="-k", files={"p.png": png(8, 8)}, argv=["-k", "0", "p.png"])
+case("run time", "output to /dev/full", exit=4, message="(No space|write)", files={"p.png": png(8, 8)}, shell='"$MODEL" p.png > /dev/full')
+case("run time", "reader that has gone away", exit=0, message="", files={"p.png": png(8, 8)},
+     shell='set -o pipefail; "$MODEL" $(for i in $(seq 200); do echo p.png; done) | head -n 1 > said; c=$?; rm said; [ $c = 0 ] || [ $c = 141 ] || [ $c = 4 ]')
+case("run time", "closed standard output", exit=4, message="", files={"p.png": png(8, 8)}, shell='"$MODEL" p.png >&-')
+case("run time", "three file descriptors", exit=0, message="", files={"p.png": png(8, 8)},
+     shell='(ulimit -n 3; "$MODEL" p.png 2> error; c=$?; [ $c = 4 ]) ; c=$?; rm -f error; exit $c')
