@@ -21,7 +21,8 @@ typedef struct CnxrtFrame {
     const uint8_t *weights;  /* the packed weights' first byte after the header, 64-byte aligned */
     uint8_t *arena;          /* arena_bytes, 64-byte aligned, shared by the threads */
     uint8_t *scratch;        /* scratch_bytes, 64-byte aligned, this thread's own */
-    uint8_t *const *tensors; /* inputs, then outputs; those with a batch point at the present image */
+    uint8_t *const *tensors; /* inputs, then outputs; those with a batch point at the present image in image phases,
+                                at the first one in begin and end */
     int64_t batch;           /* number of images of this run */
     int64_t image;           /* index of the present one; 0 in begin, batch in end */
 } CnxrtFrame;
@@ -97,7 +98,8 @@ typedef struct CnxrtModel {
     int64_t reserved[8];
 } CnxrtModel;
 
-extern const CnxrtModel cnxrt_model __attribute__((visibility("hidden")));
+/* The symbol is cnxrt_model; C calls it compiled_model, since cnxrt_model is a type of the public header. */
+extern const CnxrtModel compiled_model __asm__("cnxrt_model") __attribute__((visibility("hidden")));
 
 /* The first bytes of packed weights; the weights follow at byte 64. */
 typedef struct CnxrtWeightsHeader {

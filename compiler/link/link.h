@@ -13,7 +13,8 @@ typedef struct LinkOptions {
     const char *model_object; /* from codegen */
     const char *weights_file; /* packed weights with header: embedded through the assembler (.incbin), or NULL */
     const char *runtime_dir;  /* holds libcnxrt.a and api.h */
-    const char *header_extra; /* constants of this model, put into the header */
+    const char *header_extra; /* constants of this model, put into the header: C text that spells the prefix CNXRT_;
+                                 CNXRT_ARENA_BYTES and CNXRT_SCRATCH_BYTES must be among them; NULL for executables */
     const char *temp_dir;     /* for intermediate files; the caller removes it */
     bool static_libc, verbose, dry_run; /* -v prints commands; -### prints and does not run */
 } LinkOptions;

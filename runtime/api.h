@@ -1,0 +1,131 @@
+/* cnxrt: a compiled neural network behind a small C interface.
+ *
+ *     cnxrt_model *model;
+ *     cnxrt_context *context;
+ *     cnxrt_prediction best[5];
+ *     int64_t n;
+ *     if (cnxrt_create(NULL, &model) == CNXRT_OK && cnxrt_context_create(model, NULL, 0, &context) == CNXRT_OK &&
+ *         cnxrt_classify_file(context, "cat.jpg", 5, best, &n) == CNXRT_OK)
+ *         printf("%s %g\n", best[0].label, best[0].score);
+ *
+ * A model is immutable and shared by any number of threads. A context belongs to one thread at a time; a second
+ * one that uses it meanwhile gets CNXRT_ERROR_BUSY. Nothing here prints, exits, changes the locale, installs a
+ * signal handler or keeps state outside models and contexts. Compiles as C99 and as C++. */
+#ifndef CNXRT_H
+#define CNXRT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Of this interface: grows when a struct or function changes in a way that old callers would notice. */
+#define CNXRT_ABI_VERSION 1
+
+/* Of workspaces, in bytes. */
+#define CNXRT_WORKSPACE_ALIGNMENT 64
+
+/* The most threads a context may use. */
+#define CNXRT_MAX_THREADS 1024
+
+/* @constants of the model@ */
+
+#ifdef CNXRT_ARENA_BYTES /* workspace of a context that runs on so many threads, in bytes */
+#define CNXRT_WORKSPACE_BYTES(n_threads) \
+    ((CNXRT_ARENA_BYTES + 63) / 64 * 64 + (size_t)(n_threads) * ((CNXRT_SCRATCH_BYTES + 63) / 64 * 64))
+#endif
+
+#if defined(__GNUC__)
+#define CNXRT_API __attribute__((visibility("default")))
+#else
+#define CNXRT_API
+#endif
+
+typedef enum cnxrt_status {
+    CNXRT_OK = 0,
+    CNXRT_ERROR_ARGUMENT = 1,         /* NULL, a wrong count, size or option */
+    CNXRT_ERROR_ALIGNMENT = 2,        /* a buffer does not start at a multiple of what is asked for */
+    CNXRT_ERROR_OVERLAP = 3,          /* an output shares bytes with another buffer */
+    CNXRT_ERROR_BUSY = 4,             /* another thread is using the context */
+    CNXRT_ERROR_CPU = 5,              /* this processor lacks instructions that the model was compiled for */
+    CNXRT_ERROR_MEMORY = 6,           /* out of memory */
+    CNXRT_ERROR_THREADS = 7,          /* a thread could not be started */
+    CNXRT_ERROR_FILE = 8,             /* a file cannot be read */
+    CNXRT_ERROR_WEIGHTS_FORMAT = 9,   /* not a weights file, or cut short */
+    CNXRT_ERROR_WEIGHTS_MODEL = 10,   /* weights of another model */
+    CNXRT_ERROR_WEIGHTS_DAMAGED = 11, /* the weights' contents and their checksum differ */
+    CNXRT_ERROR_IMAGE = 12,           /* not a picture, or a damaged one */
+    CNXRT_ERROR_UNSUPPORTED = 13      /* a valid picture or request that this model does not support */
+} cnxrt_status;
+
+typedef struct cnxrt_model cnxrt_model;
+typedef struct cnxrt_context cnxrt_context;
+
+/* Must call body(argument, i) once for each i in [0, n), on any threads, and return when all have returned. */
+typedef void (*cnxrt_parallel_for)(void *user, int64_t n, void (*body)(void *argument, int64_t i), void *argument);
+
+/* Zero means "the default" in every field but the first. */
+typedef struct cnxrt_options {
+    size_t struct_size;              /* sizeof(cnxrt_options) */
+    int64_t n_threads;               /* that one run uses, the caller's included; default 1: only the caller's.
+                                        Each context has n_threads - 1 threads of its own, asleep between runs,
+                                        unless parallel_for is given. Results do not depend on it */
+    const char *weights_path;        /* where the weights are not embedded: their file; default: beside the artifact */
+    cnxrt_parallel_for parallel_for; /* the caller's threads instead of our own; called with n = n_threads */
+    void *parallel_user;             /* handed to parallel_for */
+} cnxrt_options;
+
+typedef struct cnxrt_prediction {
+    int64_t index;                   /* of the class */
+    const char *label;               /* UTF-8; lives as long as the model */
+    float score;                     /* probability, in [0, 1] */
+} cnxrt_prediction;
+
+/* One sentence for a status, lower case, no full stop. Never NULL. */
+CNXRT_API const char *cnxrt_status_text(cnxrt_status status);
+
+/* What the model is, as JSON: inputs, outputs, shapes, labels, CPU, precision, hashes. Needs no model object. */
+CNXRT_API const char *cnxrt_info_json(void);
+
+/* CNXRT_ABI_VERSION of the library itself, to compare with that of the header. */
+CNXRT_API int64_t cnxrt_abi_version(void);
+
+/* Checks the processor and the weights. options may be NULL. *model is NULL after an error. */
+CNXRT_API cnxrt_status cnxrt_create(const cnxrt_options *options, cnxrt_model **model);
+
+/* All contexts of the model must be destroyed before. NULL is allowed. */
+CNXRT_API void cnxrt_destroy(cnxrt_model *model);
+
+/* Bytes of workspace that a context of this model needs, for the number of threads it was created with. */
+CNXRT_API size_t cnxrt_workspace_bytes(const cnxrt_model *model);
+
+/* workspace: the caller's memory, aligned to CNXRT_WORKSPACE_ALIGNMENT, of cnxrt_workspace_bytes at least; it must
+ * outlive the context. NULL (with workspace_bytes 0): the context allocates its own. */
+CNXRT_API cnxrt_status cnxrt_context_create(const cnxrt_model *model, void *workspace, size_t workspace_bytes,
+                                            cnxrt_context **context);
+CNXRT_API void cnxrt_context_destroy(cnxrt_context *context); /* NULL is allowed */
+
+/* Details of the last error of this context: one sentence, "" if there was none. Valid until the next call. */
+CNXRT_API const char *cnxrt_context_error(const cnxrt_context *context);
+
+/* Runs the model on `batch` items. inputs[i] and outputs[i] are dense C-order arrays in the order of cnxrt_info_json
+ * (pictures as NCHW float), aligned to their element type; where the model's first dimension is free it is `batch`,
+ * and where no dimension is free batch must be 1 and the model runs once as it is. Outputs must not overlap anything.
+ * Allocates nothing. */
+CNXRT_API cnxrt_status cnxrt_run(cnxrt_context *context, const void *const *inputs, int64_t batch,
+                                 void *const *outputs);
+
+/* Decodes a JPEG, PNG or WebP picture, prepares it as the model's image processor says, runs the model and gives the
+ * best k classes, best first; *n of them (fewer than k if the model has fewer). predictions holds k. */
+CNXRT_API cnxrt_status cnxrt_classify_file(cnxrt_context *context, const char *path, int64_t k,
+                                           cnxrt_prediction *predictions, int64_t *n);
+CNXRT_API cnxrt_status cnxrt_classify_memory(cnxrt_context *context, const void *encoded, size_t encoded_bytes,
+                                             int64_t k, cnxrt_prediction *predictions, int64_t *n);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,345 @@
+/* Context: the workspace of one run at a time, and the run itself.
+ *
+ * A run is a list of phases, executed by all threads in step. Each thread owns a frame (its scratch and its own
+ * pointers to the tensors), so that moving on to the next image needs no exchange:
+ *
+ *   every thread:  begin phases | image 0: phases | image 1: phases | … | end phases      barrier after each phase
+ *   a phase:       thread t does chunks [t n / T, (t + 1) n / T)
+ *
+ * With the caller's parallel_for each phase is one call of it instead. */
+#include "runtime/internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* ── Errors, one user at a time ──────────────────────────────────────────────────────────────────────── */
+
+bool context_enter(cnxrt_context *context)
+{
+    return !atomic_flag_test_and_set_explicit(&context->busy, memory_order_acquire);
+}
+
+void context_leave(cnxrt_context *context)
+{
+    atomic_flag_clear_explicit(&context->busy, memory_order_release);
+}
+
+cnxrt_status context_fail(cnxrt_context *context, cnxrt_status status, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(context->error, sizeof context->error, format, args);
+    va_end(args);
+    return status;
+}
+
+const char *cnxrt_context_error(const cnxrt_context *context)
+{
+    return context ? context->error : "";
+}
+
+/* ── Sizes ───────────────────────────────────────────────────────────────────────────────────────────── */
+
+size_t dtype_bytes(int64_t dtype)
+{
+    switch (dtype) { /* onnx.TensorProto.DataType */
+    case 2: case 3: case 9: return 1;             /* uint8, int8, bool */
+    case 4: case 5: case 10: case 16: return 2;   /* uint16, int16, float16, bfloat16 */
+    case 1: case 6: case 12: return 4;            /* float, int32, uint32 */
+    case 7: case 11: case 13: return 8;           /* int64, double, uint64 */
+    default: return 0;
+    }
+}
+
+static bool batched(const CnxrtTensor *tensor)
+{
+    return tensor->rank > 0 && tensor->dims[0] == -1;
+}
+
+int64_t tensor_bytes(const CnxrtTensor *tensor, int64_t batch)
+{
+    int64_t bytes;
+    if (!batched(tensor))
+        return tensor->item_bytes;
+    return __builtin_mul_overflow(tensor->item_bytes, batch, &bytes) ? -1 : bytes;
+}
+
+static int64_t round_up(int64_t bytes)
+{
+    return (bytes + CNXRT_WORKSPACE_ALIGNMENT - 1) / CNXRT_WORKSPACE_ALIGNMENT * CNXRT_WORKSPACE_ALIGNMENT;
+}
+
+size_t cnxrt_workspace_bytes(const cnxrt_model *model)
+{
+    if (!model)
+        return 0;
+    return (size_t)(round_up(model->compiled->arena_bytes) + model->n_threads * round_up(model->compiled->scratch_bytes));
+}
+
+/* ── Create, destroy ─────────────────────────────────────────────────────────────────────────────────── */
+
+static void make_frames(cnxrt_context *context)
+{
+    const CnxrtModel *compiled = context->model->compiled;
+    int64_t n = model_tensor_count(compiled);
+    uint8_t *scratch = context->workspace + round_up(compiled->arena_bytes);
+    for (int64_t t = 0; t < context->model->n_threads; t++)
+        context->frames[t] = (CnxrtFrame){
+            .weights = context->model->weights.data,
+            .arena = context->workspace,
+            .scratch = scratch + t * round_up(compiled->scratch_bytes),
+            .tensors = context->tensors + t * n,
+        };
+}
+
+static bool allocate(cnxrt_context *context)
+{
+    size_t n = (size_t)model_tensor_count(context->model->compiled), threads = (size_t)context->model->n_threads;
+    context->frames = calloc(threads, sizeof *context->frames);
+    context->tensors = calloc(n * threads + 1, sizeof *context->tensors);
+    context->bases = calloc(n + 1, sizeof *context->bases);
+    if (!context->workspace) {
+        size_t bytes = context->workspace_bytes;
+        context->owned_workspace = aligned_alloc(CNXRT_WORKSPACE_ALIGNMENT, bytes ? bytes : CNXRT_WORKSPACE_ALIGNMENT);
+        context->workspace = context->owned_workspace;
+    }
+    return context->frames && context->tensors && context->bases && context->workspace;
+}
+
+static cnxrt_status check_workspace(const cnxrt_model *model, const void *workspace, size_t bytes)
+{
+    if (!workspace)
+        return bytes ? CNXRT_ERROR_ARGUMENT : CNXRT_OK;
+    if ((uintptr_t)workspace % CNXRT_WORKSPACE_ALIGNMENT)
+        return CNXRT_ERROR_ALIGNMENT;
+    return bytes < cnxrt_workspace_bytes(model) ? CNXRT_ERROR_ARGUMENT : CNXRT_OK;
+}
+
+cnxrt_status cnxrt_context_create(const cnxrt_model *model, void *workspace, size_t workspace_bytes,
+                                  cnxrt_context **out)
+{
+    if (!out)
+        return CNXRT_ERROR_ARGUMENT;
+    *out = NULL;
+    cnxrt_status status = model ? check_workspace(model, workspace, workspace_bytes) : CNXRT_ERROR_ARGUMENT;
+    if (status != CNXRT_OK)
+        return status;
+    cnxrt_context *context = calloc(1, sizeof *context);
+    if (!context)
+        return CNXRT_ERROR_MEMORY;
+    context->model = model;
+    context->workspace = workspace;
+    context->workspace_bytes = cnxrt_workspace_bytes(model);
+    atomic_flag_clear(&context->busy);
+    if (!allocate(context))
+        status = CNXRT_ERROR_MEMORY;
+    else if (model->n_threads > 1 && !model->parallel_for && !(context->pool = pool_new(model->n_threads)))
+        status = CNXRT_ERROR_THREADS;
+    if (status != CNXRT_OK) {
+        cnxrt_context_destroy(context);
+        return status;
+    }
+    make_frames(context);
+    *out = context;
+    return CNXRT_OK;
+}
+
+void cnxrt_context_destroy(cnxrt_context *context)
+{
+    if (!context)
+        return;
+    pool_free(context->pool);
+    free(context->owned_workspace);
+    free(context->frames);
+    free(context->tensors);
+    free(context->bases);
+    free(context->pixels);
+    for (int64_t i = 0; context->classify_tensors && i < model_tensor_count(context->model->compiled); i++)
+        free(context->classify_tensors[i]);
+    free(context->classify_tensors);
+    free(context);
+}
+
+/* ── Buffers given to a run ──────────────────────────────────────────────────────────────────────────── */
+
+static bool overlap(const uint8_t *a, int64_t a_bytes, const uint8_t *b, int64_t b_bytes)
+{
+    return a_bytes > 0 && b_bytes > 0 && (uintptr_t)a < (uintptr_t)b + (uint64_t)b_bytes &&
+           (uintptr_t)b < (uintptr_t)a + (uint64_t)a_bytes;
+}
+
+static cnxrt_status check_buffer(cnxrt_context *context, int64_t i, int64_t batch)
+{
+    const CnxrtTensor *tensor = &context->model->compiled->tensors[i];
+    const uint8_t *buffer = context->bases[i];
+    int64_t bytes = tensor_bytes(tensor, batch);
+    size_t alignment = dtype_bytes(tensor->dtype);
+    if (!buffer)
+        return context_fail(context, CNXRT_ERROR_ARGUMENT, "the buffer of '%s' is NULL", tensor->name);
+    if (bytes < 0 || (uint64_t)bytes > UINTPTR_MAX - (uintptr_t)buffer)
+        return context_fail(context, CNXRT_ERROR_ARGUMENT, "'%s' with batch %lld exceeds the address space",
+                            tensor->name, (long long)batch);
+    if (alignment && (uintptr_t)buffer % alignment)
+        return context_fail(context, CNXRT_ERROR_ALIGNMENT, "the buffer of '%s' is not aligned to %zu bytes",
+                            tensor->name, alignment);
+    return CNXRT_OK;
+}
+
+static cnxrt_status check_output(cnxrt_context *context, int64_t i, int64_t batch)
+{
+    const CnxrtTensor *tensors = context->model->compiled->tensors;
+    int64_t bytes = tensor_bytes(&tensors[i], batch);
+    for (int64_t j = 0; j < i; j++)
+        if (overlap(context->bases[i], bytes, context->bases[j], tensor_bytes(&tensors[j], batch)))
+            return context_fail(context, CNXRT_ERROR_OVERLAP, "the buffers of '%s' and '%s' overlap",
+                                tensors[j].name, tensors[i].name);
+    return CNXRT_OK;
+}
+
+static cnxrt_status check_buffers(cnxrt_context *context, int64_t batch)
+{
+    const CnxrtModel *compiled = context->model->compiled;
+    for (int64_t i = 0; i < model_tensor_count(compiled); i++) {
+        cnxrt_status status = check_buffer(context, i, batch);
+        if (status == CNXRT_OK && i >= compiled->n_inputs)
+            status = check_output(context, i, batch);
+        if (status != CNXRT_OK)
+            return status;
+        if (overlap(context->bases[i], tensor_bytes(&compiled->tensors[i], batch), context->workspace,
+                    (int64_t)context->workspace_bytes))
+            return context_fail(context, CNXRT_ERROR_OVERLAP, "the buffer of '%s' overlaps the workspace",
+                                compiled->tensors[i].name);
+    }
+    return CNXRT_OK;
+}
+
+/* ── Running ─────────────────────────────────────────────────────────────────────────────────────────── */
+
+typedef struct PhaseJob { /* for parallel_for */
+    cnxrt_context *context;
+    const CnxrtPhase *phase;
+} PhaseJob;
+
+static void run_chunks(const cnxrt_context *context, const CnxrtPhase *phase, int64_t thread)
+{
+    int64_t threads = context->model->n_threads;
+    int64_t share = phase->n_chunks / threads, rest = phase->n_chunks % threads;
+    int64_t begin = thread * share + (thread < rest ? thread : rest);
+    int64_t end = begin + share + (thread < rest);
+    if (begin < end)
+        phase->run(&context->frames[thread], begin, end);
+}
+
+static void run_chunks_body(void *argument, int64_t thread)
+{
+    const PhaseJob *job = argument;
+    if (thread >= 0 && thread < job->context->model->n_threads)
+        run_chunks(job->context, job->phase, thread);
+}
+
+static void point_at(cnxrt_context *context, int64_t thread, int64_t image, int64_t offset)
+{
+    const CnxrtModel *compiled = context->model->compiled;
+    int64_t n = model_tensor_count(compiled);
+    uint8_t **tensors = context->tensors + thread * n;
+    for (int64_t i = 0; i < n; i++) {
+        const CnxrtTensor *tensor = &compiled->tensors[i];
+        tensors[i] = context->bases[i] + (batched(tensor) ? offset * tensor->item_bytes : 0);
+    }
+    context->frames[thread].image = image;
+}
+
+static int64_t nanoseconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static void run_phase(cnxrt_context *context, int64_t index, int64_t thread)
+{
+    const cnxrt_model *model = context->model;
+    const CnxrtPhase *phase = &model->compiled->phases[index];
+    bool timed = context->phase_ns && thread == 0;
+    int64_t start = timed ? nanoseconds() : 0;
+    if (model->parallel_for) {
+        PhaseJob job = {context, phase};
+        model->parallel_for(model->parallel_user, model->n_threads, run_chunks_body, &job);
+    } else {
+        run_chunks(context, phase, thread);
+        if (context->pool)
+            pool_barrier(context->pool);
+    }
+    if (timed)
+        context->phase_ns[index] += nanoseconds() - start;
+}
+
+/* Moves the frames that this thread is responsible for: its own, or all of them where phases go to parallel_for. */
+static void move_to(cnxrt_context *context, int64_t thread, int64_t image, int64_t offset)
+{
+    if (!context->model->parallel_for) {
+        point_at(context, thread, image, offset);
+        return;
+    }
+    for (int64_t t = 0; t < context->model->n_threads; t++)
+        point_at(context, t, image, offset);
+}
+
+static void run_thread(void *argument, int64_t thread)
+{
+    cnxrt_context *context = argument;
+    const CnxrtModel *compiled = context->model->compiled;
+    int64_t batch = context->frames[thread].batch, images = compiled->batch_free ? batch : 1;
+    int64_t image_phases = compiled->n_begin + compiled->n_image;
+    move_to(context, thread, 0, 0);
+    for (int64_t p = 0; p < compiled->n_begin; p++)
+        run_phase(context, p, thread);
+    for (int64_t image = 0; image < images; image++) {
+        move_to(context, thread, image, image);
+        for (int64_t p = compiled->n_begin; p < image_phases; p++)
+            run_phase(context, p, thread);
+    }
+    move_to(context, thread, batch, 0);
+    for (int64_t p = image_phases; p < image_phases + compiled->n_end; p++)
+        run_phase(context, p, thread);
+}
+
+cnxrt_status context_run(cnxrt_context *context, const void *const *inputs, int64_t batch, void *const *outputs)
+{
+    const cnxrt_model *model = context->model;
+    const CnxrtModel *compiled = model->compiled;
+    if ((!inputs && compiled->n_inputs) || (!outputs && compiled->n_outputs))
+        return context_fail(context, CNXRT_ERROR_ARGUMENT, "the list of inputs or of outputs is NULL");
+    if (batch < 1 || (!compiled->batch_free && batch != 1))
+        return context_fail(context, CNXRT_ERROR_ARGUMENT, "batch is %lld, expected %s", (long long)batch,
+                            compiled->batch_free ? "1 or more" : "1, since the model's batch is fixed");
+    for (int64_t i = 0; i < compiled->n_inputs; i++)
+        context->bases[i] = (uint8_t *)inputs[i]; /* never written: generated code only reads inputs */
+    for (int64_t i = 0; i < compiled->n_outputs; i++)
+        context->bases[compiled->n_inputs + i] = outputs[i];
+    cnxrt_status status = check_buffers(context, batch);
+    if (status != CNXRT_OK)
+        return status;
+    for (int64_t t = 0; t < model->n_threads; t++)
+        context->frames[t].batch = batch;
+    if (context->pool)
+        pool_run(context->pool, run_thread, context);
+    else
+        run_thread(context, 0);
+    return CNXRT_OK;
+}
+
+cnxrt_status cnxrt_run(cnxrt_context *context, const void *const *inputs, int64_t batch, void *const *outputs)
+{
+    if (!context)
+        return CNXRT_ERROR_ARGUMENT;
+    if (!context_enter(context))
+        return CNXRT_ERROR_BUSY;
+    context->error[0] = 0;
+    cnxrt_status status = context_run(context, inputs, batch, outputs);
+    context_leave(context);
+    return status;
+}

@@ -1,0 +1,81 @@
+/* CPU: read CPUID and XGETBV, so that an unsuitable machine gets a sentence and not SIGILL.
+ *
+ * An instruction is usable if CPUID lists it and the operating system saves its registers: XCR0 bits 1 and 2 for
+ * YMM, 5 to 7 for the masks and ZMM, 17 and 18 for AMX tiles (Intel SDM volume 1, 13.3). */
+#include "runtime/cpu.h"
+#include "runtime/model.h"
+
+#include <stdio.h>
+
+static const struct {
+    int64_t bit;
+    const char *name;
+} features_by_name[] = {
+    {CNXRT_CPU_AVX2, "AVX2"},
+    {CNXRT_CPU_FMA, "FMA"},
+    {CNXRT_CPU_F16C, "F16C"},
+    {CNXRT_CPU_BMI2, "BMI2"},
+    {CNXRT_CPU_AVX512, "AVX-512"},
+    {CNXRT_CPU_AVX512_BF16, "AVX512_BF16"},
+    {CNXRT_CPU_AVX512_VNNI, "AVX512_VNNI"},
+    {CNXRT_CPU_AMX_BF16, "AMX_BF16"},
+};
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+
+static uint64_t saved_states(void)
+{
+    uint32_t low, high;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return (uint64_t)high << 32 | low;
+}
+
+static int64_t feature(uint32_t word, int bit, int64_t flag)
+{
+    return word >> bit & 1 ? flag : 0;
+}
+
+static int64_t avx512_bits(uint32_t b7, uint32_t c7, uint32_t a71)
+{
+    const uint32_t base = 1u << 16 | 1u << 17 | 1u << 28 | 1u << 30 | 1u << 31; /* F, DQ, CD, BW, VL */
+    if ((b7 & base) != base)
+        return 0;
+    return CNXRT_CPU_AVX512 | feature(c7, 11, CNXRT_CPU_AVX512_VNNI) | feature(a71, 5, CNXRT_CPU_AVX512_BF16);
+}
+
+int64_t cpu_features(void)
+{
+    uint32_t a, b1, c1, d1, b7 = 0, c7 = 0, d7 = 0, a71 = 0, b, c, d;
+    if (!__get_cpuid(1, &a, &b1, &c1, &d1) || !(c1 >> 27 & 1)) /* no OSXSAVE: no vector state beyond SSE */
+        return 0;
+    if (__get_cpuid_count(7, 0, &a, &b7, &c7, &d7) && a >= 1)
+        __get_cpuid_count(7, 1, &a71, &b, &c, &d);
+    uint64_t saved = saved_states();
+    int64_t found = feature(b7, 8, CNXRT_CPU_BMI2);
+    if ((saved & 0x6) == 0x6 && (c1 >> 28 & 1))
+        found |= feature(b7, 5, CNXRT_CPU_AVX2) | feature(c1, 12, CNXRT_CPU_FMA) | feature(c1, 29, CNXRT_CPU_F16C);
+    if ((saved & 0xe6) == 0xe6)
+        found |= avx512_bits(b7, c7, a71);
+    if ((saved & 0x60000) == 0x60000)
+        found |= feature(d7, 24, 1) & feature(d7, 22, 1) ? CNXRT_CPU_AMX_BF16 : 0;
+    return found;
+}
+#else
+int64_t cpu_features(void)
+{
+    return 0;
+}
+#endif
+
+const char *cpu_feature_names(int64_t features, char *text, size_t size)
+{
+    size_t length = 0;
+    text[0] = 0;
+    for (size_t i = 0; i < sizeof features_by_name / sizeof *features_by_name; i++)
+        if ((features & features_by_name[i].bit) && length < size) {
+            int n = snprintf(text + length, size - length, "%s%s", length ? ", " : "", features_by_name[i].name);
+            length += n > 0 ? (size_t)n : 0;
+        }
+    return text;
+}

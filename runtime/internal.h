@@ -1,0 +1,71 @@
+/* What the runtime's files share: the objects behind the public handles.
+ *
+ *   model    checked processor, mapped weights, labels      immutable after create
+ *   context  workspace, one frame for each thread, a pool   one thread at a time, guarded by `busy`
+ *
+ * Nothing else holds state: no writable globals, so that two models live in one process. */
+#ifndef CNXRT_INTERNAL_H
+#define CNXRT_INTERNAL_H
+
+#include "runtime/api.h"
+#include "runtime/model.h"
+#include "runtime/threads.h"
+#include "runtime/weights.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+struct cnxrt_model {
+    const CnxrtModel *compiled;
+    Weights weights;
+    const char *const *labels;  /* one for each class; the compiled ones or LABEL_i */
+    char *label_text;           /* owned: the LABEL_i; NULL with compiled labels */
+    int64_t n_classes;          /* 0: the model does not classify */
+    int64_t n_threads;
+    cnxrt_parallel_for parallel_for;
+    void *parallel_user;
+};
+
+struct cnxrt_context {
+    const cnxrt_model *model;
+    ThreadPool *pool;           /* NULL: one thread, or the caller's parallel_for */
+    void *owned_workspace;      /* NULL if it is the caller's */
+    uint8_t *workspace;
+    size_t workspace_bytes;
+    CnxrtFrame *frames;         /* one for each thread */
+    uint8_t **tensors;          /* n_inputs + n_outputs for each thread; frames point in here */
+    uint8_t **bases;            /* n_inputs + n_outputs: what the caller gave to run */
+    float *pixels;              /* of one prepared picture; made by the first classify */
+    uint8_t **classify_tensors; /* n_inputs + n_outputs buffers for one item; the same */
+    int64_t *phase_ns;          /* time of each phase is added here; NULL: not measured */
+    atomic_flag busy;
+    char error[256];
+};
+
+/* Every public entry to a context goes through these. */
+bool context_enter(cnxrt_context *context);
+void context_leave(cnxrt_context *context);
+
+/* Keeps the details and gives the status back: return context_fail(context, CNXRT_ERROR_…, "…", …). */
+cnxrt_status context_fail(cnxrt_context *context, cnxrt_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* cnxrt_run for a caller who has entered. */
+cnxrt_status context_run(cnxrt_context *context, const void *const *inputs, int64_t batch, void *const *outputs);
+
+/* classify_memory for a caller who has entered; the scores of all classes go to scores (n_classes of them). */
+cnxrt_status classify_encoded(cnxrt_context *context, const void *encoded, size_t encoded_bytes, int64_t k,
+                              cnxrt_prediction *predictions, int64_t *n);
+
+int64_t model_phase_count(const CnxrtModel *compiled);
+int64_t model_phase_runs(const CnxrtModel *compiled, int64_t phase, int64_t batch); /* how often a run executes it */
+size_t dtype_bytes(int64_t dtype); /* of one element; 0: unknown */
+static inline int64_t model_tensor_count(const CnxrtModel *compiled)
+{
+    return compiled->n_inputs + compiled->n_outputs;
+}
+
+/* Bytes of a tensor with `batch` items, or -1 if that overflows. */
+int64_t tensor_bytes(const CnxrtTensor *tensor, int64_t batch);
+
+#endif

@@ -1,0 +1,135 @@
+/* Model: from options to a checked, immutable object, and what can be told without one. */
+#include "runtime/internal.h"
+#include "runtime/cpu.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LABEL_BYTES = 32 }; /* "LABEL_" and 20 digits */
+
+const char *cnxrt_status_text(cnxrt_status status)
+{
+    switch (status) {
+    case CNXRT_OK: return "no error";
+    case CNXRT_ERROR_ARGUMENT: return "an argument is NULL or out of range";
+    case CNXRT_ERROR_ALIGNMENT: return "a buffer is misaligned";
+    case CNXRT_ERROR_OVERLAP: return "an output overlaps another buffer";
+    case CNXRT_ERROR_BUSY: return "the context is in use by another thread";
+    case CNXRT_ERROR_CPU: return "this processor lacks instructions that the model was compiled for";
+    case CNXRT_ERROR_MEMORY: return "out of memory";
+    case CNXRT_ERROR_THREADS: return "a thread could not be started";
+    case CNXRT_ERROR_FILE: return "a file cannot be read";
+    case CNXRT_ERROR_WEIGHTS_FORMAT: return "not a weights file, or cut short";
+    case CNXRT_ERROR_WEIGHTS_MODEL: return "the weights belong to another model";
+    case CNXRT_ERROR_WEIGHTS_DAMAGED: return "the weights are damaged: their checksum is wrong";
+    case CNXRT_ERROR_IMAGE: return "not a picture, or a damaged one";
+    case CNXRT_ERROR_UNSUPPORTED: return "valid, but not supported by this model";
+    }
+    return "unknown status";
+}
+
+const char *cnxrt_info_json(void)
+{
+    return compiled_model.info_json;
+}
+
+int64_t cnxrt_abi_version(void)
+{
+    return CNXRT_ABI_VERSION;
+}
+
+int64_t model_phase_count(const CnxrtModel *compiled)
+{
+    return compiled->n_begin + compiled->n_image + compiled->n_end;
+}
+
+int64_t model_phase_runs(const CnxrtModel *compiled, int64_t phase, int64_t batch)
+{
+    bool image = phase >= compiled->n_begin && phase < compiled->n_begin + compiled->n_image;
+    return image && compiled->batch_free ? batch : 1;
+}
+
+/* Classes are the elements of one item of the logits, where that is a vector. */
+static int64_t count_classes(const CnxrtModel *compiled)
+{
+    if (compiled->logits_output < 0 || compiled->scores == CNXRT_SCORES_NONE)
+        return 0;
+    const CnxrtTensor *logits = &compiled->tensors[compiled->n_inputs + compiled->logits_output];
+    return dtype_bytes(logits->dtype) == sizeof(float) ? logits->item_bytes / (int64_t)sizeof(float) : 0;
+}
+
+static bool make_labels(cnxrt_model *model)
+{
+    int64_t n = model->n_classes;
+    model->labels = model->compiled->labels;
+    if (n == 0 || (model->compiled->labels && model->compiled->n_labels >= n))
+        return true;
+    const char **labels = calloc((size_t)n, sizeof *labels);
+    char *text = calloc((size_t)n, LABEL_BYTES);
+    model->labels = labels;
+    model->label_text = text;
+    if (!labels || !text)
+        return false;
+    for (int64_t i = 0; i < n; i++) {
+        labels[i] = text + i * LABEL_BYTES;
+        snprintf(text + i * LABEL_BYTES, LABEL_BYTES, "LABEL_%lld", (long long)i);
+    }
+    return true;
+}
+
+static cnxrt_status read_options(const cnxrt_options *given, cnxrt_options *options)
+{
+    *options = (cnxrt_options){0};
+    if (given) {
+        if (given->struct_size < sizeof given->struct_size || given->struct_size > 4096)
+            return CNXRT_ERROR_ARGUMENT;
+        memcpy(options, given, given->struct_size < sizeof *options ? given->struct_size : sizeof *options);
+    }
+    if (options->n_threads < 0 || options->n_threads > CNXRT_MAX_THREADS)
+        return CNXRT_ERROR_ARGUMENT;
+    if (options->n_threads == 0)
+        options->n_threads = 1;
+    return CNXRT_OK;
+}
+
+cnxrt_status cnxrt_create(const cnxrt_options *given, cnxrt_model **out)
+{
+    if (!out)
+        return CNXRT_ERROR_ARGUMENT;
+    *out = NULL;
+    cnxrt_options options;
+    cnxrt_status status = read_options(given, &options);
+    if (status != CNXRT_OK)
+        return status;
+    if (compiled_model.cpu_features & ~cpu_features())
+        return CNXRT_ERROR_CPU;
+    cnxrt_model *model = calloc(1, sizeof *model);
+    if (!model)
+        return CNXRT_ERROR_MEMORY;
+    model->compiled = &compiled_model;
+    model->n_threads = options.n_threads;
+    model->parallel_for = options.parallel_for;
+    model->parallel_user = options.parallel_user;
+    model->n_classes = count_classes(model->compiled);
+    status = weights_open(model->compiled, options.weights_path, &model->weights);
+    if (status == CNXRT_OK && !make_labels(model))
+        status = CNXRT_ERROR_MEMORY;
+    if (status != CNXRT_OK) {
+        cnxrt_destroy(model);
+        return status;
+    }
+    *out = model;
+    return CNXRT_OK;
+}
+
+void cnxrt_destroy(cnxrt_model *model)
+{
+    if (!model)
+        return;
+    weights_close(&model->weights);
+    if (model->labels != model->compiled->labels)
+        free((void *)model->labels);
+    free(model->label_text);
+    free(model);
+}

@@ -1,0 +1,184 @@
+/* Threads: who waits for whom between the phases of a run.
+ *
+ * A model is some fifty phases of 10 to 1000 microseconds with a barrier after each. A futex costs 40 us, a spin
+ * 0.1 us, so waiting spins first and sleeps later:
+ *
+ *   run:      wake workers ─ phase ─ barrier ─ phase ─ barrier … ─ all done
+ *   barrier:  spin SPINS times, then sleep on the generation until the last to arrive changes it
+ *   idle:     asleep at once; nothing spins between runs
+ *
+ * The generation is the one word everybody waits for; who sleeps says so in `sleepers` first, so that the last to
+ * arrive makes no system call where all are spinning. (Store generation, load sleepers | store sleepers, load
+ * generation: sequentially consistent, so one of the two sees the other.) */
+#define _GNU_SOURCE
+#include "runtime/threads.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { SPINS = 4000, STACK_BYTES = 1 << 20, CACHE_LINE = 64 };
+
+/* A number that threads wait to see changed. */
+typedef struct Event {
+    _Alignas(CACHE_LINE) atomic_uint generation;
+    atomic_uint sleepers;
+} Event;
+
+typedef struct Worker {
+    ThreadPool *pool;
+    int64_t thread; /* from 1 */
+    pthread_t handle;
+} Worker;
+
+struct ThreadPool {
+    Event start;      /* a new job, or the end */
+    Event barrier;    /* all have arrived */
+    _Alignas(CACHE_LINE) atomic_int arrived;
+    int64_t n_threads, n_started;
+    int spins;        /* 0 where threads outnumber processors */
+    bool stop;        /* written before start changes */
+    void (*job)(void *argument, int64_t thread);
+    void *argument;
+    Worker *workers;
+};
+
+static void relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+static void futex(atomic_uint *word, int operation, unsigned value)
+{
+    int saved = errno; /* a library's caller may be looking at it */
+    syscall(SYS_futex, word, operation | FUTEX_PRIVATE_FLAG, value, NULL, NULL, 0);
+    errno = saved;
+}
+
+static void event_wait(Event *event, unsigned seen, int spins)
+{
+    for (int i = 0; i < spins; i++) {
+        if (atomic_load_explicit(&event->generation, memory_order_acquire) != seen)
+            return;
+        relax();
+    }
+    atomic_fetch_add(&event->sleepers, 1);
+    while (atomic_load(&event->generation) == seen)
+        futex(&event->generation, FUTEX_WAIT, seen);
+    atomic_fetch_sub(&event->sleepers, 1);
+}
+
+static void event_change(Event *event)
+{
+    atomic_fetch_add(&event->generation, 1);
+    if (atomic_load(&event->sleepers))
+        futex(&event->generation, FUTEX_WAKE, (unsigned)-1 >> 1);
+}
+
+void pool_barrier(ThreadPool *pool)
+{
+    unsigned seen = atomic_load_explicit(&pool->barrier.generation, memory_order_relaxed);
+    if (atomic_fetch_add(&pool->arrived, 1) == pool->n_threads - 1) {
+        atomic_store_explicit(&pool->arrived, 0, memory_order_relaxed);
+        event_change(&pool->barrier);
+    } else {
+        event_wait(&pool->barrier, seen, pool->spins);
+    }
+}
+
+static void *work(void *argument)
+{
+    Worker *worker = argument;
+    ThreadPool *pool = worker->pool;
+    for (unsigned seen = 0;; seen++) {
+        event_wait(&pool->start, seen, 0);
+        if (pool->stop)
+            return NULL;
+        pool->job(pool->argument, worker->thread);
+        pool_barrier(pool);
+    }
+}
+
+void pool_run(ThreadPool *pool, void (*job)(void *argument, int64_t thread), void *argument)
+{
+    pool->job = job;
+    pool->argument = argument;
+    event_change(&pool->start);
+    job(argument, 0);
+    pool_barrier(pool);
+}
+
+/* Signals are the embedder's business: none is delivered to a worker. */
+static bool start_worker(ThreadPool *pool, int64_t thread)
+{
+    Worker *worker = &pool->workers[thread - 1];
+    *worker = (Worker){pool, thread, 0};
+    pthread_attr_t attributes;
+    if ((errno = pthread_attr_init(&attributes)))
+        return false;
+    pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(&worker->handle, &attributes, work, worker);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    errno = error;
+    return error == 0;
+}
+
+ThreadPool *pool_new(int64_t n_threads)
+{
+    ThreadPool *pool = aligned_alloc(CACHE_LINE, sizeof *pool);
+    Worker *workers = calloc((size_t)n_threads, sizeof *workers);
+    if (!pool || !workers) {
+        free(pool);
+        free(workers);
+        errno = ENOMEM;
+        return NULL;
+    }
+    *pool = (ThreadPool){.n_threads = n_threads, .n_started = 1, .workers = workers};
+    pool->spins = n_threads <= allowed_cpus() ? SPINS : 0;
+    while (pool->n_started < n_threads) {
+        if (!start_worker(pool, pool->n_started)) {
+            int saved = errno;
+            pool_free(pool);
+            errno = saved;
+            return NULL;
+        }
+        pool->n_started++;
+    }
+    return pool;
+}
+
+void pool_free(ThreadPool *pool)
+{
+    if (!pool)
+        return;
+    pool->stop = true;
+    event_change(&pool->start);
+    for (int64_t i = 1; i < pool->n_started; i++)
+        pthread_join(pool->workers[i - 1].handle, NULL);
+    free(pool->workers);
+    free(pool);
+}
+
+int64_t allowed_cpus(void)
+{
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0)
+        return CPU_COUNT(&set);
+    long online = sysconf(_SC_NPROCESSORS_ONLN); /* more processors than cpu_set_t holds */
+    return online > 0 ? online : 1;
+}

@@ -1,0 +1,22 @@
+/* Threads: a pool that runs one function on all of its threads, and a barrier for use inside. */
+#ifndef CNXRT_THREADS_H
+#define CNXRT_THREADS_H
+
+#include <stdint.h>
+
+typedef struct ThreadPool ThreadPool;
+
+/* n_threads - 1 sleeping workers; the caller of pool_run is the last thread. NULL: errno says why. */
+ThreadPool *pool_new(int64_t n_threads);
+void pool_free(ThreadPool *pool); /* joins the workers; NULL is allowed */
+
+/* job(argument, i) for each i in [0, n_threads), i = 0 in the caller's thread. Returns when all have returned. */
+void pool_run(ThreadPool *pool, void (*job)(void *argument, int64_t thread), void *argument);
+
+/* Inside a job: waits until all threads of the pool are here. */
+void pool_barrier(ThreadPool *pool);
+
+/* Processors that this process may use. */
+int64_t allowed_cpus(void);
+
+#endif
