@@ -1,0 +1,283 @@
+/* The linker: from a model's object to what the user asked for, with the system's cc, ld, objcopy and ar.
+ *
+ *   executable   cc     model.o weights.o libcnxrt.a libjpeg.a libpng16.a libwebp.a libz.a
+ *   libraries    ld -r  the same, the public functions as roots → one relocatable object
+ *                objcopy: cnxrt_run → PREFIX_run for the public functions; everything else becomes local
+ *                → it is the .o, ar makes the .a, cc -shared the .so; NAME.h is made beside it
+ *
+ * So a library shows PREFIX_ symbols only, and any number of models, each with its own copy of the runtime, live in
+ * one process. Weights enter through the assembler's .incbin: no C array, no compiler memory. */
+#include "compiler/link/link.h"
+#include "compiler/link/command.h"
+#include "compiler/link/header.h"
+#include "ir/base/str.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+typedef struct Linking {
+    const LinkOptions *options;
+    Arena *arena;
+    Diag *diag;
+    const char *weights_object; /* NULL: not embedded */
+    const char *output;         /* the temporary beside options->output */
+} Linking;
+
+static const char *const image_libraries[] = {"libjpeg.a", "libpng16.a", "libwebpdemux.a", "libwebp.a", "libz.a"};
+
+static bool run(const Linking *link, const Command *command)
+{
+    return command_run(command, link->options->verbose, link->options->dry_run, link->diag);
+}
+
+static const char *temp_path(const Linking *link, const char *name)
+{
+    return arena_printf(link->arena, "%s/%s", link->options->temp_dir, name);
+}
+
+static bool write_text(const Linking *link, const char *path, const char *text)
+{
+    if (link->options->dry_run)
+        return true;
+    FILE *file = fopen(path, "wb");
+    bool ok = file && fputs(text, file) >= 0;
+    if (file && fclose(file) != 0)
+        ok = false;
+    if (!ok)
+        diag_resource(link->diag, NO_SPAN, "cannot write %s: %s", path, strerror(errno));
+    return ok;
+}
+
+/* ── Parts ───────────────────────────────────────────────────────────────────────────────────────────── */
+
+static const char *assembler_string(const char *text, Arena *arena)
+{
+    StrBuf out = {.arena = arena};
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\')
+            sb_put(&out, "\\");
+        sb_put_n(&out, text, 1);
+    }
+    return out.text;
+}
+
+static bool assemble_weights(Linking *link)
+{
+    const LinkOptions *options = link->options;
+    if (!options->weights_file)
+        return true;
+    const char *source = temp_path(link, "weights.s");
+    link->weights_object = temp_path(link, "weights.o");
+    const char *text = arena_printf(link->arena,
+                                    "    .section .rodata.cnxrt_weights,\"a\",@progbits\n"
+                                    "    .balign 64\n"
+                                    "    .globl cnxrt_weights\n"
+                                    "    .hidden cnxrt_weights\n"
+                                    "    .type cnxrt_weights,@object\n"
+                                    "cnxrt_weights:\n"
+                                    "    .incbin \"%s\"\n"
+                                    "    .size cnxrt_weights,.-cnxrt_weights\n"
+                                    "    .section .note.GNU-stack,\"\",@progbits\n",
+                                    assembler_string(options->weights_file, link->arena));
+    if (!write_text(link, source, text))
+        return false;
+    Command command = {.arena = link->arena};
+    command_add_tool(&command, "CC", "cc");
+    command_add(&command, "-c");
+    command_add(&command, source);
+    command_add(&command, "-o");
+    command_add(&command, link->weights_object);
+    return run(link, &command);
+}
+
+/* Where the C compiler finds a static library; its bare name if it does not. */
+static const char *library_path(const Linking *link, const char *name)
+{
+    Command command = {.arena = link->arena};
+    command_add_tool(&command, "CC", "cc");
+    command_add(&command, arena_printf(link->arena, "-print-file-name=%s", name));
+    const char *path = command_output(&command);
+    return path ? path : name;
+}
+
+static bool add_parts(const Linking *link, Command *command)
+{
+    command_add(command, link->options->model_object);
+    if (link->weights_object)
+        command_add(command, link->weights_object);
+    command_add(command, arena_printf(link->arena, "%s/libcnxrt.a", link->options->runtime_dir));
+    for (int64_t i = 0; i < countof(image_libraries); i++) {
+        const char *path = library_path(link, image_libraries[i]);
+        if (!strchr(path, '/')) {
+            diag_resource(link->diag, NO_SPAN, "%s is not installed (see docs/DEPENDENCIES.md)", path);
+            return false;
+        }
+        command_add(command, path);
+    }
+    return true;
+}
+
+/* ── Artifacts ───────────────────────────────────────────────────────────────────────────────────────── */
+
+static bool link_executable(const Linking *link)
+{
+    Command command = {.arena = link->arena};
+    command_add_tool(&command, "CC", "cc");
+    command_add(&command, link->options->static_libc ? "-static-pie" : "-pie");
+    command_add(&command, "-o");
+    command_add(&command, link->output);
+    if (!add_parts(link, &command))
+        return false;
+    command_add(&command, "-Wl,--gc-sections,-z,relro,-z,now,-z,noexecstack,--build-id=none");
+    command_add(&command, "-lm");
+    command_add(&command, "-pthread");
+    return run(link, &command);
+}
+
+static bool merge_objects(const Linking *link, const char *output)
+{
+    const char *const *names;
+    int64_t n = public_symbols(&names);
+    Command command = {.arena = link->arena};
+    command_add_tool(&command, "LD", "ld");
+    command_add(&command, "-r");
+    command_add(&command, "--gc-sections");
+    command_add(&command, "-o");
+    command_add(&command, output);
+    for (int64_t i = 0; i < n; i++) {
+        command_add(&command, "-u");
+        command_add(&command, names[i]);
+    }
+    return add_parts(link, &command) && run(link, &command);
+}
+
+/* objcopy applies --keep-global-symbols to the new names. */
+static bool rename_symbols(const Linking *link, const char *input, const char *output)
+{
+    const char *const *names;
+    int64_t n = public_symbols(&names);
+    const char *renames = temp_path(link, "renames"), *keep = temp_path(link, "keep");
+    StrBuf rename_list = {.arena = link->arena}, keep_list = {.arena = link->arena};
+    for (int64_t i = 0; i < n; i++) {
+        const char *name = names[i] + strlen("cnxrt");
+        sb_printf(&rename_list, "%s %s%s\n", names[i], link->options->prefix, name);
+        sb_printf(&keep_list, "%s%s\n", link->options->prefix, name);
+    }
+    if (!write_text(link, renames, rename_list.text) || !write_text(link, keep, keep_list.text))
+        return false;
+    Command command = {.arena = link->arena};
+    command_add_tool(&command, "OBJCOPY", "objcopy");
+    command_add(&command, arena_printf(link->arena, "--redefine-syms=%s", renames));
+    command_add(&command, arena_printf(link->arena, "--keep-global-symbols=%s", keep));
+    command_add(&command, input);
+    command_add(&command, output);
+    return run(link, &command);
+}
+
+static bool link_shared(const Linking *link, const char *object)
+{
+    const char *slash = strrchr(link->options->output, '/');
+    Command command = {.arena = link->arena};
+    command_add_tool(&command, "CC", "cc");
+    command_add(&command, "-shared");
+    command_add(&command, "-o");
+    command_add(&command, link->output);
+    command_add(&command, object);
+    command_add(&command, "-Xlinker");
+    command_add(&command, "-soname");
+    command_add(&command, "-Xlinker");
+    command_add(&command, slash ? slash + 1 : link->options->output);
+    command_add(&command, "-Wl,-z,defs,-z,relro,-z,now,-z,noexecstack,--build-id=none");
+    command_add(&command, "-lm");
+    command_add(&command, "-pthread");
+    return run(link, &command);
+}
+
+static bool make_archive(const Linking *link, const char *object)
+{
+    Command command = {.arena = link->arena};
+    command_add_tool(&command, "AR", "ar");
+    command_add(&command, "rcsD");
+    command_add(&command, link->output);
+    command_add(&command, object);
+    return run(link, &command);
+}
+
+static bool link_library(const Linking *link)
+{
+    const char *merged = temp_path(link, "merged.o");
+    const char *object = link->options->kind == ARTIFACT_OBJ
+                             ? link->output
+                             : temp_path(link, arena_printf(link->arena, "%s.o", link->options->prefix));
+    if (!merge_objects(link, merged) || !rename_symbols(link, merged, object))
+        return false;
+    switch (link->options->kind) {
+    case ARTIFACT_SHARED: return link_shared(link, object);
+    case ARTIFACT_STATIC: return make_archive(link, object);
+    default: return true;
+    }
+}
+
+/* ── Putting them in place ───────────────────────────────────────────────────────────────────────────── */
+
+/* "dir/libtiny.so" → "dir/libtiny.h" */
+static const char *header_path(const char *output, Arena *arena)
+{
+    const char *slash = strrchr(output, '/'), *dot = strrchr(output, '.');
+    size_t stem = dot && dot > (slash ? slash + 1 : output) ? (size_t)(dot - output) : strlen(output);
+    return arena_printf(arena, "%.*s.h", (int)stem, output);
+}
+
+/* A device or a folder must not be renamed over. */
+static bool check_place(const char *path, Diag *diag)
+{
+    struct stat info;
+    if (stat(path, &info) != 0 || S_ISREG(info.st_mode))
+        return true;
+    diag_resource(diag, NO_SPAN, "cannot write %s: it is %s", path,
+                  S_ISDIR(info.st_mode) ? "a directory" : "not a regular file");
+    return false;
+}
+
+static bool put_in_place(const Linking *link, const char *temporary, const char *path)
+{
+    if (link->options->dry_run || rename(temporary, path) == 0)
+        return true;
+    diag_resource(link->diag, NO_SPAN, "cannot write %s: %s", path, strerror(errno));
+    return false;
+}
+
+static bool link_and_place(Linking *link, const char *header, const char *header_temporary)
+{
+    const LinkOptions *options = link->options;
+    if (!assemble_weights(link))
+        return false;
+    if (options->kind == ARTIFACT_EXE)
+        return link_executable(link) && put_in_place(link, link->output, options->output);
+    const char *text = header_text(options, link->arena, link->diag);
+    return text && write_text(link, header_temporary, text) && link_library(link) &&
+           put_in_place(link, link->output, options->output) && put_in_place(link, header_temporary, header);
+}
+
+bool link_artifact(const LinkOptions *options, Arena *arena, Diag *diag)
+{
+    Linking link = {.options = options, .arena = arena, .diag = diag};
+    const char *header = header_path(options->output, arena);
+    bool library = options->kind != ARTIFACT_EXE;
+    if (!check_place(options->output, diag) || (library && !check_place(header, diag)))
+        return false;
+    if (library && str_equal(header, options->output)) {
+        diag_resource(diag, NO_SPAN, "cannot write %s: its header would have the same name", options->output);
+        return false;
+    }
+    link.output = arena_printf(arena, "%s.%ld.tmp", options->output, (long)getpid());
+    const char *header_temporary = arena_printf(arena, "%s.%ld.tmp", header, (long)getpid());
+    bool ok = link_and_place(&link, header, header_temporary);
+    if (!options->dry_run && !ok) {
+        unlink(link.output);
+        unlink(header_temporary);
+    }
+    return ok;
+}
