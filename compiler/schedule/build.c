@@ -1,0 +1,210 @@
+/* Building programs: buffers, phases, loops, calls and addresses.
+ *
+ *   phase_open(l, "y", flops);
+ *   Stmt *row = section_open(l, 56);
+ *   emit_call(l, &kernel, (Ref[]){ref_loop(ref_to(x), row, 5376), ref_to(y)}, 2);
+ *   loop_close(l);
+ *
+ * A loop of one iteration is left out, so that callers need no special cases and programs stay readable. */
+#include "compiler/schedule/lower.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* ── Buffers ─────────────────────────────────────────────────────────────────────────────────────────── */
+
+static bool name_taken(const Program *program, const char *name)
+{
+    for (int64_t i = 0; i < program->buffers.len; i++)
+        if (strcmp(program->buffers.at[i]->name, name) == 0)
+            return true;
+    return false;
+}
+
+Buffer *buffer_new(Lowering *l, const char *name, Space space, DType dtype, int64_t bytes)
+{
+    Buffer *buffer = NEW(l->arena, Buffer);
+    buffer->name = name_taken(l->program, name) ? arena_printf(l->arena, "%s.%lld", name, (long long)++l->n_names) : name;
+    buffer->space = space;
+    buffer->dtype = dtype;
+    buffer->bytes = bytes;
+    buffer->first = buffer->last = -1;
+    vec_push(l->arena, &l->program->buffers, buffer);
+    return buffer;
+}
+
+Buffer *buffer_packed(Lowering *l, const char *name, Pack *pack)
+{
+    int64_t bytes = dtype_size(pack->dtype);
+    for (int i = 0; i < pack->n_loops; i++)
+        if (__builtin_mul_overflow(bytes, pack->loops[i].extent, &bytes))
+            out_of_memory();
+    Buffer *buffer = buffer_new(l, name, SPACE_WEIGHTS, pack->dtype, bytes);
+    buffer->pack = pack;
+    return buffer;
+}
+
+Buffer *buffer_constant(Lowering *l, const char *name, const Tensor *tensor, int64_t padded)
+{
+    Pack *pack = NEW(l->arena, Pack);
+    pack->source = tensor;
+    pack->dtype = tensor->dtype;
+    pack->n_axes = pack->n_loops = 1;
+    pack->axes[0].size = tensor->count;
+    pack->axes[0].stride = 1;
+    pack->loops[0].step = 1;
+    pack->loops[0].extent = padded ? padded : tensor->count;
+    return buffer_packed(l, name, pack);
+}
+
+/* ── Phases and statements ───────────────────────────────────────────────────────────────────────────── */
+
+void phase_open(Lowering *l, const char *name, int64_t flops)
+{
+    Phase *phase = NEW(l->arena, Phase);
+    phase->name = name;
+    phase->origin = l->region ? l->region : l->node;
+    phase->flops = flops;
+    switch (l->when) {
+    case WHEN_BEGIN: vec_push(l->arena, &l->program->begin, phase); break;
+    case WHEN_IMAGE: vec_push(l->arena, &l->program->image, phase); break;
+    case WHEN_END: vec_push(l->arena, &l->program->end, phase); break;
+    }
+    l->phase = phase;
+    l->depth = 0;
+}
+
+static Stmt *stmt_loop(Lowering *l, int64_t extent)
+{
+    Stmt *loop = NEW(l->arena, Stmt);
+    loop->kind = STMT_LOOP;
+    loop->extent = extent;
+    int depth = 0;
+    for (int i = 0; i < l->depth; i++)
+        depth += l->open[i] != NULL;
+    loop->var = arena_printf(l->arena, "i%d", depth);
+    return loop;
+}
+
+static void append(Lowering *l, Stmt *stmt)
+{
+    for (int i = l->depth - 1; i >= 0; i--)
+        if (l->open[i]) {
+            vec_push(l->arena, &l->open[i]->body, stmt);
+            return;
+        }
+    vec_push(l->arena, &l->phase->sections, stmt);
+}
+
+Stmt *section_open(Lowering *l, int64_t extent)
+{
+    assert(l->depth == 0);
+    Stmt *loop = stmt_loop(l, extent);
+    append(l, loop);
+    l->open[l->depth++] = loop;
+    return loop;
+}
+
+Stmt *loop_open(Lowering *l, int64_t extent)
+{
+    assert(l->depth > 0 && l->depth < countof(l->open));
+    Stmt *loop = NULL;
+    if (extent != 1) {
+        loop = stmt_loop(l, extent);
+        append(l, loop);
+    }
+    l->open[l->depth++] = loop;
+    return loop;
+}
+
+void loop_close(Lowering *l)
+{
+    l->depth--;
+}
+
+void emit_call(Lowering *l, const Kernel *kernel, const Ref *args, int n_args)
+{
+    assert(l->depth > 0 && n_args <= MAX_ARGS);
+    Stmt *call = NEW(l->arena, Stmt);
+    call->kind = STMT_CALL;
+    call->kernel = kernel_intern(l->program, kernel);
+    memcpy(call->args, args, (size_t)n_args * sizeof *args);
+    call->n_args = n_args;
+    append(l, call);
+}
+
+/* ── Addresses ───────────────────────────────────────────────────────────────────────────────────────── */
+
+Ref ref_to(Buffer *buffer)
+{
+    return (Ref){.buffer = buffer};
+}
+
+Ref ref_shift(Ref ref, int64_t bytes)
+{
+    ref.offset += bytes;
+    return ref;
+}
+
+Ref ref_loop(Ref ref, const Stmt *loop, int64_t stride)
+{
+    if (!loop || !stride || !ref.buffer)
+        return ref;
+    for (int i = 0; i < ref.n_terms; i++)
+        if (ref.terms[i].loop == loop) {
+            ref.terms[i].stride += stride;
+            return ref;
+        }
+    assert(ref.n_terms < countof(ref.terms));
+    ref.terms[ref.n_terms].loop = loop;
+    ref.terms[ref.n_terms++].stride = stride;
+    return ref;
+}
+
+Ref ref_pos(Ref ref, Pos pos, int64_t stride)
+{
+    ref = ref_shift(ref, pos.at * stride);
+    for (int i = 0; i < pos.n_terms; i++)
+        ref = ref_loop(ref, pos.terms[i].loop, pos.terms[i].step * stride);
+    return ref;
+}
+
+Pos pos_at(int64_t at)
+{
+    return (Pos){.at = at};
+}
+
+Pos pos_loop(Pos pos, const Stmt *loop, int64_t step)
+{
+    if (!loop)
+        return pos;
+    assert(pos.n_terms < countof(pos.terms));
+    pos.terms[pos.n_terms].loop = loop;
+    pos.terms[pos.n_terms++].step = step;
+    return pos;
+}
+
+/* ── Tilings ─────────────────────────────────────────────────────────────────────────────────────────── */
+
+Tiling tile_even(int64_t n, int64_t most)
+{
+    int64_t tiles = (n + most - 1) / most, small = n / tiles, n_big = n % tiles;
+    Tiling tiling = {0};
+    tiling.parts[0].size = small + 1;
+    tiling.parts[0].count = n_big;
+    tiling.parts[1].start = n_big * (small + 1);
+    tiling.parts[1].size = small;
+    tiling.parts[1].count = tiles - n_big;
+    return tiling;
+}
+
+Tiling tile_blocks(int64_t n, int64_t block)
+{
+    Tiling tiling = {0};
+    tiling.parts[0].size = block;
+    tiling.parts[0].count = n / block;
+    tiling.parts[1].start = n / block * block;
+    tiling.parts[1].size = n % block;
+    tiling.parts[1].count = n % block > 0;
+    return tiling;
+}

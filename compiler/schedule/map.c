@@ -1,0 +1,226 @@
+/* Elementwise loops: any rank, any strides, as few and as long inner loops as the strides allow.
+ *
+ * A nest holds the dimensions of the output and every operand's stride in each. Dimensions of size 1 go, the
+ * rest are ordered by the output's strides, and neighbours that every operand walks as one are merged; the last
+ * two become the kernel's rows and elements, the others loops, the outermost one the parallel chunks.
+ *
+ *   add x[1,56,56,96] and b[96]:  →  [3136, 96], b's row stride 0  →  parallel i0 in 18: map 170x96(…) */
+#include "compiler/schedule/lower.h"
+
+#include <string.h>
+
+enum { CHUNK = 16384, MAX_VIEWS = MAX_OPERANDS + 1 }; /* elements a chunk aims at: 64 KB of floats */
+
+typedef struct Nest {
+    const Expr *expr;      /* NULL: a copy of one operand */
+    int n_views, rank;     /* views: the output, then the operands */
+    int64_t dims[VIEW_RANK];
+    int64_t strides[MAX_VIEWS][VIEW_RANK];
+    Ref refs[MAX_VIEWS];
+    DType dtypes[MAX_VIEWS];
+} Nest;
+
+static void nest_add(Nest *nest, const View *view)
+{
+    int at = nest->n_views++;
+    memcpy(nest->strides[at], view->strides, sizeof view->strides);
+    nest->refs[at] = view->ref;
+    nest->dtypes[at] = view->dtype;
+}
+
+static void drop_dim(Nest *nest, int dim)
+{
+    nest->rank--;
+    for (int i = dim; i < nest->rank; i++) {
+        nest->dims[i] = nest->dims[i + 1];
+        for (int v = 0; v < nest->n_views; v++)
+            nest->strides[v][i] = nest->strides[v][i + 1];
+    }
+}
+
+static void swap_dims(Nest *nest, int a, int b)
+{
+    int64_t dim = nest->dims[a];
+    nest->dims[a] = nest->dims[b];
+    nest->dims[b] = dim;
+    for (int v = 0; v < nest->n_views; v++) {
+        int64_t stride = nest->strides[v][a];
+        nest->strides[v][a] = nest->strides[v][b];
+        nest->strides[v][b] = stride;
+    }
+}
+
+static bool mergeable(const Nest *nest, int dim)
+{
+    for (int v = 0; v < nest->n_views; v++)
+        if (nest->strides[v][dim] != nest->strides[v][dim + 1] * nest->dims[dim + 1])
+            return false;
+    return true;
+}
+
+static int64_t magnitude(int64_t stride)
+{
+    return stride < 0 ? -stride : stride;
+}
+
+static void simplify(Nest *nest)
+{
+    for (int i = nest->rank - 1; i >= 0; i--)
+        if (nest->dims[i] == 1)
+            drop_dim(nest, i);
+    for (int i = 1; i < nest->rank; i++)
+        for (int j = i; j > 0 && magnitude(nest->strides[0][j - 1]) < magnitude(nest->strides[0][j]); j--)
+            swap_dims(nest, j - 1, j);
+    for (int i = nest->rank - 2; i >= 0; i--)
+        if (mergeable(nest, i)) {
+            nest->dims[i + 1] *= nest->dims[i];
+            drop_dim(nest, i);
+        }
+}
+
+static Nest nest_of(const Expr *expr, const View *out, const View *operands)
+{
+    Nest nest = {.expr = expr, .rank = out->rank};
+    memcpy(nest.dims, out->dims, sizeof out->dims);
+    nest_add(&nest, out);
+    for (int i = 0; i < (expr ? expr->n_operands : 1); i++)
+        nest_add(&nest, &operands[i]);
+    simplify(&nest);
+    return nest;
+}
+
+static void emit_kernel(Lowering *l, const Nest *nest)
+{
+    int64_t n = nest->rank > 0 ? nest->dims[nest->rank - 1] : 1, rows = nest->rank > 1 ? nest->dims[nest->rank - 2] : 1;
+    Kernel kernel = {.kind = KERNEL_MAP, .map = {.rows = rows, .n = n}};
+    if (nest->expr)
+        kernel.expr = *nest->expr;
+    else
+        kernel.expr.n_operands = 1;
+    for (int v = 0; v < nest->n_views; v++) {
+        Operand *operand = v ? &kernel.operands[v - 1] : &kernel.map.out;
+        operand->dtype = nest->dtypes[v];
+        operand->row = nest->rank > 1 ? nest->strides[v][nest->rank - 2] : 0;
+        operand->step = nest->rank > 0 ? nest->strides[v][nest->rank - 1] : dtype_size(operand->dtype);
+    }
+    emit_call(l, &kernel, nest->refs, nest->n_views);
+}
+
+static void nest_step(Nest *nest, int dim, const Stmt *loop, int64_t count)
+{
+    for (int v = 0; v < nest->n_views; v++)
+        nest->refs[v] = ref_loop(nest->refs[v], loop, nest->strides[v][dim] * count);
+}
+
+static void nest_shift(Nest *nest, int dim, int64_t count)
+{
+    for (int v = 0; v < nest->n_views; v++)
+        nest->refs[v] = ref_shift(nest->refs[v], nest->strides[v][dim] * count);
+}
+
+/* Loops for all but the last two dimensions, from the outside in, around the kernel. */
+static void emit_nest(Lowering *l, Nest nest)
+{
+    int loops = 0;
+    for (; nest.rank > 2; loops++) {
+        nest_step(&nest, 0, loop_open(l, nest.dims[0]), 1);
+        drop_dim(&nest, 0);
+    }
+    emit_kernel(l, &nest);
+    while (loops--)
+        loop_close(l);
+}
+
+static int64_t elements(const Nest *nest, int first)
+{
+    int64_t count = 1;
+    for (int i = first; i < nest->rank; i++)
+        count *= nest->dims[i];
+    return count;
+}
+
+/* Parallel chunks of about CHUNK elements: blocks of the outermost dimension, or of the next one where the
+ * outermost is too short to give every thread its share. */
+static void emit_sections(Lowering *l, const Nest *nest)
+{
+    int64_t inner = elements(nest, 1), outer = nest->rank ? nest->dims[0] : 1;
+    if (nest->rank > 1 && outer < 8 && inner > 2 * CHUNK) {
+        for (int64_t i = 0; i < outer; i++) {
+            Nest part = *nest;
+            nest_shift(&part, 0, i);
+            drop_dim(&part, 0);
+            emit_sections(l, &part);
+        }
+        return;
+    }
+    int64_t block = inner >= CHUNK ? 1 : CHUNK / inner;
+    Tiling tiling = tile_blocks(outer, block < outer ? block : outer);
+    for (int i = 0; i < 2; i++) {
+        if (!tiling.parts[i].count)
+            continue;
+        Nest part = *nest;
+        Stmt *chunk = section_open(l, tiling.parts[i].count);
+        if (part.rank) {
+            nest_shift(&part, 0, tiling.parts[i].start);
+            nest_step(&part, 0, chunk, tiling.parts[i].size);
+            part.dims[0] = tiling.parts[i].size;
+        }
+        emit_nest(l, part);
+        loop_close(l);
+    }
+}
+
+static const Expr *steps_or_copy(const Expr *expr)
+{
+    return expr && (expr->n_steps || expr->n_operands != 1) ? expr : NULL;
+}
+
+void map_emit(Lowering *l, const Expr *expr, View out, const View *operands)
+{
+    if (!view_count(&out))
+        return;
+    emit_nest(l, nest_of(steps_or_copy(expr), &out, operands));
+}
+
+void map_phase(Lowering *l, const char *name, const Expr *expr, View out, const View *operands)
+{
+    if (!view_count(&out))
+        return;
+    Nest nest = nest_of(steps_or_copy(expr), &out, operands);
+    phase_open(l, name, expr ? expr->n_steps * view_count(&out) : 0);
+    emit_sections(l, &nest);
+}
+
+static Expr cast_expr(DType dtype)
+{
+    return (Expr){.n_operands = 1, .n_steps = 1, .steps[0] = {.op = OP_Cast, .dtype = dtype}};
+}
+
+static Expr fill_expr(double number, DType dtype)
+{
+    return (Expr){.n_steps = 1, .steps[0] = {.op = OP_Constant, .imm[0] = number, .dtype = dtype}};
+}
+
+void copy_emit(Lowering *l, View out, View in)
+{
+    Expr cast = cast_expr(out.dtype);
+    map_emit(l, in.dtype == out.dtype ? NULL : &cast, out, &in);
+}
+
+void copy_phase(Lowering *l, const char *name, View out, View in)
+{
+    Expr cast = cast_expr(out.dtype);
+    map_phase(l, name, in.dtype == out.dtype ? NULL : &cast, out, &in);
+}
+
+void fill_emit(Lowering *l, View out, double number)
+{
+    Expr fill = fill_expr(number, out.dtype);
+    map_emit(l, &fill, out, NULL);
+}
+
+void fill_phase(Lowering *l, const char *name, View out, double number)
+{
+    Expr fill = fill_expr(number, out.dtype);
+    map_phase(l, name, &fill, out, NULL);
+}

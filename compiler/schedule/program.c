@@ -1,0 +1,220 @@
+/* Programs: counting chunks, and the verifier of what the code generator takes for granted.
+ *
+ * The verifier computes, for every argument of every call, the bytes that the kernel touches around its address,
+ * and the least and greatest address that the loops reach; both together must lie inside the buffer.
+ *
+ *   for i in 4: copy 1x16(out + i*64, in + i*128)   in: 3*128 + 64 bytes must be there */
+#include "compiler/schedule/tile.h"
+
+#include <string.h>
+
+int64_t phase_chunks(const Phase *phase)
+{
+    int64_t chunks = 0;
+    for (int64_t i = 0; i < phase->sections.len; i++)
+        chunks += phase->sections.at[i]->extent;
+    return chunks;
+}
+
+typedef struct Checker {
+    const Program *program;
+    const Phase *phase;
+    const Stmt *open[16]; /* the loops around the call */
+    int depth;
+    const char *problem;
+} Checker;
+
+typedef struct Extent { int64_t low, high; } Extent; /* bytes touched, relative to an address: [low, high) */
+
+static void fail(Checker *checker, const char *kernel, const char *what)
+{
+    if (!checker->problem)
+        checker->problem = arena_printf(checker->program->arena, "phase %s: %s: %s", checker->phase->name, kernel, what);
+}
+
+static void reach(Extent *extent, int64_t count, int64_t stride)
+{
+    int64_t far = count > 0 ? (count - 1) * stride : 0;
+    extent->low += far < 0 ? far : 0;
+    extent->high += far > 0 ? far : 0;
+}
+
+static Extent extent_of(int64_t rows, int64_t row, int64_t n, int64_t step, int64_t size)
+{
+    Extent extent = {0, rows > 0 && n > 0 ? size : 0};
+    reach(&extent, rows, row);
+    reach(&extent, n, step);
+    return extent;
+}
+
+static Extent operand_extent(const Operand *operand, int64_t rows, int64_t n)
+{
+    return extent_of(rows, operand->row, n, operand->step, dtype_size(operand->dtype));
+}
+
+/* Rows and elements over which a kernel's expression is evaluated. */
+static void expr_space(const Kernel *k, int64_t *rows, int64_t *n)
+{
+    *rows = k->kind == KERNEL_GEMM ? k->gemm.m : k->kind == KERNEL_DWCONV ? k->dwconv.width
+          : k->kind == KERNEL_LAYERNORM ? k->layernorm.rows : k->kind == KERNEL_MAP ? k->map.rows : 1;
+    *n = k->kind == KERNEL_GEMM ? k->gemm.n : k->kind == KERNEL_DWCONV ? k->dwconv.channels
+       : k->kind == KERNEL_LAYERNORM ? k->layernorm.n : k->kind == KERNEL_MAP ? k->map.n : k->reduce.width;
+}
+
+/* Number of a kernel's own arguments; their extents, in order. An argument that may be left out has optional set. */
+static int own_arguments(const Kernel *k, int64_t lanes, Extent *extents, bool *optional)
+{
+    switch (k->kind) {
+    case KERNEL_GEMM:
+        extents[0] = extent_of(k->gemm.m, k->gemm.a_row, k->gemm.k, k->gemm.a_k, 4);
+        extents[1] = (Extent){0, k->gemm.k * k->gemm.nr * 4};
+        extents[2] = extent_of(k->gemm.m, k->gemm.c_row, k->gemm.n, 4, 4);
+        extents[3] = (Extent){0, k->gemm.nr * 4};
+        extents[4] = (Extent){0, 0};
+        optional[3] = k->gemm.init != GEMM_INIT_BIAS;
+        optional[4] = !k->gemm.prefetch;
+        return 5;
+    case KERNEL_DWCONV:
+        extents[0] = extent_of(k->dwconv.kh, k->dwconv.in_row, k->dwconv.in_width, k->dwconv.in_col,
+                               k->dwconv.channels * 4);
+        extents[1] = (Extent){0, k->dwconv.kh * k->dwconv.kw * lanes * 4};
+        extents[2] = extent_of(k->dwconv.width, k->dwconv.out_col, k->dwconv.channels, 4, 4);
+        extents[3] = (Extent){0, k->dwconv.channels * 4};
+        return 4;
+    case KERNEL_LAYERNORM:
+        extents[0] = extent_of(k->layernorm.rows, k->layernorm.in_row, k->layernorm.n, 4, 4);
+        extents[1] = extent_of(k->layernorm.rows, k->layernorm.out_row, k->layernorm.n, 4, 4);
+        return 2;
+    case KERNEL_SOFTMAX:
+        extents[0] = extent_of(k->softmax.rows, k->softmax.in_row, k->softmax.n, 4, 4);
+        extents[1] = extent_of(k->softmax.rows, k->softmax.out_row, k->softmax.n, 4, 4);
+        return 2;
+    case KERNEL_REDUCE:
+        extents[0] = extent_of(k->reduce.n1, k->reduce.step1, k->reduce.n, k->reduce.step, k->reduce.width * 4);
+        extents[1] = (Extent){0, k->reduce.width * 4};
+        return 2;
+    case KERNEL_MAP:
+        extents[0] = operand_extent(&k->map.out, k->map.rows, k->map.n);
+        return 1;
+    case KERNEL_GATHER:
+        extents[0] = (Extent){0, k->gather.n_data * k->gather.row_bytes};
+        extents[1] = (Extent){0, k->gather.rows * dtype_size(k->gather.index)};
+        extents[2] = (Extent){0, k->gather.rows * k->gather.row_bytes};
+        return 3;
+    case KERNEL_CROSS_ENTROPY:
+        extents[0] = extent_of(k->cross_entropy.rows, k->cross_entropy.row, k->cross_entropy.n, 4, 4);
+        extents[1] = (Extent){0, k->cross_entropy.rows * dtype_size(k->cross_entropy.label)};
+        extents[2] = extents[3] = (Extent){0, k->cross_entropy.rows * 4};
+        return 4;
+    }
+    unreachable();
+}
+
+/* The kernel's own arguments, then its expression's operands. */
+static int arguments(const Kernel *k, int64_t lanes, Extent *extents, bool *optional)
+{
+    int n = own_arguments(k, lanes, extents, optional);
+    int64_t rows, width;
+    expr_space(k, &rows, &width);
+    for (int i = k->kind == KERNEL_MAP ? 0 : 1; i < k->expr.n_operands; i++)
+        extents[n++] = operand_extent(&k->operands[i], rows, width);
+    return n;
+}
+
+static void check_ref(Checker *checker, const Kernel *kernel, int arg, const Ref *ref, Extent extent)
+{
+    extent.low += ref->offset;
+    extent.high += ref->offset;
+    for (int i = 0; i < ref->n_terms; i++) {
+        bool open = false;
+        for (int j = 0; j < checker->depth; j++)
+            open |= checker->open[j] == ref->terms[i].loop;
+        if (!open) {
+            fail(checker, kernel->name, "an address uses a loop that is not around it");
+            return;
+        }
+        reach(&extent, ref->terms[i].loop->extent, ref->terms[i].stride);
+    }
+    if (extent.high > extent.low && (extent.low < 0 || extent.high > ref->buffer->bytes))
+        fail(checker, kernel->name,
+             arena_printf(checker->program->arena, "argument %d reaches bytes [%lld, %lld) of %s, which has %lld", arg,
+                          (long long)extent.low, (long long)extent.high, ref->buffer->name,
+                          (long long)ref->buffer->bytes));
+}
+
+static void check_expr(Checker *checker, const Kernel *kernel)
+{
+    const Expr *expr = &kernel->expr;
+    if (expr->n_operands < 0 || expr->n_operands > MAX_OPERANDS || expr->n_steps < 0 ||
+        expr->n_steps > countof(expr->steps)) {
+        fail(checker, kernel->name, "an expression of impossible size");
+        return;
+    }
+    for (int i = 0; i < expr->n_steps; i++) {
+        const ExprStep *step = &expr->steps[i];
+        int uses = step->op == OP_Constant ? 0 : op_max_inputs(op_get(step->op));
+        for (int j = 0; j < (uses < 3 ? uses : 3); j++)
+            if (step->in[j] < 0 || step->in[j] >= expr->n_operands + i)
+                fail(checker, kernel->name, "a step uses a value that is not there yet");
+    }
+}
+
+static void check_call(Checker *checker, const Stmt *call)
+{
+    const Kernel *kernel = call->kernel;
+    Extent extents[MAX_ARGS + MAX_OPERANDS];
+    bool optional[MAX_ARGS + MAX_OPERANDS] = {false};
+    check_expr(checker, kernel);
+    if (checker->problem)
+        return;
+    int n = arguments(kernel, cpu_lanes(checker->program->cpu), extents, optional);
+    if (n != call->n_args)
+        fail(checker, kernel->name, "a wrong number of arguments");
+    for (int i = 0; i < call->n_args && !checker->problem; i++) {
+        if (call->args[i].buffer && !(kernel->kind == KERNEL_GEMM && i == 4)) /* a prefetch may reach past the end */
+            check_ref(checker, kernel, i, &call->args[i], extents[i]);
+        else if (!call->args[i].buffer && !optional[i])
+            fail(checker, kernel->name, "an argument is missing");
+    }
+}
+
+static void check_stmt(Checker *checker, const Stmt *stmt)
+{
+    if (stmt->kind == STMT_CALL) {
+        check_call(checker, stmt);
+        return;
+    }
+    if (stmt->extent < 1 || checker->depth == countof(checker->open)) {
+        fail(checker, stmt->var, "a loop without iterations, or nested too deep");
+        return;
+    }
+    checker->open[checker->depth++] = stmt;
+    for (int64_t i = 0; i < stmt->body.len; i++)
+        check_stmt(checker, stmt->body.at[i]);
+    checker->depth--;
+}
+
+static void check_phase(Checker *checker, const Phase *phase)
+{
+    checker->phase = phase;
+    if (!phase->sections.len)
+        fail(checker, "", "a phase without sections");
+    for (int64_t i = 0; i < phase->sections.len; i++)
+        if (phase->sections.at[i]->kind != STMT_LOOP)
+            fail(checker, "", "a section that is not a loop");
+        else
+            check_stmt(checker, phase->sections.at[i]);
+}
+
+bool program_verify(const Program *program, const char **problem)
+{
+    Checker checker = {.program = program};
+    for (int64_t i = 0; i < program->begin.len; i++)
+        check_phase(&checker, program->begin.at[i]);
+    for (int64_t i = 0; i < program->image.len; i++)
+        check_phase(&checker, program->image.at[i]);
+    for (int64_t i = 0; i < program->end.len; i++)
+        check_phase(&checker, program->end.at[i]);
+    *problem = checker.problem;
+    return !checker.problem;
+}
