@@ -1,0 +1,50 @@
+"""A full-size model: run_full.py CNXC VARIANT… (tiny small base large xlarge v2-tiny v2-atto).
+
+Writes the checkpoint with make_checkpoint.py (reproducible weights), compiles the folder for each image size of
+refs.json and compares the logits with the float64 reference, with 1, 2 and 3 threads giving the same bits.
+"""
+import json
+import os
+import sys
+import tempfile
+
+import numpy as np
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "full"))
+import goldens  # noqa: E402
+from make_checkpoint import pixel_values  # noqa: E402
+
+
+def check(cnxc, folder, ref):
+    shape = ref["shape"]
+    executable = os.path.join(folder, "model")
+    goldens.run([cnxc, "compile", folder, f"--image-size={shape[2]}x{shape[3]}", "-o", executable])
+    inputs = {"pixel_values": pixel_values(ref["seed"], shape)}
+    got = [goldens.run_model(executable, inputs, ["logits"], folder, threads)["logits"] for threads in (1, 2, 3)]
+    error = goldens.error_over_atol(got[0], np.array(ref["logits"]).reshape(got[0].shape), ref["atol"])
+    same = all(np.array_equal(got[0], g) for g in got[1:])
+    return error, same
+
+
+def main():
+    cnxc, *variants = sys.argv[1:]
+    with open(os.path.join(goldens.HERE, "full", "refs.json")) as f:
+        refs = json.load(f)
+    passed = failed = 0
+    for variant in variants:
+        with tempfile.TemporaryDirectory(prefix="cnxc-full-") as folder:
+            goldens.run([sys.executable, os.path.join(goldens.HERE, "full", "make_checkpoint.py"), variant, folder])
+            for name, ref in refs.items():
+                if ref["variant"] != variant:
+                    continue
+                error, same = check(os.path.abspath(cnxc), folder, ref)
+                good = error <= 1 and same
+                passed, failed = passed + good, failed + (not good)
+                print(f"{'ok  ' if good else 'FAIL'} {name}: {error:.3f} of atol, {'same' if same else 'different'} bits "
+                      "with 1, 2 and 3 threads", flush=True)
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
