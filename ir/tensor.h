@@ -56,7 +56,7 @@ typedef struct Tensor {
     int64_t dims[MAX_RANK];
     int64_t count;          /* product of dims, checked */
     const void *data;       /* count elements; arena or mapping; DT_STRING: const char *const [count] */
-    const char *location;   /* where it came from, if a file: ONNX external data's location … */
+    const char *location;   /* path of the file it came from, if any (print_location makes it external data) … */
     int64_t offset, length; /* … and its bytes there, so that it prints without copying */
 } Tensor;
 
