@@ -1,0 +1,42 @@
+# What ./demo and ./check share: packages, builds, and saying what goes on. Sourced, not run.
+
+# Debian 12 packages; docs/DEPENDENCIES.md says why each is there.
+BUILD_PACKAGES="gcc libc6-dev binutils cmake ninja-build flex bison pkg-config llvm-19-dev libprotobuf-c-dev protobuf-c-compiler
+    libonnx-dev libjansson-dev libxml2-dev libxxhash-dev libjpeg62-turbo-dev libpng-dev libwebp-dev zlib1g-dev"
+TEST_PACKAGES="llvm-19-tools llvm-19 libcmocka-dev python3 python3-venv git"
+
+say() { printf '\033[1m== %s\033[0m\n' "$*" >&2; }
+
+# Installs those of the named packages that are missing.
+need_packages() {
+    missing=$(for p in "$@"; do
+        dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q 'install ok installed' || printf '%s ' "$p"
+    done)
+    [ -z "$missing" ] && return 0
+    say "installing packages: $missing"
+    sudo=
+    [ "$(id -u)" = 0 ] || sudo=sudo
+    $sudo apt-get update -q >&2
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing >&2
+}
+
+# build FOLDER [CMake options]: configures once, then builds what changed.
+build() {
+    folder=$1
+    shift
+    [ -f "$folder/build.ninja" ] || {
+        say "configuring $folder"
+        cmake -S . -B "$folder" -G Ninja "$@" >&2
+    }
+    say "building $folder"
+    ninja -C "$folder" >&2
+}
+
+# venv FOLDER REQUIREMENTS: a virtual environment with the pinned packages, made anew when they change.
+venv() {
+    cmp -s "$2" "$1/requirements.txt" && return 0
+    say "making a Python environment from $2"
+    python3 -m venv --clear "$1"
+    "$1/bin/pip" install -q -r "$2" >&2
+    cp "$2" "$1/requirements.txt"
+}
