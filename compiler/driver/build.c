@@ -1,0 +1,234 @@
+/* A build, stage by stage: load → optimise → schedule → weights → code → link.
+ *
+ * Packed weights go to a file first, because their hash is part of the descriptor that the code holds; the
+ * assembler then embeds that file, so the weights never pass through the code generator. */
+#include "compiler/driver/build.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "compiler/passes/passes.h"
+
+double clock_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* ── Stages ──────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* Says which stage runs: on a terminal a line that the next one overwrites; with -v a line each. */
+static double stage_begin(const Build *build, const char *what)
+{
+    const Options *o = &build->driver->options;
+    if (o->verbose)
+        fprintf(stderr, "cnxc: %s\n", what);
+    else if (isatty(STDERR_FILENO) && !build->driver->diag.json)
+        fprintf(stderr, "cnxc: %s …\033[K\r", what);
+    return clock_seconds();
+}
+
+static bool stage_end(const Build *build, const char *what, double start)
+{
+    const Options *o = &build->driver->options;
+    if (!o->verbose && isatty(STDERR_FILENO) && !build->driver->diag.json)
+        fputs("\033[K", stderr);
+    if (o->time_passes)
+        fprintf(stderr, "%10.3f ms  stage %s\n", (clock_seconds() - start) * 1e3, what);
+    return !diag_failed(&build->driver->diag);
+}
+
+bool build_load(Build *build)
+{
+    Driver *driver = build->driver;
+    double start = stage_begin(build, "load");
+    FrontendOptions options = options_frontend(&driver->options);
+    build->model = frontend_load(build->input, &options, driver->arena, &driver->diag);
+    return stage_end(build, "load", start) && build->model;
+}
+
+bool build_optimize(Build *build)
+{
+    double start = stage_begin(build, "optimize");
+    PipelineOptions options = options_pipeline(&build->driver->options);
+    bool ok = pipeline_optimize(build->model, &options);
+    return stage_end(build, "optimize", start) && ok;
+}
+
+bool build_program(Build *build)
+{
+    Driver *driver = build->driver;
+    build->cpu = options_cpu(driver);
+    if (!build->cpu || !build_optimize(build))
+        return false;
+    double start = stage_begin(build, "schedule");
+    build->program = schedule_graph(build->model->graph, build->cpu, driver->arena, &driver->diag);
+    return stage_end(build, "schedule", start) && build->program;
+}
+
+/* ── Weights ─────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* Which weights file fits which code: everything that decides the layout, nothing that training changes. */
+static uint64_t graph_hash(const Build *build)
+{
+    char *text = NULL;
+    size_t length = 0;
+    FILE *out = open_memstream(&text, &length);
+    if (!out)
+        out_of_memory();
+    fprintf(out, "cnxc %s %s %s\n", CNXC_VERSION, build->cpu->name, build->cpu->features);
+    program_print(build->program, out);
+    if (fclose(out) != 0)
+        out_of_memory();
+    uint64_t hash = XXH3_64bits(text, length);
+    free(text);
+    return hash;
+}
+
+static bool write_packed(const Build *build, FILE *out)
+{
+    static const CnxrtWeightsHeader blank;
+    return fwrite(&blank, sizeof blank, 1, out) == 1 && program_write_weights(build->program, out) &&
+           fflush(out) == 0;
+}
+
+/* The header needs the hash of what follows it, so it is written last. */
+static bool write_header(Build *build, FILE *file)
+{
+    int64_t bytes = build->info.weights_bytes;
+    const uint8_t *data = mmap(NULL, (size_t)bytes, PROT_READ, MAP_SHARED, fileno(file), 0);
+    if (data == MAP_FAILED)
+        return false;
+    CnxrtWeightsHeader header = {.magic = "CNXCWGT", .abi = CNXRT_ABI, .bytes = (uint64_t)bytes};
+    header.weights_hash = XXH3_64bits(data + sizeof header, (size_t)bytes - sizeof header);
+    header.graph_hash = graph_hash(build);
+    munmap((void *)(uintptr_t)data, (size_t)bytes);
+    build->info.weights_hash = header.weights_hash;
+    build->info.graph_hash = header.graph_hash;
+    return pwrite(fileno(file), &header, sizeof header, 0) == (ssize_t)sizeof header;
+}
+
+bool build_weights(Build *build)
+{
+    Driver *driver = build->driver;
+    double start = stage_begin(build, "weights");
+    build->weights_path = arena_printf(driver->arena, "%s/weights.bin", build->temp_dir);
+    FILE *file = fopen(build->weights_path, "w+be");
+    bool ok = file && write_packed(build, file);
+    if (ok) {
+        build->info.weights_bytes = (int64_t)lseek(fileno(file), 0, SEEK_END);
+        ok = write_header(build, file);
+    }
+    int error = errno;
+    if (file && fclose(file) != 0 && ok) {
+        ok = false;
+        error = errno;
+    }
+    if (!ok)
+        diag_resource(&driver->diag, NO_SPAN, "can't write the weights: %s", strerror(error));
+    else
+        artifact_describe(build);
+    return stage_end(build, "weights", start) && ok;
+}
+
+/* ── Code and link ───────────────────────────────────────────────────────────────────────────────────── */
+
+bool build_code(Build *build, CodeKind kind, const char *path)
+{
+    Driver *driver = build->driver;
+    double start = stage_begin(build, "codegen");
+    CodeReport report = {0};
+    bool ok = codegen_emit(build->program, build->model->graph, &build->info, driver->options.opt_level, kind, path,
+                           &report, driver->arena, &driver->diag);
+    if (ok && driver->options.verbose)
+        for (int64_t i = 0; i < report.kernels.len; i++)
+            if (report.kernels.at[i].spills)
+                fprintf(stderr, "cnxc: %s spills %lld vector registers\n", report.kernels.at[i].kernel,
+                        (long long)report.kernels.at[i].spills);
+    return stage_end(build, "codegen", start) && ok;
+}
+
+/* The model's numbers for NAME.h; the linker gives CNXRT_ the user's prefix. */
+static const char *header_constants(const Build *build)
+{
+    const Graph *graph = build->model->graph;
+    StrBuf sb = {.arena = build->driver->arena};
+    sb_printf(&sb, "#define CNXRT_ARENA_BYTES %lld\n", (long long)build->program->arena_bytes);
+    sb_printf(&sb, "#define CNXRT_SCRATCH_BYTES %lld\n", (long long)build->program->scratch_bytes);
+    sb_printf(&sb, "#define CNXRT_N_INPUTS %lld\n", (long long)graph->inputs.len);
+    sb_printf(&sb, "#define CNXRT_N_OUTPUTS %lld\n", (long long)graph->outputs.len);
+    sb_printf(&sb, "#define CNXRT_N_LABELS %lld\n", (long long)build->info.n_labels);
+    return sb.text;
+}
+
+bool build_artifact(Build *build, ArtifactKind kind, const char *path)
+{
+    Driver *driver = build->driver;
+    const char *runtime = resource_dir(driver);
+    const char *object = arena_printf(driver->arena, "%s/model.o", build->temp_dir);
+    if (!runtime || !build_code(build, CODE_OBJECT, object))
+        return false;
+    double start = stage_begin(build, "link");
+    LinkOptions options = {
+        .kind = kind, .output = path, .prefix = build->prefix, .model_object = object,
+        .weights_file = build->weights_name ? NULL : build->weights_path, .runtime_dir = runtime,
+        .header_extra = header_constants(build), .temp_dir = build->temp_dir,
+        .static_libc = driver->options.static_libc, .verbose = driver->options.verbose};
+    bool ok = link_artifact(&options, driver->arena, &driver->diag);
+    return stage_end(build, "link", start) && ok;
+}
+
+const char *build_executable(Build *build, const char *dir, const char *name)
+{
+    build->temp_dir = dir;
+    build->prefix = prefix_from_path(build->driver->arena, name);
+    const char *path = arena_printf(build->driver->arena, "%s/%s", dir, name);
+    return build_program(build) && build_weights(build) && build_artifact(build, ARTIFACT_EXE, path) ? path : NULL;
+}
+
+/* ── C names ─────────────────────────────────────────────────────────────────────────────────────────── */
+
+static bool is_keyword(const char *word)
+{
+    static const char *const keywords[] = {
+        "alignas", "alignof", "and", "asm", "auto", "bool", "break", "case", "catch", "char", "class", "const",
+        "continue", "default", "delete", "do", "double", "else", "enum", "explicit", "export", "extern", "false",
+        "float", "for", "friend", "goto", "if", "inline", "int", "long", "main", "namespace", "new", "not",
+        "operator", "or", "private", "protected", "public", "register", "restrict", "return", "short", "signed",
+        "sizeof", "static", "struct", "switch", "template", "this", "throw", "true", "try", "typedef", "typename",
+        "union", "unsigned", "using", "virtual", "void", "volatile", "while", "xor"};
+    for (int64_t i = 0; i < countof(keywords); i++)
+        if (strcmp(keywords[i], word) == 0)
+            return true;
+    return false;
+}
+
+bool prefix_is_valid(const char *prefix)
+{
+    bool ok = isalpha((unsigned char)prefix[0]) || prefix[0] == '_';
+    for (const char *p = prefix; *p; p++)
+        ok = ok && (isalnum((unsigned char)*p) || *p == '_');
+    return ok && !is_keyword(prefix);
+}
+
+const char *prefix_from_path(Arena *arena, const char *path)
+{
+    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+    if (str_starts_with(base, "lib") && base[3] && base[3] != '.')
+        base += 3;
+    char *name = arena_strndup(arena, base, strcspn(base, "."));
+    for (char *p = name; *p; p++)
+        if (!isalnum((unsigned char)*p) || (unsigned char)*p > 127)
+            *p = '_';
+    return prefix_is_valid(name) ? name : arena_printf(arena, "model_%s", name);
+}

@@ -1,0 +1,53 @@
+/* A build: one model from its file to an artifact, stage by stage. The subcommands stop where they need to. */
+#ifndef CNXC_DRIVER_BUILD_H
+#define CNXC_DRIVER_BUILD_H
+
+#include "compiler/codegen/codegen.h"
+#include "compiler/driver/driver.h"
+#include "compiler/link/link.h"
+#include "compiler/schedule/schedule.h"
+#include "runtime/model.h"
+
+typedef struct Build {
+    Driver *driver;
+    const char *input;        /* MODEL */
+    Model *model;             /* after build_load */
+    const CpuProfile *cpu;    /* after build_program */
+    Program *program;         /* after build_program */
+    const char *temp_dir;     /* set by the caller before build_weights */
+    const char *prefix;       /* set by the caller before build_weights */
+    const char *weights_name; /* of a separate weights file, NULL: embedded */
+    const char *weights_path; /* in temp_dir, after build_weights */
+    ArtifactInfo info;        /* after build_weights */
+} Build;
+
+/* Each is false after diagnostics, requires the one before, and may run once. */
+bool build_load(Build *build);     /* frontend */
+bool build_optimize(Build *build); /* passes */
+bool build_program(Build *build);  /* passes, then schedule */
+bool build_weights(Build *build);  /* packs and hashes the weights, fills info */
+bool build_code(Build *build, CodeKind kind, const char *path);
+bool build_artifact(Build *build, ArtifactKind kind, const char *path); /* code and link; path in temp_dir */
+
+/* An executable in dir/NAME, from a loaded model; dir is the temporary folder. */
+const char *build_executable(Build *build, const char *dir, const char *name);
+
+/* A C identifier from a file's name: "lib" and extensions dropped, other characters replaced. */
+const char *prefix_from_path(Arena *arena, const char *path);
+bool prefix_is_valid(const char *prefix);
+
+/* artifact.c: what the descriptor says of the model. */
+void artifact_describe(Build *build);
+/* infojson.c: the text of NAME_info_json. */
+const char *artifact_info_json(const Build *build);
+/* preprocessor.c: the settings of metadata "cnxc.preprocessor"; NULL if there are none or after a diagnostic. */
+const CnxrtPreprocessor *preprocessor_read(const Model *model, Arena *arena, Diag *diag);
+/* resource.c: the folder with libcnxrt.a and api.h; NULL after a diagnostic. */
+const char *resource_dir(Driver *driver);
+
+/* A list of strings from a JSON array in metadata; 0 and NULL if it is absent or not such a list. */
+int64_t prop_strings(const Model *model, const char *key, const char *const **strings);
+
+double clock_seconds(void); /* monotonic */
+
+#endif

@@ -1,0 +1,181 @@
+/* The cache: a name from everything that decides the executable, so that a hit is always right.
+ *
+ *   $XDG_CACHE_HOME/cnxc/tiny-0f3a…   the key hashes compiler, CPU, options, graph, metadata and weights
+ *
+ * Two processes that compile the same at once both succeed: each renames a whole file. */
+#include "compiler/driver/cache.h"
+
+#include "compiler/driver/output.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+typedef struct Key {
+    XXH3_state_t *state;
+} Key;
+
+static void key_bytes(Key *key, const void *data, int64_t length)
+{
+    XXH3_64bits_update(key->state, &length, sizeof length); /* so that fields can't run into one another */
+    if (length > 0)
+        XXH3_64bits_update(key->state, data, (size_t)length);
+}
+
+static void key_text(Key *key, const char *text)
+{
+    key_bytes(key, text, text ? (int64_t)strlen(text) : 0);
+}
+
+/* A rebuilt compiler or runtime compiles anew. */
+static void key_file_identity(Key *key, const char *path)
+{
+    struct stat s;
+    if (!path || stat(path, &s) != 0)
+        return;
+    int64_t identity[] = {(int64_t)s.st_size, (int64_t)s.st_mtim.tv_sec, (int64_t)s.st_mtim.tv_nsec};
+    key_bytes(key, identity, sizeof identity);
+}
+
+static void key_constants(Key *key, const Graph *graph)
+{
+    for (int64_t i = 0; i < graph->constants.len; i++) {
+        const Value *value = graph->constants.at[i];
+        const Tensor *tensor = value->constant;
+        key_text(key, value->name);
+        if (!tensor || tensor->dtype == DT_STRING)
+            continue;
+        int64_t dtype = tensor->dtype;
+        key_bytes(key, &dtype, sizeof dtype);
+        key_bytes(key, tensor->dims, tensor->rank * (int64_t)sizeof *tensor->dims);
+        key_bytes(key, tensor->data, tensor->count * dtype_size(tensor->dtype));
+    }
+}
+
+/* The file's own bytes hold what constants leave out: nodes, attributes, metadata. A folder's graph comes from its
+ * metadata and the nodes that the frontend made, which print. */
+static void key_graph(Key *key, const Build *build)
+{
+    const Model *model = build->model;
+    if (model->source && model->source->text)
+        key_bytes(key, model->source->text, model->source->length);
+    for (int64_t i = 0; i < model->props.len; i++) {
+        key_text(key, model->props.at[i].key);
+        key_text(key, model->props.at[i].value);
+    }
+    char *text = NULL;
+    size_t length = 0;
+    FILE *out = open_memstream(&text, &length);
+    if (!out)
+        out_of_memory();
+    FOR_NODES (node, model->graph)
+        node_print(node, out);
+    if (fclose(out) != 0)
+        out_of_memory();
+    key_bytes(key, text, (int64_t)length);
+    free(text);
+}
+
+static void key_values(Key *key, Value *const *values, int64_t count, Arena *arena)
+{
+    for (int64_t i = 0; i < count; i++) {
+        key_text(key, values[i]->name);
+        key_text(key, type_text(arena, &values[i]->type));
+    }
+}
+
+static uint64_t build_key(const Build *build)
+{
+    Driver *driver = build->driver;
+    const Graph *graph = build->model->graph;
+    const CpuProfile *cpu = build->cpu;
+    Key key = {XXH3_createState()};
+    if (!key.state)
+        out_of_memory();
+    XXH3_64bits_reset(key.state);
+    key_text(&key, CNXC_VERSION);
+    key_file_identity(&key, "/proc/self/exe");
+    key_file_identity(&key, arena_printf(driver->arena, "%s/libcnxrt.a", resource_dir(driver)));
+    key_text(&key, cpu->name);
+    key_text(&key, cpu->features);
+    int64_t sizes[] = {driver->options.opt_level, cpu->l1d_bytes, cpu->l2_bytes, cpu->l3_bytes};
+    key_bytes(&key, sizes, sizeof sizes);
+    key_values(&key, graph->inputs.at, graph->inputs.len, driver->arena);
+    key_values(&key, graph->outputs.at, graph->outputs.len, driver->arena);
+    key_graph(&key, build);
+    key_constants(&key, graph);
+    uint64_t hash = XXH3_64bits_digest(key.state);
+    XXH3_freeState(key.state);
+    return hash;
+}
+
+/* ── The folder ──────────────────────────────────────────────────────────────────────────────────────── */
+
+static bool make_folders(char *path)
+{
+    for (char *p = path + 1; *p; p++)
+        if (*p == '/') {
+            *p = '\0';
+            bool ok = mkdir(path, 0777) == 0 || errno == EEXIST;
+            *p = '/';
+            if (!ok)
+                return false;
+        }
+    return mkdir(path, 0777) == 0 || errno == EEXIST;
+}
+
+/* The specification says that a relative XDG_CACHE_HOME is to be ignored. */
+static const char *cache_dir(Driver *driver)
+{
+    const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    char *dir = xdg && xdg[0] == '/' ? arena_printf(driver->arena, "%s/cnxc", xdg)
+                                     : arena_printf(driver->arena, "%s/.cache/cnxc", home && *home ? home : "/tmp");
+    if (make_folders(dir))
+        return dir;
+    diag_resource(&driver->diag, NO_SPAN, "can't make the cache folder '%s': %s", dir, strerror(errno));
+    return NULL;
+}
+
+/* "models/tiny/" → "tiny" */
+static const char *model_name(Build *build)
+{
+    Arena *arena = build->driver->arena;
+    char real[PATH_MAX];
+    const char *path = strcmp(build->input, "-") != 0 && realpath(build->input, real) ? real : "model";
+    return prefix_from_path(arena, path);
+}
+
+static const char *compile_into(Build *build, const char *path)
+{
+    Driver *driver = build->driver;
+    const char *dir = output_temp_dir(driver, path);
+    const char *made = dir ? build_executable(build, dir, model_name(build)) : NULL;
+    return made && output_commit(driver, made, path) ? path : NULL;
+}
+
+const char *cache_executable(Build *build)
+{
+    Driver *driver = build->driver;
+    const char *dir = cache_dir(driver);
+    if (!dir || !resource_dir(driver) || !build_load(build))
+        return NULL;
+    build->cpu = options_cpu(driver);
+    if (!build->cpu)
+        return NULL;
+    const char *path = arena_printf(driver->arena, "%s/%s-%016llx", dir, model_name(build),
+                                    (unsigned long long)build_key(build));
+    if (access(path, X_OK) == 0) {
+        if (driver->options.verbose)
+            fprintf(stderr, "cnxc: cached: %s\n", path);
+        return path;
+    }
+    path = compile_into(build, path);
+    output_cleanup();
+    return path;
+}

@@ -1,0 +1,28 @@
+/* cnxc check: does this model compile? Parses, infers, optimises and schedules it, and writes nothing.
+ *
+ *   $ cnxc check model.onnx
+ *   model.onnx: ok, 214 nodes in 40 regions */
+#include "compiler/driver/build.h"
+
+#include "ir/op.h"
+
+static int64_t count_regions(const Graph *graph)
+{
+    int64_t count = 0;
+    FOR_NODES (node, graph)
+        count += node->op->kind == OP_Region;
+    return count;
+}
+
+ExitCode command_check(Driver *driver)
+{
+    Build build = {.driver = driver, .input = driver->options.arguments.at[0]};
+    if (!build_load(&build))
+        return driver_exit_code(driver);
+    int64_t nodes = build.model->graph->n_nodes;
+    preprocessor_read(build.model, driver->arena, &driver->diag);
+    if (!diag_failed(&driver->diag) && build_program(&build))
+        printf("%s: ok, %lld nodes in %lld regions\n", build.input, (long long)nodes,
+               (long long)count_regions(build.model->graph));
+    return driver_exit_code(driver);
+}

@@ -1,0 +1,110 @@
+/* The driver: what the command line says, and the subcommands that do it.
+ *
+ * One table of options (options.def) feeds the parser, --help, docs/options.md, the man page and the shell
+ * completions; one table of commands (commands.c) does the same for subcommands. Each subcommand is one file
+ * with one function command_NAME. A driver lives for one process and ends with an exit code. */
+#ifndef CNXC_DRIVER_DRIVER_H
+#define CNXC_DRIVER_DRIVER_H
+
+#include "compiler/frontend/frontend.h"
+#include "compiler/pipeline.h"
+#include "compiler/target/cpu.h"
+#include "ir/graph.h"
+
+typedef VEC(const char *) StrList;
+
+typedef struct Options {
+    /* As written; NULL, 0 or empty where nothing was said. */
+    const char *output, *emit, *cpu, *target, *level, *precision, *task, *weights, *prefix;
+    const char *image_size, *print_after, *color, *diagnostics, *format;
+    StrList outputs, dims, arguments; /* arguments: MODEL and what follows it */
+    int64_t jobs, threads, runs, seed;
+    bool static_libc, time_passes, verify_each, save_temps, verbose, dry_run;
+    bool json, per_op, per_node, peak, help, version;
+    /* Derived by options_parse. */
+    int opt_level;                    /* 0 … 3 */
+    int64_t image_height, image_width;
+    VEC(DimBinding) dim_bindings;
+} Options;
+
+typedef struct Driver Driver;
+
+typedef struct Command {
+    const char *name;
+    unsigned bit;                     /* in Option.commands */
+    const char *usage;                /* what follows the name */
+    const char *summary;              /* one line */
+    const char *examples;             /* lines, each "command   # what it does" */
+    int min_arguments, max_arguments; /* -1: any number */
+    bool forwards;                    /* what follows MODEL belongs to the compiled program */
+    ExitCode (*run)(Driver *driver);
+} Command;
+
+enum {
+    C_COMPILE = 1, C_RUN = 2, C_BENCH = 4, C_EVAL = 8, C_VERIFY = 16, C_CHECK = 32, C_INFO = 64, C_TUNE = 128,
+    C_TARGETS = 256, C_HELP = 512,
+    C_BUILD = C_COMPILE | C_RUN | C_BENCH | C_EVAL | C_VERIFY | C_INFO | C_CHECK, /* those that read a model */
+    C_ALL = 1023,
+};
+
+typedef enum OptionKind {
+    KIND_FLAG,   /* bool */
+    KIND_STRING, /* const char * */
+    KIND_CHOICE, /* const char *, one of choices */
+    KIND_LIST,   /* StrList; commas separate, repeats add */
+    KIND_INT,    /* int64_t, at least 1 */
+    KIND_LEVEL,  /* const char *; the value is joined to the name: -O2 */
+} OptionKind;
+
+typedef struct Option {
+    unsigned commands;   /* which it belongs to */
+    OptionKind kind;
+    size_t field;        /* offset in Options */
+    const char *name, *alias; /* alias may be NULL */
+    const char *metavar; /* NULL for flags */
+    const char *choices; /* "a|b|c", NULL: any */
+    const char *help;
+} Option;
+
+struct Driver {
+    Arena *arena;
+    Diag diag;
+    Options options;
+    const Command *command;
+    const char *program; /* argv[0] */
+};
+
+/* commands.c */
+const Command *command_find(const char *name);
+int64_t command_count(void);
+const Command *command_at(int64_t index);
+
+/* options.c. options_parse reports mistakes and leaves them in driver->diag. */
+void options_parse(Driver *driver, int argc, char **argv);
+int64_t option_count(void);
+const Option *option_at(int64_t index);
+FrontendOptions options_frontend(const Options *options);
+PipelineOptions options_pipeline(const Options *options);
+const CpuProfile *options_cpu(Driver *driver); /* NULL after a diagnostic */
+
+/* An error of the command line: exit code 2. */
+void usage_error(Driver *driver, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* help.c */
+void help_print(FILE *out, const Command *command); /* NULL: the overview */
+ExitCode command_help(Driver *driver);
+
+ExitCode command_compile(Driver *driver);
+ExitCode command_run(Driver *driver);
+ExitCode command_bench(Driver *driver);
+ExitCode command_eval(Driver *driver);
+ExitCode command_verify(Driver *driver);
+ExitCode command_check(Driver *driver);
+ExitCode command_info(Driver *driver);
+ExitCode command_tune(Driver *driver);
+ExitCode command_targets(Driver *driver);
+
+/* The exit code that the diagnostics so far ask for. */
+ExitCode driver_exit_code(const Driver *driver);
+
+#endif

@@ -1,0 +1,264 @@
+/* Help in every form, from the tables of commands and options: --help, docs/options.md, a man page and the
+ * completions of three shells. */
+#include "compiler/driver/driver.h"
+
+#include <string.h>
+
+/* ── Text ────────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* "--emit=KIND", "-o FILE", "-O LEVEL" → "-O0..3" */
+static const char *option_form(Arena *arena, const Option *option)
+{
+    const char *alias = option->alias ? arena_printf(arena, ", %s", option->alias) : "";
+    if (option->kind == KIND_FLAG)
+        return arena_printf(arena, "%s%s", option->name, alias);
+    if (option->kind == KIND_LEVEL)
+        return arena_printf(arena, "%s%s", option->name, "0..3");
+    bool joined = option->name[1] == '-' || option->name[2] != '\0';
+    return arena_printf(arena, "%s%c%s%s", option->name, joined ? '=' : ' ', option->metavar, alias);
+}
+
+/* help, wrapped to the terminal's usual width, every line after the first indented. */
+static void print_wrapped(FILE *out, const char *text, int indent, int width)
+{
+    int column = indent;
+    while (*text) {
+        int length = (int)strcspn(text, " ");
+        if (column > indent && column + 1 + length > width) {
+            fprintf(out, "\n%*s", indent, "");
+            column = indent;
+        } else if (column > indent) {
+            fputc(' ', out);
+            column++;
+        }
+        fprintf(out, "%.*s", length, text);
+        column += length;
+        text += length + (text[length] == ' ');
+    }
+    fputc('\n', out);
+}
+
+enum { FORM_WIDTH = 26, PAGE_WIDTH = 100 };
+
+static const char *option_help(Arena *arena, const Option *option)
+{
+    bool lists = option->choices && option->kind == KIND_CHOICE;
+    return lists ? arena_printf(arena, "%s (%s)", option->help, option->choices) : option->help;
+}
+
+static void print_option(FILE *out, Arena *arena, const Option *option)
+{
+    const char *form = option_form(arena, option);
+    fprintf(out, "  %-*s", FORM_WIDTH - 2, form);
+    if (strlen(form) > FORM_WIDTH - 4)
+        fprintf(out, "\n%*s", FORM_WIDTH, "");
+    print_wrapped(out, option_help(arena, option), FORM_WIDTH, PAGE_WIDTH);
+}
+
+static void print_indented(FILE *out, const char *lines)
+{
+    while (*lines) {
+        int length = (int)strcspn(lines, "\n");
+        fprintf(out, "  %.*s\n", length, lines);
+        lines += length + (lines[length] == '\n');
+    }
+}
+
+static void print_overview(FILE *out)
+{
+    fputs("Examples:\n"
+          "  cnxc run model/ cat.jpg             # compile a Hugging Face folder, answer a picture\n"
+          "  cnxc compile model/ -o tiny         # a program of its own: ./tiny cat.jpg\n"
+          "  cnxc compile model.onnx --emit=shared -o libtiny.so\n"
+          "  cnxc info model.onnx                # what is in it\n"
+          "\nMODEL is a Hugging Face folder, an .onnx file or ONNX text, known by its content; - is standard "
+          "input.\n\nCommands:\n", out);
+    for (int64_t i = 0; i < command_count(); i++)
+        fprintf(out, "  %-10s %s\n", command_at(i)->name, command_at(i)->summary);
+    fputs("\n'cnxc COMMAND --help' lists a command's options.\n"
+          "Exit codes: 0 ok, 1 the input is wrong, 2 usage, 3 valid but unsupported, 4 files or memory, 70 a bug "
+          "of cnxc.\n", out);
+}
+
+void help_print(FILE *out, const Command *command)
+{
+    if (!command) {
+        print_overview(out);
+        return;
+    }
+    Arena *arena = arena_new();
+    if (*command->examples) {
+        fputs("Examples:\n", out);
+        print_indented(out, command->examples);
+        fputc('\n', out);
+    }
+    fprintf(out, "Usage: cnxc %s %s\n  %s\n\nOptions:\n", command->name, command->usage, command->summary);
+    for (int64_t i = 0; i < option_count(); i++)
+        if (option_at(i)->commands & command->bit)
+            print_option(out, arena, option_at(i));
+    arena_free(arena);
+}
+
+/* ── docs/options.md ─────────────────────────────────────────────────────────────────────────────────── */
+
+static void print_markdown_cell(FILE *out, const char *text)
+{
+    for (; *text; text++)
+        fprintf(out, *text == '|' ? "\\%c" : "%c", *text);
+}
+
+static void print_markdown(FILE *out, Arena *arena)
+{
+    fputs("# Commands and options\n\nWritten by `cnxc help --format=markdown` from the compiler's own tables.\n", out);
+    for (int64_t i = 0; i < command_count(); i++) {
+        const Command *command = command_at(i);
+        fprintf(out, "\n## cnxc %s\n\n`cnxc %s %s`: %s.\n\n", command->name, command->name, command->usage,
+                command->summary);
+        if (*command->examples)
+            fprintf(out, "```\n%s```\n\n", command->examples);
+        fputs("| option | meaning |\n| --- | --- |\n", out);
+        for (int64_t j = 0; j < option_count(); j++) {
+            const Option *option = option_at(j);
+            if (!(option->commands & command->bit))
+                continue;
+            fputs("| `", out);
+            print_markdown_cell(out, option_form(arena, option));
+            fputs("` | ", out);
+            print_markdown_cell(out, option_help(arena, option));
+            fputs(" |\n", out);
+        }
+    }
+}
+
+/* ── The man page ────────────────────────────────────────────────────────────────────────────────────── */
+
+/* roff takes a dash for a hyphen, and a dot at the line's start for a request. */
+static void print_roff(FILE *out, const char *text)
+{
+    for (bool start = true; *text; start = *text++ == '\n') {
+        if (start && (*text == '.' || *text == '\''))
+            fputs("\\&", out);
+        fprintf(out, *text == '-' ? "\\-" : *text == '\\' ? "\\e" : "%c", *text);
+    }
+}
+
+static void print_man(FILE *out, Arena *arena)
+{
+    fputs(".TH CNXC 1 \"\" \"cnxc " CNXC_VERSION "\" \"User commands\"\n.SH NAME\ncnxc \\- compile ConvNeXt models "
+          "to native code\n.SH SYNOPSIS\n.B cnxc\n.I COMMAND\n[\\fIoptions\\fR] [\\fIarguments\\fR]\n.SH COMMANDS\n",
+          out);
+    for (int64_t i = 0; i < command_count(); i++) {
+        fputs(".TP\n.B ", out);
+        print_roff(out, arena_printf(arena, "cnxc %s %s", command_at(i)->name, command_at(i)->usage));
+        fputc('\n', out);
+        print_roff(out, command_at(i)->summary);
+        fputs(".\n", out);
+    }
+    fputs(".SH OPTIONS\n", out);
+    for (int64_t i = 0; i < option_count(); i++) {
+        fputs(".TP\n.B ", out);
+        print_roff(out, option_form(arena, option_at(i)));
+        fputc('\n', out);
+        print_roff(out, option_help(arena, option_at(i)));
+        fputs(".\n", out);
+    }
+    fputs(".SH EXIT STATUS\n0 ok; 1 the input is wrong; 2 usage; 3 valid but unsupported; 4 files, memory or "
+          "another resource; 70 a bug of cnxc.\n.SH EXAMPLES\n.nf\n", out);
+    for (int64_t i = 0; i < command_count(); i++)
+        print_roff(out, command_at(i)->examples);
+    fputs(".fi\n", out);
+}
+
+/* ── Completions ─────────────────────────────────────────────────────────────────────────────────────── */
+
+/* The words an option completes to: each choice, or the name with what joins it to its value. */
+static void print_option_words(FILE *out, const Option *option, const char *separator)
+{
+    if (!option->choices) {
+        bool joined = option->kind != KIND_FLAG && (option->name[1] == '-' || option->name[2] != '\0');
+        fprintf(out, "%s%s%s", option->name, joined ? "=" : "", separator);
+        return;
+    }
+    const char *join = option->kind == KIND_LEVEL ? "" : "=";
+    for (const char *at = option->choices; *at; at += *at == '|') {
+        int length = (int)strcspn(at, "|");
+        fprintf(out, "%s%s%.*s%s", option->name, join, length, at, separator);
+        at += length;
+    }
+}
+
+static void print_command_words(FILE *out, unsigned bit)
+{
+    for (int64_t i = 0; i < option_count(); i++)
+        if (option_at(i)->commands & bit)
+            print_option_words(out, option_at(i), " ");
+}
+
+static void print_bash(FILE *out)
+{
+    fputs("# bash completion for cnxc, written by 'cnxc help --format=bash'\n_cnxc() {\n"
+          "    local word=${COMP_LINE:0:COMP_POINT}; word=${word##* }\n    local words=\n    case ${COMP_WORDS[1]} in\n",
+          out);
+    for (int64_t i = 0; i < command_count(); i++) {
+        fprintf(out, "    %s) words='", command_at(i)->name);
+        print_command_words(out, command_at(i)->bit);
+        fputs("' ;;\n", out);
+    }
+    fputs("    esac\n    [ \"$COMP_CWORD\" -eq 1 ] && words='", out);
+    for (int64_t i = 0; i < command_count(); i++)
+        fprintf(out, "%s ", command_at(i)->name);
+    fputs("'\n    COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
+          "    case $word in *=*) COMPREPLY=(\"${COMPREPLY[@]#\"${word%%=*}=\"}\") ;; esac\n}\n"
+          "complete -o default -o bashdefault -F _cnxc cnxc\n", out);
+}
+
+static void print_zsh(FILE *out)
+{
+    fputs("#compdef cnxc\n# zsh completion for cnxc, written by 'cnxc help --format=zsh'\n"
+          "if (( CURRENT == 2 )); then\n    compadd --", out);
+    for (int64_t i = 0; i < command_count(); i++)
+        fprintf(out, " %s", command_at(i)->name);
+    fputs("\nelse\n    case $words[2] in\n", out);
+    for (int64_t i = 0; i < command_count(); i++) {
+        fprintf(out, "    %s) compadd -- ", command_at(i)->name);
+        print_command_words(out, command_at(i)->bit);
+        fputs(";;\n", out);
+    }
+    fputs("    esac\n    _files\nfi\n", out);
+}
+
+static void print_fish(FILE *out)
+{
+    fputs("# fish completion for cnxc, written by 'cnxc help --format=fish'\n", out);
+    for (int64_t i = 0; i < command_count(); i++) {
+        const Command *command = command_at(i);
+        fprintf(out, "complete -c cnxc -n __fish_use_subcommand -a %s -d \"%s\"\n", command->name, command->summary);
+        fprintf(out, "complete -c cnxc -n '__fish_seen_subcommand_from %s' -a '", command->name);
+        print_command_words(out, command->bit);
+        fputs("'\n", out);
+    }
+}
+
+ExitCode command_help(Driver *driver)
+{
+    const Options *o = &driver->options;
+    const char *format = o->format ? o->format : "text";
+    const Command *command = NULL;
+    if (o->arguments.len && !(command = command_find(o->arguments.at[0]))) {
+        usage_error(driver, "unknown command '%s'; 'cnxc --help' lists them", o->arguments.at[0]);
+        return EXIT_USAGE;
+    }
+    if (strcmp(format, "markdown") == 0)
+        print_markdown(stdout, driver->arena);
+    else if (strcmp(format, "man") == 0)
+        print_man(stdout, driver->arena);
+    else if (strcmp(format, "bash") == 0)
+        print_bash(stdout);
+    else if (strcmp(format, "zsh") == 0)
+        print_zsh(stdout);
+    else if (strcmp(format, "fish") == 0)
+        print_fish(stdout);
+    else
+        help_print(stdout, command);
+    return EXIT_OK;
+}

@@ -1,0 +1,401 @@
+/* Parsing the command line by the table in options.def.
+ *
+ *   --emit=shared   --emit shared   -o FILE   -oFILE   -O2   -j4   -mcpu=znver5
+ *
+ * Names take one or two dashes as the table spells them. A long name is never abbreviated: scripts that do so
+ * break when options are added. After "--" everything is an argument. */
+#include "compiler/driver/driver.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const Option options[] = {
+#define OPTION(commands, kind, field, name, alias, metavar, choices, help) \
+    {commands, KIND_##kind, offsetof(Options, field), name, alias, metavar, choices, help},
+#include "compiler/driver/options.def"
+#undef OPTION
+};
+
+int64_t option_count(void)
+{
+    return countof(options);
+}
+
+const Option *option_at(int64_t index)
+{
+    return &options[index];
+}
+
+void usage_error(Driver *driver, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    const char *message = arena_vprintf(driver->arena, format, args);
+    va_end(args);
+    diag_error(&driver->diag, NO_SPAN, "%s", message);
+    driver->diag.exit_code = EXIT_USAGE;
+}
+
+/* ── Finding an option ───────────────────────────────────────────────────────────────────────────────── */
+
+static bool takes_value(const Option *option)
+{
+    return option->kind != KIND_FLAG;
+}
+
+/* "-o": one dash and one letter, so that the value may be joined to it. */
+static bool is_short(const char *name)
+{
+    return name[0] == '-' && name[1] != '-' && name[2] == '\0';
+}
+
+/* Does word spell this name? Sets *value to what is joined to it, or NULL. */
+static bool matches(const Option *option, const char *name, const char *word, const char **value)
+{
+    size_t length = name ? strlen(name) : 0;
+    if (!name || strncmp(word, name, length) != 0)
+        return false;
+    *value = NULL;
+    if (word[length] == '\0')
+        return option->kind != KIND_LEVEL;
+    if (word[length] == '=') {
+        *value = word + length + 1;
+        return true;
+    }
+    *value = word + length;
+    bool fits = option->kind != KIND_INT || (**value >= '0' && **value <= '9'); /* -j4, but -json is a mistake */
+    return is_short(name) && takes_value(option) && fits;
+}
+
+/* The option that word spells, preferring those of the command: exact names first, so that -o is not -outputs. */
+static const Option *option_find(const char *word, unsigned commands, const char **value)
+{
+    for (int64_t i = 0; i < countof(options); i++)
+        if ((options[i].commands & commands) && (matches(&options[i], options[i].name, word, value) ||
+                                                 matches(&options[i], options[i].alias, word, value)))
+            return &options[i];
+    return NULL;
+}
+
+static const char *nearest_option(const char *word, unsigned commands)
+{
+    const char *names[2 * countof(options)];
+    int64_t count = 0;
+    for (int64_t i = 0; i < countof(options); i++) {
+        if (!(options[i].commands & commands))
+            continue;
+        names[count++] = options[i].name;
+        if (options[i].alias)
+            names[count++] = options[i].alias;
+    }
+    return nearest_name(word, names, count);
+}
+
+static void unknown_option(Driver *driver, const char *word)
+{
+    size_t length = strcspn(word, "=");
+    const char *name = arena_strndup(driver->arena, word, length), *value;
+    const char *command = driver->command ? driver->command->name : NULL;
+    unsigned bits = driver->command ? driver->command->bit : C_ALL;
+    const char *near = nearest_option(name, bits);
+    const Option *elsewhere = option_find(word, C_ALL, &value);
+    if (elsewhere && command)
+        usage_error(driver, "option '%s' does not belong to 'cnxc %s'", name, command);
+    else if (near)
+        usage_error(driver, "unknown option '%s'; did you mean '%s'?", name, near);
+    else
+        usage_error(driver, "unknown option '%s'; 'cnxc %s%s--help' lists them", name, command ? command : "",
+                    command ? " " : "");
+}
+
+/* ── Storing a value ─────────────────────────────────────────────────────────────────────────────────── */
+
+static bool choice_allowed(const char *choices, const char *value)
+{
+    size_t length = strlen(value);
+    for (const char *at = choices; at; at = strchr(at, '|'), at = at ? at + 1 : NULL)
+        if (length > 0 && strcspn(at, "|") == length && strncmp(at, value, length) == 0)
+            return true;
+    return false;
+}
+
+static const char *nearest_choice(Arena *arena, const char *choices, const char *value)
+{
+    const char *names[16];
+    int64_t count = 0;
+    for (const char *at = choices; *at && count < countof(names); at += *at == '|') {
+        size_t length = strcspn(at, "|");
+        names[count++] = arena_strndup(arena, at, length);
+        at += length;
+    }
+    return nearest_name(value, names, count);
+}
+
+static void bad_choice(Driver *driver, const Option *option, const char *value)
+{
+    const char *near = nearest_choice(driver->arena, option->choices, value);
+    if (near)
+        usage_error(driver, "%s does not take '%s'; did you mean '%s'?", option->name, value, near);
+    else
+        usage_error(driver, "%s takes one of %s, got '%s'", option->name, option->choices, value);
+}
+
+/* A whole decimal number from 1 to limit. */
+static bool parse_positive(const char *text, size_t length, int64_t limit, int64_t *number)
+{
+    int64_t n = 0;
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] < '0' || text[i] > '9' || n > limit / 10)
+            return false;
+        n = n * 10 + (text[i] - '0');
+    }
+    *number = n;
+    return length > 0 && n >= 1 && n <= limit;
+}
+
+enum { LARGEST_COUNT = 4096 }; /* more threads or jobs than any machine has: a slip of the hand */
+
+static void store_int(Driver *driver, const Option *option, const char *value, int64_t *field)
+{
+    if (!parse_positive(value, strlen(value), LARGEST_COUNT, field))
+        usage_error(driver, "%s takes a whole number from 1 to %d, got '%s'", option->name, LARGEST_COUNT, value);
+}
+
+static void store_list(Driver *driver, const char *value, StrList *list)
+{
+    while (true) {
+        size_t length = strcspn(value, ",");
+        if (length > 0)
+            vec_push(driver->arena, list, arena_strndup(driver->arena, value, length));
+        if (value[length] == '\0')
+            return;
+        value += length + 1;
+    }
+}
+
+static void store(Driver *driver, const Option *option, const char *value)
+{
+    void *field = (char *)&driver->options + option->field;
+    switch (option->kind) {
+    case KIND_FLAG:
+        *(bool *)field = true;
+        break;
+    case KIND_LEVEL:
+    case KIND_CHOICE:
+        if (!choice_allowed(option->choices, value))
+            bad_choice(driver, option, value);
+        *(const char **)field = value;
+        break;
+    case KIND_STRING:
+        if (!*value)
+            usage_error(driver, "%s needs a value", option->name);
+        *(const char **)field = value;
+        break;
+    case KIND_LIST:
+        store_list(driver, value, field);
+        break;
+    case KIND_INT:
+        store_int(driver, option, value, field);
+        break;
+    }
+}
+
+/* ── The command line ────────────────────────────────────────────────────────────────────────────────── */
+
+typedef struct Words {
+    char **at;
+    int count, next;
+} Words;
+
+static void parse_option(Driver *driver, Words *words)
+{
+    const char *word = words->at[words->next++], *value = NULL;
+    unsigned bits = driver->command ? driver->command->bit : C_HELP; /* before the command: the general ones */
+    const Option *option = option_find(word, bits, &value);
+    if (!option) {
+        unknown_option(driver, word);
+    } else if (!takes_value(option) && value) {
+        usage_error(driver, "%s takes no value, got '%s'", option->name, value);
+    } else if (takes_value(option) && !value && words->next == words->count) {
+        usage_error(driver, "%s needs a value: %s %s", option->name, option->name, option->metavar);
+    } else {
+        if (takes_value(option) && !value)
+            value = words->at[words->next++];
+        store(driver, option, value);
+    }
+}
+
+static void unknown_command(Driver *driver, const char *word)
+{
+    const char *names[32];
+    int64_t count = 0;
+    for (; count < command_count() && count < countof(names); count++)
+        names[count] = command_at(count)->name;
+    const char *near = nearest_name(word, names, count);
+    if (near)
+        usage_error(driver, "unknown command '%s'; did you mean '%s'?", word, near);
+    else if (strpbrk(word, "./"))
+        usage_error(driver, "unknown command '%s'; did you mean 'cnxc compile %s -o FILE'?", word, word);
+    else
+        usage_error(driver, "unknown command '%s'; 'cnxc --help' lists them", word);
+}
+
+static void parse_words(Driver *driver, Words *words)
+{
+    bool only_arguments = false;
+    while (words->next < words->count && !diag_failed(&driver->diag)) {
+        char *word = words->at[words->next];
+        bool dashed = word[0] == '-' && word[1] != '\0' && !only_arguments;
+        if (dashed && strcmp(word, "--") == 0) {
+            only_arguments = true;
+            words->next++;
+        } else if (dashed) {
+            parse_option(driver, words);
+        } else if (!driver->command) {
+            driver->command = command_find(word);
+            if (!driver->command)
+                unknown_command(driver, word);
+            words->next++;
+        } else {
+            vec_push(driver->arena, &driver->options.arguments, word);
+            words->next++;
+            if (driver->command->forwards)
+                break;
+        }
+    }
+    while (words->next < words->count && !diag_failed(&driver->diag))
+        vec_push(driver->arena, &driver->options.arguments, words->at[words->next++]);
+}
+
+/* ── What follows from the words ─────────────────────────────────────────────────────────────────────── */
+
+enum { LARGEST_IMAGE = 65536 };
+
+/* N or HxW. */
+static void derive_image_size(Driver *driver)
+{
+    Options *o = &driver->options;
+    const char *text = o->image_size;
+    if (!text)
+        return;
+    size_t height = strcspn(text, "xX");
+    const char *width = text[height] ? text + height + 1 : text;
+    if (!parse_positive(text, height, LARGEST_IMAGE, &o->image_height) ||
+        !parse_positive(width, strlen(width), LARGEST_IMAGE, &o->image_width))
+        usage_error(driver, "--image-size takes N or HxW, got '%s'", text);
+}
+
+static void derive_dims(Driver *driver)
+{
+    Options *o = &driver->options;
+    for (int64_t i = 0; i < o->dims.len; i++) {
+        const char *text = o->dims.at[i], *equals = strrchr(text, '=');
+        DimBinding binding = {0};
+        if (!equals || equals == text ||
+            !parse_positive(equals + 1, strlen(equals + 1), INT64_C(1) << 31, &binding.size)) {
+            usage_error(driver, "--dim takes NAME=N with N at least 1, got '%s'", text);
+            continue;
+        }
+        binding.symbol = arena_strndup(driver->arena, text, (size_t)(equals - text));
+        vec_push(driver->arena, &o->dim_bindings, binding);
+    }
+}
+
+static void check_pass_name(Driver *driver)
+{
+    const char *name = driver->options.print_after, *const *names;
+    int64_t count = pipeline_pass_names(&names);
+    if (!name || strcmp(name, "all") == 0)
+        return;
+    for (int64_t i = 0; i < count; i++)
+        if (strcmp(names[i], name) == 0)
+            return;
+    const char *near = nearest_name(name, names, count);
+    StrBuf list = {.arena = driver->arena};
+    for (int64_t i = 0; i < count; i++)
+        sb_printf(&list, "%s%s", i ? ", " : "", names[i]);
+    if (near)
+        usage_error(driver, "--print-after: no pass '%s'; did you mean '%s'?", name, near);
+    else
+        usage_error(driver, "--print-after: no pass '%s'; there are all, %s", name, list.text ? list.text : "");
+}
+
+static void check_unsupported(Driver *driver)
+{
+    const Options *o = &driver->options;
+    if (o->precision && strcmp(o->precision, "f32") != 0)
+        diag_unsupported(&driver->diag, NO_SPAN, "--precision=%s is not supported; f32 is", o->precision);
+    if (o->target && (!str_starts_with(o->target, "x86_64") || !strstr(o->target, "linux")))
+        diag_unsupported(&driver->diag, NO_SPAN, "--target=%s is not supported; x86_64-linux-gnu is", o->target);
+}
+
+static void check_arguments(Driver *driver)
+{
+    const Command *command = driver->command;
+    int64_t count = driver->options.arguments.len;
+    if (count < command->min_arguments)
+        usage_error(driver, "usage: cnxc %s %s", command->name, command->usage);
+    else if (command->max_arguments >= 0 && count > command->max_arguments)
+        usage_error(driver, "unexpected argument '%s'; usage: cnxc %s %s",
+                    driver->options.arguments.at[command->max_arguments], command->name, command->usage);
+}
+
+void options_parse(Driver *driver, int argc, char **argv)
+{
+    Words words = {argv, argc, 1};
+    parse_words(driver, &words);
+    Options *o = &driver->options;
+    o->opt_level = o->level ? atoi(o->level) : 3;
+    if (diag_failed(&driver->diag) || o->help || o->version || (o->cpu && strcmp(o->cpu, "help") == 0))
+        return;
+    if (!driver->command) {
+        usage_error(driver, "no command; 'cnxc --help' lists them");
+        return;
+    }
+    check_arguments(driver);
+    derive_image_size(driver);
+    derive_dims(driver);
+    check_pass_name(driver);
+    check_unsupported(driver);
+}
+
+FrontendOptions options_frontend(const Options *o)
+{
+    return (FrontendOptions){
+        .task = o->task, .image_height = o->image_height, .image_width = o->image_width,
+        .dims = o->dim_bindings.at, .n_dims = o->dim_bindings.len,
+        .outputs = o->outputs.len ? o->outputs.at : NULL, .n_outputs = o->outputs.len};
+}
+
+PipelineOptions options_pipeline(const Options *o)
+{
+    return (PipelineOptions){.opt_level = o->opt_level, .print_after = o->print_after,
+                             .time_passes = o->time_passes, .verify_each = o->verify_each};
+}
+
+const CpuProfile *options_cpu(Driver *driver)
+{
+    const char *name = driver->options.cpu ? driver->options.cpu : "native";
+    if (strchr(name, ',')) {
+        diag_unsupported(&driver->diag, NO_SPAN, "-mcpu=%s: several CPUs in one artifact are not supported", name);
+        return NULL;
+    }
+    if (str_ends_with(name, ".xml")) {
+        diag_unsupported(&driver->diag, NO_SPAN, "-mcpu=%s: profiles from a file are not supported", name);
+        return NULL;
+    }
+    const CpuProfile *cpu = cpu_find(name);
+    if (cpu)
+        return cpu;
+    const char **names = NEW_ARRAY(driver->arena, const char *, cpu_count() + 1);
+    for (int64_t i = 0; i < cpu_count(); i++)
+        names[i] = cpu_at(i)->name;
+    const char *near = nearest_name(name, names, cpu_count());
+    if (near)
+        usage_error(driver, "unknown CPU '%s'; did you mean '%s'?", name, near);
+    else
+        usage_error(driver, "unknown CPU '%s'; -mcpu=help lists them", name);
+    return NULL;
+}

@@ -1,0 +1,14 @@
+/* Running other programs: the compiled model, mostly. */
+#ifndef CNXC_DRIVER_PROCESS_H
+#define CNXC_DRIVER_PROCESS_H
+
+#include "compiler/driver/driver.h"
+
+/* Runs arguments (NULL-terminated; arguments[0] is a path) and waits. output, if not NULL, receives its standard
+ * output, NUL-terminated. Returns its exit code, or -1 after a diagnostic (it could not run, or a signal ended it). */
+int process_run(Driver *driver, const char *const *arguments, StrBuf *output);
+
+/* Becomes that program; returns only after a diagnostic. */
+void process_become(Driver *driver, const char *const *arguments);
+
+#endif
