@@ -1,0 +1,57 @@
+/* What the parts of the Hugging Face frontend share. */
+#ifndef CNXC_FRONTEND_HF_H
+#define CNXC_FRONTEND_HF_H
+
+#include "compiler/frontend/frontend.h"
+#include "compiler/frontend/hf_json.h"
+#include "compiler/frontend/weights.h"
+
+typedef enum HfTask { HF_CLASSIFICATION, HF_FEATURES, HF_BACKBONE } HfTask;
+
+/* config.json, checked and with defaults filled in. */
+typedef struct HfConfig {
+    HfJson *json;
+    bool v2;                 /* ConvNeXt V2: GRN, no layer scale */
+    HfTask task;             /* of the class that was saved */
+    int64_t num_channels, patch_height, patch_width;
+    int64_t num_stages;      /* entries of hidden_sizes and depths */
+    Ints hidden_sizes, depths;
+    const char *hidden_act;
+    double layer_norm_eps;   /* of the final LayerNorm only */
+    double layer_scale_init; /* <= 0: no layer scale */
+    int64_t num_labels;
+    const char *const *labels; /* num_labels of them */
+    const char *problem_type;  /* NULL: not stated */
+    int64_t image_height, image_width; /* the config's image_size */
+    Ints features;           /* backbone: hidden state numbers, 0 is the stem */
+} HfConfig;
+
+HfConfig *hf_config_open(const char *dir, Arena *arena, Diag *diag); /* NULL after diagnostics */
+bool hf_config_labels(HfConfig *config);   /* hf_labels.c: num_labels and labels */
+bool hf_config_features(HfConfig *config); /* hf_labels.c: out_features, out_indices */
+
+/* preprocessor_config.json with all defaults and rules resolved, as the JSON that "cnxc.preprocessor" holds.
+ * *size: the height and width of its pictures, 0 if it does not fix them. NULL after a diagnostic. */
+const char *hf_preprocessor(const char *dir, int64_t num_channels, int64_t *height, int64_t *width, Arena *arena, Diag *diag);
+
+/* The checkpoint. Tensors are asked for by the names of the bare model ("embeddings.layernorm.weight"); files
+ * may carry the architecture's prefix. What is missing is noted and reported by hf_weights_finish. */
+typedef struct HfWeights HfWeights;
+HfWeights *hf_weights_open(const char *dir, bool v2, Arena *arena, Diag *diag);
+/* No checkpoint: tensors get places in the model.safetensors that transformers would write, and no data. */
+HfWeights *hf_weights_declare(bool v2, Arena *arena, Diag *diag);
+/* name is a bare name; NULL: missing or of another shape. */
+Tensor *hf_weights_take(HfWeights *weights, const char *name, int rank, const int64_t *dims, const char **full_name);
+bool hf_weights_has(const HfWeights *weights, const char *name);
+/* Leftovers whose bare name begins with start, or ends with it if it begins with a dot, are expected. */
+void hf_weights_ignore(HfWeights *weights, const char *start);
+bool hf_weights_finish(HfWeights *weights); /* reports; false after an error */
+
+/* hf_act.c: the activations hidden_act may name. */
+bool hf_act_known(const char *name);
+const char *hf_act_list(Arena *arena); /* "gelu, relu, …" */
+
+/* A Model from a folder's config alone, weights placed but absent: for the graph texts in models/. */
+Model *hf_graph_from_config(const char *dir, const FrontendOptions *options, Arena *arena, Diag *diag);
+
+#endif
