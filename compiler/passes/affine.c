@@ -1,0 +1,364 @@
+/* Affine folding: multiplying and adding per channel, done in the weights instead of at run time.
+ *
+ *   n = LayerNormalization(x, g, b)                n = LayerNormalization(x, ones)
+ *   p = MatMul(n, w)                               p = MatMul(n, w')           w' = diag(g) w
+ *   q = Add(p, c)                          ->      q = Add(p, c')              c' = c + b w
+ *
+ *   p = MatMul(h, w)                               p = MatMul(h, w')           w' = w diag(s)
+ *   q = Add(p, c)                          ->      q = Add(p, c')              c' = c s
+ *   r = Mul(q, s)
+ *
+ * The same for ConvNHWC, as long as no padding stands in for what would have been b. New weights are computed in double
+ * and rounded once; if one is not finite, nothing is folded. Requires channels-last layout (pass_layout) and
+ * recognised LayerNorms; preserves names of outputs. The scale that stays behind is all ones. */
+#include "compiler/passes/passes.h"
+
+#include "compiler/passes/rewrite.h"
+
+#include "ir/infer.h"
+
+#include <math.h>
+
+/* ── Weights by channel ──────────────────────────────────────────────────────────────────────────────── */
+
+/* The weights of a MatMul [K,N] or a ConvNHWC [M,C/group,kh,kw]: rows × columns × taps. */
+typedef struct Weights {
+    Node *node;
+    const Tensor *tensor;
+    bool is_conv;          /* rows are output channels; else input channels */
+    int64_t n_in, n_out;   /* channels */
+    int64_t rows, cols, taps;
+    int64_t group_rows;    /* rows of a convolution's group */
+} Weights;
+
+static bool weights_of(Node *node, Weights *w)
+{
+    if (!node || (node->op->kind != OP_MatMul && node->op->kind != OP_ConvNHWC))
+        return false;
+    const Tensor *t = node->inputs.at[1]->constant;
+    *w = (Weights){.node = node, .tensor = t, .is_conv = node->op->kind == OP_ConvNHWC};
+    if (!t || t->dtype != DT_FLOAT || t->rank != (w->is_conv ? 4 : 2) || t->count == 0)
+        return false;
+    int64_t group = w->is_conv ? node_attr_int(node, "group") : 1;
+    w->rows = t->dims[0];
+    w->cols = t->dims[1];
+    w->taps = w->is_conv ? t->dims[2] * t->dims[3] : 1;
+    w->group_rows = w->rows / group;
+    w->n_in = w->is_conv ? w->cols * group : w->rows;
+    w->n_out = w->is_conv ? w->rows : w->cols;
+    return true;
+}
+
+static int64_t out_channel(const Weights *w, int64_t row, int64_t col)
+{
+    return w->is_conv ? row : col;
+}
+
+static int64_t in_channel(const Weights *w, int64_t row, int64_t col)
+{
+    return w->is_conv ? row / w->group_rows * w->cols + col : row;
+}
+
+/* Weights scaled by input channel (by_in) or output channel (by_out); NULL if one is not finite. */
+static Tensor *scaled_weights(const Weights *w, const Tensor *by_in, const Tensor *by_out)
+{
+    Tensor *result = tensor_new(w->node->graph->model->arena, DT_FLOAT, w->tensor->rank, w->tensor->dims);
+    const float *from = w->tensor->data, *scales = by_in ? by_in->data : by_out->data;
+    float *to = (float *)result->data;
+    bool finite = true;
+    for (int64_t row = 0; row < w->rows; row++)
+        for (int64_t col = 0; col < w->cols; col++) {
+            double scale = scales[by_in ? in_channel(w, row, col) : out_channel(w, row, col)];
+            for (int64_t tap = 0; tap < w->taps; tap++, from++, to++) {
+                *to = (float)(*from * scale);
+                finite &= isfinite(*to) != 0;
+            }
+        }
+    return finite ? result : NULL;
+}
+
+/* sums[output channel] += Σ shift[input channel] · weight. */
+static void add_shifts(const Weights *w, const Tensor *shift, double *sums)
+{
+    const float *weight = w->tensor->data, *shifts = shift->data;
+    for (int64_t row = 0; row < w->rows; row++)
+        for (int64_t col = 0; col < w->cols; col++)
+            for (int64_t tap = 0; tap < w->taps; tap++, weight++)
+                sums[out_channel(w, row, col)] += (double)shifts[in_channel(w, row, col)] * *weight;
+}
+
+/* ── Biases ──────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* The Add of a channel vector after a contraction, or a convolution's own bias. */
+typedef struct Bias {
+    Node *add;       /* NULL: none, or the convolution's own */
+    Value *vector;   /* NULL: none */
+} Bias;
+
+static Bias bias_of(const Weights *w)
+{
+    Bias bias = {0};
+    Node *user = only_user(w->node->outputs.at[0]);
+    Value *vector;
+    if (w->is_conv)
+        bias.vector = node_input(w->node, 2);
+    else if (user && user->op->kind == OP_Add && constant_operand(user, &vector) &&
+             is_channel_vector(vector, w->n_out) && same_type(user->outputs.at[0], w->node->outputs.at[0]))
+        bias = (Bias){user, vector};
+    return bias;
+}
+
+static bool bias_is_constant(const Bias *bias, const Weights *w)
+{
+    return !bias->vector || is_channel_vector(bias->vector, w->n_out);
+}
+
+static const char *folded_name(const Value *value)
+{
+    return arena_printf(value->graph->model->arena, "%s_folded", value->name);
+}
+
+/* Output channels' sums as a constant vector; NULL if one is not finite as a float. */
+static Value *bias_vector(Node *at, const char *base, const double *sums, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (!isfinite((float)sums[i]))
+            return NULL;
+    return vector_new(at, base, sums, n);
+}
+
+/* MatMul without an Add gets one: its product moves to a new value. */
+static void insert_add(Node *matmul, Value *vector)
+{
+    const char *base = arena_printf(matmul->graph->model->arena, "%s_matmul", matmul->outputs.at[0]->name);
+    Node *product = node_before(matmul, OP_MatMul, matmul->inputs.at, 2, base);
+    product->name = matmul->name;
+    node_infer(product);
+    node_infer(node_replace(matmul, OP_Add, (Value *[]){product->outputs.at[0], vector}, 2));
+}
+
+static void set_bias(const Weights *w, const Bias *bias, Value *vector)
+{
+    if (bias->add)
+        node_set_input(bias->add, bias->add->inputs.at[1] == bias->vector, vector);
+    else if (!w->is_conv)
+        insert_add(w->node, vector);
+    else if (w->node->inputs.len > 2)
+        node_set_input(w->node, 2, vector);
+    else
+        node_add_input(w->node, vector);
+}
+
+static void set_weights(const Weights *w, Tensor *tensor)
+{
+    Value *old = w->node->inputs.at[1];
+    node_set_input(w->node, 1, constant_new(w->node->graph, folded_name(old), tensor, old->span));
+}
+
+/* ── Before a contraction ────────────────────────────────────────────────────────────────────────────── */
+
+static bool has_padding(const Weights *w)
+{
+    Window window;
+    if (!w->is_conv)
+        return false;
+    node_window(w->node, &window);
+    for (int i = 0; i < window.n; i++)
+        if (window.begin[i] || window.end[i])
+            return true;
+    return false;
+}
+
+/* bias + Σ over inputs of shift · weight, for each output channel. */
+static Value *shifted_bias(const Weights *w, const Bias *bias, const Tensor *shift)
+{
+    Arena *scratch = arena_new();
+    double *sums = NEW_ARRAY(scratch, double, w->n_out);
+    for (int64_t i = 0; bias->vector && i < w->n_out; i++)
+        sums[i] = tensor_get(bias->vector->constant, i);
+    add_shifts(w, shift, sums);
+    const char *base = bias->vector ? folded_name(bias->vector)
+                                    : arena_printf(w->node->graph->model->arena, "%s_bias", w->node->outputs.at[0]->name);
+    Value *vector = bias_vector(w->node, base, sums, w->n_out);
+    arena_free(scratch);
+    return vector;
+}
+
+/* A constant that neither scales nor shifts: nothing to fold. */
+static bool all_equal(const Tensor *tensor, double expected)
+{
+    for (int64_t i = 0; i < tensor->count; i++)
+        if (tensor_get(tensor, i) != expected)
+            return false;
+    return true;
+}
+
+static Value *ones_like(Node *at, const Value *scale)
+{
+    Tensor *ones = tensor_new(at->graph->model->arena, DT_FLOAT, 1, &scale->constant->count);
+    for (int64_t i = 0; i < ones->count; i++)
+        tensor_set(ones, i, 1);
+    return constant_new(at->graph, arena_printf(at->graph->model->arena, "%s_ones", scale->name), ones, at->span);
+}
+
+/* The LayerNormalization loses scale and bias: what follows has them now. */
+static void strip_norm(Node *norm)
+{
+    Value *inputs[] = {norm->inputs.at[0], ones_like(norm, norm->inputs.at[1])};
+    Node *made = node_replace(norm, OP_LayerNormalization, inputs, 2);
+    node_copy_attrs(made, norm);
+    node_infer(made);
+}
+
+static bool is_foldable_norm(const Node *norm, const Weights *w)
+{
+    const Value *x = norm->inputs.at[0], *scale = norm->inputs.at[1], *bias = node_input(norm, 2);
+    int64_t axis = node_attr_int(norm, "axis");
+    if (axis != -1 && axis != rank_of(x) - 1)
+        return false;
+    if (!only_first_output(norm) || !is_channel_vector(scale, w->n_in) || (bias && !is_channel_vector(bias, w->n_in)))
+        return false;
+    bool scales = !all_equal(scale->constant, 1), shifts = bias && !all_equal(bias->constant, 0);
+    return (scales || bias) && !(shifts && has_padding(w));
+}
+
+static bool fold_norm(Node *node)
+{
+    Weights w;
+    Node *norm = made_by(node->inputs.at[0], OP_LayerNormalization);
+    if (!norm || !only_user(norm->outputs.at[0]) || !weights_of(node, &w) || !is_foldable_norm(norm, &w))
+        return false;
+    Bias bias = bias_of(&w);
+    const Value *shift = node_input(norm, 2);
+    Tensor *scaled = scaled_weights(&w, norm->inputs.at[1]->constant, NULL);
+    bool shifts = shift && !all_equal(shift->constant, 0);
+    if (!scaled || !bias_is_constant(&bias, &w))
+        return false;
+    Value *vector = shifts ? shifted_bias(&w, &bias, shift->constant) : NULL;
+    if (shifts && !vector)
+        return false;
+    strip_norm(norm);
+    set_weights(&w, scaled);
+    if (vector)
+        set_bias(&w, &bias, vector);
+    return true;
+}
+
+/* The Add of a channel vector that makes value, or one summand of it, and is seen by nothing else; NULL. */
+static Node *shift_add(const Value *value, int64_t n, Value **shift)
+{
+    Node *add = made_by(value, OP_Add);
+    if (!add || !only_user(value))
+        return NULL;
+    Value *x = constant_operand(add, shift);
+    if (x)
+        return is_channel_vector(*shift, n) && same_type(x, value) ? add : NULL;
+    for (int i = 0; i < 2; i++) {
+        Value *summand = add->inputs.at[i];
+        Node *inner = made_by(summand, OP_Add);
+        x = inner && only_user(summand) && same_type(summand, value) ? constant_operand(inner, shift) : NULL;
+        if (x && is_channel_vector(*shift, n) && same_type(x, summand))
+            return inner;
+    }
+    return NULL;
+}
+
+/* Add of a channel vector before a contraction: the bias of GRN, Add(Add(x, b), y), ends in the one after it. */
+static bool fold_shift_before(Node *node)
+{
+    Weights w;
+    Value *shift;
+    if (!weights_of(node, &w) || has_padding(&w))
+        return false;
+    Node *add = shift_add(node->inputs.at[0], w.n_in, &shift);
+    Bias bias = bias_of(&w);
+    if (!add || !bias_is_constant(&bias, &w))
+        return false;
+    Value *vector = shifted_bias(&w, &bias, shift->constant), *ignored;
+    if (!vector || !node_forward(add, constant_operand(add, &ignored)))
+        return false;
+    set_bias(&w, &bias, vector);
+    return true;
+}
+
+/* ── After a contraction ─────────────────────────────────────────────────────────────────────────────── */
+
+/* The contraction behind value, through the Add of its bias if there is one; nothing else uses either. */
+static bool contraction_behind(Value *value, Weights *w, Bias *bias)
+{
+    Node *add = made_by(value, OP_Add);
+    Value *vector, *product = add ? constant_operand(add, &vector) : value;
+    if (!product || !only_user(value) || !only_user(product) || !weights_of(product->producer, w))
+        return false;
+    *bias = bias_of(w);
+    return bias->add == add && bias_is_constant(bias, w);
+}
+
+static Value *scaled_bias(const Weights *w, const Bias *bias, const Tensor *scale)
+{
+    Arena *scratch = arena_new();
+    double *sums = NEW_ARRAY(scratch, double, w->n_out);
+    for (int64_t i = 0; i < w->n_out; i++)
+        sums[i] = tensor_get(bias->vector->constant, i) * tensor_get(scale, i);
+    Value *vector = bias_vector(w->node, folded_name(bias->vector), sums, w->n_out);
+    arena_free(scratch);
+    return vector;
+}
+
+/* Layer scale: Mul by a channel vector after a contraction and its bias. */
+static bool fold_scale_after(Node *node)
+{
+    Weights w;
+    Bias bias;
+    Value *scale, *x = constant_operand(node, &scale);
+    if (!x || !contraction_behind(x, &w, &bias) || !is_channel_vector(scale, w.n_out) ||
+        !same_type(x, node->outputs.at[0]))
+        return false;
+    Tensor *scaled = scaled_weights(&w, NULL, scale->constant);
+    Value *vector = scaled && bias.vector ? scaled_bias(&w, &bias, scale->constant) : NULL;
+    if (!scaled || (bias.vector && !vector) || !node_forward(node, x))
+        return false;
+    set_weights(&w, scaled);
+    if (vector)
+        set_bias(&w, &bias, vector);
+    return true;
+}
+
+/* Add of a channel vector after a convolution: becomes its bias. */
+static bool fold_shift_after(Node *node)
+{
+    Weights w;
+    Value *shift, *x = constant_operand(node, &shift);
+    Node *conv = x ? made_by(x, OP_ConvNHWC) : NULL;
+    if (!conv || !only_user(x) || !weights_of(conv, &w) || !is_channel_vector(shift, w.n_out) ||
+        !same_type(x, node->outputs.at[0]))
+        return false;
+    Bias bias = bias_of(&w);
+    if (!bias_is_constant(&bias, &w))
+        return false;
+    Arena *scratch = arena_new();
+    double *sums = NEW_ARRAY(scratch, double, w.n_out);
+    for (int64_t i = 0; i < w.n_out; i++)
+        sums[i] = tensor_get(shift->constant, i) + (bias.vector ? tensor_get(bias.vector->constant, i) : 0);
+    Value *vector = bias_vector(conv, folded_name(shift), sums, w.n_out);
+    arena_free(scratch);
+    if (!vector || !node_forward(node, x))
+        return false;
+    set_bias(&w, &bias, vector);
+    return true;
+}
+
+static const Rule rules[] = {
+    {OP_MatMul, "norm before", fold_norm},
+    {OP_ConvNHWC, "norm before", fold_norm},
+    {OP_MatMul, "shift before", fold_shift_before},
+    {OP_ConvNHWC, "shift before", fold_shift_before},
+    {OP_Mul, "scale after", fold_scale_after},
+    {OP_Add, "shift after", fold_shift_after},
+};
+
+bool pass_affine(Graph *graph)
+{
+    bool changed = rewrite(graph, rules, countof(rules));
+    return pass_prune(graph) || changed;
+}

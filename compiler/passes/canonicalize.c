@@ -1,0 +1,149 @@
+/* Canonicalisation: one spelling for each thing, in plain ONNX of the model's own opset.
+ *
+ *   c = Constant<value = 2.0>()                                   (c is an initializer)
+ *   a = Identity(x)                      ->                       b = Mul(x, c)
+ *   b = Mul(c, a)                                                 y = Relu(b)
+ *   d = Dropout(b)
+ *   y = Relu(d)
+ *
+ * Requires types; preserves the names of inputs and outputs, signatures and the results bit for bit (but for the
+ * sign of a zero that is added to). */
+#include "compiler/passes/passes.h"
+
+#include "compiler/passes/rewrite.h"
+
+#include <string.h>
+
+/* ── Constant → initializer ──────────────────────────────────────────────────────────────────────────── */
+
+static Tensor *floats_tensor(Arena *arena, const Attr *attr)
+{
+    Tensor *tensor = tensor_new(arena, DT_FLOAT, 1, &attr->count);
+    for (int64_t i = 0; tensor && i < attr->count; i++)
+        tensor_set(tensor, i, attr->floats[i]);
+    return tensor;
+}
+
+static Tensor *int_scalar(Arena *arena, int64_t value)
+{
+    Tensor *tensor = tensor_new(arena, DT_INT64, 0, NULL);
+    tensor_set_int(tensor, 0, value);
+    return tensor;
+}
+
+static Tensor *constant_tensor(const Node *node)
+{
+    Arena *arena = node->graph->model->arena;
+    if (node->attrs.len != 1)
+        return NULL;
+    const Attr *attr = &node->attrs.at[0];
+    switch (attr->kind) {
+    case ATTR_TENSOR: return attr->tensor;
+    case ATTR_FLOAT: return tensor_scalar_f32(arena, (float)attr->f);
+    case ATTR_INT: return int_scalar(arena, attr->i);
+    case ATTR_FLOATS: return floats_tensor(arena, attr);
+    case ATTR_INTS: return tensor_from_i64(arena, attr->ints, attr->count);
+    default: return NULL; /* strings are not computed with */
+    }
+}
+
+/* A constant that is an output of the graph stays a node, for something must write it there. */
+static bool make_initializer(Node *node)
+{
+    Tensor *tensor = node->outputs.at[0]->is_output ? NULL : constant_tensor(node);
+    if (!tensor)
+        return false;
+    node_become_constant(node, tensor);
+    return true;
+}
+
+/* ── Nodes that do nothing ───────────────────────────────────────────────────────────────────────────── */
+
+static bool remove_identity(Node *node)
+{
+    return node_forward(node, node->inputs.at[0]);
+}
+
+/* Inference: training_mode is absent or false, and nobody asks for the mask. */
+static bool remove_dropout(Node *node)
+{
+    double training = 0;
+    const Value *mode = node_input(node, 2);
+    if ((mode && !is_scalar(mode, &training)) || training != 0 || !only_first_output(node))
+        return false;
+    return node_forward(node, node->inputs.at[0]);
+}
+
+static bool remove_same_type(Node *node)
+{
+    return same_type(node->inputs.at[0], node->outputs.at[0]) && node_forward(node, node->inputs.at[0]);
+}
+
+static bool remove_transpose(Node *node)
+{
+    const int64_t *perm;
+    int64_t n = node_attr_ints(node, "perm", &perm);
+    int rank = rank_of(node->inputs.at[0]);
+    if (n == 0 && (rank < 0 || rank > 1))
+        return false;
+    for (int64_t i = 0; i < n; i++)
+        if (perm[i] != i)
+            return false;
+    return node_forward(node, node->inputs.at[0]);
+}
+
+static bool remove_single_concat(Node *node)
+{
+    return node->inputs.len == 1 && node_forward(node, node->inputs.at[0]);
+}
+
+/* x + 0, x - 0, x * 1, x / 1, x ** 1, where the constant does not change the shape. */
+static bool remove_neutral(Node *node)
+{
+    bool additive = node->op->kind == OP_Add || node->op->kind == OP_Sub;
+    bool commutes = node->op->kind == OP_Add || node->op->kind == OP_Mul;
+    double scalar;
+    Value *x = scalar_operand(node, &scalar);
+    if (!x || scalar != (additive ? 0 : 1) || (!commutes && x != node->inputs.at[0]))
+        return false;
+    return same_type(x, node->outputs.at[0]) && node_forward(node, x);
+}
+
+/* ── Order of operands ───────────────────────────────────────────────────────────────────────────────── */
+
+/* Add(c, x) -> Add(x, c): exporters write a bias on either side. */
+static bool constant_last(Node *node)
+{
+    Value *a = node->inputs.at[0], *b = node->inputs.at[1];
+    if (!a->constant || b->constant)
+        return false;
+    node_set_input(node, 0, b);
+    node_set_input(node, 1, a);
+    return true;
+}
+
+static const Rule rules[] = {
+    {OP_Constant, "initializer", make_initializer},
+    {OP_Identity, "identity", remove_identity},
+    {OP_Dropout, "dropout", remove_dropout},
+    {OP_Cast, "same-type cast", remove_same_type},
+    {OP_Reshape, "same-type reshape", remove_same_type},
+    {OP_Flatten, "same-type flatten", remove_same_type},
+    {OP_Expand, "same-type expand", remove_same_type},
+    {OP_Squeeze, "same-type squeeze", remove_same_type},
+    {OP_Transpose, "identity transpose", remove_transpose},
+    {OP_Concat, "single concat", remove_single_concat},
+    {OP_Add, "constant last", constant_last},
+    {OP_Mul, "constant last", constant_last},
+    {OP_Add, "+ 0", remove_neutral},
+    {OP_Sub, "- 0", remove_neutral},
+    {OP_Mul, "* 1", remove_neutral},
+    {OP_Div, "/ 1", remove_neutral},
+    {OP_Pow, "** 1", remove_neutral},
+};
+
+bool pass_canonicalize(Graph *graph)
+{
+    bool changed = rewrite(graph, rules, countof(rules));
+    return pass_prune(graph) || changed;
+}

@@ -1,0 +1,109 @@
+/* Constant folding: a node whose inputs are constants becomes a constant, computed by the interpreter.
+ *
+ *   t = Transpose<perm = [1, 0]>(w)              (t is an initializer, w goes)
+ *   y = MatMul(x, t)                     ->      y = MatMul(x, t)
+ *
+ * What would grow big, such as Expand to a large shape, stays a node. Arithmetic on shapes folds too: inference knows
+ * each element as a number or a symbol, and a Reshape can take the free batch as 0:
+ *
+ *   s = Shape(x)                   x: [batch,64,1,1]
+ *   b = Gather(s, {0})                                     t = {0, 64}  (constant)
+ *   t = Concat<axis = 0>(b, {-1})                  ->      y = Reshape(x, t)
+ *   y = Reshape(x, t)
+ *
+ * Requires types; preserves names. */
+#include "compiler/passes/passes.h"
+
+#include "compiler/passes/rewrite.h"
+
+#include "ir/infer.h"
+#include "ir/interp.h"
+
+enum { SMALL_BYTES = 16 << 20, GROWTH = 4 }; /* results up to SMALL_BYTES fold whatever they grew from */
+
+static bool has_constant_inputs(const Node *node)
+{
+    for (int64_t i = 0; i < node->inputs.len; i++)
+        if (node->inputs.at[i] && !node->inputs.at[i]->constant)
+            return false;
+    return node->inputs.len > 0;
+}
+
+/* Bytes of a value of known shape; -1: not known, or no number type. */
+static int64_t bytes_of(const Value *value)
+{
+    int64_t count = shape_count(&value->type.shape), size = dtype_size(value->type.dtype), bytes;
+    if (count < 0 || size == 0 || !dtype_is_computable(value->type.dtype))
+        return -1;
+    return __builtin_mul_overflow(count, size, &bytes) ? -1 : bytes;
+}
+
+static bool is_worthwhile(const Node *node)
+{
+    int64_t in = 0, out = bytes_of(node->outputs.at[0]);
+    for (int64_t i = 0; i < node->inputs.len; i++) {
+        int64_t bytes = node->inputs.at[i] ? bytes_of(node->inputs.at[i]) : 0;
+        if (bytes < 0)
+            return false;
+        in += bytes;
+    }
+    return out >= 0 && (out <= SMALL_BYTES || out / GROWTH <= in);
+}
+
+static bool is_foldable(const Node *node)
+{
+    if (node->op->class == CLASS_META || node->op->kind == OP_Identity)
+        return false;
+    return node->outputs.len == 1 && !node->outputs.at[0]->is_output && has_constant_inputs(node) &&
+           is_worthwhile(node);
+}
+
+static bool fold_node(Node *node)
+{
+    Model *model = node->graph->model;
+    Tensor *output = NULL, **inputs = NEW_ARRAY(model->arena, Tensor *, node->inputs.len);
+    if (!is_foldable(node) || diag_failed(model->diag))
+        return false;
+    for (int64_t i = 0; i < node->inputs.len; i++)
+        inputs[i] = node->inputs.at[i] ? node->inputs.at[i]->constant : NULL;
+    if (!node_interpret(node, inputs, &output, model->arena, model->diag))
+        return false;
+    node_become_constant(node, output);
+    return true;
+}
+
+/* ── Arithmetic on shapes ────────────────────────────────────────────────────────────────────────────── */
+
+static bool fold_known(Node *node)
+{
+    Value *value = node_output(node, 0);
+    const Tensor *tensor = value && node->outputs.len == 1 && !value->is_output ? value_constant(value) : NULL;
+    if (!tensor || node->op->class == CLASS_META)
+        return false;
+    node_become_constant(node, tensor_reshaped(node->graph->model->arena, tensor, tensor->rank, tensor->dims));
+    return true;
+}
+
+static bool fold_reshape_target(Node *node)
+{
+    Value *data = node->inputs.at[0], *shape = node->inputs.at[1], *output = node->outputs.at[0];
+    int64_t target[MAX_RANK];
+    if (shape->constant || node_attr_int(node, "allowzero") ||
+        !reshape_target(&data->type.shape, &output->type.shape, target))
+        return false;
+    Tensor *tensor = tensor_from_i64(node->graph->model->arena, target, rank_of(output));
+    node_set_input(node, 1, constant_new(node->graph, shape->name, tensor, node->span));
+    return true;
+}
+
+static const Rule rules[] = {
+    {ANY_OP, "constant inputs", fold_node},
+    {ANY_OP, "known elements", fold_known},
+    {OP_Reshape, "constant target", fold_reshape_target},
+};
+
+bool pass_fold(Graph *graph)
+{
+    bool changed = rewrite(graph, rules, countof(rules));
+    return pass_prune(graph) || changed;
+}

@@ -1,0 +1,205 @@
+/* Channels-last layout. Vector kernels want the channels of a pixel side by side, exporters want them apart: they put
+ * Transposes around every LayerNorm and MLP. Here convolutions become channels-last between two Transposes, and
+ * Transposes sink (layout_sink.c) until inverse pairs meet and cancel, through the residual Adds too:
+ *
+ *   c = Conv(x, w)                                 t = Transpose<perm = [0, 2, 3, 1]>(x)
+ *   a = Transpose<perm = [0, 2, 3, 1]>(c)     ->   c = cnxc.ConvNHWC(t, w)
+ *   n = LayerNormalization(a, g, b)                y = LayerNormalization(c, g, b)
+ *   y = Transpose<perm = [0, 3, 1, 2]>(n)
+ *   z = Conv(y, v)                                 z = cnxc.ConvNHWC(y, v)
+ *
+ * In ConvNeXt only the picture and outputs in ONNX's layout keep a Transpose. Then pointwise convolutions become
+ * MatMuls, and everything that only renames dimensions becomes Reshape.
+ * Requires types, and axes as inputs (pass_upgrade) if the opset has them so; preserves names of outputs. */
+#include "compiler/passes/passes.h"
+
+#include "compiler/passes/layout.h"
+#include "compiler/passes/permute.h"
+#include "compiler/passes/rewrite.h"
+
+#include "ir/infer.h"
+
+static const int64_t to_last[] = {0, 2, 3, 1}, to_first[] = {0, 3, 1, 2};
+
+/* ── Convolution and pooling ─────────────────────────────────────────────────────────────────────────── */
+
+static void set_window(Node *to, const Window *window)
+{
+    int64_t pads[2 * MAX_RANK];
+    for (int i = 0; i < window->n; i++) {
+        pads[i] = window->begin[i];
+        pads[window->n + i] = window->end[i];
+    }
+    node_set_ints(to, "pads", pads, 2 * window->n);
+    node_set_ints(to, "strides", window->stride, window->n);
+    node_set_ints(to, "dilations", window->dilation, window->n);
+}
+
+/* node computes the same on channels-last operands: made gets a Transpose back, which takes node's output. */
+static void wrap(Node *node, Node *made)
+{
+    node_infer(made);
+    Node *back = node_replace(node, OP_Transpose, made->outputs.at, 1);
+    back->name = "";
+    node_set_ints(back, "perm", to_first, 4);
+    node_infer(back);
+}
+
+static bool conv_channels_last(Node *node)
+{
+    Value *x = node->inputs.at[0], *output = node->outputs.at[0];
+    if (rank_of(x) != 4 || rank_of(node->inputs.at[1]) != 4 || !is_float(x))
+        return false;
+    Window window;
+    node_window(node, &window);
+    Value *operands[] = {value_permuted(node, x, 4, to_last), node->inputs.at[1], node_input(node, 2)};
+    Node *conv = node_before(node, OP_ConvNHWC, operands, node_input(node, 2) ? 3 : 2, output->name);
+    conv->name = node->name;
+    node_set_int(conv, "group", node_attr_int(node, "group"));
+    set_window(conv, &window);
+    wrap(node, conv);
+    return true;
+}
+
+/* GlobalAveragePool(x) -> ReduceMean(x, spatial axes), which knows how to let a Transpose through. */
+static bool pool_to_mean(Node *node)
+{
+    Value *x = node->inputs.at[0];
+    int64_t axes[MAX_RANK], n = 0;
+    for (int i = 2; i < rank_of(x); i++)
+        axes[n++] = i;
+    if (n == 0 || model_opset(node->graph->model, "") < 18)
+        return false;
+    Node *mean = node_replace(node, OP_ReduceMean, &x, 1);
+    node_set_int(mean, "keepdims", 1);
+    axes_set(mean, axes, n);
+    node_infer(mean);
+    return true;
+}
+
+/* ── Transposes ──────────────────────────────────────────────────────────────────────────────────────── */
+
+/* Transpose(Transpose(x)) -> one Transpose, or none. */
+static bool merge_transposes(Node *node)
+{
+    int64_t outer[MAX_RANK], inner[MAX_RANK], perm[MAX_RANK];
+    Node *before = made_by(node->inputs.at[0], OP_Transpose);
+    int rank = transpose_perm(node, outer);
+    if (rank < 0 || (before && transpose_perm(before, inner) != rank))
+        return false;
+    for (int i = 0; i < rank; i++)
+        perm[i] = before ? inner[outer[i]] : outer[i];
+    Value *x = before ? before->inputs.at[0] : node->inputs.at[0];
+    if (perm_is_identity(rank, perm) && node_forward(node, x))
+        return true;
+    if (!before)
+        return false;
+    node_set_input(node, 0, x);
+    node_set_ints(node, "perm", perm, rank);
+    return true;
+}
+
+static const Rule sink_rules[] = {
+    {OP_Conv, "channels-last", conv_channels_last},
+    {OP_GlobalAveragePool, "mean", pool_to_mean},
+    {OP_Transpose, "merge", merge_transposes},
+    {OP_MatMul, "sink", sink_through_matmul},
+    {OP_LayerNormalization, "sink", sink_through_layernorm},
+    {OP_Softmax, "sink", sink_through_softmax},
+    {OP_LogSoftmax, "sink", sink_through_softmax},
+    {OP_Concat, "sink", sink_through_concat},
+    {ANY_OP, "sink", sink_through_reduce},
+    {ANY_OP, "sink", sink_through_elementwise},
+};
+
+/* ── Afterwards ──────────────────────────────────────────────────────────────────────────────────────── */
+
+static bool all_are(const int64_t *numbers, int n, int64_t expected)
+{
+    for (int i = 0; i < n; i++)
+        if (numbers[i] != expected)
+            return false;
+    return true;
+}
+
+static bool is_pointwise(const Node *conv)
+{
+    Window w;
+    if (!conv->inputs.at[1]->constant || node_attr_int(conv, "group") != 1)
+        return false;
+    node_window(conv, &w);
+    return all_are(w.kernel, w.n, 1) && all_are(w.stride, w.n, 1) && all_are(w.begin, w.n, 0) &&
+           all_are(w.end, w.n, 0);
+}
+
+/* ConvNHWC with a 1x1 kernel -> MatMul by the transposed weights [C,M], and Add. */
+static bool pointwise_to_matmul(Node *node)
+{
+    if (!is_pointwise(node))
+        return false;
+    Arena *arena = node->graph->model->arena;
+    Value *weights = node->inputs.at[1], *bias = node_input(node, 2), *output = node->outputs.at[0];
+    const Tensor *flat = tensor_reshaped(arena, weights->constant, 2, weights->constant->dims);
+    Tensor *turned = tensor_permuted(arena, flat, (const int64_t[]){1, 0});
+    Value *operands[] = {node->inputs.at[0], constant_new(node->graph, weights->name, turned, weights->span)};
+    if (!bias) {
+        node_infer(node_replace(node, OP_MatMul, operands, 2));
+        return true;
+    }
+    Node *product = node_before(node, OP_MatMul, operands, 2, arena_printf(arena, "%s_matmul", output->name));
+    node_infer(product);
+    node_infer(node_replace(node, OP_Add, (Value *[]){product->outputs.at[0], bias}, 2));
+    return true;
+}
+
+/* Whether a Transpose moves only dimensions of 1, so that the elements keep their order. */
+static bool keeps_order(const Node *node)
+{
+    int64_t perm[MAX_RANK], last = -1;
+    int rank = transpose_perm(node, perm);
+    for (int i = 0; i < rank; i++) {
+        if (node->inputs.at[0]->type.shape.dims[perm[i]].size == 1)
+            continue;
+        if (perm[i] < last)
+            return false;
+        last = perm[i];
+    }
+    return rank >= 0;
+}
+
+/* Flatten, Squeeze, Unsqueeze, a Transpose of ones, Reshape after Reshape -> one Reshape. */
+static bool one_reshape(Node *node)
+{
+    Value *x = node->inputs.at[0], *output = node->outputs.at[0];
+    int64_t target[MAX_RANK];
+    Node *before = made_by(x, OP_Reshape);
+    if ((node->op->kind == OP_Transpose && !keeps_order(node)) || (node->op->kind == OP_Reshape && !before))
+        return false;
+    x = before ? before->inputs.at[0] : x;
+    if (same_type(x, output) && node_forward(node, x))
+        return true;
+    if (!reshape_target(&x->type.shape, &output->type.shape, target))
+        return false;
+    Tensor *tensor = tensor_from_i64(node->graph->model->arena, target, rank_of(output));
+    Value *shape = constant_new(node->graph, arena_printf(node->graph->model->arena, "%s_shape", output->name),
+                                tensor, node->span);
+    node_infer(node_replace(node, OP_Reshape, (Value *[]){x, shape}, 2));
+    return true;
+}
+
+static const Rule tidy_rules[] = {
+    {OP_ConvNHWC, "pointwise", pointwise_to_matmul},
+    {OP_Transpose, "reshape", one_reshape},
+    {OP_Flatten, "reshape", one_reshape},
+    {OP_Squeeze, "reshape", one_reshape},
+    {OP_Unsqueeze, "reshape", one_reshape},
+    {OP_Reshape, "reshape", one_reshape},
+};
+
+bool pass_layout(Graph *graph)
+{
+    model_set_opset(graph->model, "cnxc", 1);
+    bool changed = rewrite(graph, sink_rules, countof(sink_rules));
+    changed |= rewrite(graph, tidy_rules, countof(tidy_rules));
+    return pass_prune(graph) || changed;
+}

@@ -1,0 +1,14 @@
+/* The rules that let a Transpose sink below a node (layout_sink.c). Each is y = op(Transpose(x)) -> Transpose(op'(x)). */
+#ifndef CNXC_PASSES_LAYOUT_H
+#define CNXC_PASSES_LAYOUT_H
+
+#include "ir/graph.h"
+
+bool sink_through_elementwise(Node *node);
+bool sink_through_reduce(Node *node);
+bool sink_through_layernorm(Node *node);
+bool sink_through_softmax(Node *node);
+bool sink_through_matmul(Node *node);
+bool sink_through_concat(Node *node);
+
+#endif

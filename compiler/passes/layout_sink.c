@@ -1,0 +1,244 @@
+/* Sinking Transposes: computing first and transposing afterwards, so that a Transpose meets its inverse further down.
+ *
+ *   a = Transpose(p)                               s = Add(p, q)
+ *   b = Transpose(q)                       ->      m = Mul(s, g')            g' = g with its axes permuted
+ *   s = Add(a, b)                                  y = Transpose(m)
+ *   y = Mul(s, g)
+ *
+ * A rule only ever moves Transposes towards the outputs, so the rewriting ends. One whose Transpose has other users
+ * makes a second Transpose; in the graphs of exporters that one cancels or reaches an output. */
+#include "compiler/passes/layout.h"
+
+#include "compiler/passes/permute.h"
+#include "compiler/passes/rewrite.h"
+
+#include "ir/infer.h"
+
+/* The Transpose that makes node's input, its permutation in perm; NULL. */
+static Node *transposed_input(const Node *node, int64_t input, int64_t perm[MAX_RANK])
+{
+    Node *transpose = made_by(node_input(node, input), OP_Transpose);
+    return transpose && transpose_perm(transpose, perm) >= 0 ? transpose : NULL;
+}
+
+/* A copy of node before it, on other inputs, with its attributes; not inferred yet. */
+static Node *copy_with(Node *node, Value *const *inputs, int64_t n_inputs)
+{
+    Node *copy = node_before(node, node->op->kind, inputs, n_inputs, node->outputs.at[0]->name);
+    copy->name = node->name;
+    node_copy_attrs(copy, node);
+    return copy;
+}
+
+/* node's output becomes made's output, transposed. */
+static bool finish(Node *node, Node *made, int rank, const int64_t *perm)
+{
+    node_infer(made);
+    Node *back = node_replace(node, OP_Transpose, made->outputs.at, 1);
+    back->name = "";
+    node_set_ints(back, "perm", perm, rank);
+    node_infer(back);
+    return true;
+}
+
+/* ── Elementwise ─────────────────────────────────────────────────────────────────────────────────────── */
+
+static bool is_one_element(const Value *value)
+{
+    return shape_count(&value->type.shape) == 1;
+}
+
+/* A constant that broadcasts to rank, its axes permuted; leading ones dropped, so that [C,1,1] ends as [C]. */
+static Value *broadcast_constant(Node *at, Value *value, int rank, const int64_t *perm)
+{
+    Arena *arena = at->graph->model->arena;
+    const Tensor *t = value->constant;
+    int64_t dims[MAX_RANK];
+    for (int i = 0; i < rank; i++)
+        dims[i] = i < rank - t->rank ? 1 : t->dims[i - (rank - t->rank)];
+    Tensor *turned = tensor_permuted(arena, tensor_reshaped(arena, t, rank, dims), perm);
+    int ones = 0;
+    while (ones < rank - 1 && turned->dims[ones] == 1)
+        ones++;
+    turned = tensor_reshaped(arena, turned, rank - ones, turned->dims + ones);
+    return constant_new(at->graph, value->name, turned, value->span);
+}
+
+/* A value that is smaller than the result and broadcasts along some axis: transposing it back costs little. */
+static bool is_broadcast(const Value *value, const Value *output)
+{
+    return rank_of(value) == rank_of(output) && !shape_equal(&value->type.shape, &output->type.shape);
+}
+
+/* The permutation that all of node's transposed operands share, where one of them is as large as the result. */
+static bool common_perm(const Node *node, int rank, int64_t perm[MAX_RANK])
+{
+    int64_t other[MAX_RANK];
+    bool found = false, full = false;
+    for (int64_t i = 0; i < node->inputs.len; i++) {
+        if (!transposed_input(node, i, found ? other : perm) || rank_of(node->inputs.at[i]) != rank)
+            continue;
+        if (found && !perm_equal(rank, perm, other))
+            return false;
+        found = true;
+        full |= shape_equal(&node->inputs.at[i]->type.shape, &node->outputs.at[0]->type.shape);
+    }
+    return full;
+}
+
+/* Whether operand value can be had in the layout before the Transpose. */
+static bool can_follow(const Node *node, int64_t input, int rank)
+{
+    int64_t perm[MAX_RANK];
+    const Value *value = node->inputs.at[input];
+    if (!value || is_one_element(value) || (value->constant && rank_of(value) <= rank))
+        return true;
+    if (rank_of(value) != rank)
+        return false;
+    return transposed_input(node, input, perm) || is_broadcast(value, node->outputs.at[0]);
+}
+
+static Value *follow(Node *node, Value *value, int rank, const int64_t *inverse)
+{
+    if (!value || is_one_element(value))
+        return value;
+    if (value->constant)
+        return broadcast_constant(node, value, rank, inverse);
+    return value_permuted(node, value, rank, inverse);
+}
+
+bool sink_through_elementwise(Node *node)
+{
+    enum { MAX_INPUTS = 8 };
+    int64_t perm[MAX_RANK], inverse[MAX_RANK];
+    Value *inputs[MAX_INPUTS];
+    int rank = node->outputs.len == 1 ? rank_of(node->outputs.at[0]) : -1;
+    if (node->op->class != CLASS_ELEMENTWISE || node->op->kind == OP_BatchNormalization || rank < 0 ||
+        node->inputs.len > MAX_INPUTS || !common_perm(node, rank, perm))
+        return false;
+    for (int64_t i = 0; i < node->inputs.len; i++)
+        if (!can_follow(node, i, rank))
+            return false;
+    perm_invert(rank, perm, inverse);
+    for (int64_t i = 0; i < node->inputs.len; i++)
+        inputs[i] = follow(node, node->inputs.at[i], rank, inverse);
+    return finish(node, copy_with(node, inputs, node->inputs.len), rank, perm);
+}
+
+/* ── Reductions ──────────────────────────────────────────────────────────────────────────────────────── */
+
+static bool contains(const int64_t *axes, int64_t n, int64_t axis)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (axes[i] == axis)
+            return true;
+    return false;
+}
+
+/* The Transpose left after a reduction that dropped axes of y = Transpose<perm>(x): kept axes, renumbered as they come
+ * in x. */
+static int remaining_perm(int rank, const int64_t *perm, const int64_t *axes, int64_t n, int64_t out[MAX_RANK])
+{
+    int kept = 0;
+    for (int i = 0; i < rank; i++) {
+        if (contains(axes, n, i))
+            continue;
+        out[kept] = 0;
+        for (int j = 0; j < rank; j++)
+            out[kept] += !contains(axes, n, j) && perm[j] < perm[i];
+        kept++;
+    }
+    return kept;
+}
+
+static void sort_axes(int64_t *axes, int64_t n)
+{
+    for (int64_t i = 1; i < n; i++)
+        for (int64_t j = i; j > 0 && axes[j - 1] > axes[j]; j--) {
+            int64_t swap = axes[j];
+            axes[j] = axes[j - 1];
+            axes[j - 1] = swap;
+        }
+}
+
+bool sink_through_reduce(Node *node)
+{
+    int64_t perm[MAX_RANK], axes[MAX_RANK], moved[MAX_RANK], rest[MAX_RANK];
+    Node *transpose = is_reduce(node) ? transposed_input(node, 0, perm) : NULL;
+    int64_t n = transpose ? reduced_axes(node, axes) : 0;
+    if (n <= 0 || model_opset(node->graph->model, "") < 18)
+        return false;
+    int rank = rank_of(transpose->inputs.at[0]);
+    for (int64_t i = 0; i < n; i++)
+        moved[i] = perm[axes[i]];
+    sort_axes(moved, n);
+    Node *reduce = copy_with(node, transpose->inputs.at, 1);
+    axes_set(reduce, moved, n);
+    if (node_attr_int(node, "keepdims"))
+        return finish(node, reduce, rank, perm);
+    int kept = remaining_perm(rank, perm, axes, n, rest);
+    return finish(node, reduce, kept, rest);
+}
+
+bool sink_through_layernorm(Node *node)
+{
+    int64_t perm[MAX_RANK], axis = node_attr_int(node, "axis");
+    Node *transpose = transposed_input(node, 0, perm);
+    if (!transpose || !only_first_output(node))
+        return false;
+    int rank = rank_of(transpose->inputs.at[0]);
+    for (int64_t i = axis < 0 ? axis + rank : axis; i < rank; i++)
+        if (perm[i] != i)
+            return false;
+    Value *inputs[] = {transpose->inputs.at[0], node->inputs.at[1], node_input(node, 2)};
+    return finish(node, copy_with(node, inputs, node->inputs.len), rank, perm);
+}
+
+/* Not where the axis would move away from the last place, which is the fast one. */
+bool sink_through_softmax(Node *node)
+{
+    int64_t perm[MAX_RANK], axis = node_attr(node, "axis") ? node_attr_int(node, "axis") : -1;
+    Node *transpose = transposed_input(node, 0, perm);
+    if (!transpose || model_opset(node->graph->model, "") < 13)
+        return false;
+    int rank = rank_of(transpose->inputs.at[0]);
+    axis += axis < 0 ? rank : 0;
+    if (axis == rank - 1 && perm[axis] != axis)
+        return false;
+    Node *softmax = copy_with(node, transpose->inputs.at, 1);
+    node_set_int(softmax, "axis", perm[axis]);
+    return finish(node, softmax, rank, perm);
+}
+
+/* ── Contractions and moves ──────────────────────────────────────────────────────────────────────────── */
+
+/* The rows of the left operand may come in any order, if the right one is one matrix. */
+bool sink_through_matmul(Node *node)
+{
+    int64_t perm[MAX_RANK];
+    Node *transpose = transposed_input(node, 0, perm);
+    int rank = transpose ? rank_of(transpose->inputs.at[0]) : 0;
+    if (rank < 2 || perm[rank - 1] != rank - 1 || rank_of(node->inputs.at[1]) != 2)
+        return false;
+    Value *inputs[] = {transpose->inputs.at[0], node->inputs.at[1]};
+    return finish(node, copy_with(node, inputs, 2), rank, perm);
+}
+
+bool sink_through_concat(Node *node)
+{
+    enum { MAX_INPUTS = 16 };
+    int64_t perm[MAX_RANK], other[MAX_RANK], axis = node_attr_int(node, "axis");
+    Value *inputs[MAX_INPUTS];
+    if (!transposed_input(node, 0, perm) || node->inputs.len > MAX_INPUTS)
+        return false;
+    int rank = rank_of(node->inputs.at[0]);
+    for (int64_t i = 0; i < node->inputs.len; i++) {
+        Node *transpose = transposed_input(node, i, other);
+        if (!transpose || rank_of(node->inputs.at[i]) != rank || !perm_equal(rank, perm, other))
+            return false;
+        inputs[i] = transpose->inputs.at[0];
+    }
+    Node *concat = copy_with(node, inputs, node->inputs.len);
+    node_set_int(concat, "axis", perm[axis < 0 ? axis + rank : axis]);
+    return finish(node, concat, rank, perm);
+}

@@ -1,0 +1,153 @@
+/* Layer normalisation, however an exporter spelled it out.
+ *
+ *   m = ReduceMean(x, -1)
+ *   d = Sub(x, m)
+ *   q = Pow(d, 2)                          (or Mul(d, d))
+ *   v = ReduceMean(q, -1)             ->   n = LayerNormalization<epsilon>(x, ones)
+ *   e = Add(v, epsilon)                    then  Mul(n, g)  ->  LayerNormalization(x, g)
+ *   s = Sqrt(e)                            then  Add(n, b)  ->  LayerNormalization(x, g, b)
+ *   n = Div(d, s)                          (or Mul(d, Reciprocal(s)))
+ */
+#include "compiler/passes/recognize.h"
+
+#include "compiler/passes/rewrite.h"
+
+#include "ir/infer.h"
+
+/* x of mean(x, last axis), keeping the dimension; NULL. */
+static Value *mean_of(const Value *value)
+{
+    Node *node = made_by(value, OP_ReduceMean);
+    int64_t axes[MAX_RANK];
+    if (!node || node_attr_int(node, "keepdims") != 1 || reduced_axes(node, axes) != 1)
+        return NULL;
+    return axes[0] == rank_of(node->inputs.at[0]) - 1 ? node->inputs.at[0] : NULL;
+}
+
+/* x of x - mean(x); NULL. */
+static Value *centred(const Value *value)
+{
+    Node *sub = made_by(value, OP_Sub);
+    return sub && mean_of(sub->inputs.at[1]) == sub->inputs.at[0] ? sub->inputs.at[0] : NULL;
+}
+
+/* x where value is the mean of (x - mean(x))²; NULL. */
+static Value *variance_of(const Value *value)
+{
+    const Value *square = mean_of(value);
+    Node *power = made_by(square, OP_Pow), *mul = made_by(square, OP_Mul);
+    if (power && is_number(power->inputs.at[1], 2))
+        return centred(power->inputs.at[0]);
+    Value *a = mul ? centred(mul->inputs.at[0]) : NULL;
+    return a && a == centred(mul->inputs.at[1]) ? a : NULL;
+}
+
+/* x where value is sqrt(variance(x) + epsilon); NULL. */
+static Value *deviation_of(const Value *value, double *epsilon)
+{
+    Node *root = made_by(value, OP_Sqrt);
+    Node *sum = root ? made_by(root->inputs.at[0], OP_Add) : NULL;
+    Value *variance = sum ? scalar_operand(sum, epsilon) : NULL;
+    return variance ? variance_of(variance) : NULL;
+}
+
+/* x where node is (x - mean) / sqrt(variance + epsilon), as a Div or a Mul by a Reciprocal; NULL. */
+static Value *normalized(const Node *node, double *epsilon)
+{
+    for (int i = 0; i < 2; i++) {
+        Value *x = centred(node->inputs.at[i]), *by = node->inputs.at[1 - i];
+        if (!x || (node->op->kind == OP_Div && i == 1))
+            continue;
+        Node *reciprocal = made_by(by, OP_Reciprocal);
+        if (node->op->kind == OP_Mul)
+            by = reciprocal ? reciprocal->inputs.at[0] : NULL;
+        if (by && deviation_of(by, epsilon) == x)
+            return x;
+    }
+    return NULL;
+}
+
+static Value *ones_for(Node *node, int64_t n)
+{
+    Arena *arena = node->graph->model->arena;
+    Tensor *tensor = tensor_new(arena, DT_FLOAT, 1, &n);
+    for (int64_t i = 0; i < n; i++)
+        tensor_set(tensor, i, 1);
+    return constant_new(node->graph, arena_printf(arena, "%s_ones", node->outputs.at[0]->name), tensor, node->span);
+}
+
+bool recognize_layernorm(Node *node)
+{
+    double epsilon = 0;
+    Value *x = normalized(node, &epsilon);
+    if (!x || !is_float(x) || !(epsilon >= 0))
+        return false;
+    Dim last = x->type.shape.dims[rank_of(x) - 1];
+    if (!dim_is_fixed(last))
+        return false;
+    Node *norm = node_replace(node, OP_LayerNormalization, (Value *[]){x, ones_for(node, last.size)}, 2);
+    node_set_int(norm, "axis", -1);
+    node_set_float(norm, "epsilon", epsilon);
+    node_infer(norm);
+    return true;
+}
+
+/* ── Scale and bias ──────────────────────────────────────────────────────────────────────────────────── */
+
+static bool is_ones(const Tensor *tensor)
+{
+    for (int64_t i = 0; tensor && i < tensor->count; i++)
+        if (tensor_get(tensor, i) != 1)
+            return false;
+    return tensor != NULL;
+}
+
+/* The LayerNormalization over the last axis that makes a's operand and has no other use; *vector: the channel
+ * constant it is combined with. */
+static Node *norm_operand(const Node *node, Value **vector)
+{
+    Value *other = constant_operand(node, vector);
+    Node *norm = other ? made_by(other, OP_LayerNormalization) : NULL;
+    if (!norm || !only_user(other) || !only_first_output(norm) || !is_float(other))
+        return NULL;
+    int64_t axis = node_attr_int(norm, "axis");
+    Dim last = other->type.shape.dims[rank_of(other) - 1];
+    bool is_last = axis == -1 || axis == rank_of(other) - 1;
+    return is_last && is_channel_vector(*vector, last.size) && same_type(other, node->outputs.at[0]) ? norm : NULL;
+}
+
+/* A vector of rank 1 with the same numbers. */
+static Value *as_vector(Node *at, Value *value)
+{
+    if (rank_of(value) == 1)
+        return value;
+    Tensor *tensor = tensor_reshaped(at->graph->model->arena, value->constant, 1, &value->constant->count);
+    return constant_new(at->graph, value->name, tensor, value->span);
+}
+
+/* norm makes node's output, with other parameters. */
+static bool rebuild(Node *node, Node *norm, Value *scale, Value *bias)
+{
+    Node *made = node_replace(node, OP_LayerNormalization, (Value *[]){norm->inputs.at[0], scale, bias}, bias ? 3 : 2);
+    node_copy_attrs(made, norm);
+    node_infer(made);
+    return true;
+}
+
+bool recognize_norm_scale(Node *node)
+{
+    Value *vector;
+    Node *norm = norm_operand(node, &vector);
+    if (!norm || node_input(norm, 2) || !is_ones(norm->inputs.at[1]->constant))
+        return false;
+    return rebuild(node, norm, as_vector(node, vector), NULL);
+}
+
+bool recognize_norm_bias(Node *node)
+{
+    Value *vector;
+    Node *norm = norm_operand(node, &vector);
+    if (!norm || node_input(norm, 2))
+        return false;
+    return rebuild(node, norm, norm->inputs.at[1], as_vector(node, vector));
+}

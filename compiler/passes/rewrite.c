@@ -1,0 +1,273 @@
+/* The rewrite driver and the helpers of rewrite rules. */
+#include "compiler/passes/rewrite.h"
+
+#include "ir/infer.h"
+
+#include <math.h>
+
+/* ── Driver ──────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* Whether node is still in its graph: removal leaves its own links, but not its neighbour's to it. */
+static bool is_linked(const Node *node)
+{
+    return (node->prev ? node->prev->next : node->graph->first) == node;
+}
+
+static bool apply_rules(Node *node, const Rule *rules, int64_t n_rules)
+{
+    for (int64_t i = 0; i < n_rules; i++)
+        if ((rules[i].root == ANY_OP || rules[i].root == (int)node->op->kind) && rules[i].apply(node))
+            return true;
+    return false;
+}
+
+static bool sweep(Graph *graph, const Rule *rules, int64_t n_rules)
+{
+    bool changed = false;
+    for (Node *node = graph->first; node;) {
+        Node *next = node->next;
+        if (!apply_rules(node, rules, n_rules)) {
+            node = next;
+            continue;
+        }
+        changed = true;
+        node = is_linked(node) ? node->next : next;
+        while (node && !is_linked(node)) /* a removed node still knows what came after it */
+            node = node->next;
+    }
+    return changed;
+}
+
+bool rewrite(Graph *graph, const Rule *rules, int64_t n_rules)
+{
+    bool changed = false;
+    while (sweep(graph, rules, n_rules))
+        changed = true;
+    return changed;
+}
+
+/* ── Looking ─────────────────────────────────────────────────────────────────────────────────────────── */
+
+Node *made_by(const Value *value, OpKind kind)
+{
+    Node *node = value ? value->producer : NULL;
+    return node && node->op->kind == kind && node_output(node, 0) == value ? node : NULL;
+}
+
+Node *only_user(const Value *value)
+{
+    return value_has_one_use(value) ? value->users.at[0] : NULL;
+}
+
+bool is_scalar(const Value *value, double *number)
+{
+    return value && value->constant && tensor_is_scalar(value->constant, number);
+}
+
+bool is_number(const Value *value, double expected)
+{
+    double number;
+    return is_scalar(value, &number) && fabs(number - expected) <= 1e-6 * fabs(expected);
+}
+
+bool only_first_output(const Node *node)
+{
+    for (int64_t i = 1; i < node->outputs.len; i++)
+        if (node->outputs.at[i] && (node->outputs.at[i]->users.len || node->outputs.at[i]->is_output))
+            return false;
+    return node_output(node, 0) != NULL;
+}
+
+bool is_float(const Value *value)
+{
+    return value && value->type.dtype == DT_FLOAT;
+}
+
+bool same_type(const Value *a, const Value *b)
+{
+    return a->type.dtype != DT_UNDEFINED && a->type.dtype == b->type.dtype &&
+           shape_equal(&a->type.shape, &b->type.shape);
+}
+
+int rank_of(const Value *value)
+{
+    return value->type.shape.rank;
+}
+
+Value *constant_operand(const Node *node, Value **constant)
+{
+    if (node->inputs.len != 2 || !node->inputs.at[0] || !node->inputs.at[1])
+        return NULL;
+    for (int i = 1; i >= 0; i--)
+        if (node->inputs.at[i]->constant && !node->inputs.at[1 - i]->constant) {
+            *constant = node->inputs.at[i];
+            return node->inputs.at[1 - i];
+        }
+    return NULL;
+}
+
+Value *scalar_operand(const Node *node, double *scalar)
+{
+    Value *constant, *other = constant_operand(node, &constant);
+    return other && is_scalar(constant, scalar) ? other : NULL;
+}
+
+bool is_channel_vector(const Value *value, int64_t n)
+{
+    const Tensor *t = value->constant;
+    return t && t->dtype == DT_FLOAT && t->rank > 0 && t->count == n && t->dims[t->rank - 1] == n;
+}
+
+bool reshape_target(const Shape *from, const Shape *to, int64_t target[MAX_RANK])
+{
+    int inferred = 0;
+    if (from->rank < 0 || to->rank < 0)
+        return false;
+    for (int i = 0; i < to->rank; i++) {
+        if (to->dims[i].size == 0)
+            return false;
+        target[i] = to->dims[i].size;
+        if (!dim_is_fixed(to->dims[i])) {
+            bool kept = i < from->rank && dim_equal(from->dims[i], to->dims[i]);
+            target[i] = kept ? 0 : -1;
+            inferred += !kept;
+        }
+    }
+    return inferred <= 1;
+}
+
+/* ── Axes ────────────────────────────────────────────────────────────────────────────────────────────── */
+
+int64_t axes_of(const Node *node, int64_t axes[MAX_RANK])
+{
+    const int64_t *ints;
+    const Value *input = node_input(node, 1);
+    const Tensor *tensor = input ? value_constant(input) : NULL;
+    int64_t n = tensor ? tensor->count : input ? -1 : node_attr_ints(node, "axes", &ints);
+    if (n < 0 || n > MAX_RANK)
+        return -1;
+    for (int64_t i = 0; i < n; i++)
+        axes[i] = tensor ? tensor_get_int(tensor, i) : ints[i];
+    return n;
+}
+
+int64_t reduced_axes(const Node *node, int64_t axes[MAX_RANK])
+{
+    int64_t listed[MAX_RANK], n = axes_of(node, listed), rank = rank_of(node->inputs.at[0]), count = 0;
+    bool reduced[MAX_RANK] = {false};
+    if (n < 0 || rank < 0)
+        return -1;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t axis = listed[i] < 0 ? listed[i] + rank : listed[i];
+        if (axis < 0 || axis >= rank)
+            return -1;
+        reduced[axis] = true;
+    }
+    bool all = n == 0 && !node_attr_int(node, "noop_with_empty_axes");
+    for (int64_t i = 0; i < rank; i++)
+        if (reduced[i] || all)
+            axes[count++] = i;
+    return count;
+}
+
+bool is_reduce(const Node *node)
+{
+    switch (node->op->kind) {
+    case OP_ReduceL1: case OP_ReduceL2: case OP_ReduceMax: case OP_ReduceMean: case OP_ReduceMin:
+    case OP_ReduceProd: case OP_ReduceSum: case OP_ReduceSumSquare:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void drop_attr(Node *node, const char *name)
+{
+    int64_t kept = 0;
+    for (int64_t i = 0; i < node->attrs.len; i++)
+        if (!str_equal(node->attrs.at[i].name, name))
+            node->attrs.at[kept++] = node->attrs.at[i];
+    node->attrs.len = kept;
+}
+
+void axes_set(Node *node, const int64_t *axes, int64_t n)
+{
+    const char *base = arena_printf(node->graph->model->arena, "%s_axes", node->outputs.at[0]->name);
+    Tensor *tensor = tensor_from_i64(node->graph->model->arena, axes, n);
+    Value *value = constant_new(node->graph, base, tensor, node->span);
+    drop_attr(node, "axes");
+    if (node->inputs.len > 1)
+        node_set_input(node, 1, value);
+    else
+        node_add_input(node, value);
+}
+
+/* ── Changing ────────────────────────────────────────────────────────────────────────────────────────── */
+
+Node *node_replace(Node *old, OpKind kind, Value *const *inputs, int64_t n_inputs)
+{
+    Node *node = graph_insert_node(old->graph, old, op_get(kind), old->span);
+    node->name = old->name;
+    for (int64_t i = 0; i < n_inputs; i++)
+        node_add_input(node, inputs[i]);
+    node_add_output(node, old->outputs.at[0]);
+    node_remove(old);
+    return node;
+}
+
+Node *node_before(Node *at, OpKind kind, Value *const *inputs, int64_t n_inputs, const char *base)
+{
+    return graph_add_op(at->graph, at, op_get(kind), inputs, n_inputs, base, at->span);
+}
+
+/* value's producer makes output instead, so that the output keeps its name. */
+static void rename_to_output(Value *value, Value *output)
+{
+    Node *producer = value->producer;
+    value_replace_uses(value, output);
+    for (int64_t i = 0; i < producer->outputs.len; i++)
+        if (producer->outputs.at[i] == value)
+            producer->outputs.at[i] = output;
+    output->producer = producer;
+    value->producer = NULL;
+    graph_remove_value(value->graph, value);
+}
+
+bool node_forward(Node *node, Value *value)
+{
+    Value *output = node->outputs.at[0];
+    if (!output->is_output) {
+        value_replace_uses(output, value);
+        node_remove(node);
+        return true;
+    }
+    if (!value->producer || value->is_output)
+        return false;
+    output->producer = NULL; /* node no longer owns it */
+    node_remove(node);
+    rename_to_output(value, output);
+    return true;
+}
+
+void node_become_constant(Node *node, Tensor *tensor)
+{
+    Value *value = node->outputs.at[0];
+    value->producer = NULL;
+    value->constant = tensor;
+    value->type = tensor_type(tensor);
+    vec_push(node->graph->model->arena, &node->graph->constants, value);
+    node_remove(node);
+}
+
+Value *constant_new(Graph *graph, const char *base, Tensor *tensor, Span span)
+{
+    return graph_add_constant(graph, graph_fresh_name(graph, base), tensor, span);
+}
+
+Value *vector_new(Node *at, const char *base, const double *numbers, int64_t n)
+{
+    Tensor *tensor = tensor_new(at->graph->model->arena, DT_FLOAT, 1, &n);
+    for (int64_t i = 0; i < n; i++)
+        tensor_set(tensor, i, numbers[i]);
+    return constant_new(at->graph, base, tensor, at->span);
+}
