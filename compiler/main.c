@@ -2,17 +2,19 @@
 #include "compiler/driver/driver.h"
 #include "compiler/driver/output.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* A closed standard stream would lend its number to the next file opened, and messages would go into it. */
+/* A closed standard stream would lend its number to the next file opened, and messages would go into it. What
+ * takes its place can't be used in the stream's direction, so that lost output is an error still. */
 static void open_standard_streams(void)
 {
     for (int fd = 0; fd <= 2; fd++)
-        if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY) != fd)
+        if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
             _exit(EXIT_RESOURCE);
 }
 
@@ -51,9 +53,11 @@ static ExitCode dispatch(Driver *driver)
 /* Output that did not arrive is an error, even if nobody looked at each write. */
 static ExitCode finish_output(Driver *driver, ExitCode code)
 {
+    errno = 0;
     if (fflush(stdout) == 0 && !ferror(stdout))
         return code;
-    diag_resource(&driver->diag, NO_SPAN, "standard output can't be written");
+    if (errno != EPIPE) /* a reader that has seen enough, as head, needs no message */
+        diag_resource(&driver->diag, NO_SPAN, "standard output can't be written: %s", strerror(errno));
     return code ? code : EXIT_RESOURCE;
 }
 

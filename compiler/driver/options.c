@@ -135,7 +135,7 @@ static const char *nearest_choice(Arena *arena, const char *choices, const char 
 
 static void bad_choice(Driver *driver, const Option *option, const char *value)
 {
-    const char *near = nearest_choice(driver->arena, option->choices, value);
+    const char *near = option->kind == KIND_CHOICE ? nearest_choice(driver->arena, option->choices, value) : NULL;
     if (near)
         usage_error(driver, "%s does not take '%s'; did you mean '%s'?", option->name, value, near);
     else
@@ -212,7 +212,7 @@ typedef struct Words {
 static void parse_option(Driver *driver, Words *words)
 {
     const char *word = words->at[words->next++], *value = NULL;
-    unsigned bits = driver->command ? driver->command->bit : C_HELP; /* before the command: the general ones */
+    unsigned bits = driver->command ? driver->command->bit : C_HELP | C_TARGETS; /* before it: general ones, -mcpu=help */
     const Option *option = option_find(word, bits, &value);
     if (!option) {
         unknown_option(driver, word);
@@ -336,7 +336,7 @@ static void check_arguments(Driver *driver)
     const Command *command = driver->command;
     int64_t count = driver->options.arguments.len;
     if (count < command->min_arguments)
-        usage_error(driver, "usage: cnxc %s %s", command->name, command->usage);
+        usage_error(driver, "too few arguments; usage: cnxc %s %s", command->name, command->usage);
     else if (command->max_arguments >= 0 && count > command->max_arguments)
         usage_error(driver, "unexpected argument '%s'; usage: cnxc %s %s",
                     driver->options.arguments.at[command->max_arguments], command->name, command->usage);
