@@ -19,6 +19,9 @@ const WeightFile *weights_open(const char *dir, const char *location, Span span,
 bool weights_external(Tensor *tensor, const char *dir, const char *location, int64_t offset, int64_t length,
                       Span span, Arena *arena, Diag *diag);
 
+/* Lets the tensor's data be bytes of a file, in place where they are aligned. The range was checked. */
+void weights_place(Tensor *tensor, const WeightFile *file, int64_t offset, int64_t length, Arena *arena);
+
 /* A .safetensors file, header checked as BAD_INPUTS demands (duplicates, overlaps, holes, sizes). */
 typedef struct SafeTensor {
     const char *name;
