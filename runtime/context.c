@@ -156,7 +156,6 @@ void cnxrt_context_destroy(cnxrt_context *context)
     free(context->frames);
     free(context->tensors);
     free(context->bases);
-    free(context->pixels);
     for (int64_t i = 0; context->classify_tensors && i < model_tensor_count(context->model->compiled); i++)
         free(context->classify_tensors[i]);
     free(context->classify_tensors);

@@ -35,8 +35,7 @@ struct cnxrt_context {
     CnxrtFrame *frames;         /* one for each thread */
     uint8_t **tensors;          /* n_inputs + n_outputs for each thread; frames point in here */
     uint8_t **bases;            /* n_inputs + n_outputs: what the caller gave to run */
-    float *pixels;              /* of one prepared picture; made by the first classify */
-    uint8_t **classify_tensors; /* n_inputs + n_outputs buffers for one item; the same */
+    uint8_t **classify_tensors; /* n_inputs + n_outputs buffers for one item; made by the first classify */
     int64_t *phase_ns;          /* time of each phase is added here; NULL: not measured */
     atomic_flag busy;
     char error[256];
@@ -52,10 +51,6 @@ cnxrt_status context_fail(cnxrt_context *context, cnxrt_status status, const cha
 
 /* cnxrt_run for a caller who has entered. */
 cnxrt_status context_run(cnxrt_context *context, const void *const *inputs, int64_t batch, void *const *outputs);
-
-/* classify_memory for a caller who has entered; the scores of all classes go to scores (n_classes of them). */
-cnxrt_status classify_encoded(cnxrt_context *context, const void *encoded, size_t encoded_bytes, int64_t k,
-                              cnxrt_prediction *predictions, int64_t *n);
 
 int64_t model_phase_count(const CnxrtModel *compiled);
 int64_t model_phase_runs(const CnxrtModel *compiled, int64_t phase, int64_t batch); /* how often a run executes it */

@@ -53,7 +53,7 @@ int64_t model_phase_runs(const CnxrtModel *compiled, int64_t phase, int64_t batc
 /* Classes are the elements of one item of the logits, where that is a vector. */
 static int64_t count_classes(const CnxrtModel *compiled)
 {
-    if (compiled->logits_output < 0 || compiled->scores == CNXRT_SCORES_NONE)
+    if (compiled->logits_output < 0)
         return 0;
     const CnxrtTensor *logits = &compiled->tensors[compiled->n_inputs + compiled->logits_output];
     return dtype_bytes(logits->dtype) == sizeof(float) ? logits->item_bytes / (int64_t)sizeof(float) : 0;

@@ -69,7 +69,8 @@ enum { /* CnxrtModel.cpu_features: what must be there before any generated code 
 };
 
 enum { /* CnxrtModel.scores: how logits become scores */
-    CNXRT_SCORES_NONE = 0, CNXRT_SCORES_SOFTMAX = 1, CNXRT_SCORES_SIGMOID = 2,
+    CNXRT_SCORES_NONE = 0, /* it holds scores already */
+    CNXRT_SCORES_SOFTMAX = 1, CNXRT_SCORES_SIGMOID = 2,
 };
 
 typedef struct CnxrtModel {

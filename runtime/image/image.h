@@ -1,0 +1,45 @@
+/* Pictures: encoded bytes → samples → the model's pixel values, to the bit as Pillow and transformers do it. */
+#ifndef CNXRT_IMAGE_IMAGE_H
+#define CNXRT_IMAGE_IMAGE_H
+
+#include "runtime/api.h"
+#include "runtime/model.h"
+
+#include <stdbool.h>
+
+/* 8-bit samples, rows top to bottom, channels interleaved: 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA (or CMYK while
+ * decoding). */
+typedef struct Image {
+    int64_t width, height, channels;
+    uint8_t *pixels; /* malloc'ed */
+} Image;
+
+typedef enum ImageMode {
+    IMAGE_RGB,       /* as transformers' load_image: EXIF orientation applied, then RGB, alpha dropped */
+    IMAGE_RGB_WHITE, /* the same, but alpha is composited on white */
+    IMAGE_NATIVE,    /* the file's own gray, RGB or RGBA samples; no orientation */
+} ImageMode;
+
+/* Why a picture was refused. */
+typedef struct ImageError {
+    cnxrt_status status;
+    char text[200];
+} ImageError;
+
+/* By content: JPEG, PNG or WebP. False after error was set; image then owns nothing. */
+bool image_decode(const uint8_t *bytes, size_t size, ImageMode mode, Image *image, ImageError *error);
+void image_free(Image *image);
+
+/* The size that the processor makes of the picture. */
+void image_prepared_size(const Image *image, const CnxrtPreprocessor *how, int64_t *height, int64_t *width);
+
+/* Resize, crop, rescale and normalise into channels × height × width floats at out, where height and width are those
+ * of image_prepared_size. */
+bool image_prepare(const Image *image, const CnxrtPreprocessor *how, float *out, ImageError *error);
+
+/* For the decoders. */
+bool image_fail(ImageError *error, cnxrt_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+bool image_allocate(Image *image, int64_t width, int64_t height, int64_t channels, ImageError *error);
+
+#endif

@@ -1,0 +1,253 @@
+/* PNG through libpng: samples as they are stored, unpacked to bytes but never scaled or blended, so that Pillow's own
+ * conversions can follow. Text and colour profiles are not used; compressed ones are still limited to what Pillow
+ * allows, since a bomb there is a reason to refuse the file. */
+#include "runtime/image/decode.h"
+
+#include <setjmp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <png.h>
+#include <zlib.h>
+
+enum { MAX_TEXT_BYTES = 1 << 20 }; /* a text or profile, decompressed: Pillow's MAX_TEXT_CHUNK */
+
+typedef struct Reader {
+    const uint8_t *at;
+    size_t left;
+    ImageError *error;
+    bool out_of_memory;
+    png_bytepp rows;
+    jmp_buf fail;
+} Reader;
+
+static void on_error(png_structp png, png_const_charp text)
+{
+    Reader *reader = png_get_error_ptr(png);
+    image_fail(reader->error, reader->out_of_memory ? CNXRT_ERROR_MEMORY : CNXRT_ERROR_IMAGE, "PNG: %s", text);
+    longjmp(reader->fail, 1);
+}
+
+static void on_warning(png_structp png, png_const_charp text)
+{
+    (void)png, (void)text;
+}
+
+static png_voidp on_allocate(png_structp png, png_alloc_size_t size)
+{
+    Reader *reader = png_get_mem_ptr(png);
+    void *memory = malloc(size);
+    reader->out_of_memory |= !memory;
+    return memory;
+}
+
+static void on_free(png_structp png, png_voidp memory)
+{
+    (void)png;
+    free(memory);
+}
+
+static void on_read(png_structp png, png_bytep to, size_t n)
+{
+    Reader *reader = png_get_io_ptr(png);
+    if (n > reader->left)
+        png_error(png, "the file is cut short");
+    memcpy(to, reader->at, n);
+    reader->at += n;
+    reader->left -= n;
+}
+
+/* ── Chunks that libpng does not get to see ──────────────────────────────────────────────────────────── */
+
+/* True if the zlib stream ends, or breaks, before it has given more than limit bytes; keep may be NULL. */
+static bool inflates_within(const uint8_t *bytes, size_t size, uint8_t *keep, size_t limit, size_t *length)
+{
+    z_stream stream = {.next_in = (Bytef *)bytes, .avail_in = (uInt)size};
+    uint8_t chunk[4096];
+    size_t total = 0;
+    if (inflateInit(&stream) != Z_OK)
+        return true;
+    int status = Z_OK;
+    while (status == Z_OK && total <= limit) {
+        stream.next_out = chunk;
+        stream.avail_out = sizeof chunk;
+        status = inflate(&stream, Z_NO_FLUSH);
+        size_t n = sizeof chunk - stream.avail_out;
+        if (keep && total + n <= limit)
+            memcpy(keep + total, chunk, n);
+        total += n;
+    }
+    inflateEnd(&stream);
+    *length = total <= limit ? total : 0;
+    return total <= limit;
+}
+
+/* keyword NUL, then `skip` bytes before a zlib stream; returns its start or size. */
+static size_t after_keyword(const uint8_t *body, size_t size, size_t skip)
+{
+    const uint8_t *nul = memchr(body, 0, size);
+    size_t at = nul ? (size_t)(nul - body) + 1 + skip : size;
+    return at < size ? at : size;
+}
+
+static bool is_type(const uint8_t *type, const char *name)
+{
+    return memcmp(type, name, 4) == 0;
+}
+
+/* iTXt: keyword NUL, compressed, method, language NUL, translated keyword NUL, text. */
+static bool read_international_text(const uint8_t *body, size_t size, int *xmp)
+{
+    static const char name[] = "XML:com.adobe.xmp";
+    bool is_xmp = size > sizeof name && memcmp(body, name, sizeof name) == 0;
+    size_t flags = after_keyword(body, size, 0), at = flags + 2;
+    if (at >= size)
+        return true;
+    at += after_keyword(body + at, size - at, 0);
+    if (at < size)
+        at += after_keyword(body + at, size - at, 0);
+    if (!body[flags]) {
+        if (is_xmp)
+            *xmp = xmp_orientation(body + at, size - at);
+        return true;
+    }
+    size_t length;
+    uint8_t *text = is_xmp ? malloc(MAX_TEXT_BYTES) : NULL;
+    bool ok = inflates_within(body + at, size - at, text, MAX_TEXT_BYTES, &length);
+    if (ok && text)
+        *xmp = xmp_orientation(text, length);
+    free(text);
+    return ok;
+}
+
+/* Orientation from eXIf or XMP, wherever they stand; false after an error: a text or profile is a bomb. */
+static bool scan_chunks(const uint8_t *bytes, size_t size, int *orientation, ImageError *error)
+{
+    int exif = 0, xmp = 0;
+    bool ok = true;
+    size_t unused;
+    for (size_t at = 8; ok && at + 12 <= size;) {
+        size_t length = (size_t)bytes[at] << 24 | (size_t)bytes[at + 1] << 16 | (size_t)bytes[at + 2] << 8 | bytes[at + 3];
+        const uint8_t *type = bytes + at + 4, *body = bytes + at + 8;
+        if (length > size - at - 12)
+            break;
+        if (is_type(type, "eXIf"))
+            exif = exif_orientation(body, length);
+        else if (is_type(type, "iTXt"))
+            ok = read_international_text(body, length, &xmp);
+        else if (is_type(type, "zTXt") || is_type(type, "iCCP")) {
+            size_t start = after_keyword(body, length, 1);
+            ok = inflates_within(body + start, length - start, NULL, MAX_TEXT_BYTES, &unused);
+        }
+        at += 12 + length;
+    }
+    *orientation = exif ? exif : xmp;
+    return ok || image_fail(error, CNXRT_ERROR_IMAGE, "PNG: a text or colour profile decompresses to over 1 MB");
+}
+
+/* ── Decode ──────────────────────────────────────────────────────────────────────────────────────────── */
+
+static void read_palette(png_structp png, png_infop info, Decoded *decoded)
+{
+    png_colorp colors;
+    int n = 0;
+    if (png_get_PLTE(png, info, &colors, &n))
+        for (int i = 0; i < n && i < 256; i++) {
+            decoded->colors[3 * i] = colors[i].red;
+            decoded->colors[3 * i + 1] = colors[i].green;
+            decoded->colors[3 * i + 2] = colors[i].blue;
+        }
+    decoded->palette = true;
+}
+
+static void read_transparency(png_structp png, png_infop info, Decoded *decoded)
+{
+    png_bytep alphas = NULL;
+    png_color_16p key = NULL;
+    int n = 0;
+    if (!png_get_tRNS(png, info, &alphas, &n, &key))
+        return;
+    decoded->has_transparent = true;
+    memset(decoded->alphas, 255, sizeof decoded->alphas);
+    for (int i = 0; alphas && i < n && i < 256; i++)
+        decoded->alphas[i] = alphas[i];
+    if (key)
+        decoded->key[0] = key->gray, decoded->key[1] = key->green, decoded->key[2] = key->blue;
+}
+
+/* 0 … 2^depth - 1 to 0 … 255, for gray of 1, 2 and 4 bits. */
+static void widen_gray(Decoded *decoded, int depth)
+{
+    int factor = 255 / ((1 << depth) - 1);
+    int64_t n = decoded->image.width * decoded->image.height;
+    for (int64_t i = 0; i < n; i++)
+        decoded->image.pixels[i] = (uint8_t)(decoded->image.pixels[i] * factor);
+    decoded->key[0] = (uint16_t)(decoded->key[0] * factor);
+}
+
+static bool read_rows(png_structp png, Reader *reader, Decoded *decoded, int64_t sample_bytes)
+{
+    Image *image = &decoded->image;
+    int64_t width = image->width, height = image->height, channels = image->channels;
+    if (!image_allocate(image, width, height, channels * sample_bytes, reader->error))
+        return false;
+    image->channels = channels;
+    reader->rows = malloc((size_t)height * sizeof *reader->rows);
+    if (!reader->rows)
+        return image_fail(reader->error, CNXRT_ERROR_MEMORY, "out of memory");
+    for (int64_t y = 0; y < height; y++)
+        reader->rows[y] = image->pixels + y * width * channels * sample_bytes;
+    png_read_image(png, reader->rows);
+    return true;
+}
+
+/* Requires that reader->fail is set. */
+static bool read_picture(png_structp png, png_infop info, Reader *reader, Decoded *decoded)
+{
+    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1); /* all that this reader does not use */
+    png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
+    png_set_benign_errors(png, 1);
+    png_set_user_limits(png, 0x7fffffff, 0x7fffffff);
+    png_read_info(png, info);
+    int depth = png_get_bit_depth(png, info), type = png_get_color_type(png, info);
+    decoded->image = (Image){png_get_image_width(png, info), png_get_image_height(png, info),
+                             png_get_channels(png, info), NULL};
+    if (type == PNG_COLOR_TYPE_PALETTE)
+        read_palette(png, info, decoded);
+    read_transparency(png, info, decoded);
+    decoded->gray16 = depth == 16 && type == PNG_COLOR_TYPE_GRAY;
+    if (depth < 8)
+        png_set_packing(png);
+    if (depth == 16 && !decoded->gray16)
+        png_set_strip_16(png);
+    png_set_interlace_handling(png);
+    png_read_update_info(png, info);
+    if (!read_rows(png, reader, decoded, decoded->gray16 ? 2 : 1))
+        return false;
+    png_read_end(png, NULL);
+    if (depth < 8 && type == PNG_COLOR_TYPE_GRAY)
+        widen_gray(decoded, depth);
+    return true;
+}
+
+bool png_decode(const uint8_t *bytes, size_t size, Decoded *decoded, ImageError *error)
+{
+    Reader reader = {.at = bytes, .left = size, .error = error};
+    png_structp png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, &reader, on_error, on_warning, &reader,
+                                               on_allocate, on_free);
+    png_infop info = png ? png_create_info_struct(png) : NULL;
+    if (!info) {
+        png_destroy_read_struct(&png, NULL, NULL);
+        return image_fail(error, CNXRT_ERROR_MEMORY, "out of memory");
+    }
+    if (setjmp(reader.fail)) {
+        free(reader.rows);
+        png_destroy_read_struct(&png, &info, NULL);
+        return false;
+    }
+    png_set_read_fn(png, &reader, on_read);
+    bool ok = read_picture(png, info, &reader, decoded);
+    free(reader.rows);
+    png_destroy_read_struct(&png, &info, NULL);
+    return ok && scan_chunks(bytes, size, &decoded->orientation, error);
+}

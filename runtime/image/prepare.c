@@ -1,0 +1,148 @@
+/* Prepare: what transformers' ConvNeXt image processor does after loading.
+ *
+ *   size s below 384:  short edge to s / crop_pct, then the central s × s
+ *   size s from 384:   straight to s × s, whatever the aspect ratio
+ *   then, where asked for: another centre crop; rescale (table of 256); normalise; channels first
+ *
+ * Resize and crops are one step here: crops only move a window over a resized picture that is never made whole, and a
+ * crop larger than the picture pads with zeros, which stay black until rescaling. */
+#include "runtime/image/resize.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { WARP_FROM = 384, MAX_EDGE = 0x7fffffff };
+
+/* One axis of the canvas: `size` samples, of which the window comes from the picture. */
+typedef struct Side {
+    int64_t size;
+    Window window;
+} Side;
+
+static int64_t min64(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The central m of a canvas; where it is smaller, zeros around it, the odd one in front (torchvision: behind). */
+static void center_crop(Side *side, int64_t m, bool torchvision)
+{
+    Window *w = &side->window;
+    if (m <= side->size) {
+        int64_t start = (side->size - m) / 2, cut = start > w->to ? start - w->to : 0;
+        w->from += cut;
+        w->length -= cut;
+        w->to = w->to + cut - start;
+        w->length = min64(w->length, m - w->to);
+        if (w->length < 0)
+            *w = (Window){0};
+    } else {
+        w->to += torchvision ? (m - side->size) / 2 : (m - side->size + 1) / 2;
+    }
+    side->size = m;
+}
+
+static Side whole(int64_t size)
+{
+    return (Side){size, {0, size, 0}};
+}
+
+/* Sizes of the resized picture, in double as Python computes them. */
+static void resized_size(const Image *image, const CnxrtPreprocessor *how, int64_t *width, int64_t *height)
+{
+    int64_t s = how->shortest_edge, w = image->width, h = image->height;
+    *width = w, *height = h;
+    if (!how->do_resize)
+        return;
+    *width = *height = s;
+    if (s >= WARP_FROM)
+        return;
+    double exact_edge = (double)s / how->crop_pct;
+    int64_t edge = exact_edge < MAX_EDGE ? (int64_t)exact_edge : MAX_EDGE; /* more is refused later */
+    *width = *height = edge;
+    if (w <= h)
+        *height = (int64_t)((double)(edge * h) / (double)w);
+    else
+        *width = (int64_t)((double)(edge * w) / (double)h);
+}
+
+static Resize plan(const Image *image, const CnxrtPreprocessor *how, Side *x, Side *y)
+{
+    Resize resize = {.resample = how->resample, .torchvision = how->torchvision, .vertical_first = how->vertical_first};
+    resized_size(image, how, &resize.width, &resize.height);
+    *x = whole(resize.width);
+    *y = whole(resize.height);
+    if (how->do_resize && how->shortest_edge < WARP_FROM) {
+        center_crop(x, how->shortest_edge, how->torchvision);
+        center_crop(y, how->shortest_edge, how->torchvision);
+    }
+    if (how->do_center_crop) {
+        center_crop(x, how->crop_width, how->torchvision);
+        center_crop(y, how->crop_height, how->torchvision);
+    }
+    resize.x = x->window;
+    resize.y = y->window;
+    return resize;
+}
+
+void image_prepared_size(const Image *image, const CnxrtPreprocessor *how, int64_t *height, int64_t *width)
+{
+    Side x, y;
+    plan(image, how, &x, &y);
+    *height = y.size;
+    *width = x.size;
+}
+
+/* ── 8 bits to float ─────────────────────────────────────────────────────────────────────────────────── */
+
+static float prepared_value(int sample, const CnxrtPreprocessor *how, double mean, double std)
+{
+    if (how->torchvision && how->do_normalize && how->do_rescale) {
+        float k = (float)(1.0 / how->rescale_factor);
+        return ((float)sample - (float)mean * k) / ((float)std * k);
+    }
+    float value = (float)sample;
+    if (how->do_rescale)
+        value = how->torchvision ? (float)sample * (float)how->rescale_factor
+                                 : (float)((double)sample * how->rescale_factor);
+    return how->do_normalize ? (value - (float)mean) / (float)std : value;
+}
+
+static void finish(const Image *canvas, const CnxrtPreprocessor *how, float *out)
+{
+    int64_t n = canvas->width * canvas->height;
+    for (int64_t c = 0; c < canvas->channels; c++) {
+        float table[256];
+        int64_t m = how->n_mean == 1 ? 0 : c;
+        for (int v = 0; v < 256; v++)
+            table[v] = prepared_value(v, how, how->mean[m], how->std[m]);
+        for (int64_t i = 0; i < n; i++)
+            out[c * n + i] = table[canvas->pixels[i * canvas->channels + c]];
+    }
+}
+
+/* What the compiler has checked already, unless a picture's channels come into it. */
+static bool check(const Image *image, const CnxrtPreprocessor *how, const Side *x, const Side *y, ImageError *error)
+{
+    if (how->do_normalize && how->n_mean != 1 && how->n_mean != image->channels)
+        return image_fail(error, CNXRT_ERROR_UNSUPPORTED, "the picture has %lld channels, the processor %lld means",
+                          (long long)image->channels, (long long)how->n_mean);
+    if (x->size < 1 || y->size < 1 || how->resample < RESAMPLE_NEAREST || how->resample > RESAMPLE_HAMMING)
+        return image_fail(error, CNXRT_ERROR_UNSUPPORTED, "the processor's size or filter is not supported");
+    return true;
+}
+
+bool image_prepare(const Image *image, const CnxrtPreprocessor *how, float *out, ImageError *error)
+{
+    Side x, y;
+    Resize resize = plan(image, how, &x, &y);
+    Image canvas = {0};
+    if (!check(image, how, &x, &y, error) || !image_allocate(&canvas, x.size, y.size, image->channels, error))
+        return false;
+    memset(canvas.pixels, 0, (size_t)(x.size * y.size * image->channels));
+    bool ok = image_resize(image, &resize, &canvas, error);
+    if (ok)
+        finish(&canvas, how, out);
+    image_free(&canvas);
+    return ok;
+}

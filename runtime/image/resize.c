@@ -1,0 +1,420 @@
+/* Resize: separable resampling with integer weights, to the bit as Pillow (and, as an option, torchvision) does it.
+ *
+ * Along one axis, output i is a weighted sum of the inputs around its centre, with weights from a filter that is
+ * stretched when shrinking. Weights are computed in double and rounded to 22 fractional bits; sums are 32-bit; each
+ * pass rounds to 8 bits. The association of every double expression matters, and so does that none is fused
+ * (-ffp-contract=off): one weight in a few thousand would land on the other side of a rounding boundary.
+ *
+ *   image ─ pass along x ─► 8 bits ─ pass along y ─► 8 bits        or y first, where Pillow 13 finds that cheaper
+ *
+ * Every output sample depends only on its own weights, so only the window that survives the crop is computed; a
+ * picture of 1 x 60000, whose full resize has billions of pixels, costs no more than any other. */
+#include "runtime/image/resize.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PILLOW_BITS = 32 - 8 - 2, MAX_SIDE = 0x7fffffff };
+
+/* ── Filters ─────────────────────────────────────────────────────────────────────────────────────────── */
+
+static double filter_box(double x)
+{
+    return -0.5 < x && x <= 0.5 ? 1.0 : 0.0;
+}
+
+static double filter_bilinear(double x)
+{
+    x = fabs(x);
+    return x < 1.0 ? 1.0 - x : 0.0;
+}
+
+static double filter_hamming(double x)
+{
+    x = fabs(x);
+    if (x == 0.0)
+        return 1.0;
+    if (x >= 1.0)
+        return 0.0;
+    x = x * M_PI;
+    return sin(x) / x * (0.54f + 0.46f * cos(x));
+}
+
+static double filter_bicubic(double x)
+{
+    const double a = -0.5;
+    x = fabs(x);
+    if (x < 1.0)
+        return ((a + 2.0) * x - (a + 3.0)) * x * x + 1;
+    if (x < 2.0)
+        return (((x - 5) * x + 8) * x - 4) * a;
+    return 0.0;
+}
+
+static double sinc(double x)
+{
+    if (x == 0.0)
+        return 1.0;
+    x = x * M_PI;
+    return sin(x) / x;
+}
+
+static double filter_lanczos(double x)
+{
+    return -3.0 <= x && x < 3.0 ? sinc(x) * sinc(x / 3) : 0.0;
+}
+
+typedef struct Filter {
+    double (*weight)(double x);
+    double support; /* it is zero outside [-support, support] */
+} Filter;
+
+static const Filter filters[] = {
+    [RESAMPLE_LANCZOS] = {filter_lanczos, 3}, [RESAMPLE_BILINEAR] = {filter_bilinear, 1},
+    [RESAMPLE_BICUBIC] = {filter_bicubic, 2}, [RESAMPLE_BOX] = {filter_box, 0.5},
+    [RESAMPLE_HAMMING] = {filter_hamming, 1},
+};
+
+/* ── Weights of one axis ─────────────────────────────────────────────────────────────────────────────── */
+
+typedef struct Axis {
+    int64_t n;        /* outputs: the window's length */
+    int64_t first, last; /* inputs that they need: [first, last) */
+    int64_t *from;    /* first input of each output */
+    int64_t *count;
+    int64_t most;     /* weights have this row length */
+    int32_t *weights;
+    int bits;         /* fractional bits of the weights */
+} Axis;
+
+static void axis_free(Axis *axis)
+{
+    free(axis->from);
+    free(axis->count);
+    free(axis->weights);
+    *axis = (Axis){0};
+}
+
+/* Normalised weights of output i into w; the inputs are [*from, *from + returned). */
+static int64_t weigh(const Filter *filter, int64_t in, int64_t out, int64_t i, double *w, int64_t *from)
+{
+    double scale = (double)in / (double)out, stretch = scale < 1.0 ? 1.0 : scale;
+    double support = filter->support * stretch, inverse = 1.0 / stretch;
+    double center = ((double)i + 0.5) * scale, sum = 0.0;
+    int64_t low = (int64_t)(center - support + 0.5), high = (int64_t)(center + support + 0.5);
+    low = low < 0 ? 0 : low;
+    high = high > in ? in : high;
+    for (int64_t j = 0; j < high - low; j++) {
+        w[j] = filter->weight(((double)(j + low) - center + 0.5) * inverse);
+        sum += w[j];
+    }
+    for (int64_t j = 0; sum != 0.0 && j < high - low; j++)
+        w[j] /= sum;
+    *from = low;
+    return high - low;
+}
+
+/* torchvision chooses the precision of an axis so that its largest weight just fits 16 bits. */
+static int torchvision_bits(double largest)
+{
+    int bits = 0;
+    while (bits < 22 && (int)(0.5 + largest * (1 << (bits + 1))) < 1 << 15)
+        bits++;
+    return bits;
+}
+
+/* The largest weight of all outputs, not only of the window's. */
+static double largest_weight(const Filter *filter, int64_t in, int64_t out, double *w)
+{
+    double largest = 0;
+    int64_t from;
+    for (int64_t i = 0; i < out; i++) {
+        int64_t n = weigh(filter, in, out, i, w, &from);
+        for (int64_t j = 0; j < n; j++)
+            largest = w[j] > largest ? w[j] : largest;
+    }
+    return largest;
+}
+
+static int32_t round_weight(double w, int bits)
+{
+    return (int32_t)((w < 0 ? -0.5 : 0.5) + w * (1 << bits));
+}
+
+static bool axis_allocate(Axis *axis, const Filter *filter, int64_t in, int64_t out, int64_t n, double **w)
+{
+    double scale = (double)in / (double)out;
+    double widest = ceil(filter->support * (scale < 1.0 ? 1.0 : scale)) * 2 + 1;
+    axis->n = n;
+    axis->most = widest > (double)in ? in : (int64_t)widest;
+    size_t weights;
+    if (__builtin_mul_overflow((size_t)axis->most, (size_t)n, &weights))
+        return false;
+    axis->from = calloc((size_t)n, sizeof *axis->from);
+    axis->count = calloc((size_t)n, sizeof *axis->count);
+    axis->weights = calloc(weights, sizeof *axis->weights);
+    *w = calloc((size_t)axis->most + 1, sizeof **w);
+    return axis->from && axis->count && axis->weights && *w;
+}
+
+static bool axis_make(Axis *axis, const Resize *how, int64_t in, int64_t out, Window window)
+{
+    const Filter *filter = &filters[how->resample];
+    double *w = NULL;
+    if (!axis_allocate(axis, filter, in, out, window.length, &w)) {
+        free(w);
+        axis_free(axis);
+        return false;
+    }
+    axis->bits = how->torchvision ? torchvision_bits(largest_weight(filter, in, out, w)) : PILLOW_BITS;
+    axis->first = in;
+    for (int64_t i = 0; i < axis->n; i++) {
+        int64_t n = weigh(filter, in, out, window.from + i, w, &axis->from[i]);
+        axis->count[i] = n;
+        for (int64_t j = 0; j < n; j++)
+            axis->weights[i * axis->most + j] = round_weight(w[j], axis->bits);
+        axis->first = axis->from[i] < axis->first ? axis->from[i] : axis->first;
+        axis->last = axis->from[i] + n > axis->last ? axis->from[i] + n : axis->last;
+    }
+    free(w);
+    return true;
+}
+
+/* An axis that keeps its size takes part as a window only. */
+static void axis_copy(Axis *axis, Window window)
+{
+    *axis = (Axis){.n = window.length, .first = window.from, .last = window.from + window.length};
+}
+
+/* ── Passes ──────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* A rectangle of samples, somewhere in memory. */
+typedef struct Plane {
+    uint8_t *pixels;
+    int64_t row;      /* bytes from row to row */
+    int64_t x0, y0;   /* picture coordinates of the first pixel */
+} Plane;
+
+static uint8_t clip(int32_t sum, int bits)
+{
+    sum >>= bits;
+    return (uint8_t)(sum < 0 ? 0 : sum > 255 ? 255 : sum);
+}
+
+static void weigh_pixel(const uint8_t *in, int64_t step, const int32_t *weights, int64_t n, int bits,
+                        int64_t channels, uint8_t *out)
+{
+    int32_t half = 1 << (bits - 1), sum[4] = {half, half, half, half};
+    if (channels == 3) { /* the usual case, kept in registers */
+        int32_t r = half, g = half, b = half;
+        for (int64_t j = 0; j < n; j++, in += step) {
+            r += in[0] * weights[j];
+            g += in[1] * weights[j];
+            b += in[2] * weights[j];
+        }
+        out[0] = clip(r, bits), out[1] = clip(g, bits), out[2] = clip(b, bits);
+        return;
+    }
+    for (int64_t j = 0; j < n; j++, in += step)
+        for (int64_t c = 0; c < channels; c++)
+            sum[c] += in[c] * weights[j];
+    for (int64_t c = 0; c < channels; c++)
+        out[c] = clip(sum[c], bits);
+}
+
+/* Rows [y, y + rows) of in, resampled along x. */
+static void pass_x(Plane in, const Axis *axis, int64_t y, int64_t rows, int64_t channels, Plane out)
+{
+    for (int64_t r = 0; r < rows; r++) {
+        const uint8_t *from = in.pixels + (y + r - in.y0) * in.row - in.x0 * channels;
+        uint8_t *to = out.pixels + r * out.row;
+        if (!axis->weights) {
+            memcpy(to, from + axis->first * channels, (size_t)(axis->n * channels));
+            continue;
+        }
+        for (int64_t i = 0; i < axis->n; i++)
+            weigh_pixel(from + axis->from[i] * channels, channels, axis->weights + i * axis->most, axis->count[i],
+                        axis->bits, channels, to + i * channels);
+    }
+}
+
+/* Columns [x, x + columns) of in, resampled along y: whole rows at a time, so that memory is read in order. */
+static bool pass_y(Plane in, const Axis *axis, int64_t x, int64_t columns, int64_t channels, Plane out)
+{
+    int64_t n = columns * channels;
+    int32_t *sums = axis->weights ? malloc((size_t)n * sizeof *sums) : NULL;
+    if (axis->weights && !sums)
+        return false;
+    for (int64_t i = 0; i < axis->n; i++) {
+        uint8_t *to = out.pixels + i * out.row;
+        int64_t first = axis->weights ? axis->from[i] : axis->first + i;
+        const uint8_t *from = in.pixels + (first - in.y0) * in.row + (x - in.x0) * channels;
+        if (!axis->weights) {
+            memcpy(to, from, (size_t)n);
+            continue;
+        }
+        for (int64_t s = 0; s < n; s++)
+            sums[s] = 1 << (axis->bits - 1);
+        for (int64_t j = 0; j < axis->count[i]; j++, from += in.row) {
+            int32_t weight = axis->weights[i * axis->most + j];
+            for (int64_t s = 0; s < n; s++)
+                sums[s] += from[s] * weight;
+        }
+        for (int64_t s = 0; s < n; s++)
+            to[s] = clip(sums[s], axis->bits);
+    }
+    free(sums);
+    return true;
+}
+
+static uint8_t *allocate_plane(int64_t rows, int64_t columns, int64_t channels)
+{
+    int64_t bytes;
+    if (__builtin_mul_overflow(rows, columns, &bytes) || __builtin_mul_overflow(bytes, channels, &bytes))
+        return NULL;
+    return malloc(bytes > 0 ? (size_t)bytes : 1);
+}
+
+static bool two_passes(Plane in, const Axis *x, const Axis *y, bool y_first, int64_t channels, Plane out)
+{
+    int64_t rows = y_first ? y->n : y->last - y->first, columns = y_first ? x->last - x->first : x->n;
+    Plane middle = {allocate_plane(rows, columns, channels), columns * channels, 0, 0};
+    if (!middle.pixels)
+        return false;
+    bool ok = true;
+    if (y_first) {
+        middle.x0 = x->first;
+        ok = pass_y(in, y, x->first, columns, channels, middle);
+        if (ok)
+            pass_x(middle, x, 0, rows, channels, out);
+    } else {
+        middle.y0 = y->first;
+        pass_x(in, x, y->first, rows, channels, middle);
+        ok = pass_y(middle, y, 0, columns, channels, out);
+    }
+    free(middle.pixels);
+    return ok;
+}
+
+/* ── Alpha: Pillow resizes RGBA premultiplied ────────────────────────────────────────────────────────── */
+
+static uint8_t *premultiplied(const Image *image)
+{
+    int64_t n = image->width * image->height;
+    uint8_t *copy = allocate_plane(image->height, image->width, 4);
+    for (int64_t i = 0; copy && i < n; i++) {
+        const uint8_t *p = image->pixels + 4 * i;
+        for (int c = 0; c < 3; c++) {
+            int t = p[c] * p[3] + 128;
+            copy[4 * i + c] = (uint8_t)(((t >> 8) + t) >> 8);
+        }
+        copy[4 * i + 3] = p[3];
+    }
+    return copy;
+}
+
+static void undo_premultiplied(Plane plane, int64_t rows, int64_t columns)
+{
+    for (int64_t y = 0; y < rows; y++)
+        for (int64_t x = 0; x < columns; x++) {
+            uint8_t *p = plane.pixels + y * plane.row + 4 * x;
+            for (int c = 0; c < 3 && p[3] != 0 && p[3] != 255; c++) {
+                int value = 255 * p[c] / p[3];
+                p[c] = (uint8_t)(value > 255 ? 255 : value);
+            }
+        }
+}
+
+/* ── Nearest ─────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* The input of each output of the window. Pillow accumulates its position, and its rounding errors with it;
+ * torchvision is "nearest-exact" in single precision. */
+static int64_t *nearest_places(int64_t in, int64_t out, Window window, bool torchvision)
+{
+    int64_t *places = malloc((size_t)(window.length > 0 ? window.length : 1) * sizeof *places);
+    if (!places)
+        return NULL;
+    double step = (double)in / (double)out, position = step * 0.5;
+    float scale = (float)in / (float)out;
+    for (int64_t i = 0; i < window.from + window.length; i++, position += step) {
+        int64_t place = torchvision ? (int64_t)floorf(((float)i + 0.5f) * scale) : (int64_t)position;
+        if (i >= window.from)
+            places[i - window.from] = torchvision && place >= in ? in - 1 : place < in ? place : -1;
+    }
+    return places;
+}
+
+static bool resize_nearest(const Image *image, const Resize *how, Plane out)
+{
+    int64_t channels = image->channels;
+    int64_t *x = nearest_places(image->width, how->width, how->x, how->torchvision);
+    int64_t *y = nearest_places(image->height, how->height, how->y, how->torchvision);
+    for (int64_t j = 0; x && y && j < how->y.length; j++)
+        for (int64_t i = 0; i < how->x.length; i++)
+            if (x[i] >= 0 && y[j] >= 0)
+                memcpy(out.pixels + j * out.row + i * channels,
+                       image->pixels + (y[j] * image->width + x[i]) * channels, (size_t)channels);
+    bool ok = x && y;
+    free(x);
+    free(y);
+    return ok;
+}
+
+/* ── Resize ──────────────────────────────────────────────────────────────────────────────────────────── */
+
+static bool make_axes(const Image *image, const Resize *how, Axis *x, Axis *y)
+{
+    bool ok = true;
+    if (how->width == image->width)
+        axis_copy(x, how->x);
+    else
+        ok = axis_make(x, how, image->width, how->width, how->x);
+    if (how->height == image->height)
+        axis_copy(y, how->y);
+    else
+        ok = ok && axis_make(y, how, image->height, how->height, how->y);
+    return ok;
+}
+
+/* Pillow 13: vertical first where that leaves less work; only geometry decides. */
+static bool vertical_goes_first(const Image *image, const Resize *how)
+{
+    return how->vertical_first && !how->torchvision && how->width != image->width && how->height < image->height &&
+           image->height - how->height > 2 * (image->width - how->width);
+}
+
+static bool resize_filtered(const Image *image, const Resize *how, Plane out)
+{
+    bool resized = how->width != image->width || how->height != image->height;
+    bool alpha = image->channels == 4 && resized && !how->torchvision;
+    uint8_t *copy = alpha ? premultiplied(image) : NULL;
+    Plane in = {copy ? copy : image->pixels, image->width * image->channels, 0, 0};
+    Axis x = {0}, y = {0};
+    bool ok = (!alpha || copy) && make_axes(image, how, &x, &y) &&
+              two_passes(in, &x, &y, vertical_goes_first(image, how), image->channels, out);
+    if (ok && alpha)
+        undo_premultiplied(out, how->y.length, how->x.length);
+    axis_free(&x);
+    axis_free(&y);
+    free(copy);
+    return ok;
+}
+
+bool image_resize(const Image *image, const Resize *how, Image *canvas, ImageError *error)
+{
+    bool resized = how->width != image->width || how->height != image->height;
+    if (how->width < 1 || how->height < 1 || how->width > MAX_SIDE || how->height > MAX_SIDE)
+        return image_fail(error, CNXRT_ERROR_IMAGE, "resizing to %lldx%lld pixels is not possible",
+                          (long long)how->width, (long long)how->height);
+    if (resized && how->torchvision && (how->resample == RESAMPLE_BOX || how->resample == RESAMPLE_HAMMING))
+        return image_fail(error, CNXRT_ERROR_UNSUPPORTED, "torchvision has neither box nor Hamming filter");
+    if (how->x.length <= 0 || how->y.length <= 0)
+        return true;
+    int64_t row = canvas->width * canvas->channels;
+    Plane out = {canvas->pixels + how->y.to * row + how->x.to * canvas->channels, row, 0, 0};
+    bool nearest = resized && how->resample == RESAMPLE_NEAREST;
+    if (nearest ? resize_nearest(image, how, out) : resize_filtered(image, how, out))
+        return true;
+    return image_fail(error, CNXRT_ERROR_MEMORY, "out of memory while resizing");
+}
