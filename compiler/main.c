@@ -46,7 +46,7 @@ static ExitCode dispatch(Driver *driver)
         return EXIT_OK;
     }
     if (o->cpu && strcmp(o->cpu, "help") == 0)
-        return command_targets(driver);
+        return subcommand_targets(driver);
     return driver->command->run(driver);
 }
 

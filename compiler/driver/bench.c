@@ -50,7 +50,7 @@ static void print_text(const json_t *answer)
     putchar('\n');
 }
 
-ExitCode command_bench(Driver *driver)
+ExitCode subcommand_bench(Driver *driver)
 {
     const Options *o = &driver->options;
     Build build = {.driver = driver, .input = o->arguments.at[0]};

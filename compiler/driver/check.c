@@ -14,7 +14,7 @@ static int64_t count_regions(const Graph *graph)
     return count;
 }
 
-ExitCode command_check(Driver *driver)
+ExitCode subcommand_check(Driver *driver)
 {
     Build build = {.driver = driver, .input = driver->options.arguments.at[0]};
     if (!build_load(&build))

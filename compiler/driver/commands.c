@@ -8,35 +8,35 @@ static const Command commands[] = {
      "cnxc compile model/ -o tiny             # an executable: ./tiny cat.jpg\n"
      "cnxc compile model.onnx --emit=shared -o libtiny.so\n"
      "cnxc compile model/ --emit=onnxtxt -o tiny.onnxtxt\n",
-     1, 1, false, command_compile},
+     1, 1, false, subcommand_compile},
     {"run", C_RUN, "[options] MODEL IMAGE...", "compile to a cache and run; what follows MODEL goes to the program",
      "cnxc run model/ cat.jpg                 # five best labels\n"
      "cnxc run model/ -k 1 --json cat.jpg dog.png\n",
-     1, -1, true, command_run},
+     1, -1, true, subcommand_run},
     {"bench", C_BENCH, "MODEL [options]", "time per image, arithmetic per second, share of this machine's peak",
      "cnxc bench model/ --threads 1\n"
      "cnxc bench model.onnx --per-op --json\n",
-     1, 1, false, command_bench},
+     1, 1, false, subcommand_bench},
     {"eval", C_EVAL, "MODEL DIR [options]", "top-1 and top-5 accuracy over a folder of class folders",
      "cnxc eval model/ pictures/              # pictures/LABEL/*.jpg\n",
-     2, 2, false, command_eval},
+     2, 2, false, subcommand_eval},
     {"verify", C_VERIFY, "MODEL [options]", "compare compiled code with the reference interpreter",
      "cnxc verify model.onnx --per-node\n",
-     1, 1, false, command_verify},
+     1, 1, false, subcommand_verify},
     {"check", C_CHECK, "MODEL [options]", "parse and verify; list everything unsupported; write nothing",
      "cnxc check model.onnxtxt\n",
-     1, 1, false, command_check},
+     1, 1, false, subcommand_check},
     {"info", C_INFO, "MODEL [options]", "inputs, outputs, layers, arithmetic, parameters, memory, fusion",
      "cnxc info model/ --json\n",
-     1, 1, false, command_info},
+     1, 1, false, subcommand_info},
     {"tune", C_TUNE, "MODEL -o PROFILE.xml", "measure schedules on this machine (not available in this version)",
-     "", 0, -1, true, command_tune},
+     "", 0, -1, true, subcommand_tune},
     {"targets", C_TARGETS, "[options]", "CPUs that can be compiled for, and which one this machine is",
-     "cnxc targets --peak\n", 0, 0, false, command_targets},
+     "cnxc targets --peak\n", 0, 0, false, subcommand_targets},
     {"help", C_HELP, "[COMMAND] [--format=KIND]", "help, also as man page and completions",
      "cnxc help compile\n"
      "cnxc help --format=bash > /etc/bash_completion.d/cnxc\n",
-     0, 1, false, command_help},
+     0, 1, false, subcommand_help},
 };
 
 int64_t command_count(void)
@@ -57,7 +57,7 @@ const Command *command_find(const char *name)
     return NULL;
 }
 
-ExitCode command_tune(Driver *driver)
+ExitCode subcommand_tune(Driver *driver)
 {
     diag_unsupported(&driver->diag, NO_SPAN, "tune is not supported in this version");
     return EXIT_UNSUPPORTED;

@@ -267,7 +267,7 @@ static bool compile(Build *build, const Emit *emit)
     return emit->write(build, emit, path) && !diag_failed(&driver->diag) && commit_all(build, emit, path);
 }
 
-ExitCode command_compile(Driver *driver)
+ExitCode subcommand_compile(Driver *driver)
 {
     const Emit *emit = chosen_emit(&driver->options);
     Build build = {.driver = driver, .input = driver->options.arguments.at[0]};

@@ -2,7 +2,7 @@
  *
  * One table of options (options.def) feeds the parser, --help, docs/options.md, the man page and the shell
  * completions; one table of commands (commands.c) does the same for subcommands. Each subcommand is one file
- * with one function command_NAME. A driver lives for one process and ends with an exit code. */
+ * with one function subcommand_NAME. A driver lives for one process and ends with an exit code. */
 #ifndef CNXC_DRIVER_DRIVER_H
 #define CNXC_DRIVER_DRIVER_H
 
@@ -92,17 +92,17 @@ void usage_error(Driver *driver, const char *format, ...) __attribute__((format(
 
 /* help.c */
 void help_print(FILE *out, const Command *command); /* NULL: the overview */
-ExitCode command_help(Driver *driver);
+ExitCode subcommand_help(Driver *driver);
 
-ExitCode command_compile(Driver *driver);
-ExitCode command_run(Driver *driver);
-ExitCode command_bench(Driver *driver);
-ExitCode command_eval(Driver *driver);
-ExitCode command_verify(Driver *driver);
-ExitCode command_check(Driver *driver);
-ExitCode command_info(Driver *driver);
-ExitCode command_tune(Driver *driver);
-ExitCode command_targets(Driver *driver);
+ExitCode subcommand_compile(Driver *driver);
+ExitCode subcommand_run(Driver *driver);
+ExitCode subcommand_bench(Driver *driver);
+ExitCode subcommand_eval(Driver *driver);
+ExitCode subcommand_verify(Driver *driver);
+ExitCode subcommand_check(Driver *driver);
+ExitCode subcommand_info(Driver *driver);
+ExitCode subcommand_tune(Driver *driver);
+ExitCode subcommand_targets(Driver *driver);
 
 /* The exit code that the diagnostics so far ask for. */
 ExitCode driver_exit_code(const Driver *driver);

@@ -200,7 +200,7 @@ static void print_result(const Eval *e)
     json_decref(root);
 }
 
-ExitCode command_eval(Driver *driver)
+ExitCode subcommand_eval(Driver *driver)
 {
     const Options *o = &driver->options;
     Build build = {.driver = driver, .input = o->arguments.at[0]};

@@ -239,7 +239,7 @@ static void print_fish(FILE *out)
     }
 }
 
-ExitCode command_help(Driver *driver)
+ExitCode subcommand_help(Driver *driver)
 {
     const Options *o = &driver->options;
     const char *format = o->format ? o->format : "text";

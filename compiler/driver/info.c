@@ -177,7 +177,7 @@ static void print_json(const Report *report)
     json_decref(root);
 }
 
-ExitCode command_info(Driver *driver)
+ExitCode subcommand_info(Driver *driver)
 {
     Build build = {.driver = driver, .input = driver->options.arguments.at[0]};
     Report report = {.build = &build};

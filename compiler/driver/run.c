@@ -4,7 +4,7 @@
 #include "compiler/driver/cache.h"
 #include "compiler/driver/process.h"
 
-ExitCode command_run(Driver *driver)
+ExitCode subcommand_run(Driver *driver)
 {
     const Options *o = &driver->options;
     Build build = {.driver = driver, .input = o->arguments.at[0]};

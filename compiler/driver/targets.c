@@ -46,7 +46,7 @@ static void print_json(double one, double all, int64_t threads)
     json_decref(root);
 }
 
-ExitCode command_targets(Driver *driver)
+ExitCode subcommand_targets(Driver *driver)
 {
     int64_t threads = driver->options.peak ? sysconf(_SC_NPROCESSORS_ONLN) : 0;
     double one = threads ? peak_flops(1) : 0, all = threads ? peak_flops(threads) : 0;

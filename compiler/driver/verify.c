@@ -257,7 +257,7 @@ static bool verify(Verify *v)
     return true;
 }
 
-ExitCode command_verify(Driver *driver)
+ExitCode subcommand_verify(Driver *driver)
 {
     Options *o = &driver->options;
     Build build = {.driver = driver, .input = o->arguments.at[0]};
