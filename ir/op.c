@@ -1,15 +1,11 @@
 /* The op table as data, and the checks of one node against it. */
 #include "ir/op.h"
+#include "ir/infer_util.h"
+#include "ir/interp_util.h"
 
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define OP(name, ...)                            \
-    bool infer_##name(Node *node, Diag *diag); \
-    bool ref_##name(const Node *node, Tensor *const *inputs, Tensor **outputs, Diag *diag);
-#include "ir/ops.def"
-#undef OP
 
 #define V(...) {__VA_ARGS__}
 const Op op_table[OP_COUNT] = {

@@ -1,0 +1,425 @@
+/* Inference over a graph: each node in order, its outputs' types from its inputs', checked against what the user
+ * declared.
+ *
+ *   y = Conv(x, w)      x is float[N,3,224,224], w float[96,3,4,4], strides [4, 4]: y is float[N,96,56,56]
+ *
+ * A node that fails is reported; what depends on it is skipped without a further word, so one mistake makes
+ * one error. */
+#include "ir/infer_util.h"
+
+#include <string.h>
+
+static bool infer_graph(Graph *graph, Diag *diag);
+
+static bool is_known(const Value *value)
+{
+    return value->type.dtype != DT_UNDEFINED && value->type.shape.rank >= 0;
+}
+
+/* ── Operators that are about graphs ─────────────────────────────────────────────────────────────────── */
+
+bool infer_Call(Node *node, Diag *diag)
+{
+    diag_unsupported(diag, node->span, "unknown operator '%s'", node->callee ? node->callee : "");
+    return false;
+}
+
+bool infer_Region(Node *node, Diag *diag)
+{
+    Graph *body = node_attr_graph(node, "body");
+    if (body->inputs.len != node->inputs.len || body->outputs.len != node->outputs.len)
+        return FAIL(node, diag, "Region has %lld inputs and %lld outputs, its body %lld and %lld",
+                    (long long)node->inputs.len, (long long)node->outputs.len, (long long)body->inputs.len,
+                    (long long)body->outputs.len);
+    for (int64_t i = 0; i < node->inputs.len; i++) {
+        if (!node->inputs.at[i])
+            return FAIL(node, diag, "Region expects input %lld to be given, it is left out", (long long)i);
+        body->inputs.at[i]->type = node->inputs.at[i]->type;
+    }
+    if (!infer_graph(body, diag))
+        return false;
+    for (int64_t i = 0; i < node->outputs.len; i++)
+        if (node->outputs.at[i])
+            node->outputs.at[i]->type = body->outputs.at[i]->type;
+    return true;
+}
+
+bool infer_Identity(Node *node, Diag *diag)
+{
+    (void)diag;
+    set_output(node, 0, in_dtype(node, 0), *in_shape(node, 0));
+    return true;
+}
+
+bool infer_Dropout(Node *node, Diag *diag)
+{
+    const Tensor *training = has_input(node, 2) ? value_constant(node->inputs.at[2]) : NULL;
+    if (has_input(node, 2) && (!training || training->count != 1 || tensor_get(training, 0) != 0)) {
+        diag_unsupported(diag, node->span, "Dropout in training mode is not supported");
+        return false;
+    }
+    set_output(node, 0, in_dtype(node, 0), *in_shape(node, 0));
+    set_output(node, 1, DT_BOOL, *in_shape(node, 0));
+    return true;
+}
+
+static int64_t clamp(int64_t value, int64_t low, int64_t high)
+{
+    return value < low ? low : value > high ? high : value;
+}
+
+bool infer_Shape(Node *node, Diag *diag)
+{
+    (void)diag;
+    int64_t rank = in_shape(node, 0)->rank, start = node_attr_int(node, "start");
+    int64_t end = node_attr(node, "end") ? node_attr_int(node, "end") : rank;
+    start = clamp(start < 0 ? start + rank : start, 0, rank);
+    end = clamp(end < 0 ? end + rank : end, 0, rank);
+    set_output(node, 0, DT_INT64, (Shape){.rank = 1, .dims = {dim_of(end > start ? end - start : 0)}});
+    return true;
+}
+
+bool infer_Size(Node *node, Diag *diag)
+{
+    (void)diag;
+    set_output(node, 0, DT_INT64, (Shape){0});
+    return true;
+}
+
+static bool range_length(const Node *node, double start, double limit, double delta, int64_t *length, Diag *diag)
+{
+    double n = (limit - start) / delta;
+    if (!(delta != 0) || !(n < 0x1p40))
+        return FAIL(node, diag, "Range from %g to %g by %g is not finite", start, limit, delta);
+    *length = n <= 0 ? 0 : (int64_t)n;
+    *length += n > 0 && (double)*length < n;
+    return true;
+}
+
+bool infer_Range(Node *node, Diag *diag)
+{
+    double at[3];
+    int64_t length;
+    if (!check_dtype(node, 0, SET_NUMBER, diag) || !check_same_dtype(node, 0, 1, diag) ||
+        !check_same_dtype(node, 0, 2, diag))
+        return false;
+    for (int64_t i = 0; i < 3; i++) {
+        const Tensor *tensor = value_constant(node->inputs.at[i]);
+        if (!tensor) {
+            diag_unsupported(diag, node->span, "the limits of Range must be known at compile time");
+            return false;
+        }
+        if (!tensor_is_scalar(tensor, &at[i]))
+            return FAIL(node, diag, "input %lld of Range has shape %s, expected a scalar", (long long)i,
+                        shape_text(node_arena(node), in_shape(node, i)));
+    }
+    if (!range_length(node, at[0], at[1], at[2], &length, diag))
+        return false;
+    set_output(node, 0, in_dtype(node, 0), (Shape){.rank = 1, .dims = {dim_of(length)}});
+    return true;
+}
+
+/* ── One node ────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* The bytes of a value, or of one image where the batch is free, fit in an int64. */
+static bool check_size(const Value *value, Diag *diag)
+{
+    int64_t bytes = dtype_size(value->type.dtype);
+    for (int i = 0; i < value->type.shape.rank; i++)
+        if (value->type.shape.dims[i].size == 0)
+            return true;
+    for (int i = 0; i < value->type.shape.rank; i++) {
+        int64_t size = value->type.shape.dims[i].size;
+        if (size > 0 && __builtin_mul_overflow(bytes, size, &bytes)) {
+            diag_error(diag, value->span, "the size of '%s', %s, overflows", value->name,
+                       type_text(value->graph->model->arena, &value->type));
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool contradicts(const Type *declared, const Type *inferred)
+{
+    if (declared->dtype != DT_UNDEFINED && declared->dtype != inferred->dtype)
+        return true;
+    if (declared->shape.rank < 0)
+        return false;
+    if (declared->shape.rank != inferred->shape.rank)
+        return true;
+    for (int i = 0; i < inferred->shape.rank; i++) {
+        Dim a = declared->shape.dims[i], b = inferred->shape.dims[i];
+        if (dim_is_fixed(a) && dim_is_fixed(b) && a.size != b.size)
+            return true;
+    }
+    return false;
+}
+
+/* Where inference does not know a dimension at all, the declaration's word is taken. */
+static bool merge_declared(Value *value, const Type *declared, Diag *diag)
+{
+    Shape *shape = &value->type.shape;
+    if (contradicts(declared, &value->type)) {
+        Arena *arena = value->graph->model->arena;
+        diag_error(diag, value->span, "'%s' is declared as %s, but is %s", value->name, type_text(arena, declared),
+                   type_text(arena, &value->type));
+        return false;
+    }
+    for (int i = 0; i < shape->rank && declared->shape.rank == shape->rank; i++)
+        if (!dim_is_fixed(shape->dims[i]) && !shape->dims[i].symbol)
+            shape->dims[i] = declared->shape.dims[i];
+    return true;
+}
+
+/* False without a word if an earlier error has left an input without a type. */
+static bool inputs_are_known(const Node *node, Diag *diag)
+{
+    for (int64_t i = 0; i < node->inputs.len; i++) {
+        const Value *value = node->inputs.at[i];
+        if (!value || is_known(value))
+            continue;
+        if (!diag_failed(diag))
+            diag_error(diag, node->span, "the type of '%s' is not known", value->name);
+        return false;
+    }
+    return true;
+}
+
+static bool infer_one(Node *node, Diag *diag)
+{
+    if (!inputs_are_known(node, diag) || !node->op->infer(node, diag))
+        return false;
+    infer_known(node);
+    return true;
+}
+
+static bool infer_checked(Node *node, Diag *diag)
+{
+    Type *declared = NEW_ARRAY(node_arena(node), Type, node->outputs.len);
+    bool ok = node_check(node, diag);
+    for (int64_t i = 0; i < node->outputs.len; i++)
+        if (node->outputs.at[i]) {
+            declared[i] = node->outputs.at[i]->type;
+            node->outputs.at[i]->type = (Type){.shape.rank = -1};
+        }
+    ok = ok && infer_one(node, diag);
+    for (int64_t i = 0; i < node->outputs.len; i++) {
+        Value *value = node->outputs.at[i];
+        if (value && !ok)
+            value->type = declared[i];
+        else if (value)
+            ok &= merge_declared(value, &declared[i], diag) && check_size(value, diag);
+    }
+    return ok;
+}
+
+void node_infer(Node *node)
+{
+    if (!infer_one(node, node->graph->model->diag))
+        diag_bug(__FILE__, __LINE__, "a pass made a node that has no type");
+}
+
+/* ── A graph ─────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* "domain.Name:overload" without the overload; the nearest operator of that domain is suggested. */
+static void report_unknown(const Node *node, Diag *diag)
+{
+    Arena *arena = node_arena(node);
+    const char *callee = node->callee ? node->callee : "";
+    const char *name = arena_strndup(arena, callee, strcspn(callee, ":"));
+    const char *dot = strrchr(name, '.');
+    const char *domain = dot ? arena_strndup(arena, name, (size_t)(dot - name)) : "";
+    const char *near = op_nearest(strcmp(domain, "ai.onnx") == 0 ? "" : domain, dot ? dot + 1 : name);
+    diag_unsupported(diag, node->span, "unknown operator '%s'%s%s%s", dot && dot == name ? name + 1 : name,
+                     near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
+static bool report_unknown_ops(const Graph *graph, Diag *diag)
+{
+    bool ok = true;
+    FOR_NODES(node, graph) {
+        if (node->op->kind == OP_Call) {
+            report_unknown(node, diag);
+            ok = false;
+        }
+        for (int64_t i = 0; i < node->attrs.len; i++)
+            if (node->attrs.at[i].kind == ATTR_GRAPH && !report_unknown_ops(node->attrs.at[i].graph, diag))
+                ok = false;
+    }
+    return ok;
+}
+
+static bool infer_graph(Graph *graph, Diag *diag)
+{
+    bool ok = true;
+    FOR_NODES(node, graph)
+        ok &= infer_checked(node, diag);
+    return ok;
+}
+
+static bool check_input(const Value *value, Diag *diag)
+{
+    const Shape *shape = &value->type.shape;
+    if (!is_known(value)) {
+        diag_error(diag, value->span, "input '%s' has no element type and shape", value->name);
+        return false;
+    }
+    if (!dtype_is_computable(value->type.dtype)) {
+        diag_unsupported(diag, value->span, "input '%s' has element type %s, which is not supported", value->name,
+                         dtype_name(value->type.dtype));
+        return false;
+    }
+    for (int i = 0; i < shape->rank; i++)
+        if (shape->dims[i].size == 0 || shape->dims[i].size < -1) {
+            diag_error(diag, value->span, "dimension %d of input '%s' is %lld, expected at least 1", i, value->name,
+                       (long long)shape->dims[i].size);
+            return false;
+        }
+    return check_size(value, diag);
+}
+
+/* "?" in an input gets a name, so that --dim can fix it: the batch's is shared. */
+static void name_open_dims(Graph *graph)
+{
+    for (int64_t i = 0; i < graph->inputs.len; i++) {
+        Value *input = graph->inputs.at[i];
+        for (int d = 0; d < input->type.shape.rank; d++) {
+            Dim *dim = &input->type.shape.dims[d];
+            if (dim->size == -1 && !dim->symbol)
+                dim->symbol = d ? arena_printf(graph->model->arena, "%s_%d", input->name, d) : "batch";
+        }
+    }
+}
+
+bool graph_infer(Graph *graph, Diag *diag)
+{
+    bool ok = report_unknown_ops(graph, diag);
+    name_open_dims(graph);
+    for (int64_t i = 0; i < graph->inputs.len; i++)
+        ok &= check_input(graph->inputs.at[i], diag);
+    for (int64_t i = 0; i < graph->constants.len; i++)
+        ok &= check_size(graph->constants.at[i], diag);
+    return ok && infer_graph(graph, diag);
+}
+
+/* ── Symbols ─────────────────────────────────────────────────────────────────────────────────────────── */
+
+static bool bind_value(Value *value, DimBinding binding)
+{
+    bool found = false;
+    for (int i = 0; value && i < value->type.shape.rank; i++) {
+        Dim *dim = &value->type.shape.dims[i];
+        if (!dim_is_fixed(*dim) && str_equal(dim->symbol, binding.symbol)) {
+            *dim = dim_of(binding.size);
+            found = true;
+        }
+    }
+    return found;
+}
+
+static const char *symbols_text(const Graph *graph)
+{
+    StrBuf sb = {.arena = graph->model->arena};
+    StrMap seen = {.arena = graph->model->arena};
+    for (int64_t i = 0; i < graph->inputs.len; i++) {
+        const Shape *shape = &graph->inputs.at[i]->type.shape;
+        for (int d = 0; d < shape->rank; d++)
+            if (!dim_is_fixed(shape->dims[d]) && shape->dims[d].symbol &&
+                strmap_put(&seen, shape->dims[d].symbol, (void *)(uintptr_t)shape))
+                sb_printf(&sb, "%s%s", sb.len ? ", " : "", shape->dims[d].symbol);
+    }
+    return sb.len ? sb.text : "none";
+}
+
+static bool bind_one(Graph *graph, DimBinding binding, const char *symbols, Diag *diag)
+{
+    bool found = false;
+    if (binding.size < 1) {
+        diag_error(diag, NO_SPAN, "--dim %s=%lld: expected a size of at least 1", binding.symbol,
+                   (long long)binding.size);
+        return false;
+    }
+    for (int64_t i = 0; i < graph->inputs.len; i++)
+        found |= bind_value(graph->inputs.at[i], binding);
+    for (int64_t i = 0; i < graph->declared.len; i++)
+        bind_value(graph->declared.at[i], binding);
+    FOR_NODES(node, graph)
+        for (int64_t i = 0; i < node->outputs.len; i++)
+            bind_value(node->outputs.at[i], binding);
+    if (!found)
+        diag_error(diag, NO_SPAN, "--dim %s=%lld: the model has no such symbolic dimension; it has: %s",
+                   binding.symbol, (long long)binding.size, symbols);
+    return found;
+}
+
+bool graph_bind_dims(Graph *graph, const DimBinding *bindings, int64_t count, Diag *diag)
+{
+    bool ok = true;
+    name_open_dims(graph);
+    const char *symbols = symbols_text(graph);
+    for (int64_t i = 0; i < count; i++)
+        ok &= bind_one(graph, bindings[i], symbols, diag);
+    return ok;
+}
+
+const char *graph_batch_symbol(const Graph *graph)
+{
+    for (int64_t i = 0; i < graph->inputs.len; i++) {
+        const Shape *shape = &graph->inputs.at[i]->type.shape;
+        if (shape->rank > 0 && !dim_is_fixed(shape->dims[0]))
+            return shape->dims[0].symbol;
+    }
+    return NULL;
+}
+
+/* An input is 4-D: its last two dimensions are a picture's size. */
+static const char *flag_for(const Value *value, int d)
+{
+    Arena *arena = value->graph->model->arena;
+    const char *symbol = value->type.shape.dims[d].symbol;
+    if (value->type.shape.rank == 4 && d >= 2)
+        return arena_printf(arena, "--dim %s=N or --image-size", symbol);
+    return arena_printf(arena, "--dim %s=N", symbol);
+}
+
+static bool check_input_dims(const Value *value, const char *batch, Diag *diag)
+{
+    bool ok = true;
+    for (int d = 0; d < value->type.shape.rank; d++) {
+        Dim dim = value->type.shape.dims[d];
+        if (dim_is_fixed(dim) || (d == 0 && str_equal(dim.symbol, batch)))
+            continue;
+        diag_error(diag, value->span, "dimension %d of input '%s' is symbolic (%s), fix it with %s", d, value->name,
+                   dim.symbol, flag_for(value, d));
+        ok = false;
+    }
+    return ok;
+}
+
+static bool check_value_dims(const Value *value, const char *batch, Diag *diag)
+{
+    for (int d = 0; d < value->type.shape.rank; d++) {
+        Dim dim = value->type.shape.dims[d];
+        if (dim_is_fixed(dim) || (d == 0 && str_equal(dim.symbol, batch)))
+            continue;
+        diag_error(diag, value->span, "dimension %d of '%s' depends on the free batch, fix it with --dim %s=N", d,
+                   value->name, batch ? batch : "batch");
+        return false;
+    }
+    return true;
+}
+
+bool graph_check_dims(Graph *graph, Diag *diag)
+{
+    const char *batch = graph_batch_symbol(graph);
+    bool ok = true;
+    for (int64_t i = 0; i < graph->inputs.len; i++)
+        ok &= check_input_dims(graph->inputs.at[i], batch, diag);
+    if (!ok)
+        return false;
+    FOR_NODES(node, graph)
+        for (int64_t i = 0; i < node->outputs.len; i++)
+            if (node->outputs.at[i] && !check_value_dims(node->outputs.at[i], batch, diag))
+                return false; /* what follows depends on it */
+    return true;
+}

@@ -1,0 +1,320 @@
+/* Inference of elementwise operators, reductions, contractions and losses: everything that computes. */
+#include "ir/infer_util.h"
+
+#include <string.h>
+
+/* ── Elementwise ─────────────────────────────────────────────────────────────────────────────────────── */
+
+static bool unary(Node *node, unsigned set, Diag *diag)
+{
+    if (!check_dtype(node, 0, set, diag))
+        return false;
+    set_output(node, 0, in_dtype(node, 0), *in_shape(node, 0));
+    return true;
+}
+
+#define UNARY(name, set) \
+    bool infer_##name(Node *node, Diag *diag) { return unary(node, set, diag); }
+
+UNARY(Abs, SET_NUMBER)
+UNARY(Ceil, SET_FLOAT)
+UNARY(Erf, SET_NUMBER)
+UNARY(Exp, SET_FLOAT)
+UNARY(Floor, SET_FLOAT)
+UNARY(HardSwish, SET_FLOAT)
+UNARY(Log, SET_FLOAT)
+UNARY(Mish, SET_FLOAT)
+UNARY(Neg, SET_NUMBER)
+UNARY(Not, SET_BOOL)
+UNARY(Reciprocal, SET_FLOAT)
+UNARY(Relu, SET_NUMBER)
+UNARY(Round, SET_FLOAT)
+UNARY(Sigmoid, SET_FLOAT)
+UNARY(Softplus, SET_FLOAT)
+UNARY(Sqrt, SET_FLOAT)
+UNARY(Tanh, SET_FLOAT)
+
+/* Unary with attributes, each of which must be a number: a NaN would spread unnoticed. */
+static bool unary_with(Node *node, const char *first, const char *second, Diag *diag)
+{
+    return check_finite(node, first, diag) && (!second || check_finite(node, second, diag)) &&
+           unary(node, SET_FLOAT, diag);
+}
+
+bool infer_Elu(Node *node, Diag *diag) { return unary_with(node, "alpha", NULL, diag); }
+bool infer_HardSigmoid(Node *node, Diag *diag) { return unary_with(node, "alpha", "beta", diag); }
+bool infer_LeakyRelu(Node *node, Diag *diag) { return unary_with(node, "alpha", NULL, diag); }
+bool infer_Selu(Node *node, Diag *diag) { return unary_with(node, "alpha", "gamma", diag); }
+
+bool infer_Gelu(Node *node, Diag *diag)
+{
+    const char *how = node_attr_string(node, "approximate");
+    if (strcmp(how, "none") != 0 && strcmp(how, "tanh") != 0)
+        return FAIL(node, diag, "approximate of Gelu is '%s', expected 'none' or 'tanh'", how);
+    return unary(node, SET_FLOAT, diag);
+}
+
+/* All inputs, of one type in set, broadcast to the output. */
+static bool broadcast_all(Node *node, unsigned set, DType result, Diag *diag)
+{
+    Shape shape = *in_shape(node, 0);
+    if (!check_dtype(node, 0, set, diag))
+        return false;
+    for (int64_t i = 1; i < node->inputs.len; i++)
+        if (!check_same_dtype(node, 0, i, diag) || !broadcast_into(node, &shape, in_shape(node, i), diag))
+            return false;
+    set_output(node, 0, result == DT_UNDEFINED ? in_dtype(node, 0) : result, shape);
+    return true;
+}
+
+#define BROADCAST(name, set, result) \
+    bool infer_##name(Node *node, Diag *diag) { return broadcast_all(node, set, result, diag); }
+
+BROADCAST(Add, SET_NUMBER, DT_UNDEFINED)
+BROADCAST(And, SET_BOOL, DT_BOOL)
+BROADCAST(Div, SET_NUMBER, DT_UNDEFINED)
+BROADCAST(Equal, SET_ANY, DT_BOOL)
+BROADCAST(Greater, SET_NUMBER, DT_BOOL)
+BROADCAST(GreaterOrEqual, SET_NUMBER, DT_BOOL)
+BROADCAST(Less, SET_NUMBER, DT_BOOL)
+BROADCAST(LessOrEqual, SET_NUMBER, DT_BOOL)
+BROADCAST(Max, SET_NUMBER, DT_UNDEFINED)
+BROADCAST(Min, SET_NUMBER, DT_UNDEFINED)
+BROADCAST(Mul, SET_NUMBER, DT_UNDEFINED)
+BROADCAST(Or, SET_BOOL, DT_BOOL)
+BROADCAST(Sub, SET_NUMBER, DT_UNDEFINED)
+
+bool infer_Pow(Node *node, Diag *diag)
+{
+    Shape shape = *in_shape(node, 0);
+    if (!check_dtype(node, 0, SET_NUMBER, diag) || !check_dtype(node, 1, SET_NUMBER, diag) ||
+        !broadcast_into(node, &shape, in_shape(node, 1), diag))
+        return false;
+    set_output(node, 0, in_dtype(node, 0), shape);
+    return true;
+}
+
+bool infer_Where(Node *node, Diag *diag)
+{
+    Shape shape = *in_shape(node, 0);
+    if (!check_dtype(node, 0, SET_BOOL, diag) || !check_dtype(node, 1, SET_ANY, diag) ||
+        !check_same_dtype(node, 1, 2, diag) || !broadcast_into(node, &shape, in_shape(node, 1), diag) ||
+        !broadcast_into(node, &shape, in_shape(node, 2), diag))
+        return false;
+    set_output(node, 0, in_dtype(node, 1), shape);
+    return true;
+}
+
+bool infer_PRelu(Node *node, Diag *diag)
+{
+    return check_same_dtype(node, 0, 1, diag) && check_broadcasts_to(node, 1, in_shape(node, 0), diag) &&
+           unary(node, SET_NUMBER, diag);
+}
+
+bool infer_Clip(Node *node, Diag *diag)
+{
+    for (int64_t i = 1; i <= 2; i++) {
+        if (!has_input(node, i))
+            continue;
+        if (!check_same_dtype(node, 0, i, diag) || !check_broadcasts_to(node, i, &(Shape){.rank = 1, .dims = {{1, NULL}}}, diag))
+            return false;
+    }
+    return unary(node, SET_NUMBER, diag);
+}
+
+static bool cast_to(Node *node, int64_t to, Diag *diag)
+{
+    if (!check_dtype(node, 0, SET_ANY, diag))
+        return false;
+    if (to <= DT_UNDEFINED || to > DT_LAST)
+        return FAIL(node, diag, "%s to element type %lld, expected 1 to %d", node->op->name, (long long)to,
+                    DT_LAST);
+    if (!dtype_is_computable((DType)to)) {
+        diag_unsupported(diag, node->span, "%s to %s is not supported", node->op->name, dtype_name((DType)to));
+        return false;
+    }
+    set_output(node, 0, (DType)to, *in_shape(node, 0));
+    return true;
+}
+
+bool infer_Cast(Node *node, Diag *diag) { return cast_to(node, node_attr_int(node, "to"), diag); }
+bool infer_CastLike(Node *node, Diag *diag) { return cast_to(node, in_dtype(node, 1), diag); }
+
+bool infer_BatchNormalization(Node *node, Diag *diag)
+{
+    if (node_attr_int(node, "training_mode")) {
+        diag_unsupported(diag, node->span, "BatchNormalization with training_mode 1 is not supported");
+        return false;
+    }
+    for (int64_t i = 1; i < 5; i++)
+        if (node_output(node, i)) {
+            diag_unsupported(diag, node->span, "BatchNormalization's statistics as outputs are not supported");
+            return false;
+        }
+    if (!check_min_rank(node, 0, 2, diag) || !check_epsilon(node, diag))
+        return false;
+    for (int64_t i = 1; i < 5; i++)
+        if (!check_dtype(node, i, SET_FLOAT, diag) || !check_rank(node, i, 1, diag) ||
+            !check_dim(node, i, 0, in_shape(node, 0)->dims[1], "one for each channel of X", diag))
+            return false;
+    return unary(node, SET_FLOAT, diag);
+}
+
+/* ── Reductions ──────────────────────────────────────────────────────────────────────────────────────── */
+
+static bool reduce(Node *node, unsigned set, Diag *diag)
+{
+    Ints axes;
+    const Shape *in = in_shape(node, 0);
+    if (!check_dtype(node, 0, set, diag) || !get_axes(node, 1, in->rank, &axes, diag))
+        return false;
+    bool keep = node_attr_int(node, "keepdims"), all = axes.count == 0;
+    if (all && node_attr_int(node, "noop_with_empty_axes")) {
+        set_output(node, 0, in_dtype(node, 0), *in);
+        return true;
+    }
+    bool reduced[MAX_RANK] = {false};
+    for (int64_t i = 0; i < axes.count; i++)
+        reduced[axes.at[i]] = true;
+    Shape out = {0};
+    for (int i = 0; i < in->rank; i++)
+        if (keep || !(all || reduced[i]))
+            out.dims[out.rank++] = all || reduced[i] ? dim_of(1) : in->dims[i];
+    set_output(node, 0, in_dtype(node, 0), out);
+    return true;
+}
+
+#define REDUCE(name) \
+    bool infer_##name(Node *node, Diag *diag) { return reduce(node, SET_NUMBER, diag); }
+
+REDUCE(ReduceL1)
+REDUCE(ReduceL2)
+REDUCE(ReduceMean)
+REDUCE(ReduceProd)
+REDUCE(ReduceSum)
+REDUCE(ReduceSumSquare)
+
+bool infer_ReduceMax(Node *node, Diag *diag) { return reduce(node, SET_ANY, diag); }
+bool infer_ReduceMin(Node *node, Diag *diag) { return reduce(node, SET_ANY, diag); }
+
+static bool softmax(Node *node, Diag *diag)
+{
+    const Shape *in = in_shape(node, 0);
+    int64_t opset = model_opset(node->graph->model, "");
+    bool flattens = opset && opset < 13;
+    int64_t axis = node_attr(node, "axis") ? node_attr_int(node, "axis") : flattens ? 1 : -1;
+    int resolved;
+    if (flattens && axis == in->rank) /* flattening everything before the end is allowed */
+        return unary(node, SET_FLOAT, diag);
+    return resolve_axis(node, axis, in->rank, &resolved, diag) && unary(node, SET_FLOAT, diag);
+}
+
+bool infer_Softmax(Node *node, Diag *diag) { return softmax(node, diag); }
+bool infer_LogSoftmax(Node *node, Diag *diag) { return softmax(node, diag); }
+
+bool infer_LayerNormalization(Node *node, Diag *diag)
+{
+    const Shape *in = in_shape(node, 0);
+    int axis;
+    if (!resolve_axis(node, node_attr_int(node, "axis"), in->rank, &axis, diag) || !check_epsilon(node, diag) ||
+        !check_same_dtype(node, 0, 1, diag) || !check_same_dtype(node, 0, 2, diag))
+        return false;
+    if (node_attr_int(node, "stash_type") != 1) {
+        diag_unsupported(diag, node->span, "stash_type of LayerNormalization is %lld, only 1 is supported",
+                         (long long)node_attr_int(node, "stash_type"));
+        return false;
+    }
+    Shape normalized = {.rank = in->rank - axis}, stats = *in;
+    for (int i = axis; i < in->rank; i++) {
+        normalized.dims[i - axis] = in->dims[i];
+        stats.dims[i] = dim_of(1);
+    }
+    if (!check_broadcasts_to(node, 1, &normalized, diag) || !check_broadcasts_to(node, 2, &normalized, diag))
+        return false;
+    set_output(node, 1, DT_FLOAT, stats);
+    set_output(node, 2, DT_FLOAT, stats);
+    return unary(node, SET_FLOAT, diag);
+}
+
+bool infer_GlobalAveragePool(Node *node, Diag *diag)
+{
+    if (!check_min_rank(node, 0, 3, diag) || !unary(node, SET_FLOAT, diag))
+        return false;
+    Shape out = *in_shape(node, 0);
+    for (int i = 2; i < out.rank; i++)
+        out.dims[i] = dim_of(1);
+    set_output(node, 0, in_dtype(node, 0), out);
+    return true;
+}
+
+/* ── Losses ──────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* scores (N,C,d…), labels (N,d…), weights (C). */
+static bool loss(Node *node, Diag *diag)
+{
+    const char *reduction = node_attr_string(node, "reduction");
+    const Shape *scores = in_shape(node, 0), *labels = in_shape(node, 1);
+    bool none = strcmp(reduction, "none") == 0;
+    if (!none && strcmp(reduction, "mean") != 0 && strcmp(reduction, "sum") != 0)
+        return FAIL(node, diag, "reduction of %s is '%s', expected 'none', 'sum' or 'mean'", node->op->name,
+                    reduction);
+    if (!check_dtype(node, 0, SET_FLOAT, diag) || !check_min_rank(node, 0, 2, diag) ||
+        !check_dtype(node, 1, SET_INDEX, diag) || !check_rank(node, 1, scores->rank - 1, diag) ||
+        !check_same_dtype(node, 0, 2, diag) || !check_rank(node, 2, 1, diag) ||
+        !check_dim(node, 2, 0, scores->dims[1], "one weight for each class", diag))
+        return false;
+    for (int i = 0; i < labels->rank; i++)
+        if (!check_dim(node, 1, i, scores->dims[i ? i + 1 : 0], "as the scores", diag))
+            return false;
+    set_output(node, 0, in_dtype(node, 0), none ? *labels : (Shape){0});
+    set_output(node, 1, in_dtype(node, 0), *scores);
+    return true;
+}
+
+bool infer_NegativeLogLikelihoodLoss(Node *node, Diag *diag) { return loss(node, diag); }
+bool infer_SoftmaxCrossEntropyLoss(Node *node, Diag *diag) { return loss(node, diag); }
+
+/* ── Matrix products ─────────────────────────────────────────────────────────────────────────────────── */
+
+bool infer_Gemm(Node *node, Diag *diag)
+{
+    if (!check_dtype(node, 0, SET_NUMBER, diag) || !check_same_dtype(node, 0, 1, diag) ||
+        !check_same_dtype(node, 0, 2, diag) || !check_rank(node, 0, 2, diag) || !check_rank(node, 1, 2, diag) ||
+        !check_finite(node, "alpha", diag) || !check_finite(node, "beta", diag))
+        return false;
+    const Shape *a = in_shape(node, 0), *b = in_shape(node, 1);
+    bool ta = node_attr_int(node, "transA"), tb = node_attr_int(node, "transB");
+    Shape out = {.rank = 2, .dims = {a->dims[ta], b->dims[!tb]}};
+    if (!check_dim(node, 1, tb, a->dims[!ta], "the inner dimension of A", diag) ||
+        !check_broadcasts_to(node, 2, &out, diag))
+        return false;
+    set_output(node, 0, in_dtype(node, 0), out);
+    return true;
+}
+
+/* The dimensions before the last two. */
+static Shape outer_dims(const Shape *shape)
+{
+    Shape outer = *shape;
+    outer.rank = shape->rank > 2 ? shape->rank - 2 : 0;
+    return outer;
+}
+
+bool infer_MatMul(Node *node, Diag *diag)
+{
+    if (!check_dtype(node, 0, SET_NUMBER, diag) || !check_same_dtype(node, 0, 1, diag) ||
+        !check_min_rank(node, 0, 1, diag) || !check_min_rank(node, 1, 1, diag))
+        return false;
+    const Shape *a = in_shape(node, 0), *b = in_shape(node, 1);
+    if (!check_dim(node, 1, b->rank > 1 ? b->rank - 2 : 0, a->dims[a->rank - 1], "the last dimension of A", diag))
+        return false;
+    Shape out = outer_dims(a), outer_b = outer_dims(b);
+    if (!broadcast_into(node, &out, &outer_b, diag))
+        return false;
+    if (a->rank > 1)
+        out.dims[out.rank++] = a->dims[a->rank - 2];
+    if (b->rank > 1)
+        out.dims[out.rank++] = b->dims[b->rank - 1];
+    set_output(node, 0, in_dtype(node, 0), out);
+    return true;
+}

@@ -1,0 +1,260 @@
+/* Inference of what slides a window over spatial dimensions: convolutions and pools.
+ *
+ *   Conv <kernel_shape = [7, 7], pads = [3, 3, 3, 3]> ([N,96,56,56], [96,1,7,7]) → [N,96,56,56]
+ *
+ * Every number comes from outside, so each size is computed with overflow checks. */
+#include "ir/infer_util.h"
+
+#include <string.h>
+
+/* A kernel's extent in one dimension and a stride, dilation or pad are bounded, so that their products and
+ * sums stay far inside int64. */
+#define MAX_STEP ((int64_t)1 << 40)
+enum { MAX_KERNEL = 1 << 20 };
+
+/* Where in X the spatial dimensions begin. */
+static int spatial_at(const Node *node)
+{
+    return node->op->kind == OP_ConvNHWC ? 1 : 2;
+}
+
+static bool is_conv(const Node *node)
+{
+    return node->op->kind == OP_Conv || node->op->kind == OP_ConvNHWC;
+}
+
+static void copy_ints(const Node *node, const char *name, int64_t *to, int n)
+{
+    const int64_t *from;
+    if (node_attr_ints(node, name, &from) == n)
+        memcpy(to, from, (size_t)n * sizeof *to);
+}
+
+/* As SAME_UPPER and SAME_LOWER have it: output = ceil(input / stride), an odd pixel of padding at the end or
+ * at the beginning. */
+static void same_pads(Window *w, int i, int64_t in, bool lower)
+{
+    int64_t out = (in + w->stride[i] - 1) / w->stride[i];
+    int64_t pad = (out - 1) * w->stride[i] + (w->kernel[i] - 1) * w->dilation[i] + 1 - in;
+    if (pad < 0)
+        pad = 0;
+    w->begin[i] = lower ? pad - pad / 2 : pad / 2;
+    w->end[i] = pad - w->begin[i];
+}
+
+void node_window(const Node *node, Window *w)
+{
+    const Shape *x = in_shape(node, 0);
+    const char *auto_pad = is_conv(node) && node->op->kind != OP_Conv ? "NOTSET" : node_attr_string(node, "auto_pad");
+    const int64_t *pads;
+    *w = (Window){.n = x->rank - 2};
+    for (int i = 0; i < w->n; i++) {
+        w->stride[i] = w->dilation[i] = 1;
+        if (is_conv(node))
+            w->kernel[i] = in_shape(node, 1)->dims[i + 2].size;
+    }
+    copy_ints(node, "kernel_shape", w->kernel, w->n);
+    copy_ints(node, "strides", w->stride, w->n);
+    copy_ints(node, "dilations", w->dilation, w->n);
+    bool given = node_attr_ints(node, "pads", &pads) == 2 * w->n && strcmp(auto_pad, "VALID") != 0;
+    for (int i = 0; i < w->n; i++) {
+        if (str_starts_with(auto_pad, "SAME_"))
+            same_pads(w, i, x->dims[spatial_at(node) + i].size, strcmp(auto_pad, "SAME_LOWER") == 0);
+        else if (given) {
+            w->begin[i] = pads[i];
+            w->end[i] = pads[w->n + i];
+        }
+    }
+}
+
+/* A list attribute: absent, or n numbers, each between least and most. */
+static bool check_list(const Node *node, const char *name, int64_t n, int64_t least, Diag *diag)
+{
+    const int64_t *at;
+    int64_t count = node_attr_ints(node, name, &at);
+    if (!node_attr(node, name))
+        return true;
+    if (count != n)
+        return FAIL(node, diag, "%s of %s has %lld elements, expected %lld", name, node->op->name,
+                    (long long)count, (long long)n);
+    for (int64_t i = 0; i < n; i++)
+        if (at[i] < least || at[i] >= MAX_STEP)
+            return FAIL(node, diag, "element %lld of %s of %s is %lld, expected %lld to 2^40 - 1", (long long)i,
+                        name, node->op->name, (long long)at[i], (long long)least);
+    return true;
+}
+
+static bool check_auto_pad(const Node *node, Diag *diag)
+{
+    static const char *const known[] = {"NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"};
+    if (node->op->kind == OP_ConvNHWC)
+        return true;
+    const char *auto_pad = node_attr_string(node, "auto_pad");
+    for (int64_t i = 0; i < countof(known); i++)
+        if (strcmp(auto_pad, known[i]) == 0)
+            return true;
+    return FAIL(node, diag, "auto_pad of %s is '%s', expected NOTSET, VALID, SAME_UPPER or SAME_LOWER",
+                node->op->name, auto_pad);
+}
+
+static bool check_lists(const Node *node, Diag *diag)
+{
+    int n = in_shape(node, 0)->rank - 2;
+    return check_list(node, "kernel_shape", n, 1, diag) && check_list(node, "strides", n, 1, diag) &&
+           check_list(node, "dilations", n, 1, diag) && check_list(node, "pads", 2 * n, 0, diag) &&
+           check_auto_pad(node, diag);
+}
+
+/* A window that covers its dimension once and moves by one leaves it as it is, even if it is symbolic. */
+static bool keeps_size(const Node *node, const Window *w, int i)
+{
+    if (str_starts_with(node->op->kind == OP_ConvNHWC ? "" : node_attr_string(node, "auto_pad"), "SAME_"))
+        return w->stride[i] == 1;
+    return w->stride[i] == 1 && w->begin[i] + w->end[i] == (w->kernel[i] - 1) * w->dilation[i];
+}
+
+/* A window position that would begin in the end padding does not count. */
+static int64_t positions(const Window *w, int i, int64_t in, int64_t rest, bool ceil_mode)
+{
+    int64_t out = (rest + (ceil_mode ? w->stride[i] - 1 : 0)) / w->stride[i] + 1;
+    if (ceil_mode && (out - 1) * w->stride[i] >= in + w->begin[i])
+        out--;
+    return out;
+}
+
+static bool slide(const Node *node, const Window *w, int i, bool ceil_mode, Dim *dim, Diag *diag)
+{
+    int64_t extent = (w->kernel[i] - 1) * w->dilation[i] + 1, padded = dim->size + w->begin[i] + w->end[i];
+    if (keeps_size(node, w, i))
+        return true;
+    if (!dim_is_fixed(*dim)) {
+        *dim = (Dim){.size = -1};
+        return true;
+    }
+    if (extent > padded || dim->size == 0)
+        return FAIL(node, diag, "%s's kernel spans %lld in spatial dimension %d, its padded input only %lld",
+                    node->op->name, (long long)extent, i, (long long)padded);
+    *dim = dim_of(positions(w, i, dim->size, padded - extent, ceil_mode));
+    return true;
+}
+
+static bool slide_all(const Node *node, bool ceil_mode, Shape *out, Diag *diag)
+{
+    Window w;
+    node_window(node, &w);
+    for (int i = 0; i < w.n; i++)
+        if (!slide(node, &w, i, ceil_mode, &out->dims[spatial_at(node) + i], diag))
+            return false;
+    return true;
+}
+
+/* ── Convolutions ────────────────────────────────────────────────────────────────────────────────────── */
+
+static bool check_weights(const Node *node, Diag *diag)
+{
+    const Shape *x = in_shape(node, 0), *w = in_shape(node, 1);
+    const int64_t *kernel;
+    int64_t n = node_attr_ints(node, "kernel_shape", &kernel);
+    if (w->rank != x->rank)
+        return FAIL(node, diag, "%s's weights have rank %d (%s), expected the input's rank %d", node->op->name,
+                    w->rank, shape_text(node_arena(node), w), x->rank);
+    for (int i = 0; i < w->rank; i++)
+        if (w->dims[i].size <= 0 || (i >= 2 && w->dims[i].size > MAX_KERNEL))
+            return FAIL(node, diag, "%s's weights have shape %s, expected positive numbers and a kernel of at "
+                        "most %d", node->op->name, shape_text(node_arena(node), w), MAX_KERNEL);
+    for (int i = 0; i < n && i < w->rank - 2; i++)
+        if (w->dims[i + 2].size != kernel[i])
+            return FAIL(node, diag, "kernel_shape of %s has %lld in dimension %d, its weights %lld",
+                        node->op->name, (long long)kernel[i], i, (long long)w->dims[i + 2].size);
+    return true;
+}
+
+static bool check_group(const Node *node, Dim channels, Diag *diag)
+{
+    const Shape *w = in_shape(node, 1);
+    int64_t group = node_attr_int(node, "group"), out = w->dims[0].size, in;
+    if (group < 1 || out % group)
+        return FAIL(node, diag, "group of %s is %lld, expected a divisor of the %lld output channels",
+                    node->op->name, (long long)group, (long long)out);
+    if (__builtin_mul_overflow(group, w->dims[1].size, &in))
+        return FAIL(node, diag, "group of %s is %lld, too large for its weights", node->op->name,
+                    (long long)group);
+    if (dim_is_fixed(channels) && channels.size != in)
+        return FAIL(node, diag, "%s's input has %lld channels, its weights and group %lld expect %lld",
+                    node->op->name, (long long)channels.size, (long long)group, (long long)in);
+    return true;
+}
+
+static bool conv(Node *node, int channel_axis, Diag *diag)
+{
+    if (!check_dtype(node, 0, SET_FLOAT, diag) || !check_same_dtype(node, 0, 1, diag) ||
+        !check_same_dtype(node, 0, 2, diag) || !check_min_rank(node, 0, 3, diag))
+        return false;
+    if (node->op->kind == OP_ConvNHWC && !check_rank(node, 0, 4, diag))
+        return false;
+    Shape out = *in_shape(node, 0);
+    int channel = channel_axis < 0 ? out.rank - 1 : channel_axis;
+    if (!check_weights(node, diag) || !check_lists(node, diag) || !check_group(node, out.dims[channel], diag) ||
+        !check_rank(node, 2, 1, diag) ||
+        !check_dim(node, 2, 0, in_shape(node, 1)->dims[0], "one for each output channel", diag) ||
+        !slide_all(node, false, &out, diag))
+        return false;
+    out.dims[channel] = in_shape(node, 1)->dims[0];
+    set_output(node, 0, in_dtype(node, 0), out);
+    return true;
+}
+
+bool infer_Conv(Node *node, Diag *diag) { return conv(node, 1, diag); }
+bool infer_ConvNHWC(Node *node, Diag *diag) { return conv(node, -1, diag); }
+
+/* ── Pools ───────────────────────────────────────────────────────────────────────────────────────────── */
+
+static bool check_pool_padding(const Node *node, Diag *diag)
+{
+    Window w;
+    node_window(node, &w);
+    for (int i = 0; i < w.n; i++)
+        if (w.begin[i] >= (w.kernel[i] - 1) * w.dilation[i] + 1 || w.end[i] >= (w.kernel[i] - 1) * w.dilation[i] + 1)
+            return FAIL(node, diag, "pads of %s are %lld and %lld in spatial dimension %d, expected less than "
+                        "its kernel's %lld", node->op->name, (long long)w.begin[i], (long long)w.end[i], i,
+                        (long long)((w.kernel[i] - 1) * w.dilation[i] + 1));
+    return true;
+}
+
+static bool check_pool_kernel(const Node *node, Diag *diag)
+{
+    const int64_t *kernel;
+    int64_t n = node_attr_ints(node, "kernel_shape", &kernel);
+    for (int64_t i = 0; i < n; i++)
+        if (kernel[i] > MAX_KERNEL)
+            return FAIL(node, diag, "element %lld of kernel_shape of %s is %lld, expected at most %d",
+                        (long long)i, node->op->name, (long long)kernel[i], MAX_KERNEL);
+    return true;
+}
+
+static bool pool(Node *node, unsigned set, Diag *diag)
+{
+    if (!check_dtype(node, 0, set, diag) || !check_min_rank(node, 0, 3, diag) || !check_lists(node, diag) ||
+        !check_pool_kernel(node, diag) || !check_pool_padding(node, diag))
+        return false;
+    Shape out = *in_shape(node, 0);
+    if (!slide_all(node, node_attr_int(node, "ceil_mode"), &out, diag))
+        return false;
+    set_output(node, 0, in_dtype(node, 0), out);
+    set_output(node, 1, DT_INT64, out);
+    return true;
+}
+
+bool infer_AveragePool(Node *node, Diag *diag)
+{
+    return pool(node, SET_FLOAT, diag);
+}
+
+bool infer_MaxPool(Node *node, Diag *diag)
+{
+    if (node_attr_int(node, "storage_order") && node_output(node, 1)) {
+        diag_unsupported(diag, node->span, "MaxPool with storage_order 1 is not supported");
+        return false;
+    }
+    return pool(node, SET_NUMBER, diag);
+}

@@ -1,0 +1,331 @@
+/* Reference functions of reductions: sums, norms, softmax, pools, losses. Sums are in double. */
+#include "ir/interp_util.h"
+
+#include <math.h>
+#include <string.h>
+
+#define REF(name) \
+    bool ref_##name(const Node *node, Tensor *const *inputs, Tensor **outputs, Diag *diag)
+#define UNUSED (void)node, (void)inputs, (void)outputs, (void)diag
+
+/* ── Reduce* ─────────────────────────────────────────────────────────────────────────────────────────── */
+
+static void find_reduced(const Node *node, Tensor *const *inputs, int rank, bool *reduced)
+{
+    const Tensor *given = input_at(node, inputs, 1);
+    const int64_t *attr;
+    int64_t n = given ? given->count : node_attr_ints(node, "axes", &attr);
+    for (int i = 0; i < rank; i++)
+        reduced[i] = n == 0 && !node_attr_int(node, "noop_with_empty_axes");
+    for (int64_t i = 0; i < n; i++) {
+        int64_t axis = given ? tensor_get_int(given, i) : attr[i];
+        reduced[axis < 0 ? axis + rank : axis] = true;
+    }
+}
+
+/* A walk over the input with the output's offset beside it. */
+static Walk walk_reduced(const Node *node, Tensor *const *inputs, int64_t *n_reduced)
+{
+    const Tensor *in = inputs[0];
+    bool reduced[MAX_RANK];
+    int64_t stride = 1;
+    Walk walk = walk_over(in->rank, in->dims);
+    find_reduced(node, inputs, in->rank, reduced);
+    *n_reduced = 1;
+    for (int i = in->rank - 1; i >= 0; i--) {
+        walk.stride[0][i] = reduced[i] ? 0 : stride;
+        stride *= reduced[i] ? 1 : in->dims[i];
+        *n_reduced *= reduced[i] ? in->dims[i] : 1;
+    }
+    return walk;
+}
+
+typedef double Step(double accumulator, double element);
+typedef double Finish(double accumulator, double count);
+
+static double sum(double a, double x) { return a + x; }
+static double sum_abs(double a, double x) { return a + fabs(x); }
+static double sum_square(double a, double x) { return a + x * x; }
+static double product(double a, double x) { return a * x; }
+static double greatest(double a, double x) { return isnan(a) || x <= a ? a : x; }
+static double least(double a, double x) { return isnan(a) || x >= a ? a : x; }
+static double root(double a, double count) { (void)count; return sqrt(a); }
+static double mean(double a, double count) { return a / count; }
+
+static bool reduce(const Node *node, Tensor *const *inputs, Tensor **outputs, double start, Step *step, Finish *finish)
+{
+    Arena *scratch = arena_new();
+    double *acc = NEW_ARRAY(scratch, double, outputs[0]->count);
+    int64_t n;
+    Walk walk = walk_reduced(node, inputs, &n);
+    for (int64_t i = 0; i < outputs[0]->count; i++)
+        acc[i] = start;
+    for (int64_t i = 0; i < inputs[0]->count; i++, walk_next(&walk))
+        acc[walk.offset[0]] = step(acc[walk.offset[0]], tensor_get(inputs[0], i));
+    for (int64_t i = 0; i < outputs[0]->count; i++)
+        tensor_set(outputs[0], i, finish ? finish(acc[i], (double)n) : acc[i]);
+    arena_free(scratch);
+    return true;
+}
+
+#define REDUCE(name, start, step, finish) \
+    REF(name) { UNUSED; return reduce(node, inputs, outputs, start, step, finish); }
+
+REDUCE(ReduceL1, 0, sum_abs, NULL)
+REDUCE(ReduceL2, 0, sum_square, root)
+REDUCE(ReduceMax, -INFINITY, greatest, NULL)
+REDUCE(ReduceMean, 0, sum, mean)
+REDUCE(ReduceMin, INFINITY, least, NULL)
+REDUCE(ReduceProd, 1, product, NULL)
+REDUCE(ReduceSum, 0, sum, NULL)
+REDUCE(ReduceSumSquare, 0, sum_square, NULL)
+
+REF(GlobalAveragePool)
+{
+    UNUSED;
+    const Tensor *x = inputs[0];
+    int64_t plane = 1;
+    for (int i = 2; i < x->rank; i++)
+        plane *= x->dims[i];
+    for (int64_t i = 0; i < outputs[0]->count; i++) {
+        double total = 0;
+        for (int64_t j = 0; j < plane; j++)
+            total += tensor_get(x, i * plane + j);
+        tensor_set(outputs[0], i, total / (double)plane);
+    }
+    return true;
+}
+
+/* ── Softmax and its logarithm ───────────────────────────────────────────────────────────────────────── */
+
+/* n elements of x, `stride` apart. */
+static void log_softmax_row(const double *x, double *y, int64_t n, int64_t stride)
+{
+    double top = -INFINITY, total = 0;
+    for (int64_t i = 0; i < n; i++)
+        top = greatest(top, x[i * stride]);
+    for (int64_t i = 0; i < n; i++)
+        total += exp(x[i * stride] - top);
+    for (int64_t i = 0; i < n; i++)
+        y[i * stride] = x[i * stride] - top - log(total);
+}
+
+/* The tensor as outer × n × inner, reduced over n. */
+static void log_softmax(const double *x, double *y, int64_t count, int64_t n, int64_t inner)
+{
+    for (int64_t base = 0; n && base < count; base += n * inner)
+        for (int64_t i = 0; i < inner; i++)
+            log_softmax_row(x + base + i, y + base + i, n, inner);
+}
+
+static bool softmax(const Node *node, const Tensor *in, Tensor *out, bool logarithm)
+{
+    Arena *scratch = arena_new();
+    double *x = load_doubles(scratch, in), *y = NEW_ARRAY(scratch, double, in->count);
+    int64_t opset = model_opset(node->graph->model, ""), n = 1, inner = 1;
+    bool flattens = opset && opset < 13; /* over all dimensions from axis on, together */
+    int64_t axis = node_attr(node, "axis") ? node_attr_int(node, "axis") : flattens ? 1 : -1;
+    axis = axis < 0 ? axis + in->rank : axis;
+    for (int64_t i = axis; i < in->rank; i++)
+        *(flattens || i == axis ? &n : &inner) *= in->dims[i];
+    log_softmax(x, y, in->count, n, inner);
+    for (int64_t i = 0; i < in->count; i++)
+        tensor_set(out, i, logarithm ? y[i] : exp(y[i]));
+    arena_free(scratch);
+    return true;
+}
+
+REF(Softmax) { UNUSED; return softmax(node, inputs[0], outputs[0], false); }
+REF(LogSoftmax) { UNUSED; return softmax(node, inputs[0], outputs[0], true); }
+
+/* ── LayerNormalization ──────────────────────────────────────────────────────────────────────────────── */
+
+typedef struct Norm { double mean, scale; } Norm;
+
+static Norm measure(const double *x, int64_t n, double epsilon)
+{
+    double total = 0, squares = 0;
+    for (int64_t i = 0; i < n; i++)
+        total += x[i];
+    double average = total / (double)n;
+    for (int64_t i = 0; i < n; i++)
+        squares += (x[i] - average) * (x[i] - average);
+    return (Norm){average, 1 / sqrt(squares / (double)n + epsilon)};
+}
+
+REF(LayerNormalization)
+{
+    UNUSED;
+    const Tensor *in = inputs[0], *gain = inputs[1], *bias = input_at(node, inputs, 2);
+    Arena *scratch = arena_new();
+    double *x = load_doubles(scratch, in), epsilon = (double)(float)node_attr_float(node, "epsilon");
+    int64_t axis = node_attr_int(node, "axis"), n = 1;
+    for (int64_t i = axis < 0 ? axis + in->rank : axis; i < in->rank; i++)
+        n *= in->dims[i];
+    Walk walk = walk_over(in->rank, in->dims);
+    walk_broadcast(&walk, 0, gain);
+    if (bias)
+        walk_broadcast(&walk, 1, bias);
+    Norm norm = {0};
+    for (int64_t i = 0; i < in->count; i++, walk_next(&walk)) {
+        if (i % n == 0) {
+            norm = measure(x + i, n, epsilon);
+            if (node->outputs.len > 1 && outputs[1])
+                tensor_set(outputs[1], i / n, norm.mean);
+            if (node->outputs.len > 2 && outputs[2])
+                tensor_set(outputs[2], i / n, norm.scale);
+        }
+        double y = (x[i] - norm.mean) * norm.scale * tensor_get(gain, walk.offset[0]);
+        tensor_set(outputs[0], i, bias ? y + tensor_get(bias, walk.offset[1]) : y);
+    }
+    arena_free(scratch);
+    return true;
+}
+
+/* ── Losses ──────────────────────────────────────────────────────────────────────────────────────────── */
+
+typedef struct Loss {
+    const Tensor *labels, *weights;
+    const double *log_prob;      /* (N, C, inner) */
+    int64_t n_classes, inner;
+    const Attr *ignore;
+} Loss;
+
+/* The weight and the weighted loss of label i; false if it is out of range. */
+static bool loss_at(const Loss *loss, int64_t i, double *weight, double *value)
+{
+    int64_t label = tensor_get_int(loss->labels, i);
+    *weight = *value = 0;
+    if (loss->ignore && label == loss->ignore->i)
+        return true;
+    if (label < 0 || label >= loss->n_classes)
+        return false;
+    *weight = loss->weights ? tensor_get(loss->weights, label) : 1;
+    int64_t n = i / loss->inner, at = i % loss->inner;
+    *value = -*weight * loss->log_prob[(n * loss->n_classes + label) * loss->inner + at];
+    return true;
+}
+
+static bool add_up(const Node *node, const Loss *loss, Tensor *out, Diag *diag)
+{
+    const char *reduction = node_attr_string(node, "reduction");
+    bool none = strcmp(reduction, "none") == 0;
+    double total = 0, weights = 0;
+    for (int64_t i = 0; i < loss->labels->count; i++) {
+        double weight, value;
+        if (!loss_at(loss, i, &weight, &value)) {
+            diag_error(diag, node->span, "label %lld of %s is %lld, expected 0 to %lld", (long long)i,
+                       node->op->name, (long long)tensor_get_int(loss->labels, i), (long long)loss->n_classes - 1);
+            return false;
+        }
+        if (none)
+            tensor_set(out, i, value);
+        total += value;
+        weights += weight;
+    }
+    if (!none)
+        tensor_set(out, 0, strcmp(reduction, "mean") == 0 ? total / weights : total);
+    return true;
+}
+
+static bool cross_entropy(const Node *node, Tensor *const *inputs, Tensor **outputs, bool from_scores, Diag *diag)
+{
+    const Tensor *scores = inputs[0];
+    Arena *scratch = arena_new();
+    double *x = load_doubles(scratch, scores);
+    Loss loss = {inputs[1], input_at(node, inputs, 2), x, scores->dims[1], 1, node_attr(node, "ignore_index")};
+    for (int i = 2; i < scores->rank; i++)
+        loss.inner *= scores->dims[i];
+    if (from_scores)
+        log_softmax(x, x, scores->count, loss.n_classes, loss.inner);
+    for (int64_t i = 0; node->outputs.len > 1 && outputs[1] && i < scores->count; i++)
+        tensor_set(outputs[1], i, x[i]);
+    bool ok = add_up(node, &loss, outputs[0], diag);
+    arena_free(scratch);
+    return ok;
+}
+
+REF(NegativeLogLikelihoodLoss) { return cross_entropy(node, inputs, outputs, false, diag); }
+REF(SoftmaxCrossEntropyLoss) { return cross_entropy(node, inputs, outputs, true, diag); }
+
+/* ── Pools ───────────────────────────────────────────────────────────────────────────────────────────── */
+
+typedef struct Pool {
+    Window window;
+    const double *x;         /* one plane */
+    const int64_t *in_dims;  /* spatial */
+    int64_t strides[MAX_RANK];
+    double total, top;       /* of the window */
+    int64_t n_inside, n_padded, top_at;
+} Pool;
+
+/* Elements and padding seen by the window whose output position is out_at. The window may hang over the end
+ * padding in ceil_mode; what lies beyond counts for nothing. */
+static void visit_window(Pool *pool, const int64_t *out_at)
+{
+    const Window *w = &pool->window;
+    Walk taps = walk_over(w->n, w->kernel);
+    int64_t n_taps = 1;
+    pool->total = 0, pool->top = -INFINITY;
+    pool->n_inside = pool->n_padded = 0, pool->top_at = -1;
+    for (int i = 0; i < w->n; i++)
+        n_taps *= w->kernel[i];
+    for (int64_t t = 0; t < n_taps; t++, walk_next(&taps)) {
+        bool inside = true, padded = true;
+        int64_t offset = 0;
+        for (int i = 0; i < w->n; i++) {
+            int64_t at = out_at[i] * w->stride[i] - w->begin[i] + taps.at[i] * w->dilation[i];
+            inside &= at >= 0 && at < pool->in_dims[i];
+            padded &= at < pool->in_dims[i] + w->end[i];
+            offset += at * pool->strides[i];
+        }
+        pool->n_padded += padded;
+        if (!inside)
+            continue;
+        pool->n_inside++;
+        pool->total += pool->x[offset];
+        if (pool->top_at < 0 || pool->x[offset] > pool->top || isnan(pool->x[offset])) {
+            pool->top = pool->x[offset];
+            pool->top_at = offset;
+        }
+    }
+}
+
+typedef void Emit(const Node *node, const Pool *pool, Tensor **outputs, int64_t at, int64_t plane_at);
+
+static bool pool_all(const Node *node, Tensor *const *inputs, Tensor **outputs, Emit *emit)
+{
+    Arena *scratch = arena_new();
+    const Tensor *in = inputs[0];
+    double *x = load_doubles(scratch, in);
+    Pool pool = {.in_dims = in->dims + 2};
+    node_window(node, &pool.window);
+    dense_strides(in->rank - 2, in->dims + 2, pool.strides);
+    int64_t plane = pool.strides[0] * in->dims[2];
+    Walk out = walk_over(outputs[0]->rank, outputs[0]->dims);
+    for (int64_t i = 0; i < outputs[0]->count; i++, walk_next(&out)) {
+        int64_t plane_at = (out.at[0] * in->dims[1] + out.at[1]) * plane;
+        pool.x = x + plane_at;
+        visit_window(&pool, out.at + 2);
+        emit(node, &pool, outputs, i, plane_at);
+    }
+    arena_free(scratch);
+    return true;
+}
+
+static void emit_average(const Node *node, const Pool *pool, Tensor **outputs, int64_t at, int64_t plane_at)
+{
+    (void)plane_at;
+    int64_t n = node_attr_int(node, "count_include_pad") ? pool->n_padded : pool->n_inside;
+    tensor_set(outputs[0], at, pool->total / (double)n);
+}
+
+static void emit_max(const Node *node, const Pool *pool, Tensor **outputs, int64_t at, int64_t plane_at)
+{
+    tensor_set(outputs[0], at, pool->top);
+    if (node->outputs.len > 1 && outputs[1])
+        tensor_set_int(outputs[1], at, plane_at + pool->top_at);
+}
+
+REF(AveragePool) { UNUSED; return pool_all(node, inputs, outputs, emit_average); }
+REF(MaxPool) { UNUSED; return pool_all(node, inputs, outputs, emit_max); }
