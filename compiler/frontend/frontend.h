@@ -22,6 +22,7 @@ Model *frontend_load(const char *path, const FrontendOptions *options, Arena *ar
 
 /* The parts, each NULL or false after diagnostics. dir: where external data is looked for. */
 const Source *source_open(const char *path, Arena *arena, Diag *diag); /* mapped read-only, or read if a pipe */
+const char *source_foreign(const Source *source); /* what it is if it is no model: "an HTML page"; NULL */
 Model *text_parse(const Source *source, const char *dir, Arena *arena, Diag *diag);
 Model *onnx_read(const Source *source, const char *dir, Arena *arena, Diag *diag);
 bool onnx_write(const Model *model, FILE *out, const PrintOptions *options);

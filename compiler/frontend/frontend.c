@@ -1,0 +1,172 @@
+/* The frontend as a whole: whatever MODEL is, a model with inferred types comes out.
+ *
+ *   path → read (text, .onnx or Hugging Face folder, known by content) → inline functions → fix dimensions →
+ *   infer types → choose outputs → check that only the batch is free */
+#include "compiler/frontend/frontend.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+/* ── What is it? ── */
+
+static bool is_directory(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+static const char *parent_directory(const char *path, Arena *arena)
+{
+    const char *slash = strrchr(path, '/');
+    if (!slash)
+        return ".";
+    return slash == path ? "/" : arena_strndup(arena, path, (size_t)(slash - path));
+}
+
+static bool is_letter(unsigned char c)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_';
+}
+
+/* Text begins with blanks, a comment, a header or a graph's name; a ModelProto with a field's tag, most often
+ * 0x08. Some tags are letters: then a length or a small number follows, a control character. */
+static bool looks_like_text(const Source *source)
+{
+    const unsigned char *s = (const unsigned char *)source->text;
+    int64_t n = source->length, i = 0;
+    if (n >= 3 && memcmp(s, "\xef\xbb\xbf", 3) == 0)
+        return true; /* a byte order mark, which text_parse explains */
+    while (i < n && i < 4096 && strchr(" \t\n\v\f\r", s[i]) && s[i])
+        i++;
+    if (i == n)
+        return true;
+    if (s[i] == '<' || s[i] == '#' || s[i] == '"')
+        return true;
+    return is_letter(s[i]) && (i + 1 == n || s[i + 1] >= ' ' || strchr("\t\n\v\f\r", s[i + 1]));
+}
+
+static Model *read_file(const char *path, Arena *arena, Diag *diag)
+{
+    const Source *source = source_open(path, arena, diag);
+    if (!source)
+        return NULL;
+    const char *dir = strcmp(path, "-") == 0 ? "." : parent_directory(path, arena), *foreign = source_foreign(source);
+    if (source->length == 0)
+        diag_error(diag, (Span){source, 0, 0}, "the file is empty, expected ONNX text or a protobuf");
+    else if (foreign)
+        diag_error(diag, (Span){source, 0, 0}, "this is %s, expected an ONNX model", foreign);
+    else
+        return looks_like_text(source) ? text_parse(source, dir, arena, diag) : onnx_read(source, dir, arena, diag);
+    return NULL;
+}
+
+/* ── Sizes ── */
+
+/* The input that takes pictures: pixel_values, or else the first one of rank 4. */
+static Value *picture_input(const Graph *graph)
+{
+    Value *named = graph_find(graph, "pixel_values");
+    if (named && named->is_input && named->type.shape.rank == 4)
+        return named;
+    for (int64_t i = 0; i < graph->inputs.len; i++)
+        if (graph->inputs.at[i]->type.shape.rank == 4)
+            return graph->inputs.at[i];
+    return NULL;
+}
+
+static bool bind_side(Graph *graph, Value *input, int axis, int64_t size, Diag *diag)
+{
+    Dim *dim = &input->type.shape.dims[axis];
+    if (dim->symbol) {
+        DimBinding binding = {dim->symbol, size};
+        return graph_bind_dims(graph, &binding, 1, diag);
+    }
+    if (dim->size >= 0 && dim->size != size) {
+        diag_error(diag, input->span, "--image-size asks for %s %lld, but %s is fixed to %lld", axis == 2 ? "height" : "width",
+                   (long long)size, input->name, (long long)dim->size);
+        return false;
+    }
+    *dim = (Dim){size, NULL};
+    return true;
+}
+
+static bool bind_image_size(Graph *graph, const FrontendOptions *options, Diag *diag)
+{
+    if (!options->image_height && !options->image_width)
+        return true;
+    Value *input = picture_input(graph);
+    if (!input) {
+        diag_error(diag, graph->span, "--image-size needs an input of rank 4, the graph has none");
+        return false;
+    }
+    return bind_side(graph, input, 2, options->image_height, diag) && bind_side(graph, input, 3, options->image_width, diag);
+}
+
+/* ── Outputs ── */
+
+static Value *find_output(Graph *graph, const char *name, Diag *diag)
+{
+    Value *value = graph_find(graph, name);
+    if (value)
+        return value;
+    Arena *arena = graph->model->arena;
+    VEC(const char *) names = {0};
+    for (int64_t i = 0; i < graph->outputs.len; i++)
+        vec_push(arena, &names, graph->outputs.at[i]->name);
+    for (int64_t i = 0; i < graph->inputs.len; i++)
+        vec_push(arena, &names, graph->inputs.at[i]->name);
+    FOR_NODES (node, graph)
+        for (int64_t i = 0; i < node->outputs.len; i++)
+            if (node->outputs.at[i])
+                vec_push(arena, &names, node->outputs.at[i]->name);
+    const char *near = nearest_name(name, names.at, names.len);
+    diag_error(diag, NO_SPAN, "--outputs: the graph has no value \"%s\"%s%s%s", name, near ? ", did you mean \"" : "",
+               near ? near : "", near ? "\"?" : "");
+    return NULL;
+}
+
+/* Any value may become an output; the graph's own are dropped unless named. */
+static bool select_outputs(Graph *graph, const FrontendOptions *options, Diag *diag)
+{
+    if (!options->n_outputs)
+        return true;
+    VEC(Value *) chosen = {0};
+    for (int64_t i = 0; i < options->n_outputs; i++) {
+        Value *value = find_output(graph, options->outputs[i], diag);
+        if (value)
+            vec_push(graph->model->arena, &chosen, value);
+    }
+    if (chosen.len < options->n_outputs)
+        return false;
+    for (int64_t i = 0; i < graph->outputs.len; i++)
+        graph->outputs.at[i]->is_output = false;
+    graph->outputs.len = 0;
+    for (int64_t i = 0; i < chosen.len; i++)
+        graph_add_output(graph, chosen.at[i]);
+    return true;
+}
+
+/* ── All of it ── */
+
+/* A graph from a file takes the sizes and outputs that a Hugging Face folder was already built with. */
+static bool apply_options(Model *model, const FrontendOptions *options, Diag *diag)
+{
+    if (options->task)
+        model_set_prop(model, "cnxc.task", options->task);
+    return bind_image_size(model->graph, options, diag);
+}
+
+Model *frontend_load(const char *path, const FrontendOptions *options, Arena *arena, Diag *diag)
+{
+    bool folder = is_directory(path);
+    Model *model = folder ? hf_load(path, options, arena, diag) : read_file(path, arena, diag);
+    if (!model || !model_inline_functions(model, diag) ||
+        !graph_bind_dims(model->graph, options->dims, options->n_dims, diag))
+        return NULL;
+    if (!folder && !apply_options(model, options, diag))
+        return NULL;
+    if (!graph_infer(model->graph, diag) || (!folder && !select_outputs(model->graph, options, diag)) ||
+        !graph_check_dims(model->graph, diag))
+        return NULL;
+    return model;
+}
