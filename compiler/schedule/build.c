@@ -117,6 +117,11 @@ Stmt *loop_open(Lowering *l, int64_t extent)
     return loop;
 }
 
+Stmt *any_open(Lowering *l, int64_t extent)
+{
+    return l->depth ? loop_open(l, extent) : section_open(l, extent);
+}
+
 void loop_close(Lowering *l)
 {
     l->depth--;
@@ -182,6 +187,14 @@ Pos pos_loop(Pos pos, const Stmt *loop, int64_t step)
     pos.terms[pos.n_terms].loop = loop;
     pos.terms[pos.n_terms++].step = step;
     return pos;
+}
+
+Pos pos_add(Pos a, Pos b)
+{
+    a.at += b.at;
+    for (int i = 0; i < b.n_terms; i++)
+        a = pos_loop(a, b.terms[i].loop, b.terms[i].step);
+    return a;
 }
 
 /* ── Tilings ─────────────────────────────────────────────────────────────────────────────────────────── */

@@ -63,6 +63,17 @@ typedef struct Lowering {
 /* One lowering for each operator; false after a diagnostic. */
 typedef bool Lower(Lowering *l, const Node *node);
 bool lower_node(Lowering *l, const Node *node);
+bool lower_elementwise(Lowering *l, const Node *node); /* every operator of CLASS_ELEMENTWISE */
+/* lower_NAME for all the others: a row of the op table without one does not link. */
+#define LOWER_CLASS_ELEMENTWISE(name)
+#define LOWER_CLASS_MOVE(name) Lower lower_##name;
+#define LOWER_CLASS_REDUCTION(name) Lower lower_##name;
+#define LOWER_CLASS_CONTRACTION(name) Lower lower_##name;
+#define LOWER_CLASS_META(name) Lower lower_##name;
+#define LOWER_CLASS_OTHER(name) Lower lower_##name;
+#define OP(name, domain, class, ...) LOWER_##class(name)
+#include "ir/ops.def"
+#undef OP
 
 /* ── build.c: buffers, phases, statements, addresses ─────────────────────────────────────────────────── */
 
@@ -73,6 +84,7 @@ Buffer *buffer_constant(Lowering *l, const char *name, const Tensor *tensor, int
 void phase_open(Lowering *l, const char *name, int64_t flops);
 Stmt *section_open(Lowering *l, int64_t extent); /* a parallel loop of the open phase */
 Stmt *loop_open(Lowering *l, int64_t extent);    /* NULL if extent is 1; close it all the same */
+Stmt *any_open(Lowering *l, int64_t extent);     /* a section where none is open, else a loop */
 void loop_close(Lowering *l);                    /* the innermost loop or section */
 void emit_call(Lowering *l, const Kernel *kernel, const Ref *args, int n_args);
 
@@ -82,6 +94,7 @@ Ref ref_loop(Ref ref, const Stmt *loop, int64_t stride); /* loop NULL: unchanged
 Ref ref_pos(Ref ref, Pos pos, int64_t stride);
 Pos pos_at(int64_t at);
 Pos pos_loop(Pos pos, const Stmt *loop, int64_t step);
+Pos pos_add(Pos a, Pos b);
 
 /* n cut into parts of at most `most`, as equal as can be: big × (small + 1 or small). */
 typedef struct Tiling { struct { int64_t start, size, count; } parts[2]; } Tiling;
@@ -166,8 +179,8 @@ typedef struct Gemm {
 int64_t gemm_rows(const CpuProfile *cpu, int64_t nr); /* mr: rows of a tile that has nr columns */
 int64_t gemm_columns(const CpuProfile *cpu, int64_t m, int64_t n); /* nr for a product of that size */
 Panels panels_constant(Lowering *l, const char *name, const Tensor *weights, WeightLayout layout, int64_t nr);
-Panels panels_group(Panels panels, int64_t group);    /* of a grouped layout */
-Panels panels_runtime(Lowering *l, const char *name, View b, int64_t nr); /* [K…, N], packed by a phase of its own */
+Panels panels_group(Panels panels, Pos group);        /* one group of a grouped layout */
+Panels panels_runtime(Lowering *l, const char *name, View b, int64_t nr); /* [groups, K…, N]: phases that pack */
 Ref bias_vector(Lowering *l, const char *name, const View *bias, int64_t n); /* padded with zeros; NULL: all zero */
 void gemm_emit(Lowering *l, const Gemm *gemm);
 /* The whole product as the open phase's sections: row blocks and column ranges by what the caches hold. */
@@ -187,30 +200,34 @@ bool epilogue_is_linear(const Fusion *epilogue); /* every operand is rows × col
 
 typedef struct Window { /* of a convolution or pooling, resolved */
     int n;                  /* spatial dimensions */
-    int64_t kernel[MAX_RANK], stride[MAX_RANK], dilation[MAX_RANK], before[MAX_RANK], after[MAX_RANK];
+    int64_t kernel[MAX_RANK], stride[MAX_RANK], dilation[MAX_RANK], before[MAX_RANK]; /* before: padding */
+    int64_t after[MAX_RANK]; /* padding that the last output element needs */
 } Window;
-bool window_of(Lowering *l, const Node *node, int n, const int64_t *in, const int64_t *kernel, Window *window);
+void window_of(const Node *node, int n, const int64_t *in, const int64_t *kernel, const int64_t *out, Window *window);
 
 typedef struct Depthwise {
-    View x;                 /* [H, W, C], channels contiguous */
-    View out;               /* likewise; of the rows to compute */
+    View x, out;            /* [H, W, C], channels contiguous */
     Ref weights, bias;      /* [C/lanes][kh][kw][lanes]; padded to lanes */
-    const Window *window;
-    const Fusion *epilogue;
-    const View *operands;   /* [H', W', C] */
+    const Window *window;   /* of two dimensions */
+    const Fusion *epilogue; /* NULL: none; operands as [H', W', C] */
+    View operands[MAX_OPERANDS];
 } Depthwise;
-Ref depthwise_weights(Lowering *l, const char *name, const View *weights, const Window *window);
-/* Output rows [y, y + rows); base: a loop's further output rows (its steps), all of which clip alike. */
-void depthwise_rows(Lowering *l, const Depthwise *d, int64_t y, int64_t rows, Pos base);
-/* Consecutive blocks of output rows that clip the kernel alike: block [first, first + count) of `block` rows. */
+Ref depthwise_weights(Lowering *l, const char *name, const Tensor *weights, const Window *window);
+/* Output rows [y, y + rows), and those a loop's steps further on: all of them clip the kernel alike. They are
+ * written to out from its row `to` on. */
+void depthwise_rows(Lowering *l, const Depthwise *d, int64_t y, int64_t rows, Pos step, int64_t to, Pos to_step);
+/* Consecutive blocks of output rows that clip the kernel alike: count blocks of `rows` rows, from row y on. */
 typedef struct RowGroup { int64_t y, rows, count; } RowGroup;
-int64_t row_groups(Lowering *l, const Window *window, int64_t in_height, int64_t out_height, int64_t block,
+int64_t row_groups(Lowering *l, const Window *window, int64_t height, int64_t out_height, int64_t block,
                    RowGroup **groups);
+
+/* Rows of C elements: (x - mean) / sqrt(variance + epsilon), then the expression; in place is fine. */
+void layernorm_rows(Lowering *l, View in, View out, double epsilon, const Fusion *epilogue, const View *operands);
 
 bool lower_block(Lowering *l, const Node *region); /* false: the body is not a block */
 
 bool const_ints(Lowering *l, const Node *node, int input, const char *attr, const int64_t **values, int64_t *count);
-bool unsupported(Lowering *l, const char *what);   /* reports it at the node; false */
+bool unsupported(Lowering *l, const char *what);   /* reports at the node that it is not supported; false */
 const char *node_label(const Node *node);          /* its output's name */
 
 #endif

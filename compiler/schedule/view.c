@@ -195,6 +195,7 @@ bool view_broadcast(View *view, int rank, const int64_t *dims)
 {
     if (view->per_image && view->rank != rank)
         return false;
+    view->constant = NULL;
     while (view->rank < rank)
         *view = view_insert(*view, 0, 1, 0);
     for (int i = 0; i < rank; i++)

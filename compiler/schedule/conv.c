@@ -1,0 +1,431 @@
+/* Convolution: pointwise and patch convolutions are matrix products on the picture itself, the others on gathered
+ * patches; depthwise ones have their own kernel (dwconv.c).
+ *
+ * Everything is channels last inside. A channels-first Conv reads its input through a permuted view and leaves a
+ * permuted view of a channels-last result, so chains of them never transpose.
+ *
+ * The patches of the input are one more view: output pixel, kernel element and channel are dimensions of it,
+ *
+ *   x[N,H,W,C], 4x4 stride 4  →  [N, H/4, W/4, 4, 4, C], strides 4·row, 4·pixel, row, pixel, 4
+ *
+ * If its pixels and its kernel elements each merge into one stride it is the matrix; otherwise a block of rows of it
+ * is copied to scratch, and multiplied there. */
+#include "compiler/schedule/lower.h"
+
+#include <string.h>
+
+typedef struct Conv {
+    View x, out;            /* channels last: [N, in…, C], [N, out…, M] */
+    View operands[MAX_OPERANDS]; /* of the epilogue, likewise */
+    const Fusion *epilogue;
+    const View *w, *bias;   /* w: [M, C/group, kernel…]; bias NULL: none */
+    const char *name, *weights_name;
+    Window window;
+    int64_t group;
+    int64_t flops;
+} Conv;
+
+/* ── Windows ─────────────────────────────────────────────────────────────────────────────────────────── */
+
+static int64_t padding_before(const Node *node, int i, int64_t in, int64_t out, const Window *w)
+{
+    const char *automatic = node_attr_string(node, "auto_pad");
+    const int64_t *pads;
+    if (node->op->kind == OP_ConvNHWC || str_equal(automatic, "NOTSET") || !*automatic)
+        return node_attr_ints(node, "pads", &pads) ? pads[i] : 0;
+    if (str_equal(automatic, "VALID"))
+        return 0;
+    int64_t total = (out - 1) * w->stride[i] + (w->kernel[i] - 1) * w->dilation[i] + 1 - in;
+    total = total < 0 ? 0 : total;
+    return str_equal(automatic, "SAME_LOWER") ? total - total / 2 : total / 2;
+}
+
+void window_of(const Node *node, int n, const int64_t *in, const int64_t *kernel, const int64_t *out, Window *window)
+{
+    const int64_t *strides, *dilations;
+    int64_t n_strides = node_attr_ints(node, "strides", &strides);
+    int64_t n_dilations = node_attr_ints(node, "dilations", &dilations);
+    *window = (Window){.n = n};
+    for (int i = 0; i < n; i++) {
+        window->kernel[i] = kernel[i];
+        window->stride[i] = n_strides ? strides[i] : 1;
+        window->dilation[i] = n_dilations ? dilations[i] : 1;
+        window->before[i] = padding_before(node, i, in[i], out[i], window);
+        int64_t after = (out[i] - 1) * window->stride[i] + (kernel[i] - 1) * window->dilation[i] + 1 - in[i] - window->before[i];
+        window->after[i] = after > 0 ? after : 0;
+    }
+}
+
+/* ── Patches ─────────────────────────────────────────────────────────────────────────────────────────── */
+
+static bool is_padded(const Window *w)
+{
+    for (int i = 0; i < w->n; i++)
+        if (w->before[i] || w->after[i])
+            return true;
+    return false;
+}
+
+/* A copy with zeros around it. */
+static View padded_input(Lowering *l, const Conv *conv)
+{
+    View wide = conv->x, inner;
+    for (int i = 0; i < conv->window.n; i++)
+        wide.dims[i + 1] += conv->window.before[i] + conv->window.after[i];
+    View padded = view_temp(l, SPACE_ARENA, DT_FLOAT, wide.rank, wide.dims, false);
+    fill_phase(l, arena_printf(l->arena, "%s.border", conv->name), padded, 0);
+    inner = padded;
+    for (int i = 0; i < conv->window.n; i++)
+        inner = view_slice(inner, i + 1, pos_at(conv->window.before[i]), conv->x.dims[i + 1], 1);
+    copy_phase(l, arena_printf(l->arena, "%s.pad", conv->name), inner, conv->x);
+    return padded;
+}
+
+/* Kernel elements lie outside channels where channels are the closer neighbours in memory. */
+static bool channels_inside(const Conv *conv)
+{
+    int c = conv->x.rank - 1;
+    return c < 1 || conv->x.strides[c] <= conv->x.strides[c - 1];
+}
+
+/* [N, out…, kernel…, C] or [N, out…, C, kernel…]; of one group's channels. */
+static View patches_of(const Conv *conv, View x)
+{
+    const Window *w = &conv->window;
+    int c = x.rank - 1, at = 1 + w->n;
+    View patches = x;
+    for (int i = 0; i < w->n; i++) {
+        patches.dims[i + 1] = conv->out.dims[i + 1];
+        patches.strides[i + 1] = x.strides[i + 1] * w->stride[i];
+    }
+    patches.dims[c] = x.dims[c] / conv->group;
+    if (!channels_inside(conv))
+        at = patches.rank;
+    for (int i = 0; i < w->n; i++)
+        patches = view_insert(patches, at + i, w->kernel[i], x.strides[i + 1] * w->dilation[i]);
+    return patches;
+}
+
+static int64_t product(const int64_t *dims, int n)
+{
+    int64_t count = 1;
+    for (int i = 0; i < n; i++)
+        count *= dims[i];
+    return count;
+}
+
+/* The patches as one matrix; false: they have to be gathered. */
+static bool matrix_of(const View *patches, int n_pixels, View *matrix)
+{
+    int64_t row, k;
+    if (!view_merge(patches, 0, n_pixels, &row) || !view_merge(patches, n_pixels, patches->rank, &k))
+        return false;
+    *matrix = *patches;
+    matrix->rank = 2;
+    matrix->dims[0] = product(patches->dims, n_pixels);
+    matrix->strides[0] = row;
+    matrix->dims[1] = product(patches->dims + n_pixels, patches->rank - n_pixels);
+    matrix->strides[1] = k;
+    return true;
+}
+
+/* ── Weights ─────────────────────────────────────────────────────────────────────────────────────────── */
+
+static Panels constant_weights(Lowering *l, const Conv *conv, int64_t nr)
+{
+    const View *w = conv->w;
+    int64_t taps = product(conv->window.kernel, conv->window.n), channels = w->dims[1], k = taps * channels;
+    int64_t n = w->dims[0] / conv->group;
+    bool inside = channels_inside(conv);
+    WeightLayout layout = {.n = n, .n_stride = k, .groups = conv->group, .group_stride = n * k};
+    layout.t = inside ? taps : channels;
+    layout.t_stride = inside ? 1 : taps;
+    layout.c = inside ? channels : taps;
+    layout.c_stride = inside ? taps : 1;
+    return panels_constant(l, conv->weights_name, w->constant, layout, nr);
+}
+
+/* [M, C, kernel…] → [group, kernel…, C, M/group] or [group, C, kernel…, M/group] */
+static Panels runtime_weights(Lowering *l, const Conv *conv, int64_t nr)
+{
+    View w = view_float(l, *conv->w);
+    int64_t n = w.dims[0] / conv->group;
+    w = view_insert(w, 0, conv->group, w.strides[0] * n);
+    w.dims[1] = n;
+    int perm[VIEW_RANK] = {0}, at = 1;
+    if (!channels_inside(conv))
+        perm[at++] = 2;
+    for (int i = 3; i < w.rank; i++)
+        perm[at++] = i;
+    if (channels_inside(conv))
+        perm[at++] = 2;
+    perm[at] = 1;
+    return panels_runtime(l, arena_printf(l->arena, "%s.panels", conv->name), view_permute(w, perm), nr);
+}
+
+/* ── Products ────────────────────────────────────────────────────────────────────────────────────────── */
+
+static void set_rows(Gemm *gemm, const Conv *conv)
+{
+    linear_rows(&conv->out, &gemm->c);
+    gemm->epilogue = conv->epilogue;
+    for (int i = 1; conv->epilogue && i < conv->epilogue->expr.n_operands; i++)
+        linear_rows(&conv->operands[i], &gemm->operands[i]);
+}
+
+static Gemm group_gemm(const Gemm *all, const Conv *conv, const Panels *panels, Pos group)
+{
+    Gemm gemm = *all;
+    int64_t n = panels->n;
+    gemm.panels = panels;
+    gemm.count = panels->n_full;
+    gemm.c = view_slice(all->c, 1, (Pos){0}, n, 1);
+    gemm.c.ref = ref_pos(gemm.c.ref, group, n * all->c.strides[1]);
+    if (gemm.bias.buffer)
+        gemm.bias = ref_pos(gemm.bias, group, n * 4);
+    for (int i = 1; conv->epilogue && i < conv->epilogue->expr.n_operands; i++) {
+        gemm.operands[i].dims[1] = n;
+        gemm.operands[i].ref = ref_pos(gemm.operands[i].ref, group, n * all->operands[i].strides[1]);
+    }
+    return gemm;
+}
+
+static View rows_at(View view, Pos row, int64_t rows)
+{
+    return view_slice(view, 0, row, rows, 1);
+}
+
+/* Output pixels from image `n`, row y on: `rows` rows of them, gathered (if need be) and multiplied. */
+static void emit_rows(Lowering *l, const Conv *conv, const Gemm *all, const View *patches, View scratch,
+                      const Panels *panels, Pos image, Pos y, int64_t rows)
+{
+    int64_t line = product(conv->out.dims + 2, conv->window.n - 1), height = conv->out.dims[1];
+    Gemm block = *all;
+    Pos pixel = {.at = (image.at * height + y.at) * line};
+    for (int i = 0; i < image.n_terms; i++)
+        pixel = pos_loop(pixel, image.terms[i].loop, image.terms[i].step * height * line);
+    for (int i = 0; i < y.n_terms; i++)
+        pixel = pos_loop(pixel, y.terms[i].loop, y.terms[i].step * line);
+    block.c = rows_at(all->c, pixel, rows * line);
+    for (int i = 1; conv->epilogue && i < conv->epilogue->expr.n_operands; i++)
+        block.operands[i] = rows_at(all->operands[i], pixel, rows * line);
+    Pos group = pos_loop(pos_at(0), loop_open(l, conv->group), 1);
+    View from = view_slice(view_slice(*patches, 0, image, 1, 1), 1, y, rows, 1);
+    int channel = channels_inside(conv) ? from.rank - 1 : 1 + conv->window.n;
+    from.ref = ref_pos(from.ref, group, from.dims[channel] * from.strides[channel]);
+    scratch.dims[1] = rows;
+    copy_emit(l, scratch, from);
+    matrix_of(&scratch, 1 + conv->window.n, &block.a);
+    Panels own = panels_group(*panels, group);
+    Gemm gemm = group_gemm(&block, conv, &own, group);
+    gemm_emit(l, &gemm);
+    loop_close(l);
+}
+
+/* Rows of output pixels to a block: about a hundred pixels, as much scratch as half of L2 holds. */
+static int64_t block_rows(const Lowering *l, const Conv *conv, int64_t k)
+{
+    int64_t line = product(conv->out.dims + 2, conv->window.n - 1), pixels = 112;
+    int64_t fits = l->cpu->l2_bytes / 2 / (k * 4);
+    pixels = pixels < fits ? pixels : fits;
+    int64_t rows = pixels / line, height = conv->out.dims[1];
+    rows = rows < 1 ? 1 : rows;
+    return rows < height ? rows : height;
+}
+
+/* Scratch for one block's patches, in the patches' order, rows padded against cache conflicts. */
+static View scratch_for(Lowering *l, const View *patches, int n_pixels, int64_t rows)
+{
+    int64_t dims[VIEW_RANK] = {1}, k = product(patches->dims + n_pixels, patches->rank - n_pixels);
+    for (int i = 1; i < n_pixels; i++)
+        dims[i] = i == 1 ? rows : patches->dims[i];
+    dims[n_pixels] = k;
+    View scratch = view_temp(l, SPACE_SCRATCH, DT_FLOAT, n_pixels + 1, dims, true);
+    scratch.rank = patches->rank;
+    int64_t stride = 4;
+    for (int i = patches->rank - 1; i >= n_pixels; i--) {
+        scratch.dims[i] = patches->dims[i];
+        scratch.strides[i] = stride;
+        stride *= patches->dims[i];
+    }
+    return scratch;
+}
+
+static void gathered_product(Lowering *l, const Conv *conv, const Gemm *all, const View *patches, const Panels *panels)
+{
+    int n_pixels = 1 + conv->window.n;
+    int64_t images = conv->out.dims[0], height = conv->out.dims[1], rows = block_rows(l, conv, panels->k);
+    View scratch = scratch_for(l, patches, n_pixels, rows);
+    Tiling blocks = tile_blocks(height, rows);
+    bool unrolled = images <= 4; /* else an image is a chunk */
+    for (int64_t n = 0; n < (unrolled ? images : 1); n++) {
+        Pos image = unrolled ? pos_at(n) : pos_loop(pos_at(0), section_open(l, images), 1);
+        for (int i = 0; i < 2; i++) {
+            if (!blocks.parts[i].count)
+                continue;
+            Pos y = pos_loop(pos_at(blocks.parts[i].start), any_open(l, blocks.parts[i].count), blocks.parts[i].size);
+            emit_rows(l, conv, all, patches, scratch, panels, image, y, blocks.parts[i].size);
+            loop_close(l);
+        }
+        if (!unrolled)
+            loop_close(l);
+    }
+}
+
+static void dense_conv(Lowering *l, Conv *conv)
+{
+    int64_t pixels = product(conv->out.dims, conv->out.rank - 1);
+    int64_t nr = gemm_columns(l->cpu, pixels, conv->w->dims[0] / conv->group);
+    Gemm gemm = {.init = conv->bias ? GEMM_INIT_BIAS : GEMM_INIT_ZERO, .tail = true};
+    if (conv->bias)
+        gemm.bias = bias_vector(l, conv->name, conv->bias, conv->w->dims[0]);
+    View x = is_padded(&conv->window) ? padded_input(l, conv) : conv->x;
+    conv->x = x;
+    Panels panels = conv->w->constant ? constant_weights(l, conv, nr) : runtime_weights(l, conv, nr);
+    View patches = patches_of(conv, x);
+    set_rows(&gemm, conv);
+    phase_open(l, conv->name, conv->flops);
+    if (conv->group == 1 && matrix_of(&patches, 1 + conv->window.n, &gemm.a)) {
+        gemm.panels = &panels;
+        gemm.count = panels.n_full;
+        gemm_sections(l, &gemm);
+    } else {
+        gathered_product(l, conv, &gemm, &patches, &panels);
+    }
+}
+
+/* ── Depthwise ───────────────────────────────────────────────────────────────────────────────────────── */
+
+static bool is_depthwise(const Conv *conv)
+{
+    const Window *w = &conv->window;
+    bool covered = true; /* every output has a tap inside the picture */
+    for (int i = 0; i < w->n; i++)
+        covered &= w->before[i] <= (w->kernel[i] - 1) * w->dilation[i] && w->after[i] <= (w->kernel[i] - 1) * w->dilation[i] &&
+                   w->dilation[i] <= conv->x.dims[i + 1];
+    return (w->n == 1 || w->n == 2) && conv->w->constant && conv->w->dims[1] == 1 && covered &&
+           conv->w->dims[0] == conv->group && conv->w->constant->dtype == DT_FLOAT;
+}
+
+/* 1-D is 2-D with one row. */
+static void add_height(Conv *conv)
+{
+    Window *w = &conv->window;
+    conv->x = view_insert(conv->x, 1, 1, 0);
+    conv->out = view_insert(conv->out, 1, 1, 0);
+    for (int i = 0; i < MAX_OPERANDS; i++)
+        if (conv->epilogue && i > 0 && i < conv->epilogue->expr.n_operands)
+            conv->operands[i] = view_insert(conv->operands[i], 1, 1, 0);
+    w->n = 2;
+    w->kernel[1] = w->kernel[0];
+    w->stride[1] = w->stride[0];
+    w->dilation[1] = w->dilation[0];
+    w->before[1] = w->before[0];
+    w->after[1] = w->after[0];
+    w->kernel[0] = w->stride[0] = w->dilation[0] = 1;
+    w->before[0] = w->after[0] = 0;
+}
+
+static View image_of(View view, Pos image)
+{
+    return view_drop(view_slice(view, 0, image, 1, 1), 0);
+}
+
+static void depthwise_image(Lowering *l, const Conv *conv, const Depthwise *all, Pos image)
+{
+    Depthwise d = *all;
+    d.x = image_of(conv->x, image);
+    d.out = image_of(conv->out, image);
+    for (int i = 1; conv->epilogue && i < conv->epilogue->expr.n_operands; i++)
+        d.operands[i] = image_of(conv->operands[i], image);
+    int64_t height = d.out.dims[0], block = height / 8 < 1 ? 1 : height / 8 < 4 ? height / 8 : 4;
+    RowGroup *groups;
+    int64_t n = row_groups(l, &conv->window, d.x.dims[0], height, block, &groups);
+    for (int64_t i = 0; i < n; i++) {
+        Pos step = pos_loop(pos_at(0), any_open(l, groups[i].count), groups[i].rows);
+        depthwise_rows(l, &d, groups[i].y, groups[i].rows, step, groups[i].y, step);
+        loop_close(l);
+    }
+}
+
+static void depthwise_conv(Lowering *l, Conv *conv)
+{
+    if (conv->window.n == 1)
+        add_height(conv);
+    if (conv->x.strides[3] != 4)
+        conv->x = view_contiguous(l, conv->x);
+    Depthwise d = {.window = &conv->window, .epilogue = conv->epilogue};
+    d.bias = bias_vector(l, conv->name, conv->bias, conv->w->dims[0]);
+    d.weights = depthwise_weights(l, conv->weights_name, conv->w->constant, &conv->window);
+    phase_open(l, conv->name, conv->flops);
+    bool unrolled = conv->out.dims[0] <= 4;
+    for (int64_t n = 0; n < (unrolled ? conv->out.dims[0] : 1); n++) {
+        Pos image = unrolled ? pos_at(n) : pos_loop(pos_at(0), section_open(l, conv->out.dims[0]), 1);
+        depthwise_image(l, conv, &d, image);
+        if (!unrolled)
+            loop_close(l);
+    }
+}
+
+/* ── The two operators ───────────────────────────────────────────────────────────────────────────────── */
+
+/* Splits the bias off the epilogue unless the node has one of its own. */
+static void take_bias(Lowering *l, Conv *conv, View *bias, const Node *node)
+{
+    if (node_input(node, 2)) {
+        *bias = *view_of(l, node->inputs.at[2]);
+        conv->bias = bias;
+    } else if (conv->epilogue) {
+        Fusion *rest = NEW(l->arena, Fusion);
+        *rest = *conv->epilogue;
+        if (fusion_take_bias(rest, bias)) {
+            conv->bias = bias;
+            conv->epilogue = rest;
+        }
+    }
+}
+
+static bool lower_conv(Lowering *l, const Node *node, bool channels_first)
+{
+    int order[MAX_RANK] = {0}, rank = node->inputs.at[0]->type.shape.rank;
+    for (int i = 1; i < rank; i++) /* dimensions as channels last has them */
+        order[i] = channels_first ? (i == rank - 1 ? 1 : i + 1) : i;
+    View w = *view_of(l, node->inputs.at[1]), bias;
+    Result result = result_take(l, node, epilogue_is_linear);
+    Conv conv = {.w = &w, .name = result.value->name, .weights_name = node->inputs.at[1]->name};
+    conv.group = node_attr_int(node, "group");
+    conv.epilogue = result.epilogue;
+    conv.x = view_permute(view_float(l, *view_of(l, node->inputs.at[0])), order);
+    View out = view_output(l, result.value, order, true);
+    conv.out = view_permute(out, order);
+    view_set(l, result.value, out);
+    if (w.per_image)
+        return unsupported(l, "a convolution with weights for each image of a free batch");
+    if (!view_count(&out))
+        return true;
+    window_of(node, rank - 2, conv.x.dims + 1, w.dims + 2, conv.out.dims + 1, &conv.window);
+    if (!channels_first)
+        take_bias(l, &conv, &bias, node);
+    else if (node_input(node, 2)) {
+        bias = *view_of(l, node->inputs.at[2]);
+        conv.bias = &bias;
+    }
+    for (int i = 1; conv.epilogue && i < conv.epilogue->expr.n_operands; i++)
+        conv.operands[i] = view_permute(conv.epilogue->operands[i], order);
+    conv.flops = 2 * view_count(&out) * (view_count(&w) / (w.dims[0] ? w.dims[0] : 1));
+    if (is_depthwise(&conv))
+        depthwise_conv(l, &conv);
+    else
+        dense_conv(l, &conv);
+    return true;
+}
+
+bool lower_Conv(Lowering *l, const Node *node)
+{
+    return lower_conv(l, node, true);
+}
+
+bool lower_ConvNHWC(Lowering *l, const Node *node)
+{
+    return lower_conv(l, node, false);
+}

@@ -1,0 +1,404 @@
+/* Matrix products: tiles, panels, and the order in which caches see them.
+ *
+ * The right operand lies in panels of nr columns, read once for each block of rows from end to end; the left
+ * operand's block of rows stays in L1 and L2 meanwhile. Rows are cut into tiles as equal as can be, so that 49
+ * rows make 13 + 12 + 12 + 12 and no thin last tile. While the first tile of a panel is computed, the next panel
+ * is prefetched into L2 (PERFORMANCE: the largest single lever).
+ *
+ *   C[49,3072] = A[49,768] · B:  parallel i0 in 8: for i1 in 12 panels: call 13x32; for i2 in 3: call 12x32
+ *
+ * A heavy epilogue (Gelu) runs over the finished strip of a panel while it is in L1, not inside the tile, where it
+ * would compete with the accumulators for registers. */
+#include "compiler/schedule/lower.h"
+
+#include <string.h>
+
+enum { MAX_TILE_ROWS = 14 }; /* beyond it loads, not arithmetic, bound the tile (measured) */
+
+/* mr·nv accumulators, nv of B and one of A must leave one register free. */
+int64_t gemm_rows(const CpuProfile *cpu, int64_t nr)
+{
+    int64_t nv = nr / cpu_lanes(cpu), rows = (cpu->n_vectors - 2 - nv) / nv;
+    return rows < 1 ? 1 : rows < MAX_TILE_ROWS ? rows : MAX_TILE_ROWS;
+}
+
+/* Half cycles of one step of k over all tiles: two FMAs or two loads a cycle, a chain of four cycles a FMA. */
+static int64_t tile_cost(int64_t rows, int64_t nv)
+{
+    int64_t fma = rows * nv, loads = rows + nv, latency = 8;
+    int64_t most = fma > loads ? fma : loads;
+    return most > latency ? most : latency;
+}
+
+static int64_t product_cost(const CpuProfile *cpu, int64_t m, int64_t n, int64_t nv)
+{
+    int64_t lanes = cpu_lanes(cpu), columns = (n + lanes - 1) / lanes;
+    Tiling rows = tile_even(m, gemm_rows(cpu, nv * lanes));
+    int64_t cost = 0;
+    for (int i = 0; i < 2; i++)
+        cost += rows.parts[i].count * (columns / nv * tile_cost(rows.parts[i].size, nv) +
+                                       (columns % nv ? tile_cost(rows.parts[i].size, columns % nv) : 0));
+    return cost;
+}
+
+int64_t gemm_columns(const CpuProfile *cpu, int64_t m, int64_t n)
+{
+    static const int64_t widths[] = {2, 4, 3, 1}; /* the first of the cheapest; 2 has proved best */
+    int64_t best = 2, best_cost = INT64_MAX;
+    for (int i = 0; i < countof(widths); i++) {
+        int64_t cost = product_cost(cpu, m, n, widths[i]);
+        if (cost < best_cost) {
+            best = widths[i];
+            best_cost = cost;
+        }
+    }
+    return best * cpu_lanes(cpu);
+}
+
+/* ── Operands ────────────────────────────────────────────────────────────────────────────────────────── */
+
+static int64_t round_up(int64_t n, int64_t unit)
+{
+    return (n + unit - 1) / unit * unit;
+}
+
+static Panels panels_sized(Lowering *l, int64_t k, int64_t n, int64_t nr)
+{
+    Panels panels = {.k = k, .n = n, .nr = nr, .n_full = n / nr, .tail_n = n % nr, .panel_bytes = k * nr * 4};
+    panels.tail_nr = round_up(panels.tail_n, cpu_lanes(l->cpu));
+    return panels;
+}
+
+static void pack_loop(Pack *pack, int axis, int64_t step, int64_t extent)
+{
+    pack->loops[pack->n_loops].axis = axis;
+    pack->loops[pack->n_loops].step = step;
+    pack->loops[pack->n_loops++].extent = extent;
+}
+
+static void pack_axis(Pack *pack, int64_t size, int64_t stride)
+{
+    pack->axes[pack->n_axes].size = size;
+    pack->axes[pack->n_axes++].stride = stride;
+}
+
+/* `panels` panels of nr columns, from column `first` on. */
+static Ref pack_weights(Lowering *l, const char *name, const Tensor *weights, const WeightLayout *w, int64_t first,
+                        int64_t n_panels, int64_t nr)
+{
+    Pack *pack = NEW(l->arena, Pack);
+    pack->source = weights;
+    pack->dtype = DT_FLOAT;
+    pack->base = w->base + first * w->n_stride;
+    pack_axis(pack, w->groups, w->group_stride);
+    pack_axis(pack, w->n - first, w->n_stride);
+    pack_axis(pack, w->t, w->t_stride);
+    pack_axis(pack, w->c, w->c_stride);
+    pack_loop(pack, 0, 1, w->groups);
+    pack_loop(pack, 1, nr, n_panels);
+    pack_loop(pack, 2, 1, w->t);
+    pack_loop(pack, 3, 1, w->c);
+    pack_loop(pack, 1, 1, nr);
+    return ref_to(buffer_packed(l, name, pack));
+}
+
+Panels panels_constant(Lowering *l, const char *name, const Tensor *weights, WeightLayout layout, int64_t nr)
+{
+    Panels panels = panels_sized(l, layout.t * layout.c, layout.n, nr);
+    panels.constant = true;
+    if (panels.n_full)
+        panels.full = pack_weights(l, name, weights, &layout, 0, panels.n_full, nr);
+    if (panels.tail_n)
+        panels.tail = pack_weights(l, name, weights, &layout, panels.n_full * nr, 1, panels.tail_nr);
+    return panels;
+}
+
+Panels panels_group(Panels panels, Pos group)
+{
+    panels.full = ref_pos(panels.full, group, panels.n_full * panels.panel_bytes);
+    panels.tail = ref_pos(panels.tail, group, panels.k * panels.tail_nr * 4);
+    return panels;
+}
+
+/* b [g, K…, n] → [g, n/nr, K…, nr], the columns from the last full panel on apart. */
+static Ref pack_full(Lowering *l, const char *name, View b, const Panels *panels)
+{
+    int n = b.rank - 1;
+    int64_t stride = b.strides[n];
+    b = view_slice(b, n, pos_at(0), panels->nr, 1);
+    b = view_insert(b, 1, panels->n_full, stride * panels->nr);
+    View packed = view_temp(l, SPACE_ARENA, DT_FLOAT, b.rank, b.dims, false);
+    copy_phase(l, name, packed, b);
+    return packed.ref;
+}
+
+static Ref pack_tail(Lowering *l, const char *name, View b, const Panels *panels)
+{
+    int n = b.rank - 1;
+    b = view_slice(b, n, pos_at(panels->n_full * panels->nr), panels->tail_n, 1);
+    View wide = b;
+    wide.dims[n] = panels->tail_nr;
+    View packed = view_temp(l, SPACE_ARENA, DT_FLOAT, wide.rank, wide.dims, false);
+    if (panels->tail_nr > panels->tail_n)
+        fill_phase(l, name, packed, 0);
+    copy_phase(l, name, view_slice(packed, n, pos_at(0), panels->tail_n, 1), b);
+    return packed.ref;
+}
+
+Panels panels_runtime(Lowering *l, const char *name, View b, int64_t nr)
+{
+    int64_t k = 1;
+    for (int i = 1; i + 1 < b.rank; i++)
+        k *= b.dims[i];
+    Panels panels = panels_sized(l, k, b.dims[b.rank - 1], nr);
+    if (panels.n_full)
+        panels.full = pack_full(l, name, b, &panels);
+    if (panels.tail_n)
+        panels.tail = pack_tail(l, name, b, &panels);
+    return panels;
+}
+
+/* Any panel may read nr elements, so up to 64 more than there are. */
+Ref bias_vector(Lowering *l, const char *name, const View *bias, int64_t n)
+{
+    int64_t padded = round_up(n, 64);
+    name = arena_printf(l->arena, "%s.bias", name);
+    if (!bias || bias->constant) {
+        Pack *pack = NEW(l->arena, Pack);
+        pack->source = bias ? bias->constant : NULL;
+        pack->dtype = DT_FLOAT;
+        pack_axis(pack, bias ? n : padded, 1);
+        pack_loop(pack, 0, 1, padded);
+        return ref_to(buffer_packed(l, name, pack));
+    }
+    View copy = view_temp(l, SPACE_ARENA, DT_FLOAT, 1, &padded, false), flat = *bias;
+    fill_phase(l, name, copy, 0);
+    copy_phase(l, name, view_slice(copy, 0, pos_at(0), n, 1), flat);
+    return copy.ref;
+}
+
+bool linear_rows(const View *view, View *rows)
+{
+    int last = view->rank - 1;
+    int64_t stride, m = 1;
+    if (last < 0 || !view_merge(view, 0, last, &stride))
+        return false;
+    for (int i = 0; i < last; i++)
+        m *= view->dims[i];
+    *rows = *view;
+    rows->rank = 2;
+    rows->dims[0] = m;
+    rows->strides[0] = stride;
+    rows->dims[1] = view->dims[last];
+    rows->strides[1] = view->strides[last];
+    rows->constant = NULL;
+    return true;
+}
+
+/* ── One product ─────────────────────────────────────────────────────────────────────────────────────── */
+
+typedef struct Strip { /* a panel's columns, over all rows */
+    Ref b, c, bias, next, operands[MAX_OPERANDS];
+    int64_t n, nr;
+    bool fused; /* the epilogue is part of the tiles */
+} Strip;
+
+static Ref column(const View *view, Pos panel, int64_t nr)
+{
+    return ref_pos(view->ref, panel, nr * view->strides[1]);
+}
+
+static int n_operands(const Gemm *g)
+{
+    return g->epilogue ? g->epilogue->expr.n_operands : 0;
+}
+
+static Strip strip_at(const Gemm *g, Ref b, Pos panel, int64_t nr, int64_t step, int64_t n)
+{
+    Strip strip = {.b = b, .n = n, .nr = nr, .c = column(&g->c, panel, step)};
+    if (g->bias.buffer)
+        strip.bias = ref_pos(g->bias, panel, step * 4);
+    for (int i = 1; i < n_operands(g); i++)
+        strip.operands[i] = column(&g->operands[i], panel, step);
+    strip.fused = g->epilogue && g->epilogue->expr.n_steps && !expr_is_heavy(&g->epilogue->expr);
+    return strip;
+}
+
+/* Tiles of `rows` rows, from row `start` on, one for each iteration of loop. */
+static void emit_tile(Lowering *l, const Gemm *g, const Strip *s, int64_t rows, int64_t start, const Stmt *loop, bool prefetch)
+{
+    Kernel kernel = {.kind = KERNEL_GEMM};
+    kernel.gemm.m = rows;
+    kernel.gemm.n = s->n;
+    kernel.gemm.nr = s->nr;
+    kernel.gemm.k = g->panels->k;
+    kernel.gemm.a_row = rows > 1 ? g->a.strides[0] : 0;
+    kernel.gemm.a_k = g->a.strides[1];
+    kernel.gemm.c_row = rows > 1 ? g->c.strides[0] : 0;
+    kernel.gemm.init = g->init;
+    kernel.gemm.prefetch = prefetch;
+    Pos row = pos_loop(pos_at(start), loop, rows);
+    Ref args[MAX_ARGS] = {ref_pos(g->a.ref, row, g->a.strides[0]), s->b, ref_pos(s->c, row, g->c.strides[0]),
+                          g->init == GEMM_INIT_BIAS ? s->bias : (Ref){0}, prefetch ? s->next : (Ref){0}};
+    int n = 5;
+    if (s->fused) {
+        kernel.expr = g->epilogue->expr;
+        for (int i = 1; i < n_operands(g); i++) {
+            kernel.operands[i] = (Operand){g->operands[i].dtype, g->operands[i].strides[0], g->operands[i].strides[1]};
+            args[n++] = ref_pos(s->operands[i], row, g->operands[i].strides[0]);
+        }
+    }
+    emit_call(l, &kernel, args, n);
+}
+
+static View strip_view(const View *view, Ref ref, int64_t n)
+{
+    View strip = *view;
+    strip.ref = ref;
+    strip.dims[1] = n;
+    return strip;
+}
+
+/* The epilogue over the finished strip, in place. */
+static void emit_epilogue(Lowering *l, const Gemm *g, const Strip *s)
+{
+    View operands[MAX_OPERANDS] = {strip_view(&g->c, s->c, s->n)};
+    for (int i = 1; i < n_operands(g); i++)
+        operands[i] = strip_view(&g->operands[i], s->operands[i], s->n);
+    map_emit(l, &g->epilogue->expr, operands[0], operands);
+}
+
+static void emit_strip(Lowering *l, const Gemm *g, const Strip *s)
+{
+    Tiling rows = tile_even(g->a.dims[0], gemm_rows(l->cpu, s->nr));
+    bool prefetch = s->next.buffer != NULL;
+    for (int i = 0; i < 2; i++) {
+        int64_t start = rows.parts[i].start, size = rows.parts[i].size, count = rows.parts[i].count;
+        if (count && prefetch) { /* the first tile of the panel fetches the next one */
+            emit_tile(l, g, s, size, start, NULL, true);
+            prefetch = false;
+            start += size;
+            count--;
+        }
+        if (count) {
+            emit_tile(l, g, s, size, start, loop_open(l, count), false);
+            loop_close(l);
+        }
+    }
+    if (g->epilogue && g->epilogue->expr.n_steps && !s->fused)
+        emit_epilogue(l, g, s);
+}
+
+/* `count` full panels from `first` on; what is read after each is the next, at the end `next` if given. */
+static void emit_panels(Lowering *l, const Gemm *g, Pos first, int64_t count, Ref next)
+{
+    const Panels *p = g->panels;
+    Pos panel = pos_loop(first, loop_open(l, count), 1);
+    Strip strip = strip_at(g, ref_pos(p->full, panel, p->panel_bytes), panel, p->nr, p->nr, p->nr);
+    if (p->constant)
+        strip.next = next.buffer ? next : ref_shift(strip.b, p->panel_bytes);
+    emit_strip(l, g, &strip);
+    loop_close(l);
+}
+
+void gemm_emit(Lowering *l, const Gemm *g)
+{
+    const Panels *p = g->panels;
+    Pos first = pos_add(pos_at(g->first), g->panel), last = first;
+    bool apart = g->next.buffer && g->count > 0 && !(g->tail && p->tail_n); /* the last panel announces something else */
+    if (g->count > apart)
+        emit_panels(l, g, first, g->count - apart, (Ref){0});
+    last.at += g->count - 1;
+    if (apart)
+        emit_panels(l, g, last, 1, g->next);
+    if (!g->tail || !p->tail_n)
+        return;
+    Strip strip = strip_at(g, p->tail, pos_at(p->n_full), p->tail_nr, p->nr, p->tail_n);
+    if (p->constant)
+        strip.next = g->next.buffer ? g->next : ref_shift(p->tail, p->k * p->tail_nr * 4);
+    emit_strip(l, g, &strip);
+}
+
+/* ── A whole phase ───────────────────────────────────────────────────────────────────────────────────── */
+
+typedef struct Blocking { int64_t rows, row_blocks, panels; } Blocking; /* of a chunk; panels 0: all */
+
+static int64_t at_least(int64_t a, int64_t b) { return a > b ? a : b; }
+static int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* A block of rows fills at most half of L2. Where rows are few, or the panels stream from L3 anyway, chunks
+ * are column ranges instead, and each weight is read once. */
+static Blocking block_for(const CpuProfile *cpu, int64_t m, const Panels *p)
+{
+    int64_t mr = gemm_rows(cpu, p->nr), chunks = at_least(8, 2 * cpu->cores), row_bytes = p->k * 4;
+    int64_t a_bytes = m * row_bytes, b_bytes = p->n * row_bytes;
+    Blocking blocking = {.rows = m, .row_blocks = 1};
+    if (m > 4 * mr && !(a_bytes <= cpu->l2_bytes / 2 && b_bytes > cpu->l2_bytes / 2)) {
+        int64_t fits = at_least(1, cpu->l2_bytes / 2 / row_bytes / mr), wanted = at_least(1, m / chunks / mr);
+        int64_t tiles = at_most(at_most(fits, 16), at_least(wanted, 4));
+        int64_t blocks = (m + tiles * mr - 1) / (tiles * mr);
+        blocking.rows = at_most(m, round_up((m + blocks - 1) / blocks, mr));
+        blocking.row_blocks = (m + blocking.rows - 1) / blocking.rows;
+    }
+    int64_t wanted = (chunks + blocking.row_blocks - 1) / blocking.row_blocks;
+    int64_t flops = 2 * m * p->k * p->n;
+    wanted = at_most(wanted, at_least(1, flops / 200000)); /* a chunk is worth at least some microseconds */
+    if (wanted > 1 && p->n_full > 1)
+        blocking.panels = (p->n_full + wanted - 1) / wanted;
+    return blocking;
+}
+
+static Gemm gemm_block(const Gemm *g, Pos row, int64_t rows)
+{
+    Gemm block = *g;
+    block.a = view_slice(g->a, 0, row, rows, 1);
+    block.c = view_slice(g->c, 0, row, rows, 1);
+    for (int i = 1; i < n_operands(g); i++)
+        block.operands[i] = view_slice(g->operands[i], 0, row, rows, 1);
+    return block;
+}
+
+/* One block of rows, its columns cut into chunks of `panels` panels and the narrow last one. */
+static void column_sections(Lowering *l, const Gemm *g, int64_t panels)
+{
+    Tiling ranges = tile_even(g->panels->n_full, panels);
+    for (int i = 0; i < 2; i++) {
+        if (!ranges.parts[i].count)
+            continue;
+        Gemm range = *g;
+        Stmt *chunk = section_open(l, ranges.parts[i].count);
+        range.first = ranges.parts[i].start;
+        range.panel = pos_loop(pos_at(0), chunk, ranges.parts[i].size);
+        range.count = ranges.parts[i].size;
+        range.tail = false;
+        gemm_emit(l, &range);
+        loop_close(l);
+    }
+    if (!g->panels->tail_n)
+        return;
+    Gemm tail = *g;
+    tail.count = 0;
+    section_open(l, 1);
+    gemm_emit(l, &tail);
+    loop_close(l);
+}
+
+void gemm_sections(Lowering *l, const Gemm *g)
+{
+    int64_t m = g->a.dims[0];
+    Blocking blocking = block_for(l->cpu, m, g->panels);
+    Tiling rows = tile_blocks(m, blocking.rows);
+    for (int i = 0; i < 2; i++) {
+        int64_t start = rows.parts[i].start, size = rows.parts[i].size, count = rows.parts[i].count;
+        for (int64_t b = 0; blocking.panels && b < count; b++) {
+            Gemm block = gemm_block(g, pos_at(start + b * size), size);
+            column_sections(l, &block, blocking.panels);
+        }
+        if (blocking.panels || !count)
+            continue;
+        Stmt *chunk = section_open(l, count);
+        Gemm block = gemm_block(g, pos_loop(pos_at(start), chunk, size), size);
+        gemm_emit(l, &block);
+        loop_close(l);
+    }
+}

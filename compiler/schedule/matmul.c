@@ -1,0 +1,267 @@
+/* MatMul and Gemm: which matrices there are, and where they lie.
+ *
+ * A constant right operand is packed at compile time, transposed or not. Any other is packed into panels by
+ * phases before the product. All products of a batch that share the right operand are one product with more rows.
+ *
+ *   MatMul x[1,56,56,96] by constant [96,384]  →  one product of 3136 rows */
+#include "compiler/schedule/lower.h"
+
+static int64_t product_flops(int64_t m, int64_t k, int64_t n)
+{
+    return 2 * m * k * n;
+}
+
+bool epilogue_is_linear(const Fusion *epilogue)
+{
+    View rows;
+    for (int i = 1; i < epilogue->expr.n_operands; i++)
+        if (!linear_rows(&epilogue->operands[i], &rows))
+            return false;
+    return true;
+}
+
+static void set_epilogue(Gemm *gemm, const Fusion *epilogue)
+{
+    gemm->epilogue = epilogue;
+    for (int i = 1; epilogue && i < epilogue->expr.n_operands; i++)
+        linear_rows(&epilogue->operands[i], &gemm->operands[i]);
+}
+
+/* The bias to start from: the epilogue's constant vector, if it begins with one. */
+static Ref split_bias(Lowering *l, const char *name, const Fusion **epilogue, int64_t n)
+{
+    View bias;
+    if (!*epilogue)
+        return (Ref){0};
+    Fusion *rest = NEW(l->arena, Fusion);
+    *rest = **epilogue;
+    if (!fusion_take_bias(rest, &bias))
+        return (Ref){0};
+    *epilogue = rest;
+    return bias_vector(l, name, &bias, n);
+}
+
+static bool is_empty(Lowering *l, const Value *value, View out, int64_t k)
+{
+    if (view_count(&out) && k)
+        return false;
+    fill_phase(l, value->name, out, 0);
+    view_set(l, value, out);
+    return true;
+}
+
+/* [m, k] of any strides that one row stride describes. */
+static View rows_of(Lowering *l, View a)
+{
+    View rows;
+    a = view_float(l, a);
+    if (linear_rows(&a, &rows))
+        return rows;
+    a = view_contiguous(l, a);
+    linear_rows(&a, &rows);
+    return rows;
+}
+
+/* value = a · b, b constant [K, N] or, transposed, [N, K]; a [..., K]. */
+static bool constant_product(Lowering *l, const Node *node, View a, const View *b, bool transposed, const View *c)
+{
+    int64_t k = b->dims[transposed ? 1 : 0], n = b->dims[transposed ? 0 : 1];
+    Result result = result_take(l, node, epilogue_is_linear);
+    const char *name = node->outputs.at[0]->name;
+    a = rows_of(l, a);
+    View out = view_output(l, result.value, NULL, true);
+    if (is_empty(l, result.value, out, k))
+        return true;
+    Gemm gemm = {.a = a, .init = GEMM_INIT_ZERO, .tail = true};
+    gemm.bias = c ? bias_vector(l, name, c, n) : split_bias(l, name, &result.epilogue, n);
+    gemm.init = gemm.bias.buffer ? GEMM_INIT_BIAS : GEMM_INIT_ZERO;
+    set_epilogue(&gemm, result.epilogue);
+    WeightLayout layout = {.t = 1, .c = k, .n = n, .groups = 1, .c_stride = transposed ? 1 : n, .n_stride = transposed ? k : 1};
+    Panels panels = panels_constant(l, node->inputs.at[1]->name, b->constant, layout, gemm_columns(l->cpu, a.dims[0], n));
+    gemm.panels = &panels;
+    gemm.count = panels.n_full;
+    linear_rows(&out, &gemm.c);
+    phase_open(l, result.value->name, product_flops(a.dims[0], k, n));
+    gemm_sections(l, &gemm);
+    view_set(l, result.value, out);
+    return true;
+}
+
+/* ── Batches of products, both operands computed ─────────────────────────────────────────────────────── */
+
+/* Views with equal batch dimensions before the last two. */
+typedef struct Batch { View a, b, c; int rank; } Batch;
+
+static void batch_section(Lowering *l, const Batch *batch, const Panels *panels, Gemm *gemm, const int64_t *index)
+{
+    View a = batch->a, c = batch->c, b = batch->b;
+    Pos group = pos_at(0);
+    for (int i = 0; i < batch->rank; i++) {
+        group.at = b.strides[i] ? group.at * b.dims[i] + index[i] : group.at;
+        a.ref = ref_shift(a.ref, index[i] * a.strides[i]);
+        c.ref = ref_shift(c.ref, index[i] * c.strides[i]);
+    }
+    for (int i = 0; i < batch->rank; i++) {
+        a = view_drop(a, 0);
+        c = view_drop(c, 0);
+    }
+    Panels own = panels_group(*panels, group);
+    gemm->a = a;
+    gemm->c = c;
+    gemm->panels = &own;
+    gemm->count = own.n_full;
+    gemm_sections(l, gemm);
+}
+
+static bool next_index(int64_t *index, const int64_t *dims, int rank)
+{
+    for (int i = rank - 1; i >= 0; i--) {
+        if (++index[i] < dims[i])
+            return true;
+        index[i] = 0;
+    }
+    return false;
+}
+
+/* b without its broadcast batch dimensions, as [groups, K, N]. */
+static View groups_of(Lowering *l, const View *b, int rank)
+{
+    View groups = *b;
+    for (int i = rank - 1; i >= 0; i--)
+        if (!groups.strides[i])
+            groups = view_drop(groups, i);
+    int64_t dims[3] = {1, b->dims[rank], b->dims[rank + 1]};
+    for (int i = 0; i < groups.rank - 2; i++)
+        dims[0] *= groups.dims[i];
+    if (!view_reshape(&groups, 3, dims)) {
+        groups = view_contiguous(l, groups);
+        view_reshape(&groups, 3, dims);
+    }
+    return groups;
+}
+
+static bool batched_product(Lowering *l, const Value *value, View a, View b, View out)
+{
+    Batch batch = {.c = out, .rank = out.rank - 2};
+    int64_t m = out.dims[batch.rank], n = out.dims[batch.rank + 1], k = a.dims[a.rank - 1], dims[VIEW_RANK];
+    for (int i = 0; i < batch.rank; i++)
+        dims[i] = out.dims[i];
+    batch.a = view_float(l, a);
+    batch.b = view_float(l, b);
+    dims[batch.rank] = m;
+    dims[batch.rank + 1] = k;
+    if (!view_broadcast(&batch.a, out.rank, dims))
+        return unsupported(l, "a matrix product across the images of a free batch");
+    dims[batch.rank] = k;
+    dims[batch.rank + 1] = n;
+    if (!view_broadcast(&batch.b, out.rank, dims))
+        return unsupported(l, "a matrix product across the images of a free batch");
+    for (int i = 0; i < batch.rank; i++) /* of size 1: not a group of its own */
+        if (batch.b.dims[i] == 1)
+            batch.b.strides[i] = 0;
+    const char *name = arena_printf(l->arena, "%s.panels", value->name);
+    Panels panels = panels_runtime(l, name, groups_of(l, &batch.b, batch.rank), gemm_columns(l->cpu, m, n));
+    phase_open(l, value->name, product_flops(view_count(&out) / n, k, n));
+    Gemm gemm = {.init = GEMM_INIT_ZERO, .tail = true};
+    int64_t index[MAX_RANK] = {0};
+    do
+        batch_section(l, &batch, &panels, &gemm, index);
+    while (next_index(index, out.dims, batch.rank));
+    return true;
+}
+
+/* A vector times something is a matrix of one row; the row goes again from the result. */
+static View as_matrix(View view, bool left)
+{
+    if (view.rank > 1)
+        return view;
+    return view_insert(view, left ? 0 : 1, 1, 0);
+}
+
+bool lower_MatMul(Lowering *l, const Node *node)
+{
+    View a = *view_of(l, node->inputs.at[0]), b = *view_of(l, node->inputs.at[1]);
+    if (b.constant && b.rank == 2)
+        return constant_product(l, node, a, &b, false, NULL);
+    if (b.per_image && b.rank < 3)
+        return unsupported(l, "a matrix product that sums over the images of a free batch");
+    const Value *value = node->outputs.at[0];
+    View out = view_output(l, value, NULL, false), matrix = out;
+    int64_t k = a.dims[a.rank - 1];
+    if (is_empty(l, value, out, k))
+        return true;
+    if (b.rank == 1)
+        matrix = view_insert(matrix, matrix.rank, 1, 4);
+    if (a.rank == 1)
+        matrix = view_insert(matrix, matrix.rank - 1, 1, 4);
+    view_set(l, value, out);
+    return batched_product(l, value, as_matrix(a, true), as_matrix(b, false), matrix);
+}
+
+/* ── Gemm ────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static View transposed(View view)
+{
+    return view_permute(view, (int[]){1, 0});
+}
+
+/* out = alpha * product + beta * c, in place. */
+static bool scale_and_add(Lowering *l, const Node *node, View out, double alpha, double beta, const View *c)
+{
+    Fusion fusion = {.expr.n_operands = 1};
+    int value = 0, number, other;
+    fusion.operands[0] = out;
+    bool ok = alpha == 1 || (fusion_constant(&fusion, alpha, DT_FLOAT, &number) &&
+                             fusion_step(&fusion, OP_Mul, DT_FLOAT, value, number, 0, 0, 0, &value));
+    if (c) {
+        View wide = *c;
+        view_broadcast(&wide, 2, out.dims);
+        ok = ok && fusion_operand(&fusion, node->inputs.at[2], wide, &other);
+        if (beta != 1)
+            ok = ok && fusion_constant(&fusion, beta, DT_FLOAT, &number) &&
+                 fusion_step(&fusion, OP_Mul, DT_FLOAT, other, number, 0, 0, 0, &other);
+        ok = ok && fusion_step(&fusion, OP_Add, DT_FLOAT, value, other, 0, 0, 0, &value);
+    }
+    fusion_end(&fusion);
+    map_phase(l, node_label(node), &fusion.expr, out, fusion.operands);
+    return ok;
+}
+
+/* C is a constant row that a product can start from. */
+static bool is_row_bias(const View *c, int64_t n)
+{
+    return c->constant && c->constant->count == n && c->dims[c->rank ? c->rank - 1 : 0] == n && c->rank > 0;
+}
+
+bool lower_Gemm(Lowering *l, const Node *node)
+{
+    View a = *view_of(l, node->inputs.at[0]), b = *view_of(l, node->inputs.at[1]);
+    const View *given = node_input(node, 2) ? view_of(l, node->inputs.at[2]) : NULL;
+    View c = given ? *given : (View){0};
+    bool transpose_a = node_attr_int(node, "transA"), transpose_b = node_attr_int(node, "transB");
+    double alpha = node_attr_float(node, "alpha"), beta = node_attr_float(node, "beta");
+    int64_t n = b.dims[transpose_b ? 0 : 1], k = b.dims[transpose_b ? 1 : 0];
+    if (a.per_image && transpose_a)
+        return unsupported(l, "a matrix product that sums over the images of a free batch");
+    if (b.per_image)
+        return unsupported(l, "a matrix product across the images of a free batch");
+    if (transpose_a)
+        a = transposed(a);
+    if (given && beta == 0)
+        given = NULL;
+    bool plain = alpha == 1 && (!given || (beta == 1 && is_row_bias(&c, n)));
+    if (plain && b.constant)
+        return constant_product(l, node, a, &b, transpose_b, given ? &c : NULL);
+    const Value *value = node->outputs.at[0];
+    View out = view_output(l, value, NULL, false);
+    if (!view_count(&out)) {
+        view_set(l, value, out);
+        return true;
+    }
+    if (k && !batched_product(l, value, a, transpose_b ? transposed(b) : b, out))
+        return false;
+    if (!k)
+        fill_phase(l, value->name, out, 0);
+    view_set(l, value, out);
+    return (alpha == 1 && !given) || scale_and_add(l, node, out, alpha, beta, given ? &c : NULL);
+}
