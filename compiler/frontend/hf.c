@@ -66,15 +66,14 @@ static Model *new_model(const HfConfig *config, HfTask task, Arena *arena, Diag 
 static bool set_size(HfBuild *build, const char *dir, const FrontendOptions *options)
 {
     Model *model = build->graph->model;
-    int64_t height = 0, width = 0;
-    if (hf_file_exists(dir, "preprocessor_config.json")) {
-        const char *settings = hf_preprocessor(dir, build->config->num_channels, &height, &width, model->arena, model->diag);
-        if (!settings)
-            return false;
-        model_set_prop(model, "cnxc.preprocessor", settings);
-    }
-    build->height = options->image_height ? options->image_height : height ? height : build->config->image_height;
-    build->width = options->image_width ? options->image_width : width ? width : build->config->image_width;
+    HfPictures pictures = {0};
+    if (hf_file_exists(dir, "preprocessor_config.json") &&
+        !hf_preprocessor(dir, build->config->num_channels, &pictures, model->arena, model->diag))
+        return false;
+    if (pictures.settings)
+        model_set_prop(model, "cnxc.preprocessor", pictures.settings);
+    build->height = options->image_height ? options->image_height : pictures.height ? pictures.height : build->config->image_height;
+    build->width = options->image_width ? options->image_width : pictures.width ? pictures.width : build->config->image_width;
     return true;
 }
 
@@ -111,5 +110,5 @@ Model *hf_load(const char *dir, const FrontendOptions *options, Arena *arena, Di
 Model *hf_graph_from_config(const char *dir, const FrontendOptions *options, Arena *arena, Diag *diag)
 {
     const HfConfig *config = hf_config_open(dir, arena, diag);
-    return config ? build_model(dir, config, hf_weights_declare(config->v2, arena, diag), options, arena, diag) : NULL;
+    return config ? build_model(dir, config, hf_weights_declare(dir, config->v2, arena, diag), options, arena, diag) : NULL;
 }

@@ -30,16 +30,19 @@ HfConfig *hf_config_open(const char *dir, Arena *arena, Diag *diag); /* NULL aft
 bool hf_config_labels(HfConfig *config);   /* hf_labels.c: num_labels and labels */
 bool hf_config_features(HfConfig *config); /* hf_labels.c: out_features, out_indices */
 
-/* preprocessor_config.json with all defaults and rules resolved, as the JSON that "cnxc.preprocessor" holds.
- * *size: the height and width of its pictures, 0 if it does not fix them. NULL after a diagnostic. */
-const char *hf_preprocessor(const char *dir, int64_t num_channels, int64_t *height, int64_t *width, Arena *arena, Diag *diag);
+/* preprocessor_config.json, all defaults and rules resolved. */
+typedef struct HfPictures {
+    const char *settings;  /* the JSON that "cnxc.preprocessor" holds; NULL: the model cannot take such pictures */
+    int64_t height, width; /* of the pictures; 0: as they come */
+} HfPictures;
+bool hf_preprocessor(const char *dir, int64_t num_channels, HfPictures *pictures, Arena *arena, Diag *diag);
 
 /* The checkpoint. Tensors are asked for by the names of the bare model ("embeddings.layernorm.weight"); files
  * may carry the architecture's prefix. What is missing is noted and reported by hf_weights_finish. */
 typedef struct HfWeights HfWeights;
 HfWeights *hf_weights_open(const char *dir, bool v2, Arena *arena, Diag *diag);
 /* No checkpoint: tensors get places in the model.safetensors that transformers would write, and no data. */
-HfWeights *hf_weights_declare(bool v2, Arena *arena, Diag *diag);
+HfWeights *hf_weights_declare(const char *dir, bool v2, Arena *arena, Diag *diag);
 /* name is a bare name; NULL: missing or of another shape. */
 Tensor *hf_weights_take(HfWeights *weights, const char *name, int rank, const int64_t *dims, const char **full_name);
 bool hf_weights_has(const HfWeights *weights, const char *name);

@@ -59,17 +59,15 @@ static bool read_crop(const HfJson *json, CnxrtPreprocessor *p)
            crop_edge(json, object ? json_object_get(size, "width") : size, &p->crop_width);
 }
 
-/* One number for all channels, or exactly one for each. */
-static bool read_means(const HfJson *json, const char *key, int64_t channels, double *values, int64_t *count)
+/* One number for all channels, or one for each. */
+static bool read_means(const HfJson *json, const char *key, double *values, int64_t *count)
 {
     const json_t *found = hf_get(json, key);
     if (!found)
         return true;
     *count = json_is_array(found) ? (int64_t)json_array_size(found) : 1;
-    if (json_is_array(found) && *count != channels) {
-        diag_error(json->diag, hf_key_span(json, key), "%s has %lld entries, but pictures have %lld channels", key, (long long)*count, (long long)channels);
-        return false;
-    }
+    if (*count == 0)
+        return bad(json, key, "a number or a list of numbers");
     if (*count > MAX_MEANS) {
         diag_unsupported(json->diag, hf_key_span(json, key), "%s has %lld entries, at most %d are supported", key, (long long)*count, MAX_MEANS);
         return false;
@@ -89,7 +87,7 @@ static void spread(double *values, int64_t from, int64_t to)
         values[i] = values[0];
 }
 
-static bool read_normalize(const HfJson *json, int64_t channels, CnxrtPreprocessor *p)
+static bool read_normalize(const HfJson *json, CnxrtPreprocessor *p)
 {
     int64_t n_std = 1;
     p->n_mean = 1;
@@ -98,9 +96,11 @@ static bool read_normalize(const HfJson *json, int64_t channels, CnxrtPreprocess
         return false;
     if (!p->do_normalize)
         return true;
-    if (!read_means(json, "image_mean", channels, p->mean, &p->n_mean) || !read_means(json, "image_std", channels, p->std, &n_std))
+    if (!read_means(json, "image_mean", p->mean, &p->n_mean) || !read_means(json, "image_std", p->std, &n_std))
         return false;
     int64_t n = n_std > p->n_mean ? n_std : p->n_mean;
+    if (p->n_mean > 1 && n_std > 1 && n_std != p->n_mean)
+        return bad(json, "image_std", "as long as image_mean");
     spread(p->mean, p->n_mean, n);
     spread(p->std, n_std, n);
     p->n_mean = n;
@@ -166,15 +166,26 @@ static const char *as_json(const CnxrtPreprocessor *p, Arena *arena)
     return sb.text;
 }
 
-const char *hf_preprocessor(const char *dir, int64_t num_channels, int64_t *height, int64_t *width, Arena *arena, Diag *diag)
+/* Settings for pictures of other channels than the model's: it then takes tensors only, like the reference. */
+static bool fits_channels(const HfJson *json, const CnxrtPreprocessor *p, int64_t num_channels)
+{
+    if (!p->do_normalize || p->n_mean == 1 || p->n_mean == num_channels)
+        return true;
+    diag_warning(json->diag, hf_key_span(json, "image_mean"), "image_mean has %lld entries, but the model takes %lld channels; it will not take pictures",
+                 (long long)p->n_mean, (long long)num_channels);
+    return false;
+}
+
+bool hf_preprocessor(const char *dir, int64_t num_channels, HfPictures *pictures, Arena *arena, Diag *diag)
 {
     HfJson *json = hf_json_open(dir, "preprocessor_config.json", arena, diag);
     CnxrtPreprocessor p = {.do_resize = 1, .shortest_edge = 384, .crop_pct = 0.875, .resample = 2, .do_rescale = 1,
                            .rescale_factor = 1.0 / 255, .do_normalize = 1, .vertical_first = 1};
     if (!json || !check_type(json) || !read_resize(json, &p) || !read_crop(json, &p) || !read_rescale(json, &p) ||
-        !read_normalize(json, num_channels, &p) || !hf_bool(json, "do_convert_rgb", &p.convert_rgb_white))
-        return NULL;
-    *height = p.do_center_crop ? p.crop_height : p.do_resize ? p.shortest_edge : 0;
-    *width = p.do_center_crop ? p.crop_width : p.do_resize ? p.shortest_edge : 0;
-    return as_json(&p, arena);
+        !read_normalize(json, &p) || !hf_bool(json, "do_convert_rgb", &p.convert_rgb_white))
+        return false;
+    pictures->height = p.do_center_crop ? p.crop_height : p.do_resize ? p.shortest_edge : 0;
+    pictures->width = p.do_center_crop ? p.crop_width : p.do_resize ? p.shortest_edge : 0;
+    pictures->settings = fits_channels(json, &p, num_channels) ? as_json(&p, arena) : NULL;
+    return true;
 }

@@ -32,7 +32,7 @@ struct HfWeights {
     StrMap by_name;         /* → Entry */
     VEC(Wanted) missing;
     VEC(const char *) ignored;
-    bool declared;          /* no file: tensors are made as they are asked for */
+    const char *location;   /* no checkpoint: where one would lie, and tensors are made as they are asked for; else NULL */
     bool misshaped;
 };
 
@@ -112,10 +112,10 @@ HfWeights *hf_weights_open(const char *dir, bool v2, Arena *arena, Diag *diag)
     return NULL;
 }
 
-HfWeights *hf_weights_declare(bool v2, Arena *arena, Diag *diag)
+HfWeights *hf_weights_declare(const char *dir, bool v2, Arena *arena, Diag *diag)
 {
     HfWeights *weights = new_weights(v2, "model.safetensors", arena, diag);
-    weights->declared = true;
+    weights->location = arena_printf(arena, "%s/%s", dir, weights->file);
     return weights;
 }
 
@@ -133,14 +133,14 @@ static Entry *find(const HfWeights *weights, const char *name)
 
 bool hf_weights_has(const HfWeights *weights, const char *name)
 {
-    return weights->declared ? !str_starts_with(name, "hidden_states_norms.") : find(weights, name) != NULL;
+    return weights->location ? !str_starts_with(name, "hidden_states_norms.") : find(weights, name) != NULL;
 }
 
 static Entry *declare(HfWeights *weights, const char *name, int rank, const int64_t *dims)
 {
     Shape shape = shape_of(rank, dims);
     Tensor *tensor = NEW(weights->arena, Tensor);
-    *tensor = (Tensor){.dtype = DT_FLOAT, .rank = rank, .count = shape_count(&shape), .location = weights->file};
+    *tensor = (Tensor){.dtype = DT_FLOAT, .rank = rank, .count = shape_count(&shape), .location = weights->location};
     memcpy(tensor->dims, dims, (size_t)rank * sizeof *dims);
     tensor->length = tensor->count * dtype_size(DT_FLOAT);
     return add_entry(weights, full_name(weights, name), tensor);
@@ -165,7 +165,7 @@ static bool check_entry(HfWeights *weights, const Entry *entry, int rank, const 
 Tensor *hf_weights_take(HfWeights *weights, const char *name, int rank, const int64_t *dims, const char **used_name)
 {
     Entry *entry = find(weights, name);
-    if (!entry && weights->declared)
+    if (!entry && weights->location)
         entry = declare(weights, name, rank, dims);
     if (!entry) {
         Shape shape = shape_of(rank, dims);
@@ -290,7 +290,7 @@ static void place_declared(HfWeights *weights)
 
 bool hf_weights_finish(HfWeights *weights)
 {
-    if (weights->declared) {
+    if (weights->location) {
         place_declared(weights);
         return true;
     }
