@@ -108,7 +108,7 @@ HfWeights *hf_weights_open(const char *dir, bool v2, Arena *arena, Diag *diag)
     if (hf_file_exists(dir, "pytorch_model.bin") || hf_file_exists(dir, "tf_model.h5"))
         diag_unsupported(diag, NO_SPAN, "%s has weights only in a format that is not supported, expected model.safetensors", dir);
     else
-        diag_error(diag, NO_SPAN, "%s has no weights, expected model.safetensors or model.safetensors.index.json", dir);
+        diag_resource(diag, NO_SPAN, "%s has no weights, expected model.safetensors or model.safetensors.index.json", dir);
     return NULL;
 }
 
