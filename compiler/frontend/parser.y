@@ -63,7 +63,22 @@ static void text_yyerror(Span *span, TextParser *p, void *scanner, const char *m
                : (Span){YYRHSLOC(rhs, 0).source, YYRHSLOC(rhs, 0).end, YYRHSLOC(rhs, 0).end}
 
 #define LIST(Type) NEW(p->arena, Type)
-#define PUSH(list, ...) vec_push(p->arena, (list), __VA_ARGS__)
+#define PUSH(list, ...)                       \
+    do {                                      \
+        if (!has_room(p, (list)->len))        \
+            YYABORT;                          \
+        vec_push(p->arena, (list), __VA_ARGS__); \
+    } while (0)
+
+enum { LONGEST_LIST = 1 << 20 }; /* of anything but data: each entry takes far more memory than text */
+
+static bool has_room(TextParser *p, int64_t length)
+{
+    Span here = {p->source, p->at, p->at};
+    if (length == LONGEST_LIST)
+        diag_unsupported(p->diag, here, "a list of more than %d entries is not supported", LONGEST_LIST);
+    return length < LONGEST_LIST;
+}
 }
 
 %token YYEOF 0        "end of file"

@@ -57,16 +57,20 @@ static bool check_new(Scope *s, const char *name, Span span)
     if (!*name)
         diag_error(b->p->diag, span, "a value must have a name");
     else
-        diag_error(b->p->diag, span, "\"%s\" is defined twice, first at %s", name, span_place(b->p->arena, old->span));
+        diag_error(b->p->diag, span, "\"%.200s\" is defined twice, first at %s", name, span_place(b->p->arena, old->span));
     return false;
 }
 
 static void add_constant(Scope *s, const TextItem *item)
 {
-    if (!item->data->tensor)
-        fail(s->b); /* reported where the data was read */
-    else if (check_new(s, item->name, item->span))
+    if (!check_new(s, item->name, item->span))
+        return;
+    if (item->data->tensor) {
         graph_add_constant(s->graph, item->name, item->data->tensor, item->span);
+        return;
+    }
+    graph_add_value(s->graph, item->name, unknown_type, item->span); /* the data was bad: at least the name is known */
+    fail(s->b);
 }
 
 /* An input that has an initializer, here or in the < > list, is a constant. */
@@ -130,9 +134,9 @@ static void report_missing(Scope *s, const char *name, Span span, const char *wh
     const TextSlot *later = strmap_get(&s->produced, name);
     const char *near = later || p->diag->n_errors > ENOUGH_ERRORS ? NULL : nearest_value(s, name);
     if (later)
-        diag_error(p->diag, span, "\"%s\" is used before it is defined at %s", name, span_place(p->arena, later->span));
+        diag_error(p->diag, span, "\"%.200s\" is used before it is defined at %s", name, span_place(p->arena, later->span));
     else
-        diag_error(p->diag, span, "%s \"%s\"%s%s%s", what, name, near ? ", did you mean \"" : "", near ? near : "",
+        diag_error(p->diag, span, "%s \"%.200s\"%s%s%s", what, name, near ? ", did you mean \"" : "", near ? near : "",
                    near ? "\"?" : "");
 }
 

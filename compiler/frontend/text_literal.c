@@ -55,7 +55,7 @@ bool text_int(TextParser *p, Span span, int64_t min, int64_t max, const char *wh
         if (*value >= min && *value <= max)
             return true;
     }
-    diag_error(p->diag, span, "%s must lie between %" PRId64 " and %" PRId64 ", found %.*s", what, min, max,
+    diag_error(p->diag, span, "%s is out of range, expected %" PRId64 " to %" PRId64 ", found %.*s", what, min, max,
                (int)(span.end - span.begin > 40 ? 40 : span.end - span.begin), p->source->text + span.begin);
     return false;
 }
@@ -185,7 +185,7 @@ static bool put_int(TextParser *p, char *to, DType dtype, Span span)
         bool negative;
         uint64_t magnitude;
         if (!read_int(p, span, &negative, &magnitude) || (negative && magnitude)) {
-            diag_error(p->diag, span, "uint64 element must lie between 0 and %" PRIu64, UINT64_MAX);
+            diag_error(p->diag, span, "uint64 element is out of range, expected 0 to %" PRIu64, UINT64_MAX);
             return false;
         }
         value = (int64_t)magnitude;
