@@ -6,6 +6,7 @@
 #include "compiler/driver/build.h"
 #include "compiler/driver/dot.h"
 #include "compiler/driver/output.h"
+#include "compiler/frontend/hf.h"
 
 #include <errno.h>
 #include <string.h>
@@ -50,12 +51,18 @@ static PrintOptions print_options(Build *build, const char *path)
     return options;
 }
 
+/* What stays plain ONNX. Without weights nothing can be computed, so the graph is left as it was built. */
+static bool make_portable(Build *build)
+{
+    PipelineOptions options = options_pipeline(&build->driver->options);
+    return build->driver->options.config_only || pipeline_portable(build->model, &options);
+}
+
 static bool write_onnx_text(Build *build, const Emit *emit, const char *path)
 {
     (void)emit;
-    PipelineOptions pipeline = options_pipeline(&build->driver->options);
     PrintOptions options = print_options(build, path);
-    if (!pipeline_portable(build->model, &pipeline))
+    if (!make_portable(build))
         return false;
     FILE *file = open_file(build, path);
     return file && close_file(build, file, path, model_print(build->model, file, &options));
@@ -64,9 +71,8 @@ static bool write_onnx_text(Build *build, const Emit *emit, const char *path)
 static bool write_onnx(Build *build, const Emit *emit, const char *path)
 {
     (void)emit;
-    PipelineOptions pipeline = options_pipeline(&build->driver->options);
     PrintOptions options = print_options(build, path);
-    if (!pipeline_portable(build->model, &pipeline))
+    if (!make_portable(build))
         return false;
     FILE *file = open_file(build, path);
     return file && close_file(build, file, path, onnx_write(build->model, file, &options));
@@ -191,6 +197,8 @@ static bool check_output(Build *build, const Emit *emit)
         o->output = "-";
     if (strcmp(o->output, "-") == 0 && !emit->is_text)
         usage_error(driver, "--emit=%s can't be written to standard output", emit->name);
+    else if (o->config_only && emit->write != write_onnx_text)
+        usage_error(driver, "--config-only goes with --emit=onnxtxt");
     else if (o->prefix && !prefix_is_valid(o->prefix))
         usage_error(driver, "--prefix takes a C identifier, got '%s'", o->prefix);
     else if (emit->has_header && strcmp(header_path(driver->arena, o->output), o->output) == 0)
@@ -253,11 +261,21 @@ static bool print_commands(Build *build, const Emit *emit)
     return link_artifact(&options, driver->arena, &driver->diag);
 }
 
+static bool load(Build *build)
+{
+    Driver *driver = build->driver;
+    if (!driver->options.config_only)
+        return build_load(build) && check_constants(build);
+    FrontendOptions options = options_frontend(&driver->options);
+    build->model = hf_graph_from_config(build->input, &options, driver->arena, &driver->diag);
+    return build->model && graph_infer(build->model->graph, &driver->diag);
+}
+
 static bool compile(Build *build, const Emit *emit)
 {
     Driver *driver = build->driver;
     Options *o = &driver->options;
-    if (!build_load(build) || !check_constants(build))
+    if (!load(build))
         return false;
     build->temp_dir = output_temp_dir(driver, o->output);
     if (!build->temp_dir)

@@ -19,7 +19,7 @@ typedef struct Options {
     const char *image_size, *print_after, *color, *diagnostics, *format;
     StrList outputs, dims, arguments; /* arguments: MODEL and what follows it */
     int64_t jobs, threads, runs, seed;
-    bool static_libc, time_passes, verify_each, save_temps, verbose, dry_run;
+    bool static_libc, time_passes, verify_each, save_temps, verbose, dry_run, config_only;
     bool json, per_op, per_node, peak, help, version;
     /* Derived by options_parse. */
     int opt_level;                    /* 0 … 3 */

@@ -2,6 +2,8 @@
  * completions of three shells. */
 #include "compiler/driver/driver.h"
 
+#include "ir/op_doc.h"
+
 #include <string.h>
 
 /* ── Text ────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -250,6 +252,8 @@ ExitCode subcommand_help(Driver *driver)
     }
     if (strcmp(format, "markdown") == 0)
         print_markdown(stdout, driver->arena);
+    else if (strcmp(format, "ops") == 0)
+        ops_markdown(stdout);
     else if (strcmp(format, "man") == 0)
         print_man(stdout, driver->arena);
     else if (strcmp(format, "bash") == 0)

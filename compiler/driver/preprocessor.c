@@ -55,7 +55,7 @@ static double read_number(Reader *r, const char *key, double missing)
     return json_number_value(item);
 }
 
-enum { MOST_CHANNELS = 8, LARGEST_EDGE = 1 << 16 };
+enum { MOST_CHANNELS = 8, LARGEST_EDGE = 1 << 16, WARP_EDGE = 384 /* from here on pictures are not cropped */ };
 
 /* Numbers for each channel; returns how many. One number stands for all channels. */
 static int64_t read_channels(Reader *r, const char *key, double numbers[MOST_CHANNELS], double missing)
@@ -97,9 +97,9 @@ static void read_settings(Reader *r, CnxrtPreprocessor *p)
     p->do_resize = read_flag(r, "do_resize", 1);
     p->shortest_edge = read_int(r, "shortest_edge", 1, LARGEST_EDGE, 384);
     p->crop_pct = read_number(r, "crop_pct", 0.875);
-    if (!(p->crop_pct > 0 && p->crop_pct <= 100))
-        bad_key(r, "crop_pct", "above 0 and at most 100");
-    p->resample = read_int(r, "resample", 0, 5, 3);
+    if (p->do_resize && p->shortest_edge < WARP_EDGE && !(p->crop_pct > 0 && p->crop_pct <= LARGEST_EDGE))
+        bad_key(r, "crop_pct", "above 0");
+    p->resample = read_int(r, "resample", 0, 5, 2);
     p->do_center_crop = read_flag(r, "do_center_crop", 0);
     p->crop_height = read_int(r, "crop_height", 0, LARGEST_EDGE, 0);
     p->crop_width = read_int(r, "crop_width", 0, LARGEST_EDGE, 0);
@@ -108,7 +108,7 @@ static void read_settings(Reader *r, CnxrtPreprocessor *p)
     p->do_normalize = read_flag(r, "do_normalize", 1);
     p->convert_rgb_white = read_flag(r, "convert_rgb_white", 0);
     p->torchvision = read_flag(r, "torchvision", 0);
-    p->vertical_first = read_flag(r, "vertical_first", 0);
+    p->vertical_first = read_flag(r, "vertical_first", 1);
     read_normalize(r, p);
 }
 
