@@ -291,19 +291,6 @@ static void name_open_dims(Graph *graph)
     }
 }
 
-bool graph_infer(Graph *graph, Diag *diag)
-{
-    bool ok = report_unknown_ops(graph, diag);
-    name_open_dims(graph);
-    for (int64_t i = 0; i < graph->inputs.len; i++)
-        ok &= check_input(graph->inputs.at[i], diag);
-    for (int64_t i = 0; i < graph->constants.len; i++)
-        ok &= check_size(graph->constants.at[i], diag);
-    return ok && infer_graph(graph, diag);
-}
-
-/* ── Symbols ─────────────────────────────────────────────────────────────────────────────────────────── */
-
 static bool bind_value(Value *value, DimBinding binding)
 {
     bool found = false;
@@ -316,6 +303,48 @@ static bool bind_value(Value *value, DimBinding binding)
     }
     return found;
 }
+
+/* In all declared types. False: the inputs do not have the symbol. */
+static bool bind_everywhere(Graph *graph, DimBinding binding)
+{
+    bool found = false;
+    for (int64_t i = 0; i < graph->inputs.len; i++)
+        found |= bind_value(graph->inputs.at[i], binding);
+    for (int64_t i = 0; i < graph->declared.len; i++)
+        bind_value(graph->declared.at[i], binding);
+    FOR_NODES(node, graph)
+        for (int64_t i = 0; i < node->outputs.len; i++)
+            bind_value(node->outputs.at[i], binding);
+    return found;
+}
+
+/* Exporters leave even the channels of the picture symbolic; the weights of the first Conv say what they are. */
+static void fix_channels(Graph *graph)
+{
+    FOR_NODES(node, graph) {
+        const Value *x = node_input(node, 0), *w = node_input(node, 1);
+        int64_t channels;
+        if (node->op->kind != OP_Conv || !x || !x->is_input || !w || !w->constant || x->type.shape.rank < 2 ||
+            w->constant->rank < 2 || !x->type.shape.dims[1].symbol)
+            continue;
+        if (!__builtin_mul_overflow(node_attr_int(node, "group"), w->constant->dims[1], &channels) && channels > 0)
+            bind_everywhere(graph, (DimBinding){x->type.shape.dims[1].symbol, channels});
+    }
+}
+
+bool graph_infer(Graph *graph, Diag *diag)
+{
+    bool ok = report_unknown_ops(graph, diag);
+    name_open_dims(graph);
+    fix_channels(graph);
+    for (int64_t i = 0; i < graph->inputs.len; i++)
+        ok &= check_input(graph->inputs.at[i], diag);
+    for (int64_t i = 0; i < graph->constants.len; i++)
+        ok &= check_size(graph->constants.at[i], diag);
+    return ok && infer_graph(graph, diag);
+}
+
+/* ── Symbols ─────────────────────────────────────────────────────────────────────────────────────────── */
 
 static const char *symbols_text(const Graph *graph)
 {
@@ -333,19 +362,12 @@ static const char *symbols_text(const Graph *graph)
 
 static bool bind_one(Graph *graph, DimBinding binding, const char *symbols, Diag *diag)
 {
-    bool found = false;
     if (binding.size < 1) {
         diag_error(diag, NO_SPAN, "--dim %s=%lld: expected a size of at least 1", binding.symbol,
                    (long long)binding.size);
         return false;
     }
-    for (int64_t i = 0; i < graph->inputs.len; i++)
-        found |= bind_value(graph->inputs.at[i], binding);
-    for (int64_t i = 0; i < graph->declared.len; i++)
-        bind_value(graph->declared.at[i], binding);
-    FOR_NODES(node, graph)
-        for (int64_t i = 0; i < node->outputs.len; i++)
-            bind_value(node->outputs.at[i], binding);
+    bool found = bind_everywhere(graph, binding);
     if (!found)
         diag_error(diag, NO_SPAN, "--dim %s=%lld: the model has no such symbolic dimension; it has: %s",
                    binding.symbol, (long long)binding.size, symbols);
