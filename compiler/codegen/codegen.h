@@ -20,14 +20,23 @@ typedef struct ArtifactInfo {
 
 typedef enum CodeKind { CODE_LLVM, CODE_ASM, CODE_OBJECT } CodeKind;
 
-typedef struct CodeReport {
+typedef struct KernelReport {
+    const char *kernel;
+    int64_t spills;              /* vector registers moved to or from the stack */
+} KernelReport;
+
+typedef struct CodeReport {      /* of CODE_OBJECT only */
     int64_t n_kernels, code_bytes;
-    VEC(struct { const char *kernel; int64_t spills; }) kernels; /* vector registers moved to or from the stack */
+    VEC(KernelReport) kernels;
 } CodeReport;
 
 /* Writes path. graph gives names and types of inputs and outputs. False after a diagnostic. opt_level 0 … 3 goes to LLVM.
  * report may be NULL. */
 bool codegen_emit(const Program *program, const Graph *graph, const ArtifactInfo *info, int opt_level,
                   CodeKind kind, const char *path, CodeReport *report, Arena *arena, Diag *diag);
+
+/* Vector registers that a kernel moves to or from the stack; 0 is what a tile should have. Generates the kernel, which
+ * takes some milliseconds: callers remember the answer by the kernel's name. */
+int64_t codegen_kernel_spills(const Kernel *kernel, const CpuProfile *cpu);
 
 #endif

@@ -1,0 +1,181 @@
+/* The descriptor: runtime/model.h's structs as constants, field by field.
+ *
+ *     CnxrtModel cnxrt_model = { 1, "tiny", …, phases, … };   const, hidden
+ *
+ * All fields are 8 bytes wide, so a struct is the list of its fields. The static asserts below fail when model.h
+ * changes and this file does not. */
+#include "compiler/codegen/emit.h"
+
+#include "runtime/model.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <string.h>
+
+enum { WORD = 8, PHASE_WORDS = 4, TENSOR_WORDS = 6, MODEL_WORDS = 35,
+       PREPROCESSOR_WORDS = sizeof(CnxrtPreprocessor) / WORD };
+
+static_assert(sizeof(CnxrtPhase) == PHASE_WORDS * WORD, "phase");
+static_assert(sizeof(CnxrtTensor) == TENSOR_WORDS * WORD, "tensor");
+static_assert(sizeof(CnxrtModel) == MODEL_WORDS * WORD, "model");
+
+/* ── Pieces ──────────────────────────────────────────────────────────────────────────────────────────── */
+
+static IrValue null_pointer(const Emit *e) { return LLVMConstNull(e->ptr); }
+static IrValue number(const Emit *e, int64_t value) { return emit_i64(e, value); }
+
+/* A private constant; its address. */
+static IrValue address_of(Emit *e, IrValue constant)
+{
+    IrValue global = LLVMAddGlobal(e->module, LLVMTypeOf(constant), "");
+    LLVMSetInitializer(global, constant);
+    LLVMSetGlobalConstant(global, 1);
+    LLVMSetLinkage(global, LLVMPrivateLinkage);
+    LLVMSetAlignment(global, WORD);
+    return global;
+}
+
+static IrValue text(Emit *e, const char *string)
+{
+    if (!string)
+        return null_pointer(e);
+    return address_of(e, LLVMConstStringInContext2(e->context, string, strlen(string), 0));
+}
+
+static IrValue fields(Emit *e, IrValue *values, unsigned count) { return LLVMConstStructInContext(e->context, values, count, 0); }
+
+/* The address of an array of n equal things; NULL for none. */
+static IrValue array_of(Emit *e, IrValue *elements, int64_t n)
+{
+    return n ? address_of(e, LLVMConstArray2(LLVMTypeOf(elements[0]), elements, (uint64_t)n)) : null_pointer(e);
+}
+
+static IrValue numbers(Emit *e, const int64_t *values, int64_t n)
+{
+    IrValue *elements = NEW_ARRAY(e->arena, IrValue, n + 1);
+    for (int64_t i = 0; i < n; i++)
+        elements[i] = number(e, values[i]);
+    return array_of(e, elements, n);
+}
+
+/* ── Tensors ─────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* A C identifier from the graph's name, with a number where another tensor has it already. */
+static const char *c_name(Emit *e, StrMap *taken, const char *name)
+{
+    char *base = arena_printf(e->arena, "%s%s", isalpha((unsigned char)name[0]) ? "" : "_", name);
+    for (char *c = base; *c; c++)
+        if (!isalnum((unsigned char)*c))
+            *c = '_';
+    const char *unique = base;
+    for (int i = 2; strmap_get(taken, unique); i++)
+        unique = arena_printf(e->arena, "%s_%d", base, i);
+    strmap_put(taken, unique, base);
+    return unique;
+}
+
+static IrValue tensor_constant(Emit *e, StrMap *taken, const Value *value)
+{
+    const Shape *shape = &value->type.shape;
+    int64_t dims[MAX_RANK], bytes = dtype_size(value->type.dtype);
+    for (int i = 0; i < shape->rank; i++) {
+        dims[i] = shape->dims[i].size < 0 ? -1 : shape->dims[i].size;
+        if (dims[i] >= 0)
+            bytes *= dims[i];
+    }
+    IrValue values[TENSOR_WORDS] = {
+        text(e, value->name), text(e, c_name(e, taken, value->name)), number(e, value->type.dtype),
+        number(e, shape->rank), numbers(e, dims, shape->rank), number(e, bytes),
+    };
+    return fields(e, values, TENSOR_WORDS);
+}
+
+static IrValue tensors_constant(Emit *e, const Graph *graph)
+{
+    StrMap taken = {.arena = e->arena};
+    int64_t n = 0;
+    IrValue *all = NEW_ARRAY(e->arena, IrValue, graph->inputs.len + graph->outputs.len + 1);
+    for (int64_t i = 0; i < graph->inputs.len; i++)
+        all[n++] = tensor_constant(e, &taken, graph->inputs.at[i]);
+    for (int64_t i = 0; i < graph->outputs.len; i++)
+        all[n++] = tensor_constant(e, &taken, graph->outputs.at[i]);
+    return array_of(e, all, n);
+}
+
+/* ── Phases, labels, preprocessor ────────────────────────────────────────────────────────────────────── */
+
+static IrValue phase_constant(Emit *e, const Phase *phase, IrValue function)
+{
+    IrValue values[PHASE_WORDS] = {function, number(e, phase_chunks(phase)), text(e, phase->name), number(e, phase->flops)};
+    return fields(e, values, PHASE_WORDS);
+}
+
+static IrValue phases_constant(Emit *e, const Program *program, const IrValue *functions)
+{
+    int64_t n = 0;
+    IrValue *all = NEW_ARRAY(e->arena, IrValue, program->begin.len + program->image.len + program->end.len + 1);
+    for (int64_t i = 0; i < program->begin.len; i++, n++)
+        all[n] = phase_constant(e, program->begin.at[i], functions[n]);
+    for (int64_t i = 0; i < program->image.len; i++, n++)
+        all[n] = phase_constant(e, program->image.at[i], functions[n]);
+    for (int64_t i = 0; i < program->end.len; i++, n++)
+        all[n] = phase_constant(e, program->end.at[i], functions[n]);
+    return array_of(e, all, n);
+}
+
+static IrValue labels_constant(Emit *e, const ArtifactInfo *info)
+{
+    IrValue *all = NEW_ARRAY(e->arena, IrValue, info->n_labels + 1);
+    for (int64_t i = 0; i < info->n_labels; i++)
+        all[i] = text(e, info->labels[i]);
+    return array_of(e, all, info->n_labels);
+}
+
+/* Word by word: doubles are copied as the bits they are. */
+static IrValue preprocessor_constant(Emit *e, const CnxrtPreprocessor *preprocessor)
+{
+    int64_t words[PREPROCESSOR_WORDS];
+    if (!preprocessor)
+        return null_pointer(e);
+    memcpy(words, preprocessor, sizeof words);
+    return numbers(e, words, PREPROCESSOR_WORDS);
+}
+
+static IrValue weights_symbol(Emit *e, const ArtifactInfo *info)
+{
+    if (info->weights_file)
+        return null_pointer(e);
+    IrValue weights = LLVMAddGlobal(e->module, e->i8, "cnxrt_weights");
+    LLVMSetVisibility(weights, LLVMHiddenVisibility);
+    LLVMSetGlobalConstant(weights, 1);
+    return weights;
+}
+
+/* ── The model ───────────────────────────────────────────────────────────────────────────────────────── */
+
+void descriptor_emit(Emit *e, const Program *program, const Graph *graph, const ArtifactInfo *info, const IrValue *phases)
+{
+    IrValue reserved = number(e, 0);
+    IrValue values[MODEL_WORDS] = {
+        number(e, CNXRT_ABI), text(e, info->name), text(e, info->version), text(e, info->info_json),
+        text(e, e->cpu->name), number(e, e->cpu->runtime_features),
+        number(e, graph->inputs.len), number(e, graph->outputs.len), tensors_constant(e, graph),
+        number(e, program->begin.len), number(e, program->image.len), number(e, program->end.len),
+        phases_constant(e, program, phases),
+        number(e, program->arena_bytes), number(e, program->scratch_bytes),
+        weights_symbol(e, info), number(e, info->weights_bytes), text(e, info->weights_file),
+        number(e, (int64_t)info->graph_hash), number(e, (int64_t)info->weights_hash),
+        number(e, info->pixel_input), number(e, info->logits_output), number(e, info->scores),
+        number(e, info->n_labels), labels_constant(e, info),
+        preprocessor_constant(e, info->preprocessor),
+        number(e, program->batch_free),
+        reserved, reserved, reserved, reserved, reserved, reserved, reserved, reserved,
+    };
+    static_assert(offsetof(CnxrtModel, reserved) == 27 * WORD, "fields of the model before reserved");
+    IrValue model = fields(e, values, MODEL_WORDS);
+    IrValue global = LLVMAddGlobal(e->module, LLVMTypeOf(model), "cnxrt_model");
+    LLVMSetInitializer(global, model);
+    LLVMSetGlobalConstant(global, 1);
+    LLVMSetVisibility(global, LLVMHiddenVisibility);
+    LLVMSetAlignment(global, WORD);
+}

@@ -1,0 +1,157 @@
+/* Inside the code generator: a thin layer over LLVM's C API, and what its files offer one another.
+ *
+ * Everything is generated for vectors of `lanes` floats. A value of another element type has as many lanes, so
+ * that one expression may mix types; bools are vectors of i1 in registers and bytes in memory. Only the first
+ * `active` lanes of a tail are loaded (the rest is zero) or stored; active is known at compile time. */
+#ifndef CNXC_CODEGEN_EMIT_H
+#define CNXC_CODEGEN_EMIT_H
+
+#include "compiler/codegen/codegen.h"
+
+#include <llvm-c/Core.h>
+
+typedef LLVMValueRef IrValue;
+typedef LLVMTypeRef IrType;
+
+typedef struct Emit {
+    LLVMContextRef context;
+    LLVMModuleRef module;
+    LLVMBuilderRef ir;
+    const CpuProfile *cpu;
+    Arena *arena;
+    int64_t lanes;               /* floats in a vector */
+    IrValue function;            /* being built */
+    IrType none, i1, i8, i32, i64, f32, f64, ptr;
+    IrType vf, vd, vi;           /* `lanes` of f32, f64, i32 */
+    IrValue zeros;               /* 64 zero bytes in memory: stands for arguments left out */
+    LLVMAttributeRef attrs[8];   /* of every function */
+    int n_attrs;
+} Emit;
+
+/* Opens an internal function and positions the builder; _kernel: with n_params pointers. */
+IrValue emit_function_begin(Emit *e, const char *name, IrType type);
+IrValue emit_kernel_begin(Emit *e, const char *name, int n_params);
+void emit_function_end(Emit *e); /* returns void */
+IrValue emit_arg(const Emit *e, int index);
+
+/* Constants. */
+IrValue emit_i64(const Emit *e, int64_t value);
+IrValue emit_splat_const(const Emit *e, double value);  /* vf */
+IrValue emit_splat_i32(const Emit *e, int64_t value);   /* vi */
+IrValue emit_const_of(const Emit *e, IrType type, double value); /* scalar or vector, float or integer */
+IrValue emit_float_table(Emit *e, const char *name, const float *values, int64_t count); /* address, shared by name */
+
+/* Types. */
+IrType emit_vector_of(const Emit *e, IrType element);
+IrType emit_memory_type(const Emit *e, DType dtype);    /* NULL: not computed with */
+
+/* Arithmetic. */
+IrValue emit_intrinsic(Emit *e, const char *intrinsic, IrType overload, IrValue *args, int n_args);
+IrValue emit_intrinsic_fixed(Emit *e, const char *intrinsic, IrValue *args, int n_args); /* not overloaded */
+IrValue emit_fma(Emit *e, IrValue a, IrValue b, IrValue c); /* a * b + c, rounded once */
+IrValue emit_unary(Emit *e, const char *intrinsic, IrValue a);
+IrValue emit_select(Emit *e, IrValue condition, IrValue yes, IrValue no);
+IrValue emit_max(Emit *e, IrValue a, IrValue b); /* a < b ? b : a: one instruction; NaN in a stays */
+IrValue emit_min(Emit *e, IrValue a, IrValue b); /* b < a ? b : a */
+IrValue emit_splat(Emit *e, IrValue scalar);
+
+/* Over the lanes of a vector, in a fixed order (halves, quarters …). */
+typedef IrValue EmitCombine(Emit *e, IrValue a, IrValue b);
+IrValue emit_maximum(Emit *e, IrValue a, IrValue b); /* NaN if one is */
+IrValue emit_minimum(Emit *e, IrValue a, IrValue b);
+IrValue emit_combine_add(Emit *e, IrValue a, IrValue b);
+IrValue emit_combine_mul(Emit *e, IrValue a, IrValue b);
+IrValue emit_across(Emit *e, IrValue vector, EmitCombine *combine); /* scalar */
+IrValue emit_keep_lanes(Emit *e, IrValue vector, int64_t active, double rest); /* other lanes become rest */
+
+/* Addresses and memory. Nothing is assumed of alignment beyond the element's. */
+IrValue emit_offset(Emit *e, IrValue address, int64_t bytes);
+IrValue emit_index(Emit *e, IrValue address, IrValue index, int64_t stride);
+IrValue emit_load_scalar(Emit *e, IrType type, IrValue address);
+void emit_store_scalar(Emit *e, IrValue value, IrValue address);
+IrValue emit_load(Emit *e, IrValue address);                 /* a full vf */
+void emit_store(Emit *e, IrValue value, IrValue address);
+IrValue emit_load_lanes(Emit *e, IrType element, IrValue address, int64_t active);
+void emit_store_lanes(Emit *e, IrValue value, IrValue address, int64_t active);
+void emit_prefetch_l2(Emit *e, IrValue address);
+
+/* A loop of a constant number of iterations, which carries values. Before: carried[] are the initial values.
+ * Inside: the present ones; the body replaces them. After emit_loop_end: the final ones. One iteration makes no loop. */
+enum { MAX_CARRIED = 40 };
+typedef struct Loop {
+    IrValue index;               /* i64, 0 … extent-1 */
+    int64_t extent;
+    int n_carried;
+    IrValue phis[MAX_CARRIED];
+    LLVMBasicBlockRef body;
+} Loop;
+Loop emit_loop_begin(Emit *e, int64_t extent, IrValue *carried, int n_carried);
+void emit_loop_end(Emit *e, Loop *loop, IrValue *carried);
+/* body for each vector of a row of n elements: `first` is the index of its first element, `active` how many of its
+ * lanes are in the row. Short rows become straight code; long ones a loop over four vectors. slot, 0 … 3, tells
+ * neighbours apart, so that sums may be kept in four accumulators. */
+typedef void VectorBody(Emit *e, void *context, IrValue first, int64_t active, int slot, IrValue *carried);
+void emit_for_vectors(Emit *e, int64_t n, VectorBody *body, void *context, IrValue *carried, int n_carried);
+/* What body collects over the row into four slots from `start`, combined over slots and lanes: a scalar. */
+IrValue emit_collect(Emit *e, int64_t n, VectorBody *body, void *context, double start, EmitCombine *combine);
+
+/* Softmax's first two passes over a row of n floats (softmax.c): its greatest element, and Σ exp(x - max), whose
+ * terms are also stored at out unless it is NULL. Scalars. */
+typedef struct SoftmaxSums { IrValue max, sum; } SoftmaxSums;
+SoftmaxSums softmax_sums(Emit *e, IrValue in, int64_t n, IrValue out);
+
+/* Math on vf (math.c); accuracies stand there. */
+IrValue math_exp(Emit *e, IrValue x);
+IrValue math_log(Emit *e, IrValue x);
+IrValue math_erf(Emit *e, IrValue x);
+IrValue math_tanh(Emit *e, IrValue x);
+IrValue math_sigmoid(Emit *e, IrValue x);
+IrValue math_softplus(Emit *e, IrValue x);
+IrValue math_expm1(Emit *e, IrValue x);
+IrValue math_gelu(Emit *e, IrValue x);
+IrValue math_gelu_tanh(Emit *e, IrValue x);
+IrValue math_pow(Emit *e, IrValue x, IrValue y);
+
+/* Polynomials near the best one, fitted when the compiler runs (fit.c): coefficients of (x - middle)^0 … ^degree
+ * for f on [low, high]. */
+typedef double FitFunction(double x);
+void fit_polynomial(FitFunction *f, double low, double high, int degree, double *coefficients);
+
+/* Expressions (expr.c). operands: one vector each, of the operands' types (operand 0 of non-MAP kernels: vf). */
+IrValue expr_eval(Emit *e, const Kernel *kernel, const IrValue *operands);
+DType expr_result_type(const Kernel *kernel);
+/* The operand's `active` elements from address on. */
+IrValue expr_load(Emit *e, const Operand *operand, IrValue address, int64_t active);
+void expr_store(Emit *e, const Operand *out, IrValue value, IrValue address, int64_t active);
+/* For kernels whose operand 0 is their own result: values[0] is that result, the rest is loaded. Evaluates and
+ * stores contiguously. */
+void expr_finish(Emit *e, const Kernel *kernel, const IrValue *values, IrValue out, int64_t active);
+
+/* Kernels: the body of the function that is open. */
+void kernel_gemm(Emit *e, const Kernel *kernel);
+void kernel_dwconv(Emit *e, const Kernel *kernel);
+void kernel_layernorm(Emit *e, const Kernel *kernel);
+void kernel_softmax(Emit *e, const Kernel *kernel);
+void kernel_reduce(Emit *e, const Kernel *kernel);
+void kernel_map(Emit *e, const Kernel *kernel);
+void kernel_gather(Emit *e, const Kernel *kernel);
+void kernel_cross_entropy(Emit *e, const Kernel *kernel);
+int kernel_n_args(const Kernel *kernel);
+void kernel_emit(Emit *e, const Kernel *kernel); /* the whole function */
+
+/* Program and descriptor. */
+void program_emit(Emit *e, const Program *program, IrValue *phases); /* begin, image, end in a row */
+void descriptor_emit(Emit *e, const Program *program, const Graph *graph, const ArtifactInfo *info,
+                     const IrValue *phases);
+
+/* Modules and objects (object.c). */
+void emit_open(Emit *e, const char *name, const CpuProfile *cpu, Arena *arena);
+void emit_close(Emit *e);
+/* Verifies (a violation is a bug of ours), optimises and generates; LLVMDisposeMemoryBuffer ends the result. */
+LLVMMemoryBufferRef emit_generate(Emit *e, CodeKind kind, int opt_level);
+
+/* spills.c: adds each kernel of an object to the report, with its stack references of vector registers. Takes the
+ * buffer's contents, not the buffer. */
+void spills_count(LLVMMemoryBufferRef object, const CpuProfile *cpu, CodeReport *report, Arena *arena);
+
+#endif

@@ -1,0 +1,304 @@
+/* Transcendental functions on vectors of floats.
+ *
+ * Two ideas serve them all. Smooth functions with tails that die out (GELU, erf) are cut into as many segments as
+ * a vector has lanes; one register then holds a coefficient for every segment, and one permutation by the
+ * segment's number looks it up for all elements at once (vpermps). Functions with a scale (exp, log) split off the
+ * power of two and are a polynomial in the rest.
+ *
+ *     gelu(x) = max(x, 0) - h(min(|x|, 5.8)),  h(t) = t erfc(t / sqrt 2) / 2      1 lookup, no exp, no division
+ *
+ * Largest errors against double, over every float in range (tests/codegen/math_test.c checks these bounds):
+ *   gelu           1.0e-7 of max(1, |x|)        erf, tanh      1.5e-7 absolute; 2.5e-7 relative below 0.5
+ *   exp            1.5e-7 relative              sigmoid        1.5e-7 absolute
+ *   log, pow       6.1e-8 relative (double inside) */
+#include "compiler/codegen/emit.h"
+
+#include <math.h>
+
+/* Adding 1.5 * 2^23 rounds a small float to an integer, which then is the low bits of the sum. */
+#define ROUND_F32 12582912.0
+#define ROUND_F64 6755399441055744.0
+
+/* ── Polynomials ─────────────────────────────────────────────────────────────────────────────────────── */
+
+/* c0 + c1 x + … in x's type, by Horner's rule. */
+static IrValue polynomial(Emit *e, IrValue x, const double *c, int degree)
+{
+    IrType type = LLVMTypeOf(x);
+    IrValue sum = emit_const_of(e, type, c[degree]);
+    for (int i = degree - 1; i >= 0; i--)
+        sum = emit_fma(e, sum, x, emit_const_of(e, type, c[i]));
+    return sum;
+}
+
+/* f fitted on [low, high], at x. */
+static IrValue fitted(Emit *e, IrValue x, FitFunction *f, double low, double high, int degree)
+{
+    double c[32];
+    fit_polynomial(f, low, high, degree, c);
+    double middle = (low + high) / 2;
+    IrValue distance = middle == 0 ? x : LLVMBuildFSub(e->ir, x, emit_const_of(e, LLVMTypeOf(x), middle), "");
+    return polynomial(e, distance, c, degree);
+}
+
+/* A function on [0, (lanes - 1/2) * step): segment i is centred on i * step. */
+typedef struct Segments {
+    const char *name;   /* of the tables */
+    FitFunction *f;
+    double step16;      /* for 16 segments of degree 5; 8 segments are twice as long and have degree 7 or 8 */
+    int degree16, degree8;
+} Segments;
+
+static double segment_step(const Emit *e, const Segments *s) { return e->lanes == 16 ? s->step16 : 2 * s->step16; }
+
+/* The largest argument that still falls into the last segment. */
+static double segments_end(const Emit *e, const Segments *s)
+{
+    return ((double)e->lanes - 0.5) * segment_step(e, s) * (1 - 1e-6);
+}
+
+/* Coefficient `power` of every segment, as one vector. */
+static IrValue segment_table(Emit *e, const Segments *s, int degree, int power)
+{
+    float values[16];
+    double step = segment_step(e, s);
+    for (int64_t i = 0; i < e->lanes; i++) {
+        double c[32];
+        fit_polynomial(s->f, ((double)i - 0.5) * step, ((double)i + 0.5) * step, degree, c);
+        values[i] = (float)c[power];
+    }
+    return emit_load(e, emit_float_table(e, arena_printf(e->arena, "%s_%d", s->name, power), values, e->lanes));
+}
+
+static IrValue permute(Emit *e, IrValue table, IrValue index)
+{
+    const char *name = e->lanes == 16 ? "llvm.x86.avx512.permvar.sf.512" : "llvm.x86.avx2.permps";
+    return emit_intrinsic_fixed(e, name, (IrValue[]){table, index}, 2);
+}
+
+static IrValue segments_at(Emit *e, const Segments *s, IrValue a)
+{
+    double step = segment_step(e, s);
+    int degree = e->lanes == 16 ? s->degree16 : s->degree8;
+    IrValue magic = emit_splat_const(e, ROUND_F32);
+    IrValue rounded = emit_fma(e, a, emit_splat_const(e, 1 / step), magic);
+    IrValue index = LLVMBuildBitCast(e->ir, rounded, e->vi, "");
+    IrValue number = LLVMBuildFSub(e->ir, rounded, magic, "");
+    IrValue distance = emit_fma(e, number, emit_splat_const(e, -step), a); /* exact: step has few bits */
+    IrValue sum = permute(e, segment_table(e, s, degree, degree), index);
+    for (int i = degree - 1; i >= 0; i--)
+        sum = emit_fma(e, sum, distance, permute(e, segment_table(e, s, degree, i), index));
+    return sum;
+}
+
+/* ── GELU, erf ───────────────────────────────────────────────────────────────────────────────────────── */
+
+static double gelu_tail(double t) { return t * 0.5 * erfc(t * 0.70710678118654752440); }
+static double erf_slope(double t) { return t == 0 ? 1.12837916709551257390 : erf(t) / t; }
+
+static const Segments gelu_segments = {"gelu", gelu_tail, 0.375, 5, 8};
+static const Segments erf_segments = {"erf", erf_slope, 0.265625, 5, 8};
+
+static IrValue absolute(Emit *e, IrValue x) { return emit_unary(e, "llvm.fabs", x); }
+
+IrValue math_gelu(Emit *e, IrValue x)
+{
+    IrValue a = emit_min(e, absolute(e, x), emit_splat_const(e, segments_end(e, &gelu_segments)));
+    return LLVMBuildFSub(e->ir, emit_max(e, x, emit_splat_const(e, 0)), segments_at(e, &gelu_segments, a), "");
+}
+
+IrValue math_erf(Emit *e, IrValue x)
+{
+    double end = segments_end(e, &erf_segments);
+    x = emit_max(e, emit_min(e, x, emit_splat_const(e, end)), emit_splat_const(e, -end));
+    return LLVMBuildFMul(e->ir, x, segments_at(e, &erf_segments, absolute(e, x)), "");
+}
+
+/* ── exp and what follows from it ────────────────────────────────────────────────────────────────────── */
+
+/* (e^r - 1 - r) / r^2, as its series: no cancellation. */
+static double exp_rest(double r)
+{
+    double sum = 0, term = 0.5;
+    for (int k = 3; k < 24; k++, term *= r / (k - 1))
+        sum += term;
+    return sum;
+}
+
+/* e^x = (1 + rest) * 2^n with |rest| < 0.42. x must be in [-104, 89]. */
+typedef struct ExpParts { IrValue rest, power, bits; } ExpParts;
+
+static ExpParts exp_parts(Emit *e, IrValue x)
+{
+    IrValue magic = emit_splat_const(e, ROUND_F32);
+    IrValue sum = emit_fma(e, x, emit_splat_const(e, 1.44269504088896340736), magic);
+    IrValue n = LLVMBuildFSub(e->ir, sum, magic, "");
+    IrValue r = emit_fma(e, n, emit_splat_const(e, -0.693145751953125), x); /* ln 2 in two parts */
+    r = emit_fma(e, n, emit_splat_const(e, -1.42860682030941723212e-6), r);
+    IrValue square = LLVMBuildFMul(e->ir, r, r, "");
+    IrValue rest = emit_fma(e, square, fitted(e, r, exp_rest, -0.35, 0.35, 4), r);
+    return (ExpParts){rest, n, LLVMBuildBitCast(e->ir, sum, e->vi, "")};
+}
+
+/* 2^n from an integer vector, -126 <= n <= 127. */
+static IrValue power_of_two(Emit *e, IrValue n)
+{
+    IrValue biased = LLVMBuildAdd(e->ir, n, emit_splat_i32(e, 127), "");
+    return LLVMBuildBitCast(e->ir, LLVMBuildShl(e->ir, biased, emit_splat_i32(e, 23), ""), e->vf, "");
+}
+
+/* value * 2^n, right down to denormals and up to infinity. */
+static IrValue scale(Emit *e, IrValue value, const ExpParts *parts)
+{
+    if (e->lanes == 16) {
+        IrValue all = LLVMConstAllOnes(LLVMInt16TypeInContext(e->context)), current_rounding = LLVMConstInt(e->i32, 4, 0);
+        IrValue args[] = {value, parts->power, LLVMConstNull(e->vf), all, current_rounding};
+        return emit_intrinsic_fixed(e, "llvm.x86.avx512.mask.scalef.ps.512", args, 5);
+    }
+    IrValue n = LLVMBuildSub(e->ir, parts->bits, emit_splat_i32(e, 0x4b400000), "");
+    IrValue half = LLVMBuildAShr(e->ir, n, emit_splat_i32(e, 1), "");
+    value = LLVMBuildFMul(e->ir, value, power_of_two(e, half), "");
+    return LLVMBuildFMul(e->ir, value, power_of_two(e, LLVMBuildSub(e->ir, n, half, "")), "");
+}
+
+static IrValue clamp_exp(Emit *e, IrValue x)
+{
+    return emit_max(e, emit_min(e, x, emit_splat_const(e, 89)), emit_splat_const(e, -104.5));
+}
+
+IrValue math_exp(Emit *e, IrValue x)
+{
+    ExpParts parts = exp_parts(e, clamp_exp(e, x));
+    return scale(e, LLVMBuildFAdd(e->ir, parts.rest, emit_splat_const(e, 1), ""), &parts);
+}
+
+/* e^x - 1: where no power of two comes off, the rest itself, which keeps small arguments precise. */
+IrValue math_expm1(Emit *e, IrValue x)
+{
+    IrValue one = emit_splat_const(e, 1);
+    ExpParts parts = exp_parts(e, clamp_exp(e, x));
+    IrValue whole = LLVMBuildFSub(e->ir, scale(e, LLVMBuildFAdd(e->ir, parts.rest, one, ""), &parts), one, "");
+    IrValue small = LLVMBuildFCmp(e->ir, LLVMRealOEQ, parts.power, emit_splat_const(e, 0), "");
+    return emit_select(e, small, parts.rest, whole);
+}
+
+/* 1 / (1 + e^x) */
+static IrValue falling_sigmoid(Emit *e, IrValue x)
+{
+    IrValue one = emit_splat_const(e, 1);
+    return LLVMBuildFDiv(e->ir, one, LLVMBuildFAdd(e->ir, one, math_exp(e, x), ""), "");
+}
+
+IrValue math_sigmoid(Emit *e, IrValue x) { return falling_sigmoid(e, LLVMBuildFNeg(e->ir, x, "")); }
+
+/* (tanh(s) / s - 1) / s^2 with s^2 = u */
+static double tanh_rest(double u)
+{
+    double s = sqrt(u);
+    return (tanh(s) / s - 1) / u;
+}
+
+/* Near 0 an odd polynomial, elsewhere 1 - 2 / (1 + e^2|x|) with x's sign. */
+IrValue math_tanh(Emit *e, IrValue x)
+{
+    IrValue a = absolute(e, x), square = LLVMBuildFMul(e->ir, x, x, "");
+    IrValue cube = LLVMBuildFMul(e->ir, square, x, "");
+    IrValue near = emit_fma(e, cube, fitted(e, square, tanh_rest, 0, 0.4, 6), x);
+    IrValue tail = falling_sigmoid(e, LLVMBuildFAdd(e->ir, a, a, ""));
+    IrValue far = emit_fma(e, tail, emit_splat_const(e, -2), emit_splat_const(e, 1));
+    far = emit_intrinsic(e, "llvm.copysign", e->vf, (IrValue[]){far, x}, 2);
+    return emit_select(e, LLVMBuildFCmp(e->ir, LLVMRealOLT, a, emit_splat_const(e, 0.625), ""), near, far);
+}
+
+/* x/2 (1 + tanh u) = x / (1 + e^-2u), u = sqrt(2/pi) (x + 0.044715 x^3) */
+IrValue math_gelu_tanh(Emit *e, IrValue x)
+{
+    const double c = -2 * 0.79788456080286535588;
+    IrValue square = LLVMBuildFMul(e->ir, x, x, "");
+    IrValue factor = emit_fma(e, square, emit_splat_const(e, c * 0.044715), emit_splat_const(e, c));
+    return LLVMBuildFMul(e->ir, x, falling_sigmoid(e, LLVMBuildFMul(e->ir, x, factor, "")), "");
+}
+
+/* ── log, pow: in double, for they are rare ──────────────────────────────────────────────────────────── */
+
+static double log_slope(double f) { return f == 0 ? 1 : log1p(f) / f; }
+
+static IrValue select_equal(Emit *e, IrValue x, double value, double result, IrValue otherwise)
+{
+    IrValue equal = LLVMBuildFCmp(e->ir, LLVMRealOEQ, x, emit_const_of(e, LLVMTypeOf(x), value), "");
+    return emit_select(e, equal, emit_const_of(e, LLVMTypeOf(otherwise), result), otherwise);
+}
+
+/* The exponent and the fraction, in [sqrt 1/2, sqrt 2), of a normal positive float. */
+static void split_exponent(Emit *e, IrValue x, IrValue *exponent, IrValue *fraction)
+{
+    IrValue bits = LLVMBuildBitCast(e->ir, x, e->vi, "");
+    IrValue above = LLVMBuildSub(e->ir, bits, emit_splat_i32(e, 0x3f3504f3), ""); /* sqrt 1/2 */
+    *exponent = LLVMBuildAShr(e->ir, above, emit_splat_i32(e, 23), "");
+    IrValue whole = LLVMBuildShl(e->ir, *exponent, emit_splat_i32(e, 23), "");
+    *fraction = LLVMBuildBitCast(e->ir, LLVMBuildSub(e->ir, bits, whole, ""), e->vf, "");
+}
+
+/* ln x as doubles, of floats. */
+static IrValue log_double(Emit *e, IrValue x)
+{
+    IrValue tiny = LLVMBuildFCmp(e->ir, LLVMRealOLT, x, emit_splat_const(e, 0x1p-126), ""), exponent, fraction;
+    IrValue scaled = emit_select(e, tiny, LLVMBuildFMul(e->ir, x, emit_splat_const(e, 0x1p24), ""), x);
+    split_exponent(e, scaled, &exponent, &fraction);
+    exponent = LLVMBuildSub(e->ir, exponent, emit_select(e, tiny, emit_splat_i32(e, 24), emit_splat_i32(e, 0)), "");
+    IrValue f = LLVMBuildFPExt(e->ir, LLVMBuildFSub(e->ir, fraction, emit_splat_const(e, 1), ""), e->vd, "");
+    IrValue ln = LLVMBuildFMul(e->ir, f, fitted(e, f, log_slope, -0.2929, 0.4143, 14), "");
+    IrValue n = LLVMBuildSIToFP(e->ir, exponent, e->vd, "");
+    ln = emit_fma(e, n, emit_const_of(e, e->vd, 0.69314718055994530942), ln);
+    ln = select_equal(e, x, 0, -INFINITY, ln);
+    ln = select_equal(e, x, INFINITY, INFINITY, ln);
+    IrValue valid = LLVMBuildFCmp(e->ir, LLVMRealOGE, x, emit_splat_const(e, 0), "");
+    return emit_select(e, valid, ln, emit_const_of(e, e->vd, NAN));
+}
+
+/* e^t as floats, of doubles. */
+static IrValue exp_double(Emit *e, IrValue t)
+{
+    IrType v64 = emit_vector_of(e, e->i64);
+    IrValue magic = emit_const_of(e, e->vd, ROUND_F64);
+    t = emit_max(e, emit_min(e, t, emit_const_of(e, e->vd, 110)), emit_const_of(e, e->vd, -110));
+    IrValue sum = emit_fma(e, t, emit_const_of(e, e->vd, 1.44269504088896340736), magic);
+    IrValue n = LLVMBuildFSub(e->ir, sum, magic, "");
+    IrValue r = emit_fma(e, n, emit_const_of(e, e->vd, -0.69314718055994530942), t);
+    IrValue value = fitted(e, r, exp, -0.35, 0.35, 9);
+    IrValue biased = LLVMBuildAdd(e->ir, LLVMBuildBitCast(e->ir, sum, v64, ""), emit_const_of(e, v64, 1023), "");
+    IrValue power = LLVMBuildBitCast(e->ir, LLVMBuildShl(e->ir, biased, emit_const_of(e, v64, 52), ""), e->vd, "");
+    return LLVMBuildFPTrunc(e->ir, LLVMBuildFMul(e->ir, value, power, ""), e->vf, "");
+}
+
+IrValue math_log(Emit *e, IrValue x) { return LLVMBuildFPTrunc(e->ir, log_double(e, x), e->vf, ""); }
+
+/* log(1 + e^x) = max(x, 0) + log(1 + e^-|x|) */
+IrValue math_softplus(Emit *e, IrValue x)
+{
+    IrValue small = math_exp(e, LLVMBuildFNeg(e->ir, absolute(e, x), ""));
+    IrValue tail = math_log(e, LLVMBuildFAdd(e->ir, small, emit_splat_const(e, 1), ""));
+    return LLVMBuildFAdd(e->ir, emit_max(e, x, emit_splat_const(e, 0)), tail, "");
+}
+
+static IrValue is_whole(Emit *e, IrValue x)
+{
+    return LLVMBuildFCmp(e->ir, LLVMRealOEQ, emit_unary(e, "llvm.floor", x), x, "");
+}
+
+/* C's pow: a negative x needs a whole y, whose oddness decides the sign. */
+IrValue math_pow(Emit *e, IrValue x, IrValue y)
+{
+    IrValue logarithm = log_double(e, absolute(e, x));
+    IrValue value = exp_double(e, LLVMBuildFMul(e->ir, logarithm, LLVMBuildFPExt(e->ir, y, e->vd, ""), ""));
+    IrValue negative = LLVMBuildICmp(e->ir, LLVMIntSLT, LLVMBuildBitCast(e->ir, x, e->vi, ""), LLVMConstNull(e->vi), "");
+    IrValue below_zero = LLVMBuildFCmp(e->ir, LLVMRealOLT, x, emit_splat_const(e, 0), "");
+    IrValue odd = LLVMBuildNot(e->ir, is_whole(e, LLVMBuildFMul(e->ir, y, emit_splat_const(e, 0.5), "")), "");
+    IrValue whole = is_whole(e, y);
+    IrValue flip = LLVMBuildAnd(e->ir, negative, LLVMBuildAnd(e->ir, whole, odd, ""), "");
+    value = emit_select(e, flip, LLVMBuildFNeg(e->ir, value, ""), value);
+    IrValue undefined = LLVMBuildAnd(e->ir, below_zero, LLVMBuildNot(e->ir, whole, ""), "");
+    value = emit_select(e, undefined, emit_splat_const(e, NAN), value);
+    value = select_equal(e, y, 0, 1, value);
+    return select_equal(e, x, 1, 1, value);
+}

@@ -1,0 +1,155 @@
+/* Objects: from an LLVM module to verified, optimised machine code.
+ *
+ * The kernels arrive in the shape they are meant to have: tiled, unrolled, with explicit vectors. LLVM's usual
+ * pipelines would vectorise and unroll them again, so only cleaning passes run here: common subexpressions,
+ * invariant code, dead code. Code may use exactly the profile's features; its CPU only decides scheduling. */
+#include "compiler/codegen/emit.h"
+
+#include <llvm-c/Analysis.h>
+#include <llvm-c/ErrorHandling.h>
+#include <llvm-c/Target.h>
+#include <llvm-c/TargetMachine.h>
+#include <llvm-c/Transforms/PassBuilder.h>
+
+#include <string.h>
+
+#define TRIPLE "x86_64-pc-linux-gnu"
+#define PASSES "function(early-cse<memssa>,instsimplify,loop-mssa(licm),early-cse,simplifycfg)"
+
+/* ── Opening ─────────────────────────────────────────────────────────────────────────────────────────── */
+
+static void add_attribute(Emit *e, const char *key, const char *value)
+{
+    e->attrs[e->n_attrs++] = LLVMCreateStringAttribute(e->context, key, (unsigned)strlen(key), value, (unsigned)strlen(value));
+}
+
+static void add_enum_attribute(Emit *e, const char *name)
+{
+    unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
+    e->attrs[e->n_attrs++] = LLVMCreateEnumAttribute(e->context, kind, 0);
+}
+
+static void add_attributes(Emit *e)
+{
+    const char *bits = e->cpu->vector_bytes == 64 ? "512" : "256";
+    add_enum_attribute(e, "nounwind");
+    add_enum_attribute(e, "noinline");
+    add_attribute(e, "target-cpu", "x86-64");
+    add_attribute(e, "tune-cpu", e->cpu->llvm_cpu);
+    add_attribute(e, "target-features", e->cpu->features);
+    add_attribute(e, "prefer-vector-width", bits);
+    add_attribute(e, "min-legal-vector-width", bits); /* never 0: zmm code would be split (PERFORMANCE) */
+}
+
+static void make_types(Emit *e)
+{
+    e->none = LLVMVoidTypeInContext(e->context);
+    e->i1 = LLVMInt1TypeInContext(e->context);
+    e->i8 = LLVMInt8TypeInContext(e->context);
+    e->i32 = LLVMInt32TypeInContext(e->context);
+    e->i64 = LLVMInt64TypeInContext(e->context);
+    e->f32 = LLVMFloatTypeInContext(e->context);
+    e->f64 = LLVMDoubleTypeInContext(e->context);
+    e->ptr = LLVMPointerTypeInContext(e->context, 0);
+    e->vf = emit_vector_of(e, e->f32);
+    e->vd = emit_vector_of(e, e->f64);
+    e->vi = emit_vector_of(e, e->i32);
+}
+
+static IrValue make_zeros(Emit *e)
+{
+    IrValue zeros = LLVMAddGlobal(e->module, LLVMArrayType2(e->i8, 64), "zeros");
+    LLVMSetInitializer(zeros, LLVMConstNull(LLVMGlobalGetValueType(zeros)));
+    LLVMSetGlobalConstant(zeros, 1);
+    LLVMSetLinkage(zeros, LLVMPrivateLinkage);
+    LLVMSetAlignment(zeros, 64);
+    return zeros;
+}
+
+void emit_open(Emit *e, const char *name, const CpuProfile *cpu, Arena *arena)
+{
+    *e = (Emit){.cpu = cpu, .arena = arena, .lanes = cpu_lanes(cpu)};
+    e->context = LLVMContextCreate();
+    e->module = LLVMModuleCreateWithNameInContext(name, e->context);
+    e->ir = LLVMCreateBuilderInContext(e->context);
+    LLVMSetTarget(e->module, TRIPLE);
+    make_types(e);
+    add_attributes(e);
+    e->zeros = make_zeros(e);
+}
+
+void emit_close(Emit *e)
+{
+    LLVMDisposeBuilder(e->ir);
+    LLVMDisposeModule(e->module);
+    LLVMContextDispose(e->context);
+}
+
+/* ── Generating ──────────────────────────────────────────────────────────────────────────────────────── */
+
+static void on_fatal(const char *reason) { diag_bug(__FILE__, __LINE__, reason); }
+
+static LLVMTargetMachineRef make_machine(const CpuProfile *cpu, int opt_level)
+{
+    static bool ready;
+    if (!ready) {
+        LLVMInitializeX86TargetInfo();
+        LLVMInitializeX86Target();
+        LLVMInitializeX86TargetMC();
+        LLVMInitializeX86AsmPrinter();
+        LLVMResetFatalErrorHandler();
+        LLVMInstallFatalErrorHandler(on_fatal);
+        ready = true;
+    }
+    LLVMTargetRef target;
+    char *message = NULL;
+    if (LLVMGetTargetFromTriple(TRIPLE, &target, &message))
+        on_fatal(message);
+    LLVMCodeGenOptLevel level = opt_level < 2 ? LLVMCodeGenLevelLess : LLVMCodeGenLevelDefault;
+    return LLVMCreateTargetMachine(target, TRIPLE, "x86-64", cpu->features, level, LLVMRelocPIC, LLVMCodeModelDefault);
+}
+
+static void verify_module(Emit *e)
+{
+    char *message = NULL;
+    if (LLVMVerifyModule(e->module, LLVMReturnStatusAction, &message))
+        diag_bug(__FILE__, __LINE__, message);
+    LLVMDisposeMessage(message);
+}
+
+static void optimize_module(Emit *e, LLVMTargetMachineRef machine)
+{
+    LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
+    LLVMErrorRef error = LLVMRunPasses(e->module, PASSES, machine, options);
+    if (error)
+        diag_bug(__FILE__, __LINE__, LLVMGetErrorMessage(error));
+    LLVMDisposePassBuilderOptions(options);
+}
+
+static LLVMMemoryBufferRef module_text(Emit *e)
+{
+    char *text = LLVMPrintModuleToString(e->module);
+    LLVMMemoryBufferRef buffer = LLVMCreateMemoryBufferWithMemoryRangeCopy(text, strlen(text), "module");
+    LLVMDisposeMessage(text);
+    return buffer;
+}
+
+LLVMMemoryBufferRef emit_generate(Emit *e, CodeKind kind, int opt_level)
+{
+    LLVMTargetMachineRef machine = make_machine(e->cpu, opt_level);
+    LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(machine);
+    LLVMSetModuleDataLayout(e->module, layout);
+    LLVMDisposeTargetData(layout);
+    verify_module(e);
+    if (opt_level > 0)
+        optimize_module(e, machine);
+    LLVMMemoryBufferRef buffer = NULL;
+    char *message = NULL;
+    LLVMCodeGenFileType type = kind == CODE_ASM ? LLVMAssemblyFile : LLVMObjectFile;
+    if (kind == CODE_LLVM)
+        buffer = module_text(e);
+    else if (LLVMTargetMachineEmitToMemoryBuffer(machine, e->module, type, &message, &buffer))
+        diag_bug(__FILE__, __LINE__, message);
+    LLVMDisposeTargetMachine(machine);
+    return buffer;
+}
