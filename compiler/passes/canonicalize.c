@@ -47,10 +47,9 @@ static Tensor *constant_tensor(const Node *node)
     }
 }
 
-/* A constant that is an output of the graph stays a node, for something must write it there. */
 static bool make_initializer(Node *node)
 {
-    Tensor *tensor = node->outputs.at[0]->is_output ? NULL : constant_tensor(node);
+    Tensor *tensor = constant_tensor(node);
     if (!tensor)
         return false;
     node_become_constant(node, tensor);

@@ -54,8 +54,7 @@ static bool is_foldable(const Node *node)
 {
     if (node->op->class == CLASS_META || node->op->kind == OP_Identity)
         return false;
-    return node->outputs.len == 1 && !node->outputs.at[0]->is_output && has_constant_inputs(node) &&
-           is_worthwhile(node);
+    return node->outputs.len == 1 && has_constant_inputs(node) && is_worthwhile(node);
 }
 
 static bool fold_node(Node *node)
@@ -77,8 +76,8 @@ static bool fold_node(Node *node)
 static bool fold_known(Node *node)
 {
     Value *value = node_output(node, 0);
-    const Tensor *tensor = value && node->outputs.len == 1 && !value->is_output ? value_constant(value) : NULL;
-    if (!tensor || node->op->class == CLASS_META)
+    const Tensor *tensor = value && node->outputs.len == 1 ? value_constant(value) : NULL;
+    if (!tensor || node->op->class == CLASS_META || node->op->kind == OP_Identity)
         return false;
     node_become_constant(node, tensor_reshaped(node->graph->model->arena, tensor, tensor->rank, tensor->dims));
     return true;

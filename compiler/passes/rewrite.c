@@ -252,6 +252,11 @@ bool node_forward(Node *node, Value *value)
 void node_become_constant(Node *node, Tensor *tensor)
 {
     Value *value = node->outputs.at[0];
+    if (value->is_output) {
+        Value *constant = constant_new(node->graph, value->name, tensor, node->span);
+        node_infer(node_replace(node, OP_Identity, &constant, 1));
+        return;
+    }
     value->producer = NULL;
     value->constant = tensor;
     value->type = tensor_type(tensor);

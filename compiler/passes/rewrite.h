@@ -67,7 +67,8 @@ Node *node_before(Node *at, OpKind kind, Value *const *inputs, int64_t n_inputs,
 /* Uses of node's output go to value, and node goes. False, and nothing changed, if a graph output would lose its
  * name: where value is an input, a constant or an output itself. */
 bool node_forward(Node *node, Value *value);
-void node_become_constant(Node *node, Tensor *tensor); /* its only output becomes an initializer */
+/* The only output of node becomes an initializer; an output of the graph becomes the Identity of one. */
+void node_become_constant(Node *node, Tensor *tensor);
 Value *constant_new(Graph *graph, const char *base, Tensor *tensor, Span span); /* under a fresh name */
 Value *vector_new(Node *at, const char *base, const double *numbers, int64_t n); /* float [n] */
 
