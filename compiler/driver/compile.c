@@ -51,11 +51,13 @@ static PrintOptions print_options(Build *build, const char *path)
     return options;
 }
 
-/* What stays plain ONNX. Without weights nothing can be computed, so the graph is left as it was built. */
+/* What stays plain ONNX, canonical and folded. -O0 leaves the graph as it was read, so that every weight stays in its
+ * file; without weights, nothing can be folded. */
 static bool make_portable(Build *build)
 {
-    PipelineOptions options = options_pipeline(&build->driver->options);
-    return build->driver->options.config_only || pipeline_portable(build->model, &options);
+    const Options *o = &build->driver->options;
+    PipelineOptions options = options_pipeline(o);
+    return o->config_only || o->opt_level == 0 || pipeline_portable(build->model, &options);
 }
 
 static bool write_onnx_text(Build *build, const Emit *emit, const char *path)
