@@ -113,7 +113,7 @@ static Known *from_constants(Node *node, int64_t output)
     Tensor *inputs[MAX_INPUTS] = {0};
     for (int64_t i = 0; i < node->inputs.len; i++) {
         const Tensor *tensor = has_input(node, i) ? value_constant(node->inputs.at[i]) : NULL;
-        if (has_input(node, i) && (!tensor || tensor->count > MAX_KNOWN))
+        if (has_input(node, i) && (!tensor || !tensor->data || tensor->count > MAX_KNOWN))
             return NULL;
         inputs[i] = (Tensor *)(uintptr_t)tensor;
     }

@@ -269,7 +269,8 @@ static bool load(Build *build)
     if (!driver->options.config_only)
         return build_load(build) && check_constants(build);
     FrontendOptions options = options_frontend(&driver->options);
-    build->model = hf_graph_from_config(build->input, &options, driver->arena, &driver->diag);
+    const char *text_dir = path_directory(driver->arena, driver->options.output ? driver->options.output : "-");
+    build->model = hf_graph_from_config(build->input, text_dir, &options, driver->arena, &driver->diag);
     return build->model && graph_infer(build->model->graph, &driver->diag);
 }
 

@@ -107,8 +107,8 @@ Model *hf_load(const char *dir, const FrontendOptions *options, Arena *arena, Di
     return weights ? build_model(dir, config, weights, options, arena, diag) : NULL;
 }
 
-Model *hf_graph_from_config(const char *dir, const FrontendOptions *options, Arena *arena, Diag *diag)
+Model *hf_graph_from_config(const char *dir, const char *text_dir, const FrontendOptions *options, Arena *arena, Diag *diag)
 {
     const HfConfig *config = hf_config_open(dir, arena, diag);
-    return config ? build_model(dir, config, hf_weights_declare(dir, config->v2, arena, diag), options, arena, diag) : NULL;
+    return config ? build_model(dir, config, hf_weights_declare(text_dir, config->v2, arena, diag), options, arena, diag) : NULL;
 }

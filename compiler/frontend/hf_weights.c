@@ -112,10 +112,10 @@ HfWeights *hf_weights_open(const char *dir, bool v2, Arena *arena, Diag *diag)
     return NULL;
 }
 
-HfWeights *hf_weights_declare(const char *dir, bool v2, Arena *arena, Diag *diag)
+HfWeights *hf_weights_declare(const char *text_dir, bool v2, Arena *arena, Diag *diag)
 {
     HfWeights *weights = new_weights(v2, "model.safetensors", arena, diag);
-    weights->location = arena_printf(arena, "%s/%s", dir, weights->file);
+    weights->location = arena_printf(arena, "%s/%s", text_dir, weights->file);
     return weights;
 }
 
