@@ -29,34 +29,13 @@ static const char *without_ai_onnx(const char *domain)
     return strcmp(domain, "ai.onnx") == 0 ? "" : domain;
 }
 
-/* Things that are often saved under the name of a model. */
-static const char *foreign_content(const Source *source)
+static bool check_size(const Source *source, Diag *diag)
 {
-    static const struct { const char *start, *what; } kinds[] = {
-        {"version https://git-lfs", "a Git LFS pointer, not the file it stands for; run git lfs pull"},
-        {"<!DOCTYPE", "an HTML page"}, {"<!doctype", "an HTML page"}, {"<html", "an HTML page"},
-        {"\x1f\x8b", "gzip-compressed; decompress it first"}, {"PK\x03\x04", "a ZIP archive"},
-        {"\x89HDF", "an HDF5 file"},
-    };
-    for (int64_t i = 0; i < countof(kinds); i++) {
-        size_t n = strlen(kinds[i].start);
-        if (source->length >= (int64_t)n && memcmp(source->text, kinds[i].start, n) == 0)
-            return kinds[i].what;
-    }
-    return NULL;
-}
-
-static bool check_file(const Source *source, Diag *diag)
-{
-    const char *foreign = foreign_content(source);
-    if (source->length == 0)
-        diag_error(diag, (Span){source, 0, 0}, "the file is empty");
-    else if (source->length > INT32_MAX)
-        diag_error(diag, (Span){source, 0, 0}, "the file has %lld bytes; a protobuf message is limited to 2 GiB, larger weights belong in external data",
-                   (long long)source->length);
-    else if (foreign)
-        diag_error(diag, (Span){source, 0, 0}, "this is %s, expected an ONNX model", foreign);
-    return !diag_failed(diag);
+    if (source->length <= INT32_MAX)
+        return true;
+    diag_error(diag, (Span){source, 0, 0}, "the file has %lld bytes; a protobuf message is limited to 2 GiB, larger weights belong in external data",
+               (long long)source->length);
+    return false;
 }
 
 static bool read_opset(OnnxReader *reader, const Wire *wire)
@@ -179,7 +158,7 @@ Model *onnx_read(const Source *source, const char *dir, Arena *arena, Diag *diag
     Source *binary = NEW(arena, Source);
     *binary = *source;
     binary->binary = true;
-    const Wire *root = check_file(binary, diag) ? wire_check(binary, &onnx__model_proto__descriptor, arena, diag) : NULL;
+    const Wire *root = check_size(binary, diag) ? wire_check(binary, &onnx__model_proto__descriptor, arena, diag) : NULL;
     if (!root)
         return NULL;
     OnnxReader reader = {binary, dir, arena, diag, model_new(arena, diag), {.arena = arena}, {.arena = arena}};
