@@ -1,6 +1,6 @@
 /* PNG through libpng: samples as they are stored, unpacked to bytes but never scaled or blended, so that Pillow's own
- * conversions can follow. Text and colour profiles are not used; compressed ones are still limited to what Pillow
- * allows, since a bomb there is a reason to refuse the file. */
+ * conversions can follow. Text and colour profiles are never decompressed, so a bomb there is harmless; the one text
+ * that may matter, an XMP packet, is read up to Pillow's limit. */
 #include "runtime/image/decode.h"
 
 #include <setjmp.h>
@@ -10,7 +10,7 @@
 #include <png.h>
 #include <zlib.h>
 
-enum { MAX_TEXT_BYTES = 1 << 20 }; /* a text or profile, decompressed: Pillow's MAX_TEXT_CHUNK */
+enum { MAX_TEXT_BYTES = 1 << 20 }; /* decompressed; Pillow's MAX_TEXT_CHUNK */
 
 typedef struct Reader {
     const uint8_t *at;
@@ -59,90 +59,56 @@ static void on_read(png_structp png, png_bytep to, size_t n)
 
 /* ── Chunks that libpng does not get to see ──────────────────────────────────────────────────────────── */
 
-/* True if the zlib stream ends, or breaks, before it has given more than limit bytes; keep may be NULL. */
-static bool inflates_within(const uint8_t *bytes, size_t size, uint8_t *keep, size_t limit, size_t *length)
+/* At most limit bytes of what a zlib stream holds; returns how many, 0 if it holds more or is damaged. */
+static size_t inflate_text(const uint8_t *bytes, size_t size, uint8_t *text, size_t limit)
 {
-    z_stream stream = {.next_in = (Bytef *)bytes, .avail_in = (uInt)size};
-    uint8_t chunk[4096];
-    size_t total = 0;
+    z_stream stream = {.next_in = (Bytef *)bytes, .avail_in = (uInt)size, .next_out = text, .avail_out = (uInt)limit};
     if (inflateInit(&stream) != Z_OK)
-        return true;
-    int status = Z_OK;
-    while (status == Z_OK && total <= limit) {
-        stream.next_out = chunk;
-        stream.avail_out = sizeof chunk;
-        status = inflate(&stream, Z_NO_FLUSH);
-        size_t n = sizeof chunk - stream.avail_out;
-        if (keep && total + n <= limit)
-            memcpy(keep + total, chunk, n);
-        total += n;
-    }
+        return 0;
+    int status = inflate(&stream, Z_FINISH);
     inflateEnd(&stream);
-    *length = total <= limit ? total : 0;
-    return total <= limit;
+    return status == Z_STREAM_END ? limit - stream.avail_out : 0;
 }
 
-/* keyword NUL, then `skip` bytes before a zlib stream; returns its start or size. */
-static size_t after_keyword(const uint8_t *body, size_t size, size_t skip)
+/* The offset behind the next NUL, at most size. */
+static size_t after_nul(const uint8_t *bytes, size_t size, size_t at)
 {
-    const uint8_t *nul = memchr(body, 0, size);
-    size_t at = nul ? (size_t)(nul - body) + 1 + skip : size;
-    return at < size ? at : size;
-}
-
-static bool is_type(const uint8_t *type, const char *name)
-{
-    return memcmp(type, name, 4) == 0;
+    const uint8_t *nul = at < size ? memchr(bytes + at, 0, size - at) : NULL;
+    return nul ? (size_t)(nul - bytes) + 1 : size;
 }
 
 /* iTXt: keyword NUL, compressed, method, language NUL, translated keyword NUL, text. */
-static bool read_international_text(const uint8_t *body, size_t size, int *xmp)
+static int text_orientation(const uint8_t *body, size_t size)
 {
     static const char name[] = "XML:com.adobe.xmp";
-    bool is_xmp = size > sizeof name && memcmp(body, name, sizeof name) == 0;
-    size_t flags = after_keyword(body, size, 0), at = flags + 2;
-    if (at >= size)
-        return true;
-    at += after_keyword(body + at, size - at, 0);
-    if (at < size)
-        at += after_keyword(body + at, size - at, 0);
-    if (!body[flags]) {
-        if (is_xmp)
-            *xmp = xmp_orientation(body + at, size - at);
-        return true;
-    }
-    size_t length;
-    uint8_t *text = is_xmp ? malloc(MAX_TEXT_BYTES) : NULL;
-    bool ok = inflates_within(body + at, size - at, text, MAX_TEXT_BYTES, &length);
-    if (ok && text)
-        *xmp = xmp_orientation(text, length);
+    if (size < sizeof name + 2 || memcmp(body, name, sizeof name) != 0)
+        return 0;
+    size_t at = after_nul(body, size, after_nul(body, size, sizeof name + 2));
+    if (!body[sizeof name])
+        return xmp_orientation(body + at, size - at);
+    uint8_t *text = malloc(MAX_TEXT_BYTES);
+    size_t length = text ? inflate_text(body + at, size - at, text, MAX_TEXT_BYTES) : 0;
+    int orientation = length ? xmp_orientation(text, length) : 0;
     free(text);
-    return ok;
+    return orientation;
 }
 
-/* Orientation from eXIf or XMP, wherever they stand; false after an error: a text or profile is a bomb. */
-static bool scan_chunks(const uint8_t *bytes, size_t size, int *orientation, ImageError *error)
+/* From eXIf or else XMP, wherever they stand. */
+static int find_orientation(const uint8_t *bytes, size_t size)
 {
     int exif = 0, xmp = 0;
-    bool ok = true;
-    size_t unused;
-    for (size_t at = 8; ok && at + 12 <= size;) {
-        size_t length = (size_t)bytes[at] << 24 | (size_t)bytes[at + 1] << 16 | (size_t)bytes[at + 2] << 8 | bytes[at + 3];
+    for (size_t at = 8; at + 12 <= size;) {
         const uint8_t *type = bytes + at + 4, *body = bytes + at + 8;
+        size_t length = (size_t)bytes[at] << 24 | (size_t)bytes[at + 1] << 16 | (size_t)bytes[at + 2] << 8 | bytes[at + 3];
         if (length > size - at - 12)
             break;
-        if (is_type(type, "eXIf"))
+        if (memcmp(type, "eXIf", 4) == 0)
             exif = exif_orientation(body, length);
-        else if (is_type(type, "iTXt"))
-            ok = read_international_text(body, length, &xmp);
-        else if (is_type(type, "zTXt") || is_type(type, "iCCP")) {
-            size_t start = after_keyword(body, length, 1);
-            ok = inflates_within(body + start, length - start, NULL, MAX_TEXT_BYTES, &unused);
-        }
+        else if (memcmp(type, "iTXt", 4) == 0 && !xmp)
+            xmp = text_orientation(body, length);
         at += 12 + length;
     }
-    *orientation = exif ? exif : xmp;
-    return ok || image_fail(error, CNXRT_ERROR_IMAGE, "PNG: a text or colour profile decompresses to over 1 MB");
+    return exif ? exif : xmp;
 }
 
 /* ── Decode ──────────────────────────────────────────────────────────────────────────────────────────── */
@@ -249,5 +215,7 @@ bool png_decode(const uint8_t *bytes, size_t size, Decoded *decoded, ImageError 
     bool ok = read_picture(png, info, &reader, decoded);
     free(reader.rows);
     png_destroy_read_struct(&png, &info, NULL);
-    return ok && scan_chunks(bytes, size, &decoded->orientation, error);
+    if (ok)
+        decoded->orientation = find_orientation(bytes, size);
+    return ok;
 }

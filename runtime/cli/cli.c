@@ -1,0 +1,113 @@
+/* The executable: what is asked for, in order of precedence, and how it ends. */
+#include "runtime/cli/cli.h"
+#include "runtime/cpu.h"
+#include "runtime/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A closed standard stream would let the next file opened become it: park something there that fails as it should. */
+static void hold_standard_streams(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
+            return;
+}
+
+static bool check_cpu(Cli *cli)
+{
+    int64_t missing = compiled_model.cpu_features & ~cpu_features();
+    char names[128];
+    return !missing || cli_error(cli, CLI_RESOURCE, NULL, "compiled for %s, but this processor lacks %s; compile with "
+                                 "-mcpu for this machine", compiled_model.cpu_name,
+                                 cpu_feature_names(missing, names, sizeof names));
+}
+
+bool cli_open(Cli *cli, int64_t n_threads)
+{
+    if (n_threads == 0)
+        n_threads = allowed_cpus() < CNXRT_MAX_THREADS ? allowed_cpus() : CNXRT_MAX_THREADS;
+    cnxrt_options options = {.struct_size = sizeof options, .n_threads = n_threads, .weights_path = cli->weights};
+    cnxrt_status status = cnxrt_create(&options, &cli->model);
+    if (status != CNXRT_OK) {
+        bool weights = status >= CNXRT_ERROR_FILE && status <= CNXRT_ERROR_WEIGHTS_DAMAGED;
+        const char *file = cli->weights ? cli->weights : compiled_model.weights_file;
+        if (status == CNXRT_ERROR_FILE)
+            return cli_error(cli, CLI_RESOURCE, file, "the weights cannot be read");
+        return cli_fail(cli, status, weights ? file : NULL);
+    }
+    status = cnxrt_context_create(cli->model, NULL, 0, &cli->context);
+    return status == CNXRT_OK || cli_fail(cli, status, NULL);
+}
+
+void cli_close(Cli *cli)
+{
+    cnxrt_context_destroy(cli->context);
+    cnxrt_destroy(cli->model);
+    cli->context = NULL;
+    cli->model = NULL;
+}
+
+static bool nothing_to_do(Cli *cli)
+{
+    return cli_error(cli, CLI_USAGE, NULL, "no picture and no --input; '%s --help' shows examples", cli->program);
+}
+
+static bool print_version(void)
+{
+    printf("%s (cnxc %s)\n", compiled_model.name, compiled_model.version);
+    return true;
+}
+
+static bool run(Cli *cli)
+{
+    bool tensors = cli->n_inputs || cli->n_outputs;
+    if (!cli->bench && !cli->selftest && !tensors && cli->n_pictures == 0 && !cli->dump_pixels)
+        return nothing_to_do(cli);
+    if (!cli_open(cli, cli->dump_pixels && !tensors ? 1 : cli->n_threads))
+        return false;
+    if (cli->selftest)
+        return cli_selftest(cli);
+    if (cli->bench)
+        return cli_bench(cli);
+    if (cli->dump_pixels && !cli_dump_pixels(cli))
+        return false;
+    if (tensors)
+        return cli_run_tensors(cli);
+    return cli->dump_pixels || cli_classify(cli);
+}
+
+static bool dispatch(Cli *cli, int argc, char **argv)
+{
+    if (!cli_parse(cli, argc, argv))
+        return false;
+    if (cli->help) {
+        cli_print_help(cli);
+        return true;
+    }
+    if (cli->version)
+        return print_version();
+    if (cli->info)
+        return cli_info(cli);
+    return check_cpu(cli) && run(cli);
+}
+
+int cnxrt_main(int argc, char **argv)
+{
+    Cli cli = {0};
+    const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
+    cli.program = slash ? slash + 1 : argc > 0 ? argv[0] : compiled_model.name;
+    hold_standard_streams();
+    if (!dispatch(&cli, argc, argv) && cli.exit_code == CLI_OK)
+        cli.exit_code = CLI_BUG;
+    cli_close(&cli);
+    cli_free(&cli);
+    bool failed = ferror(stdout);
+    if (fflush(stdout) != 0 || failed)
+        cli_error(&cli, CLI_RESOURCE, NULL, "cannot write to standard output: %s", strerror(errno));
+    return cli.exit_code;
+}

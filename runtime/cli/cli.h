@@ -1,0 +1,85 @@
+/* The executable's command line. Nothing here is part of a library. */
+#ifndef CNXRT_CLI_CLI_H
+#define CNXRT_CLI_CLI_H
+
+#include "runtime/api.h"
+#include "runtime/model.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+
+enum { CLI_OK = 0, CLI_INPUT = 1, CLI_USAGE = 2, CLI_UNSUPPORTED = 3, CLI_RESOURCE = 4, CLI_BUG = 70 };
+
+typedef struct NamedFile {
+    const char *name, *file; /* --input NAME=FILE */
+} NamedFile;
+
+typedef struct Cli {
+    const char *program;     /* its base name, for messages and help */
+    int exit_code;           /* of the first error */
+
+    /* What the user asked for. */
+    int64_t k, n_threads;    /* 0: default */
+    bool json, bench, per_op, info, selftest, version, help;
+    const char *weights, *dump_pixels;
+    NamedFile *inputs, *outputs;
+    char **pictures;
+    int64_t n_inputs, n_outputs, n_pictures;
+
+    cnxrt_model *model;
+    cnxrt_context *context;
+} Cli;
+
+int cnxrt_main(int argc, char **argv);
+
+/* ── options.c ── */
+bool cli_parse(Cli *cli, int argc, char **argv); /* false after an error */
+void cli_free(Cli *cli);
+void cli_print_help(const Cli *cli);
+
+/* ── text.c ── */
+/* "place: error: message", place NULL: the program's name. Keeps the first error's exit code. Returns false. */
+bool cli_error(Cli *cli, int exit_code, const char *place, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+bool cli_fail(Cli *cli, cnxrt_status status, const char *place); /* of the context, or of create (context NULL) */
+void put_json_string(FILE *out, const char *text); /* invalid UTF-8 becomes U+FFFD */
+void put_field(FILE *out, const char *text);       /* a field of a TSV line: tabs and newlines become \t and \n */
+
+/* The candidate nearest to word, or NULL if none is near. */
+const char *nearest_word(const char *word, const char *const *candidates, int64_t n);
+
+/* ── cli.c ── */
+/* Creates model and context; n_threads as in the options, 0: all processors that may be used. */
+bool cli_open(Cli *cli, int64_t n_threads);
+void cli_close(Cli *cli);
+
+/* ── pictures.c ── */
+bool cli_classify(Cli *cli);
+bool cli_dump_pixels(Cli *cli);
+/* All pictures of the command line as one batch of the pixel input; malloc'ed, NULL after an error. */
+float *cli_read_pixels(Cli *cli);
+
+/* ── tensors.c ── */
+/* Buffers for all inputs and outputs of a run. */
+typedef struct Tensors {
+    uint8_t **buffers;       /* inputs, then outputs; malloc'ed each */
+    int64_t batch;
+} Tensors;
+enum TensorSource { TENSORS_GIVEN, TENSORS_MADE_UP }; /* MADE_UP: missing inputs get pseudo-random numbers */
+bool cli_make_tensors(Cli *cli, enum TensorSource source, Tensors *tensors);
+void cli_free_tensors(Tensors *tensors);
+bool cli_run_tensors(Cli *cli);
+
+/* ── bench.c, selftest.c, info.c ── */
+bool cli_bench(Cli *cli);
+bool cli_selftest(Cli *cli);
+bool cli_info(Cli *cli);
+
+/* ── output.c: .npy files, whole or not at all ── */
+/* Writes beside its place; outputs_commit puts all in place. "-" is standard output. */
+bool output_write(Cli *cli, const char *path, int64_t dtype, int64_t rank, const int64_t *dims, const void *data,
+                  size_t bytes);
+bool outputs_commit(Cli *cli);
+void outputs_discard(void);
+
+#endif

@@ -1,0 +1,39 @@
+/* Info: what the model is, for people; --json gives what the C API's info_json gives. */
+#include "runtime/cli/cli.h"
+#include "runtime/cpu.h"
+#include "runtime/npy.h"
+
+static void print_tensor(const char *kind, const CnxrtTensor *tensor)
+{
+    printf("%-9s%s %s ", kind, tensor->name, npy_type_name(tensor->dtype));
+    for (int64_t i = 0; i < tensor->rank; i++)
+        if (tensor->dims[i] < 0)
+            printf("%sN", i ? "x" : "");
+        else
+            printf("%s%lld", i ? "x" : "", (long long)tensor->dims[i]);
+    printf("%s\n", tensor->rank ? "" : "scalar");
+}
+
+bool cli_info(Cli *cli)
+{
+    const CnxrtModel *m = &compiled_model;
+    char features[128];
+    if (cli->json) {
+        puts(m->info_json);
+        return true;
+    }
+    printf("%s, compiled by cnxc %s\n", m->name, m->version);
+    for (int64_t i = 0; i < m->n_inputs; i++)
+        print_tensor("input", &m->tensors[i]);
+    for (int64_t i = 0; i < m->n_outputs; i++)
+        print_tensor("output", &m->tensors[m->n_inputs + i]);
+    if (m->n_labels)
+        printf("%-9s%lld: %s%s\n", "labels", (long long)m->n_labels, m->labels[0], m->n_labels > 1 ? ", ..." : "");
+    cpu_feature_names(m->cpu_features, features, sizeof features);
+    printf("%-9s%s%s%s%s\n", "cpu", m->cpu_name, features[0] ? " (" : "", features, features[0] ? ")" : "");
+    printf("%-9s%.2f MB%s%s\n", "weights", (double)m->weights_bytes * 1e-6, m->weights ? "" : " in ",
+           m->weights ? "" : m->weights_file ? m->weights_file : "a file");
+    printf("%-9s%.2f MB, and %.2f MB for each thread\n", "memory", (double)m->arena_bytes * 1e-6,
+           (double)m->scratch_bytes * 1e-6);
+    return true;
+}

@@ -1,0 +1,179 @@
+/* Options: one table gives parsing, help and suggestions. */
+#include "runtime/cli/cli.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef enum OptionKind { OPTION_FLAG, OPTION_NUMBER, OPTION_TEXT, OPTION_NAMED } OptionKind;
+
+typedef struct Option {
+    const char *name;     /* with its dashes */
+    const char *argument; /* for help; NULL: none */
+    OptionKind kind;
+    size_t field;         /* in Cli: bool, int64_t, const char * or NamedFile *, by kind */
+    size_t count;         /* NAMED: field that counts them; NUMBER: the largest value */
+    const char *help;
+} Option;
+
+static const Option options[] = {
+    {"-k", "N", OPTION_NUMBER, offsetof(Cli, k), 1000000, "labels to show for each picture; default 5"},
+    {"--json", NULL, OPTION_FLAG, offsetof(Cli, json), 0, "answers as JSON; also with --bench and --info"},
+    {"--input", "NAME=FILE.npy", OPTION_NAMED, offsetof(Cli, inputs), offsetof(Cli, n_inputs),
+     "the tensor of an input (float32 NCHW for pictures), - for standard input"},
+    {"--output", "NAME=FILE.npy", OPTION_NAMED, offsetof(Cli, outputs), offsetof(Cli, n_outputs),
+     "writes the tensor of an output"},
+    {"--dump-pixels", "FILE.npy", OPTION_TEXT, offsetof(Cli, dump_pixels), 0,
+     "writes what the image processor makes of the pictures"},
+    {"--bench", NULL, OPTION_FLAG, offsetof(Cli, bench), 0, "measures: median, p90, p99"},
+    {"--per-op", NULL, OPTION_FLAG, offsetof(Cli, per_op), 0, "with --bench: the time of each phase"},
+    {"--threads", "N", OPTION_NUMBER, offsetof(Cli, n_threads), CNXRT_MAX_THREADS,
+     "threads to use; default: all processors allowed. Answers do not depend on it"},
+    {"--weights", "FILE", OPTION_TEXT, offsetof(Cli, weights), 0, "weights from this file"},
+    {"--info", NULL, OPTION_FLAG, offsetof(Cli, info), 0, "what the model is: inputs, outputs, labels, CPU"},
+    {"--selftest", NULL, OPTION_FLAG, offsetof(Cli, selftest), 0,
+     "checks CPU and weights, and that 1 and N threads agree"},
+    {"--version", NULL, OPTION_FLAG, offsetof(Cli, version), 0, "the model's name and cnxc's version"},
+    {"--help", NULL, OPTION_FLAG, offsetof(Cli, help), 0, "this text"},
+};
+enum { N_OPTIONS = sizeof options / sizeof *options };
+
+static void *field_of(Cli *cli, size_t offset)
+{
+    return (char *)cli + offset;
+}
+
+static const Option *find_option(const char *name, size_t length)
+{
+    if (length == 2 && memcmp(name, "-h", 2) == 0)
+        return find_option("--help", strlen("--help"));
+    for (int i = 0; i < N_OPTIONS; i++)
+        if (strlen(options[i].name) == length && memcmp(options[i].name, name, length) == 0)
+            return &options[i];
+    return NULL;
+}
+
+static bool unknown_option(Cli *cli, const char *word, size_t length)
+{
+    const char *names[N_OPTIONS];
+    char name[256];
+    snprintf(name, sizeof name, "%.*s", (int)length, word);
+    for (int i = 0; i < N_OPTIONS; i++)
+        names[i] = options[i].name;
+    const char *near = nearest_word(name, names, N_OPTIONS);
+    if (near)
+        return cli_error(cli, CLI_USAGE, NULL, "unknown option '%s'; did you mean '%s'?", name, near);
+    return cli_error(cli, CLI_USAGE, NULL, "unknown option '%s'; '%s --help' lists them", name, cli->program);
+}
+
+static bool set_number(Cli *cli, const Option *option, const char *text)
+{
+    char *end;
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end || errno || value < 1 || value > (long long)option->count)
+        return cli_error(cli, CLI_USAGE, NULL, "%s takes a number from 1 to %zu, got '%s'", option->name,
+                         option->count, text);
+    *(int64_t *)field_of(cli, option->field) = value;
+    return true;
+}
+
+static bool add_named(Cli *cli, const Option *option, char *text)
+{
+    NamedFile *files = *(NamedFile **)field_of(cli, option->field);
+    int64_t *n = field_of(cli, option->count);
+    char *equals = strchr(text, '=');
+    if (!equals || equals == text || !equals[1])
+        return cli_error(cli, CLI_USAGE, NULL, "%s takes NAME=FILE, got '%s'", option->name, text);
+    *equals = 0;
+    for (int64_t i = 0; i < *n; i++)
+        if (strcmp(files[i].name, text) == 0)
+            return cli_error(cli, CLI_USAGE, NULL, "%s '%s' is given twice", option->name, text);
+    files[(*n)++] = (NamedFile){text, equals + 1};
+    return true;
+}
+
+static bool set_option(Cli *cli, const Option *option, char *value)
+{
+    switch (option->kind) {
+    case OPTION_FLAG:
+        *(bool *)field_of(cli, option->field) = true;
+        return true;
+    case OPTION_NUMBER: return set_number(cli, option, value);
+    case OPTION_NAMED: return add_named(cli, option, value);
+    default:
+        if (!*value)
+            return cli_error(cli, CLI_USAGE, NULL, "%s takes a file, got ''", option->name);
+        *(const char **)field_of(cli, option->field) = value;
+        return true;
+    }
+}
+
+/* "--name value", "--name=value", "-k5"; *i moves past a value of its own. */
+static bool parse_option(Cli *cli, int argc, char **argv, int *i)
+{
+    char *word = argv[*i], *value = strchr(word, '=');
+    size_t length = value ? (size_t)(value - word) : strlen(word);
+    const Option *option = find_option(word, length);
+    if (!option && word[1] == 'k' && word[2] >= '0' && word[2] <= '9')
+        return set_option(cli, find_option("-k", 2), word + 2);
+    if (!option)
+        return unknown_option(cli, word, length);
+    if (!option->argument && value)
+        return cli_error(cli, CLI_USAGE, NULL, "%s takes no value", option->name);
+    if (value)
+        return set_option(cli, option, value + 1);
+    if (option->argument && *i + 1 >= argc)
+        return cli_error(cli, CLI_USAGE, NULL, "%s needs a value: %s", option->name, option->argument);
+    return set_option(cli, option, option->argument ? argv[++*i] : NULL);
+}
+
+bool cli_parse(Cli *cli, int argc, char **argv)
+{
+    size_t n = argc > 0 ? (size_t)argc : 1;
+    cli->inputs = calloc(n, sizeof *cli->inputs);
+    cli->outputs = calloc(n, sizeof *cli->outputs);
+    cli->pictures = calloc(n, sizeof *cli->pictures);
+    if (!cli->inputs || !cli->outputs || !cli->pictures)
+        return cli_error(cli, CLI_RESOURCE, NULL, "out of memory");
+    bool only_pictures = false;
+    for (int i = 1; i < argc; i++) {
+        if (only_pictures || argv[i][0] != '-' || !argv[i][1])
+            cli->pictures[cli->n_pictures++] = argv[i];
+        else if (strcmp(argv[i], "--") == 0)
+            only_pictures = true;
+        else if (!parse_option(cli, argc, argv, &i))
+            return false;
+    }
+    return true;
+}
+
+void cli_free(Cli *cli)
+{
+    free(cli->inputs);
+    free(cli->outputs);
+    free(cli->pictures);
+}
+
+void cli_print_help(const Cli *cli)
+{
+    const char *p = cli->program;
+    printf("Examples:\n");
+    if (compiled_model.preprocessor)
+        printf("  %s cat.jpg dog.png            one line an answer: PATH, LABEL, SCORE, best first\n"
+               "  %s -k 1 --json cat.jpg        the best answer as JSON\n", p, p);
+    if (compiled_model.n_inputs && compiled_model.n_outputs)
+        printf("  %s --input %s=x.npy --output %s=y.npy\n", p, compiled_model.tensors[0].name,
+               compiled_model.tensors[compiled_model.n_inputs].name);
+    printf("  %s --bench\n\nUsage: %s [OPTION]... [PICTURE]...\n\nOptions:\n", p, p);
+    for (int i = 0; i < N_OPTIONS; i++) {
+        char left[64];
+        snprintf(left, sizeof left, "%s%s%s", options[i].name, options[i].argument ? " " : "",
+                 options[i].argument ? options[i].argument : "");
+        printf("  %-26s %s\n", left, options[i].help);
+    }
+    printf("\nPictures are JPEG, PNG or WebP; - is standard input. Tensors are NumPy's .npy, any batch.\n"
+           "Exit codes: 0 ok, 1 the input is wrong, 2 usage, 3 valid but unsupported, 4 files, memory or another\n"
+           "resource, 70 a bug.\n");
+}

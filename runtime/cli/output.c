@@ -1,0 +1,108 @@
+/* Output files: written beside their place, then renamed all together; Ctrl-C leaves nothing behind.
+ *
+ * Devices and pipes (/dev/stdout, a FIFO) cannot be renamed to and are written in place. */
+#include "runtime/cli/cli.h"
+#include "runtime/npy.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { MAX_PENDING = 256 };
+
+typedef struct Pending {
+    char temporary[PATH_MAX];
+    const char *path;
+} Pending;
+
+/* The executable's own state, read by a signal handler. */
+static Pending *pending[MAX_PENDING];
+static volatile sig_atomic_t n_pending;
+
+static void remove_all(void)
+{
+    for (int i = 0; i < n_pending; i++)
+        unlink(pending[i]->temporary);
+}
+
+static void on_signal(int number)
+{
+    remove_all();
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+static void catch_signals(void)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (signal(numbers[i], on_signal) == SIG_IGN)
+            signal(numbers[i], SIG_IGN); /* nohup stays in force */
+}
+
+void outputs_discard(void)
+{
+    remove_all();
+    for (int i = 0; i < n_pending; i++)
+        free(pending[i]);
+    n_pending = 0;
+}
+
+static bool in_place(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && !S_ISREG(info.st_mode);
+}
+
+/* A new file beside path, remembered until commit or discard; NULL: errno says why. */
+static FILE *open_temporary(const char *path)
+{
+    if (n_pending == 0)
+        catch_signals();
+    Pending *entry = n_pending < MAX_PENDING ? malloc(sizeof *entry) : NULL;
+    if (!entry) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    entry->path = path;
+    int n = snprintf(entry->temporary, sizeof entry->temporary, "%s.%ld.tmp", path, (long)getpid());
+    if (n >= (int)sizeof entry->temporary)
+        errno = ENAMETOOLONG;
+    int fd = n < (int)sizeof entry->temporary
+                 ? open(entry->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)
+                 : -1;
+    if (fd < 0) {
+        free(entry);
+        return NULL;
+    }
+    pending[n_pending] = entry;
+    n_pending = n_pending + 1;
+    return fdopen(fd, "wb");
+}
+
+bool output_write(Cli *cli, const char *path, int64_t dtype, int64_t rank, const int64_t *dims, const void *data,
+                  size_t bytes)
+{
+    bool standard = strcmp(path, "-") == 0;
+    errno = 0;
+    FILE *out = standard ? stdout : in_place(path) ? fopen(path, "wbe") : open_temporary(path);
+    bool ok = out && npy_write(out, dtype, rank, dims, data, bytes);
+    if (out && (standard ? fflush(out) : fclose(out)) != 0)
+        ok = false;
+    return ok || cli_error(cli, CLI_RESOURCE, path, "cannot write: %s", strerror(errno));
+}
+
+bool outputs_commit(Cli *cli)
+{
+    bool ok = true;
+    for (int i = 0; i < n_pending; i++)
+        if (ok && rename(pending[i]->temporary, pending[i]->path) != 0)
+            ok = cli_error(cli, CLI_RESOURCE, pending[i]->path, "cannot write: %s", strerror(errno));
+    outputs_discard(); /* what was renamed is no longer there to remove */
+    return ok;
+}

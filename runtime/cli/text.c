@@ -1,0 +1,141 @@
+/* Text: errors, JSON strings, TSV fields, and the nearest word for "did you mean". */
+#include "runtime/cli/cli.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ── Errors ──────────────────────────────────────────────────────────────────────────────────────────── */
+
+static bool colored(void)
+{
+    const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+    return isatty(STDERR_FILENO) && !(no && *no) && term && strcmp(term, "dumb") != 0;
+}
+
+bool cli_error(Cli *cli, int exit_code, const char *place, const char *format, ...)
+{
+    if (cli->exit_code == CLI_OK)
+        cli->exit_code = exit_code;
+    fflush(stdout); /* answers before it stay before it */
+    bool color = colored();
+    fprintf(stderr, "%s: %serror:%s ", place ? place : cli->program, color ? "\033[1;31m" : "", color ? "\033[0m" : "");
+    va_list args;
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+    return false;
+}
+
+static int exit_code_of(cnxrt_status status)
+{
+    switch (status) {
+    case CNXRT_OK: return CLI_OK;
+    case CNXRT_ERROR_WEIGHTS_FORMAT: case CNXRT_ERROR_WEIGHTS_MODEL: case CNXRT_ERROR_WEIGHTS_DAMAGED:
+    case CNXRT_ERROR_IMAGE: return CLI_INPUT;
+    case CNXRT_ERROR_UNSUPPORTED: return CLI_UNSUPPORTED;
+    case CNXRT_ERROR_CPU: case CNXRT_ERROR_MEMORY: case CNXRT_ERROR_THREADS: case CNXRT_ERROR_FILE:
+        return CLI_RESOURCE;
+    default: return CLI_BUG;
+    }
+}
+
+bool cli_fail(Cli *cli, cnxrt_status status, const char *place)
+{
+    const char *details = cnxrt_context_error(cli->context);
+    return cli_error(cli, exit_code_of(status), place, "%s", *details ? details : cnxrt_status_text(status));
+}
+
+/* ── JSON and TSV ────────────────────────────────────────────────────────────────────────────────────── */
+
+/* Bytes of the well-formed UTF-8 character at text, 0 if it is malformed (Unicode 15, table 3-7). */
+static int utf8_length(const unsigned char *text)
+{
+    unsigned char a = text[0], low = 0x80, high = 0xbf;
+    int n = a < 0x80 ? 1 : a < 0xc2 ? 0 : a < 0xe0 ? 2 : a < 0xf0 ? 3 : a < 0xf5 ? 4 : 0;
+    if (a == 0xe0)
+        low = 0xa0;
+    else if (a == 0xed)
+        high = 0x9f;
+    else if (a == 0xf0)
+        low = 0x90;
+    else if (a == 0xf4)
+        high = 0x8f;
+    if (n > 1 && (text[1] < low || text[1] > high))
+        return 0;
+    for (int i = 2; i < n; i++)
+        if ((text[i] & 0xc0) != 0x80)
+            return 0;
+    return n;
+}
+
+void put_json_string(FILE *out, const char *text)
+{
+    fputc('"', out);
+    for (const unsigned char *c = (const unsigned char *)text; *c;) {
+        int n = utf8_length(c);
+        if (n == 0)
+            fputs("\xef\xbf\xbd", out);
+        else if (*c == '"' || *c == '\\')
+            fprintf(out, "\\%c", *c);
+        else if (*c < 32 || *c == 127)
+            fprintf(out, "\\u%04x", *c);
+        else
+            fwrite(c, 1, (size_t)n, out);
+        c += n ? n : 1;
+    }
+    fputc('"', out);
+}
+
+void put_field(FILE *out, const char *text)
+{
+    for (; *text; text++)
+        if (*text == '\t')
+            fputs("\\t", out);
+        else if (*text == '\n')
+            fputs("\\n", out);
+        else
+            fputc(*text, out);
+}
+
+/* ── Did you mean ────────────────────────────────────────────────────────────────────────────────────── */
+
+enum { LONGEST_WORD = 64 };
+
+/* Insertions, deletions, changes and swaps of neighbours that turn a into b. */
+static int edit_distance(const char *a, const char *b)
+{
+    int rows[3][LONGEST_WORD + 1], n = (int)strlen(a), m = (int)strlen(b);
+    for (int j = 0; j <= m; j++)
+        rows[0][j] = j;
+    for (int i = 1; i <= n; i++) {
+        int *row = rows[i % 3], *last = rows[(i + 2) % 3], *before = rows[(i + 1) % 3];
+        row[0] = i;
+        for (int j = 1; j <= m; j++) {
+            int change = last[j - 1] + (a[i - 1] != b[j - 1]);
+            int shift = (last[j] < row[j - 1] ? last[j] : row[j - 1]) + 1;
+            row[j] = change < shift ? change : shift;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && before[j - 2] + 1 < row[j])
+                row[j] = before[j - 2] + 1;
+        }
+    }
+    return rows[n % 3][m];
+}
+
+const char *nearest_word(const char *word, const char *const *candidates, int64_t n)
+{
+    const char *nearest = NULL;
+    if (strlen(word) > LONGEST_WORD)
+        return NULL;
+    int best = (int)(strlen(word) + 2) / 3 + 1;
+    for (int64_t i = 0; i < n; i++) {
+        int distance = strlen(candidates[i]) > LONGEST_WORD ? best : edit_distance(word, candidates[i]);
+        if (distance < best) {
+            best = distance;
+            nearest = candidates[i];
+        }
+    }
+    return nearest;
+}
