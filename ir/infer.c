@@ -20,7 +20,7 @@ static bool is_known(const Value *value)
 
 bool infer_Call(Node *node, Diag *diag)
 {
-    diag_unsupported(diag, node->span, "unknown operator '%s'", node->callee ? node->callee : "");
+    diag_unsupported(diag, node->span, "the call of '%s' is not inlined", node->callee ? node->callee : "");
     return false;
 }
 
@@ -221,34 +221,6 @@ void node_infer(Node *node)
 
 /* ── A graph ─────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* "domain.Name:overload" without the overload; the nearest operator of that domain is suggested. */
-static void report_unknown(const Node *node, Diag *diag)
-{
-    Arena *arena = node_arena(node);
-    const char *callee = node->callee ? node->callee : "";
-    const char *name = arena_strndup(arena, callee, strcspn(callee, ":"));
-    const char *dot = strrchr(name, '.');
-    const char *domain = dot ? arena_strndup(arena, name, (size_t)(dot - name)) : "";
-    const char *near = op_nearest(strcmp(domain, "ai.onnx") == 0 ? "" : domain, dot ? dot + 1 : name);
-    diag_unsupported(diag, node->span, "unknown operator '%s'%s%s%s", dot && dot == name ? name + 1 : name,
-                     near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
-}
-
-static bool report_unknown_ops(const Graph *graph, Diag *diag)
-{
-    bool ok = true;
-    FOR_NODES(node, graph) {
-        if (node->op->kind == OP_Call) {
-            report_unknown(node, diag);
-            ok = false;
-        }
-        for (int64_t i = 0; i < node->attrs.len; i++)
-            if (node->attrs.at[i].kind == ATTR_GRAPH && !report_unknown_ops(node->attrs.at[i].graph, diag))
-                ok = false;
-    }
-    return ok;
-}
-
 static bool infer_graph(Graph *graph, Diag *diag)
 {
     bool ok = true;
@@ -334,7 +306,7 @@ static void fix_channels(Graph *graph)
 
 bool graph_infer(Graph *graph, Diag *diag)
 {
-    bool ok = report_unknown_ops(graph, diag);
+    bool ok = true;
     name_open_dims(graph);
     fix_channels(graph);
     for (int64_t i = 0; i < graph->inputs.len; i++)

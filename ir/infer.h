@@ -4,8 +4,9 @@
 
 #include "ir/graph.h"
 
-/* Sets the type of every value, bodies included. A declared type that contradicts the inferred one is an
- * error at the declaration; unknown ops are all reported (exit 3). False after an error. */
+/* Checks every node (node_check) and sets the type of every value, bodies included. A declared type that
+ * contradicts the inferred one is an error at the declaration; a declared symbol gives way to an inferred number.
+ * Requires functions inlined. False after an error. */
 bool graph_infer(Graph *graph, Diag *diag);
 
 /* Infers one node that a pass has just made; a failure is a bug of the pass and ends with exit 70. */

@@ -16,7 +16,7 @@ static bool run_graph(Graph *graph, Tensor *const *inputs, Tensor **outputs, Are
 bool ref_Call(const Node *node, Tensor *const *inputs, Tensor **outputs, Diag *diag)
 {
     (void)inputs, (void)outputs;
-    diag_unsupported(diag, node->span, "unknown operator '%s'", node->callee ? node->callee : "");
+    diag_unsupported(diag, node->span, "the call of '%s' is not inlined", node->callee ? node->callee : "");
     return false;
 }
 

@@ -1,0 +1,109 @@
+# RUN: %python %s %bin/cnx-interp
+"""What inference refuses: each model is one mistake; its message and exit code stand beside it."""
+import subprocess
+import sys
+import tempfile
+
+INTERP = sys.argv[1]
+X = "float[N,4,8,8] x"
+
+# (inputs, initializers, nodes, exit code, part of the message)
+cases = [
+    # arity and attributes
+    (X, "", "y = Conv(x)", 1, "Conv expects 2 to 3 inputs, got 1"),
+    (X, "", "y = Relu(x, x)", 1, "Relu expects 1 input, got 2"),
+    (X, "", 'y = Add(x, "")', 1, "Add expects input 1 to be given"),
+    (X, "", "y = Relu <alpha = 1> (x)", 1, "Relu has no attribute 'alpha'"),
+    (X, "", "y = Softmax <axsi = 1> (x)", 1, "did you mean 'axis'?"),
+    (X, "", 'y = Softmax <axis = "1"> (x)', 1, "attribute 'axis' of Softmax expects int, got string"),
+    (X, "", "y = Concat(x, x)", 1, "Concat expects attribute 'axis', it is missing"),
+    (X, "", "y = Rellu(x)", 3, "unknown operator Rellu, did you mean Relu"),
+    # Conv
+    (X, "float[2,4,3] w", "y = Conv(x, w)", 1, "Conv's weights have rank 3 ([2,4,3]), expected the input's rank 4"),
+    (X, "float[2,4,3,3] w", "y = Conv <group = 0> (x, w)", 1, "group of Conv is 0, expected a divisor"),
+    (X, "float[3,2,3,3] w", "y = Conv <group = 2> (x, w)", 1, "group of Conv is 2, expected a divisor of the 3"),
+    (X, "float[2,3,3,3] w", "y = Conv(x, w)", 1, "input has 4 channels, its weights and group 1 expect 3"),
+    (X, "float[2,4,3,3] w", "y = Conv <strides = [0, 1]> (x, w)", 1, "element 0 of strides of Conv is 0, expected 1"),
+    (X, "float[2,4,3,3] w", "y = Conv <dilations = [1, 1099511627776]> (x, w)", 1, "dilations of Conv is 1099511627776"),
+    (X, "float[2,4,3,3] w", "y = Conv <dilations = [1, 1099511627775]> (x, w)", 1, "its padded input only 8"),
+    (X, "float[2,4,3,3] w", "y = Conv <pads = [0, -1, 0, 0]> (x, w)", 1, "element 1 of pads of Conv is -1, expected 0"),
+    (X, "float[2,4,3,3] w", "y = Conv <pads = [1, 1]> (x, w)", 1, "pads of Conv has 2 elements, expected 4"),
+    (X, "float[2,4,9,3] w", "y = Conv(x, w)", 1, "Conv's kernel spans 9 in spatial dimension 0, its padded input only 8"),
+    (X, "float[2,4,3,3] w", "y = Conv <kernel_shape = [3, 2]> (x, w)", 1, "kernel_shape of Conv has 2 in dimension 1"),
+    (X, "float[2,4,3,3] w", 'y = Conv <auto_pad = "SAME"> (x, w)', 1, "auto_pad of Conv is 'SAME'"),
+    (X, "float[2,4,3,3] w, float[3] b", "y = Conv(x, w, b)", 1, "expected 2 in dimension 0"),
+    (X, "int64[2,4,3,3] w", "y = Conv(x, w)", 1, "element types float and int64, expected the same"),
+    # dimensions
+    ("float[1,0,4] x", "", "y = Relu(x)", 1, "dimension 1 of input 'x' is 0, expected at least 1"),
+    ("float[4611686018427387904,4] x", "", "y = Relu(x)", 1, "overflows"),
+    ("float[1099511627776] x, float[1099511627776,1] z", "", "y = Add(x, z)", 1, "overflows"),
+    ("float[N,3,height,8] x", "", "y = Relu(x)", 1, "dimension 2 of input 'x' is symbolic (height), fix it with --dim height=N"),
+    ("float[N,4] x", "", "y = Transpose(x)", 1, "depends on the free batch, fix it with --dim N=N"),
+    # axes and shapes
+    (X, "", "y = Softmax <axis = 4> (x)", 1, "axis 4 of Softmax is out of range, expected -4 to 3"),
+    (X, "int64[1] a = {-5}", "y = ReduceMean(x, a)", 1, "axis -5 of ReduceMean is out of range"),
+    (X, "int64[2] a = {1, -3}", "y = ReduceMean(x, a)", 1, "axes of ReduceMean name axis 1 twice"),
+    (X, "", "y = Transpose <perm = [0, 1, 1, 2]> (x)", 1, "perm of Transpose names dimension 1 twice"),
+    (X, "", "y = Transpose <perm = [0, 1, 2]> (x)", 1, "perm of Transpose has 3 elements, its input has rank 4"),
+    (X, "", "y = Transpose <perm = [0, 1, 2, 4]> (x)", 1, "element 3 of perm of Transpose is 4, expected 0 to 3"),
+    (X, "float[8] g", "y = LayerNormalization <epsilon = nan> (x, g)", 1, "epsilon of LayerNormalization is nan"),
+    (X, "float[8] g", "y = LayerNormalization <epsilon = -1.0> (x, g)", 1, "epsilon of LayerNormalization is -1"),
+    (X, "float[7] g", "y = LayerNormalization(x, g)", 1, "has shape [7], expected one that broadcasts to [8]"),
+    (X, "int64[2] s = {0, 7}", "y = Reshape(x, s)", 1, "Reshape from [N,4,8,8] to [N,7] changes the number of elements"),
+    (X, "int64[2] s = {-1, -1}", "y = Reshape(x, s)", 1, "Reshape's shape has -1 twice"),
+    (X, "int64[2] s = {-2, 1}", "y = Reshape(x, s)", 1, "dimension 0 of Reshape's shape is -2"),
+    (X, "int64[2] s = {1, 256}", "y = Reshape(x, s)", 1, "fixes a symbolic dimension"),
+    ("float[2,3] x, int64[2] s", "", "y = Reshape(x, s)", 3, "must be known at compile time"),
+    ("float[2,3] x, float[4,3] z", "", "y = Add(x, z)", 1, "Add can't broadcast shape [2,3] with [4,3]"),
+    ("float[N,3] x, float[4,3] z", "", "y = Add(x, z)", 1, "Add can't broadcast shape [N,3] with [4,3]"),
+    ("float[2,3] x, int64[2,3] z", "", "y = Add(x, z)", 1, "element types float and int64, expected the same"),
+    ("float[2,3] x, float[4,3] z", "", "y = MatMul(x, z)", 1, "expected 3 in dimension 0"),
+    ("float[2,3] x, float[4,3] z", "", "y = Gemm <transB = 0> (x, z)", 1, "expected 3 in dimension 0"),
+    ("float[2,3] x", "", "y = Squeeze <axes = [0]> (x)", 1, "Squeeze takes out dimension 0 of shape [2,3]"),
+    ("float[2,3] x", "int64[1] s = {0}", "y = Slice(x, s, s, s, s)", 1, "a step of Slice is 0"),
+    ("float[2,3] x", "", "y = Concat <axis = 2> (x, x)", 1, "axis 2 of Concat is out of range"),
+    ("float[2,3] x, float[3,3] z", "", "y = Concat <axis = 1> (x, z)", 1, "expected [2,3] but for axis 1"),
+    ("float[2,3] x", "int64[3] s = {1, 1, 2}", "y, z = Split <axis = 1> (x, s)", 1, "3 lengths and 2 outputs"),
+    ("float[2,3] x", "int64[2] s = {1, 1}", "y, z = Split <axis = 1> (x, s)", 1, "add up to 2, expected 3"),
+    ("float[2,3] x", "int64[4] s = {0, 0, 0, -4}", "y = Pad(x, s)", 1, "expected a size of at least 0"),
+    ("float[2,3] x", "int64[4] s = {0, 0, 0, 1}", 'y = Pad <mode = "reflect"> (x, s)', 3, "only 'constant' is supported"),
+    ("float[2,3] x", "int64[2] s = {4611686018427387904, 4}", "y = Tile(x, s)", 1, "overflows"),
+    ("float[2,3] x", "", "y = Cast <to = 8> (x)", 3, "Cast to string is not supported"),
+    ("float[2,3] x", "", "y = Cast <to = 99> (x)", 1, "element type 99"),
+    ("float[2,3] x", "", 'y = Gelu <approximate = "fast"> (x)', 1, "approximate of Gelu is 'fast'"),
+    ("float[2,3] x, bool[2,3] z", "", "y = Add(z, z)", 1, "input A of Add has element type bool, expected a number type"),
+    ("float[2,3] x", "", "w = Relu(x) y = Softmax <axis = 7> (w) z = Relu(y)", 1, "axis 7 of Softmax"),
+]
+
+
+def text_of(inputs, inits, nodes):
+    filled = []
+    for init in filter(None, (part.strip() for part in inits.replace("}", "}|").replace("] w,", "] w|").split("|"))):
+        init = init.strip(", ")
+        if init and "=" not in init:
+            count = 1
+            for d in init[init.index("[") + 1 : init.index("]")].split(","):
+                count *= int(d)
+            init += " = {" + ",".join("1" for _ in range(count)) + "}"
+        filled.append(init)
+    head = f"<{', '.join(filled)}>" if filled else ""
+    return f'<ir_version: 8, opset_import: ["": 20]>\ng ({inputs}) => (y) {head} {{\n  {nodes}\n}}\n'
+
+
+def main():
+    failed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for inputs, inits, nodes, code, message in cases:
+            path = f"{folder}/m.onnxtxt"
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text_of(inputs, inits, nodes))
+            run = subprocess.run([INTERP, path, f"{folder}/y"], capture_output=True, text=True)
+            one = run.stderr.count(" error: ") == 1 or "symbolic" in message
+            if run.returncode != code or message not in run.stderr or not one:
+                failed += 1
+                print(f"{nodes}: exit {run.returncode}, expected {code}: '{message}', got:\n{run.stderr}")
+    print(f"{len(cases)} mistakes, {failed} not reported as they should be")
+    sys.exit(bool(failed))
+
+
+main()

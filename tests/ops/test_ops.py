@@ -1,0 +1,352 @@
+# RUN: %python %s %bin/cnx-interp
+"""Every operator of the table through the reference interpreter, against ONNX Runtime.
+
+Each case is a model of one node (or two) with odd shapes; graph inputs are those NumPy files can hold, other
+element types come in as initializers and leave through Cast. A case names the operator it covers, and the test
+fails if one of ir/ops.def has none. Where ONNX Runtime lacks a kernel, onnx.reference stands in.
+
+Tolerance: the interpreter computes in double and rounds once; ONNX Runtime in float32. 2e-6 of the largest
+magnitude covers sums of a few hundred terms; integers and bools must be equal.
+"""
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+import onnx
+import onnx.reference
+import onnxruntime as ort
+from onnx import TensorProto as T
+from onnx import helper, numpy_helper
+
+INTERP = sys.argv[1]
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+rng = np.random.default_rng(7)
+f32, i64, i32, b8 = np.float32, np.int64, np.int32, np.bool_
+cases = []
+
+
+def rand(*shape, low=-2.0, high=2.0):
+    return rng.uniform(low, high, shape).astype(f32)
+
+
+def ints(*values):
+    return np.array(values, i64)
+
+
+def case(op, inputs, n_outputs=1, opset=17, const=(), casts=None, free=True, ignore=(), **attrs):
+    """inputs: arrays, None for one left out. const: indices that become initializers. free: the first dimension of
+    every input that has the batch's size is symbolic."""
+    cases.append(dict(op=op, inputs=inputs, n_outputs=n_outputs, opset=opset, const=set(const), casts=casts, free=free,
+                      ignore=ignore, attrs=attrs))
+
+
+def both(op, inputs, opset=17, **attrs):
+    """As graph inputs, and as constants that inference folds."""
+    case(op, inputs, opset=opset, **attrs)
+    case(op, inputs, opset=opset, const=range(len(inputs)), **attrs)
+
+
+# ── Elementwise ──
+x = rand(3, 1, 5, 7)
+special = np.array([0.0, -0.0, 1.0, -1.0, 1e-30, 88.0, -88.0, np.inf, -np.inf, np.nan, 2.5, 3.5, -2.5, 0.5], f32)
+for op in ("Abs", "Ceil", "Exp", "Floor", "Neg", "Relu", "Round", "Sigmoid", "Tanh", "Reciprocal", "Erf"):
+    both(op, [x])
+    case(op, [special])
+for op in ("Softplus", "Elu", "LeakyRelu", "Selu", "HardSigmoid", "HardSwish"):
+    case(op, [x])
+case("Mish", [x], opset=18)
+case("Log", [rand(4, 3, low=0.01)])
+case("Sqrt", [rand(4, 3, low=0)])
+case("Elu", [x], alpha=0.3)
+case("LeakyRelu", [x], alpha=0.2)
+case("Selu", [x], alpha=1.3, gamma=0.7)
+case("HardSigmoid", [x], alpha=0.3, beta=0.4)
+case("Gelu", [x], opset=20)
+case("Gelu", [x], opset=20, approximate="tanh")
+for op in ("Abs", "Neg", "Relu"):
+    case(op, [np.array([[-5, 0, 3]], i32)])
+    case(op, [ints(-5, 0, 2**53 + 1)], free=False, opset=14)
+for op in ("Add", "Sub", "Mul", "Div"):
+    both(op, [rand(3, 4, 5), rand(4, 1)])
+    case(op, [rand(1), rand(3, 2)], free=False)
+    both(op, [ints(7, -7, 2**53 + 1, -9), ints(2, 2, 3, -4)], free=False)
+    case(op, [np.array([[7, -7]], i32), np.array([[2], [-3]], i32)], free=False)
+case("Div", [np.array([200, 7], np.uint8), np.array([3, 2], np.uint8)], const=(0, 1), casts=T.INT32)
+case("Add", [np.array([200, 7], np.uint8), np.array([100, 2], np.uint8)], const=(0, 1), casts=T.INT32)
+case("Sub", [np.array([2**63 + 5], np.uint64), np.array([2**63], np.uint64)], const=(0, 1), casts=T.INT64)
+case("Mul", [rand(2, 3).astype(np.float64), rand(3).astype(np.float64)], const=(0, 1), casts=T.FLOAT)
+case("Pow", [rand(3, 4, low=0.1), np.array(2.5, f32)])
+case("Pow", [rand(3, 4), np.array(2.0, f32)])
+case("Pow", [rand(3, 4), np.array(3, i64)], opset=13)
+case("Pow", [ints(2, -3, 5), ints(5, 3, 0)], free=False)
+for op in ("Max", "Min"):
+    case(op, [rand(3, 4), rand(4), rand(3, 1)])
+    case(op, [rand(3, 1), rand(1, 4)], free=False)
+    case(op, [rand(3, 4)])
+    case(op, [ints(1, 9, 3), ints(5)], free=False)
+    case(op, [np.array([np.nan, 1.0], f32), np.array([1.0, np.nan], f32)], free=False)
+for op in ("Equal", "Greater", "Less", "GreaterOrEqual", "LessOrEqual"):
+    values = rng.integers(-2, 3, (4, 5))
+    both(op, [values.astype(f32), rng.integers(-2, 3, (5,)).astype(f32)])
+    case(op, [values.astype(i64), rng.integers(-2, 3, (4, 1)).astype(i64)], free=False)
+for op in ("And", "Or"):
+    both(op, [rng.random((3, 4)) < 0.5, rng.random((4,)) < 0.5])
+case("Equal", [rng.random((3, 4)) < 0.5, rng.random((4,)) < 0.5])
+case("Not", [rng.random((3, 4)) < 0.5])
+case("Where", [rng.random((3, 1, 4)) < 0.5, rand(3, 2, 4), rand(1)])
+case("Where", [np.array([True, False]), ints(5), ints(6, 7)], free=False)
+case("PRelu", [rand(3, 4, 5), rand(4, 1)])
+for const in ((), (1, 2)):
+    case("Clip", [rand(3, 4), np.array(-0.5, f32), np.array(0.7, f32)], const=const)
+    case("Clip", [rand(3, 4), None, np.array(0.7, f32)], const=const)
+    case("Clip", [rand(3, 4), np.array(-0.5, f32)], const=const)
+case("Clip", [rand(3, 4)])
+case("Clip", [ints(-5, 3, 99), np.array(0), np.array(10)], free=False)
+for to in (T.INT64, T.INT32, T.BOOL):
+    case("Cast", [np.array([[-2.7, 2.7, 0.0, 0.4]], f32)], to=to)
+case("Cast", [ints(-5, 0, 2**24 + 1)], to=T.FLOAT)
+case("Cast", [np.array([[True, False]])], to=T.FLOAT)
+case("Cast", [np.concatenate([rand(40, high=70000, low=-70000), special, rand(20, high=1e-7, low=0)])],
+     to=T.FLOAT16, casts=T.FLOAT)
+case("Cast", [np.concatenate([rand(40), special])], to=T.BFLOAT16, casts=T.FLOAT)
+case("CastLike", [rand(3, 2), ints(1)], const=(1,))
+channels = [rand(4), rand(4), rand(4), rand(4, low=0.1)]
+case("BatchNormalization", [rand(3, 4, 5, 6)] + channels, const=(1, 2, 3, 4))
+case("BatchNormalization", [rand(3, 4)] + channels, epsilon=0.1)
+
+# ── Reductions ──
+for op in ("ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceProd"):
+    attribute = op != "ReduceSum"
+    y = rand(3, 4, 5, 6)
+    for axes in ([1], [-1], [2, 3], [-2, 1]):
+        for keepdims in (0, 1):
+            if attribute:
+                case(op, [y], opset=13, axes=axes, keepdims=keepdims)
+            case(op, [y, ints(*axes)], opset=18 if attribute else 13, const=(1,), keepdims=keepdims)
+    case(op, [y], opset=13)
+    case(op, [y], opset=18, keepdims=0)
+    case(op, [y, ints()], opset=18, const=(1,), noop_with_empty_axes=1)
+    case(op, [y, ints()], opset=18, const=(1,))
+case("ReduceSum", [rng.integers(1, 4, (3, 4)).astype(i32), ints(1)], opset=18, const=(1,))
+both("ReduceProd", [ints(2, 3, 4)], free=False, keepdims=0)
+for op in ("Softmax", "LogSoftmax"):
+    y = rand(3, 4, 5, high=9)
+    for opset in (11, 13, 17):
+        case(op, [y], opset=opset)
+        for axis in (0, 1, 2, -1, -2):
+            case(op, [y], opset=opset, axis=axis, free=axis != 0)
+    case(op, [y + 1000])
+case("LayerNormalization", [rand(3, 4, 5), rand(5), rand(5)])
+case("LayerNormalization", [rand(3, 4, 5), rand(5)], epsilon=0.1)
+case("LayerNormalization", [rand(3, 4, 5), rand(4, 5), rand(4, 5)], axis=1)
+case("LayerNormalization", [rand(3, 4, 5) + 3, rand(5), rand(5)], n_outputs=3)
+case("GlobalAveragePool", [rand(3, 4, 5, 6)])
+case("GlobalAveragePool", [rand(2, 3, 7)])
+scores, labels, weights = rand(5, 4), rng.integers(0, 4, 5).astype(i64), rand(4, low=0.1)
+planes, plane_labels = rand(3, 4, 2, 2), rng.integers(0, 4, (3, 2, 2)).astype(i64)
+for op in ("SoftmaxCrossEntropyLoss", "NegativeLogLikelihoodLoss"):
+    for reduction in ("none", "sum", "mean"):
+        case(op, [scores, labels], reduction=reduction)
+        case(op, [scores, labels, weights], reduction=reduction, const=(2,))
+        case(op, [planes, plane_labels, weights], reduction=reduction, const=(2,))
+        case(op, [scores, labels], reduction=reduction, ignore_index=2)
+        case(op, [scores, labels.astype(i32)], reduction=reduction)
+case("SoftmaxCrossEntropyLoss", [scores, labels], n_outputs=2)
+case("SoftmaxCrossEntropyLoss", [scores, np.array([0, -100, 1, -100, 3])], ignore_index=-100)
+
+# ── Windows ──
+image = rand(2, 6, 9, 11)
+case("Conv", [image, rand(4, 6, 3, 3), rand(4)], const=(1, 2))
+case("Conv", [image, rand(4, 6, 3, 3)], const=(1,), pads=[1, 2, 0, 1], strides=[2, 3], dilations=[2, 1])
+case("Conv", [image, rand(6, 1, 7, 7), rand(6)], const=(1, 2), group=6, pads=[3, 3, 3, 3], kernel_shape=[7, 7])
+case("Conv", [image, rand(9, 2, 1, 3), rand(9)], group=3)
+for auto_pad in ("SAME_UPPER", "SAME_LOWER", "VALID"):
+    case("Conv", [image, rand(4, 6, 2, 4)], const=(1,), auto_pad=auto_pad, strides=[2, 3])
+case("Conv", [rand(2, 3, 10), rand(4, 3, 3)], const=(1,), pads=[1, 1])
+case("Conv", [rand(2, 2, 4, 5, 6), rand(3, 2, 2, 3, 2)], const=(1,), strides=[1, 2, 2])
+for op in ("AveragePool", "MaxPool"):
+    case(op, [image], kernel_shape=[3, 2])
+    case(op, [image], kernel_shape=[3, 3], pads=[1, 1, 1, 1], strides=[2, 2])
+    case(op, [image], kernel_shape=[3, 3], strides=[2, 3], pads=[1, 0, 1, 2], ceil_mode=1)
+    case(op, [image], kernel_shape=[2, 2], strides=[2, 2], auto_pad="SAME_UPPER")
+    case(op, [image], kernel_shape=[2, 2], strides=[2, 2], auto_pad="SAME_LOWER")
+    case(op, [rand(2, 3, 9)], kernel_shape=[4], strides=[3])
+case("AveragePool", [image], kernel_shape=[3, 3], pads=[1, 1, 1, 1], count_include_pad=1)
+case("AveragePool", [image], kernel_shape=[3, 3], pads=[1, 1, 1, 1], strides=[2, 3], count_include_pad=1, ceil_mode=1,
+     opset=19)
+case("AveragePool", [image], kernel_shape=[2, 3], dilations=[2, 2], opset=19)
+case("MaxPool", [image], n_outputs=2, kernel_shape=[3, 3], pads=[1, 1, 1, 1], dilations=[2, 1], free=False)
+
+# ── Products ──
+case("MatMul", [rand(3, 4), rand(4, 5)])
+case("MatMul", [rand(3, 2, 4, 5), rand(5, 6)], const=(1,))
+case("MatMul", [rand(3, 1, 4, 5), rand(2, 5, 6)], free=False)
+case("MatMul", [rand(5), rand(5, 6)], free=False)
+case("MatMul", [rand(3, 4, 5), rand(5)])
+case("MatMul", [rand(5), rand(5)], free=False)
+case("MatMul", [rng.integers(-4, 4, (2, 3)).astype(i32), rng.integers(-4, 4, (3, 2)).astype(i32)], free=False)
+for ta in (0, 1):
+    for tb in (0, 1):
+        a, b = rand(3, 4), rand(4, 5)
+        case("Gemm", [a.T.copy() if ta else a, b.T.copy() if tb else b, rand(5)], transA=ta, transB=tb, alpha=0.5,
+             beta=1.5, free=False)
+case("Gemm", [rand(3, 4), rand(6, 4), rand(6)], transB=1, const=(1, 2))
+case("Gemm", [rand(3, 4), rand(4, 5)])
+case("Gemm", [rand(3, 4), rand(4, 5), rand(3, 1)], free=False)
+
+# ── Moves ──
+both("Transpose", [rand(2, 3, 4, 5)], perm=[0, 2, 3, 1], free=True)
+case("Transpose", [rand(2, 3, 4)], free=False)
+both("Transpose", [rng.integers(0, 9, (2, 3)).astype(i64)], perm=[1, 0], free=False)
+case("Reshape", [rand(3, 4, 6), ints(0, -1)], const=(1,))
+case("Reshape", [rand(3, 4, 6), ints(-1, 8, 3)], const=(1,))
+case("Reshape", [rand(3, 4, 6), ints(6, 0, 3)], const=(1,), free=False)
+case("Reshape", [rand(3, 4, 6), ints(72)], const=(1,), free=False)
+case("Reshape", [np.zeros((3, 0), f32), ints(0, 5)], const=(0, 1), allowzero=1)
+for axis in (0, 1, 2, -1, 3):
+    case("Flatten", [rand(3, 4, 5)], axis=axis, free=axis == 1)
+case("Squeeze", [rand(3, 1, 4, 1)], free=False)
+case("Squeeze", [rand(3, 1, 4, 1), ints(1, -1)], const=(1,))
+case("Squeeze", [rand(3, 1, 4, 1)], opset=11, axes=[-3])
+case("Unsqueeze", [rand(3, 4), ints(1, -1)], const=(1,))
+case("Unsqueeze", [rand(3, 4)], opset=11, axes=[2])
+for axis in (0, 1, -1):
+    case("Gather", [rand(3, 4, 5), ints(2, 0, -1, 2)], axis=axis, free=False)
+case("Gather", [rand(3, 4, 5), np.array([[1, 0], [3, -4]], i32)], axis=1, const=(1,))
+case("Gather", [rand(3, 4, 5), np.array(1)], axis=2, const=(1,))
+both("Gather", [ints(4, 5, 6), np.array(-1)], free=False)
+case("Concat", [rand(3, 4, 5), rand(3, 2, 5), rand(3, 1, 5)], axis=1)
+both("Concat", [ints(1, 2), ints(3)], axis=0, free=False)
+case("Concat", [rand(3, 4)], axis=-1)
+case("Slice", [rand(3, 8, 9), ints(1, -3), ints(6, 100), ints(1, -1)], const=(1, 2, 3))
+case("Slice", [rand(3, 8, 9), ints(-2, 7), ints(-100, 1), ints(1, 2), ints(-2, -3)], const=(1, 2, 3, 4))
+case("Slice", [rand(3, 8, 9), ints(0, 2), ints(2**63 - 1, 5)], const=(1, 2))
+case("Slice", [rand(3, 8, 9), ints(5), ints(2), ints(1)], const=(1, 2, 3))
+case("Slice", [rand(3, 8), ints(0), ints(8), ints(1), ints(100)], const=(1, 2, 3, 4))
+case("Slice", [ints(5, 6, 7, 8), ints(3), ints(-5), ints(0), ints(-1)], const=(0, 1, 2, 3, 4))
+case("Split", [rand(3, 6)], n_outputs=3, axis=1)
+case("Split", [rand(3, 7), ints(1, 4, 2)], n_outputs=3, axis=-1, const=(1,))
+case("Split", [rand(3, 7)], n_outputs=2, axis=1, opset=11, split=[3, 4])
+case("Split", [rand(3, 7)], n_outputs=3, axis=1, opset=18, num_outputs=3)
+case("Expand", [rand(3, 1, 5), ints(2, 1, 4, 1)], const=(1,), free=False)
+case("Expand", [rand(3, 1), ints(1, 4)], const=(1,))
+case("Tile", [rand(3, 2, 4), ints(1, 3, 2)], const=(1,))
+case("Pad", [rand(3, 4, 5), ints(0, 1, 2, 0, 0, 3)], const=(1,))
+case("Pad", [rand(3, 4, 5), ints(0, 1, -2, 0, -1, 3), np.array(7.5, f32)], const=(1, 2))
+case("Pad", [rand(3, 4, 5), ints(1, 2), None, ints(-1)], const=(1, 3), opset=18)
+case("Identity", [rand(3, 4)])
+case("Dropout", [rand(3, 4)])
+case("Dropout", [rand(3, 4), np.array(0.3, f32)], const=(1,), n_outputs=2)
+case("Dropout", [rand(3, 4)], ratio=0.2, opset=11)
+case("Shape", [rand(3, 4, 5)])
+case("Shape", [rand(3, 4, 5)], start=-2)
+case("Shape", [rand(3, 4, 5)], start=1, end=-1)
+case("Shape", [rand(3, 4, 5)], start=-9, end=9)
+case("Size", [rand(3, 4, 5)])
+case("Range", [np.array(1), np.array(10), np.array(3)], const=(0, 1, 2))
+case("Range", [np.array(5), np.array(-5), np.array(-2)], const=(0, 1, 2))
+case("Range", [np.array(0.5, f32), np.array(2.0, f32), np.array(0.25, f32)], const=(0, 1, 2))
+case("ConstantOfShape", [ints(2, 3)], const=(0,), value=helper.make_tensor("v", T.INT64, [1], [7]))
+case("ConstantOfShape", [ints(2, 3)], const=(0,))
+case("Constant", [], value=numpy_helper.from_array(rand(2, 3)))
+case("Constant", [], value_float=1.5)
+case("Constant", [], value_floats=[1.5, -2.0])
+case("Constant", [], value_int=7)
+case("Constant", [], value_ints=[7, -8])
+
+
+# ── Running them ──
+def model_of(c):
+    inputs, inits, names = [], [], []
+    for i, a in enumerate(c["inputs"]):
+        names.append("" if a is None else f"x{i}")
+        if a is None:
+            continue
+        a = np.asarray(a)
+        if i in c["const"]:
+            inits.append(numpy_helper.from_array(a, f"x{i}"))
+        else:
+            shape = list(a.shape)
+            if c["free"] and shape and shape[0] == c["inputs"][0].shape[0]:
+                shape[0] = "N"
+            inputs.append(helper.make_tensor_value_info(f"x{i}", helper.np_dtype_to_tensor_dtype(a.dtype), shape))
+    outs = [f"y{k}" for k in range(c["n_outputs"])]
+    nodes = [helper.make_node(c["op"], names, outs, **c["attrs"])]
+    if c["casts"]:
+        nodes += [helper.make_node("Cast", [o], [o + "c"], to=c["casts"]) for o in outs]
+        outs = [o + "c" for o in outs]
+    outputs = [onnx.ValueInfoProto(name=o) for o in outs]
+    graph = helper.make_graph(nodes, "g", inputs, outputs, inits)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", c["opset"])], ir_version=8)
+    model = onnx.shape_inference.infer_shapes(model)
+    kept = [o for o in model.graph.output]
+    for o in kept:
+        o.type.tensor_type.ClearField("shape")  # what it is, inference has to say
+    return model
+
+
+def expected_of(model, feeds):
+    options = ort.SessionOptions()
+    options.log_severity_level = 4
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    try:
+        return ort.InferenceSession(model.SerializeToString(), options).run(None, feeds), "onnxruntime"
+    except Exception:
+        return onnx.reference.ReferenceEvaluator(model).run(None, feeds), "onnx.reference"
+
+
+def differs(got, want):
+    want = np.asarray(want)
+    if got.shape != want.shape or got.dtype != want.dtype:
+        return f"{got.dtype}{list(got.shape)}, expected {want.dtype}{list(want.shape)}"
+    if want.dtype.kind != "f":
+        return None if np.array_equal(got, want) else f"{got.ravel()[:8]}, expected {want.ravel()[:8]}"
+    finite = np.isfinite(want)
+    if not np.array_equal(got[~finite], want[~finite], equal_nan=True):
+        return f"{got.ravel()[:8]}, expected {want.ravel()[:8]}"
+    error = np.abs(got[finite] - want[finite])
+    limit = 2e-6 * max(1e-3, np.abs(want[finite]).max(initial=0))
+    return None if error.max(initial=0) <= limit else f"off by {error.max()}, at most {limit}"
+
+
+def run_case(c, folder):
+    model = model_of(c)
+    feeds, paths = {}, []
+    onnx.save(model, f"{folder}/m.onnx")
+    for i, a in enumerate(c["inputs"]):
+        if a is not None and i not in c["const"]:
+            feeds[f"x{i}"] = np.asarray(a)
+            np.save(f"{folder}/x{i}.npy", np.asarray(a))
+            paths.append(f"{folder}/x{i}.npy")
+    want, who = expected_of(model, feeds)
+    run = subprocess.run([INTERP, f"{folder}/m.onnx", f"{folder}/y"] + paths, capture_output=True, text=True)
+    if run.returncode:
+        return f"exit {run.returncode}: {run.stderr[:500]}"
+    for k, w in enumerate(want):
+        wrong = differs(np.load(f"{folder}/y{k}.npy"), w)
+        if wrong:
+            return f"output {k} against {who}: {wrong}"
+    return None
+
+
+def main():
+    with open(os.path.join(ROOT, "ir", "ops.def"), encoding="utf-8") as table:
+        ops = re.findall(r'^OP\((\w+), ""', table.read(), re.M)
+    missing = set(ops) - {c["op"] for c in cases}
+    failed = [f"no case for {op}" for op in sorted(missing)]
+    with tempfile.TemporaryDirectory() as folder:
+        for n, c in enumerate(cases):
+            wrong = run_case(c, folder)
+            if wrong:
+                shapes = [None if a is None else list(np.shape(a)) for a in c["inputs"]]
+                failed.append(f"case {n}: {c['op']} opset {c['opset']} {shapes} const {sorted(c['const'])} "
+                              f"{ {k: v for k, v in c['attrs'].items() if k != 'value'} }: {wrong}")
+    print("\n".join(failed))
+    print(f"{len(cases)} cases of {len(ops)} operators, {len(failed)} failed")
+    sys.exit(bool(failed))
+
+
+main()
