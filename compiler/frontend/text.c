@@ -68,9 +68,10 @@ static bool parse(TextParser *p)
 Model *text_parse(const Source *source, const char *dir, Arena *arena, Diag *diag)
 {
     TextParser p = {.arena = arena, .diag = diag, .source = source, .dir = dir};
+    int64_t errors = diag->n_errors;
     if (!check_bytes(source, diag) || !parse(&p))
         return NULL;
     Model *model = model_new(arena, diag);
     model->source = source;
-    return text_build(&p, model) ? model : NULL;
+    return text_build(&p, model) && diag->n_errors == errors ? model : NULL;
 }

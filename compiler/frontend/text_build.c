@@ -132,7 +132,8 @@ static void report_missing(Scope *s, const char *name, Span span, const char *wh
     TextParser *p = s->b->p;
     fail(s->b);
     const TextSlot *later = strmap_get(&s->produced, name);
-    const char *near = later || p->diag->n_errors > ENOUGH_ERRORS ? NULL : nearest_value(s, name);
+    bool hopeless = later || !name[0] || !name[1] || p->diag->n_errors > ENOUGH_ERRORS; /* any letter is near any other */
+    const char *near = hopeless ? NULL : nearest_value(s, name);
     if (later)
         diag_error(p->diag, span, "\"%.200s\" is used before it is defined at %s", name, span_place(p->arena, later->span));
     else
