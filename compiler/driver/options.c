@@ -139,7 +139,7 @@ static void bad_choice(Driver *driver, const Option *option, const char *value)
     if (near)
         usage_error(driver, "%s does not take '%s'; did you mean '%s'?", option->name, value, near);
     else
-        usage_error(driver, "%s takes one of %s, got '%s'", option->name, option->choices, value);
+        usage_error(driver, "%s does not take '%s'; it takes %s", option->name, value, option->choices);
 }
 
 /* A whole decimal number from 1 to limit. */

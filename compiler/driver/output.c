@@ -147,7 +147,7 @@ bool output_check(Driver *driver, const char *path, const char *input)
     }
     size_t length = strlen(path);
     if ((stat(path, &s) == 0 && S_ISDIR(s.st_mode)) || (length > 0 && path[length - 1] == '/')) {
-        diag_resource(&driver->diag, NO_SPAN, "the output '%s' is a folder, expected a file", path);
+        diag_resource(&driver->diag, NO_SPAN, "the output '%s' is a directory, expected a file", path);
         return false;
     }
     return true;

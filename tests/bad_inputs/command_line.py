@@ -21,9 +21,9 @@ usage("unknown CPU", "pentium9", "compile", "good.onnxtxt", "-mcpu=pentium9", "-
 usage("--image-size of words", "image-size", "compile", "good.onnxtxt", "--image-size=big", "-o", "out")
 usage("--image-size 0", "image-size", "compile", "good.onnxtxt", "--image-size=0", "-o", "out")
 usage("--dim without a number", "dim", "compile", "good.onnxtxt", "--dim", "n", "-o", "out")
-usage("--dim nobody knows", "rows", "compile", "good.onnxtxt", "--dim", "rows=3", "-o", "out")
+usage("--dim nobody knows", "rows", "compile", "good.onnxtxt", "--dim", "rows=3", "-o", "out", exit=1)
 usage("--print-after nobody knows", "fus.*fuse", "compile", "good.onnxtxt", "--print-after=fus", "-o", "out")
-usage("unknown --outputs, near one there", "z", "compile", "good.onnxtxt", "--outputs=z", "-o", "out")
+usage("unknown --outputs, near one there", "z", "compile", "good.onnxtxt", "--outputs=z", "-o", "out", exit=1)
 usage("-o equal to the input", "good.onnxtxt", "compile", "good.onnxtxt", "-o", "good.onnxtxt", exit=4)
 case("command line", "-o equal to the input by another name: input intact", exit=0, message="", files=FILES,
      shell='cp good.onnxtxt copy; "$CNXC" compile good.onnxtxt -o ./good.onnxtxt 2> said; c=$?; cmp good.onnxtxt copy && rm copy said && [ $c = 4 ]')

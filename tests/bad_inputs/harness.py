@@ -66,7 +66,7 @@ def run(case, programs, timeout=60):
         if case.shell:
             command = ["bash", "-c", case.shell]
         else:
-            argv = case.argv or ["compile", next(iter(case.files), "bad.onnxtxt"), "-o", "out"]
+            argv = case.argv if case.argv is not None else ["compile", next(iter(case.files), "bad.onnxtxt"), "-o", "out"]
             command = [programs[case.program], *argv]
         result = subprocess.run(command, cwd=folder, env=_environment(programs), capture_output=True, timeout=timeout,
                                 input=case.stdin if case.stdin is not None else b"")
