@@ -3,6 +3,7 @@
  *   path → read (text, .onnx or Hugging Face folder, known by content) → inline functions → fix dimensions →
  *   infer types → choose outputs → check that only the batch is free */
 #include "compiler/frontend/frontend.h"
+#include "compiler/frontend/hf.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -160,7 +161,7 @@ Model *frontend_load(const char *path, const FrontendOptions *options, Arena *ar
 {
     bool folder = is_directory(path);
     Model *model = folder ? hf_load(path, options, arena, diag) : read_file(path, arena, diag);
-    if (!model || !model_inline_functions(model, diag) ||
+    if (!model || (!folder && !hf_check_places(model, diag)) || !model_inline_functions(model, diag) ||
         !graph_bind_dims(model->graph, options->dims, options->n_dims, diag))
         return NULL;
     if (!folder && !apply_options(model, options, diag))

@@ -54,7 +54,7 @@ static Model *new_model(const HfConfig *config, HfTask task, Arena *arena, Diag 
     model->producer_version = model->domain = model->doc_string = "";
     model_set_opset(model, "", OPSET);
     set_task(model, task);
-    if (task == HF_CLASSIFICATION)
+    if (task == HF_CLASSIFICATION && config->labels)
         set_labels(model, config);
     if (config->problem_type)
         model_set_prop(model, "cnxc.problem_type", config->problem_type);

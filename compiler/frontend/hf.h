@@ -20,7 +20,7 @@ typedef struct HfConfig {
     double layer_norm_eps;   /* of the final LayerNorm only */
     double layer_scale_init; /* <= 0: no layer scale */
     int64_t num_labels;
-    const char *const *labels; /* num_labels of them */
+    const char *const *labels; /* num_labels of them; NULL: LABEL_0, LABEL_1 … */
     const char *problem_type;  /* NULL: not stated */
     int64_t image_height, image_width; /* the config's image_size */
     Ints features;           /* backbone: hidden state numbers, 0 is the stem */
@@ -49,6 +49,10 @@ bool hf_weights_has(const HfWeights *weights, const char *name);
 /* Leftovers whose bare name begins with start, or ends with it if it begins with a dot, are expected. */
 void hf_weights_ignore(HfWeights *weights, const char *start);
 bool hf_weights_finish(HfWeights *weights); /* reports; false after an error */
+
+/* Constants that a graph text addresses inside a .safetensors file are where its header says. False after a
+ * diagnostic. */
+bool hf_check_places(const Model *model, Diag *diag);
 
 /* hf_act.c: the activations hidden_act may name. */
 bool hf_act_known(const char *name);

@@ -10,14 +10,6 @@
 
 enum { MAX_LABELS = 1 << 20 };
 
-static const char *const *default_labels(Arena *arena, int64_t count)
-{
-    const char **labels = NEW_ARRAY(arena, const char *, count);
-    for (int64_t i = 0; i < count; i++)
-        labels[i] = arena_printf(arena, "LABEL_%lld", (long long)i);
-    return labels;
-}
-
 static bool label_index(const char *key, int64_t count, int64_t *index)
 {
     char *end;
@@ -66,7 +58,7 @@ bool hf_config_labels(HfConfig *config)
         diag_warning(json->diag, hf_key_span(json, "num_labels"), "num_labels is %lld, but id2label has %lld entries; num_labels wins, labels are LABEL_i",
                      (long long)count, (long long)config->num_labels);
     config->num_labels = count < 0 ? 2 : count;
-    config->labels = default_labels(json->arena, config->num_labels);
+    config->labels = NULL;
     return true;
 }
 

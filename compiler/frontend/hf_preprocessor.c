@@ -9,6 +9,7 @@
 #include "runtime/model.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { MAX_EDGE = 1 << 16, WARP_EDGE = 384, MAX_MEANS = 8 };
@@ -142,23 +143,35 @@ static bool check_type(const HfJson *json)
     return false;
 }
 
+/* The shortest decimal that reads back as the same double: 0.485, not 0.48499999999999999. */
+static const char *number(Arena *arena, double value)
+{
+    const char *text = NULL;
+    for (int digits = 15; digits <= 17; digits++) {
+        text = arena_printf(arena, "%.*g", digits, value);
+        if (strtod(text, NULL) == value)
+            break;
+    }
+    return text;
+}
+
 static void put_list(StrBuf *sb, const char *name, const double *values, int64_t count)
 {
     sb_printf(sb, ", \"%s\": [", name);
     for (int64_t i = 0; i < count; i++)
-        sb_printf(sb, "%s%.17g", i ? ", " : "", values[i]);
+        sb_printf(sb, "%s%s", i ? ", " : "", number(sb->arena, values[i]));
     sb_put(sb, "]");
 }
 
 static const char *as_json(const CnxrtPreprocessor *p, Arena *arena)
 {
     StrBuf sb = {.arena = arena};
-    sb_printf(&sb, "{\"do_resize\": %lld, \"shortest_edge\": %lld, \"crop_pct\": %.17g, \"resample\": %lld", (long long)p->do_resize,
-              (long long)p->shortest_edge, p->crop_pct, (long long)p->resample);
+    sb_printf(&sb, "{\"do_resize\": %lld, \"shortest_edge\": %lld, \"crop_pct\": %s, \"resample\": %lld", (long long)p->do_resize,
+              (long long)p->shortest_edge, number(arena, p->crop_pct), (long long)p->resample);
     sb_printf(&sb, ", \"do_center_crop\": %lld, \"crop_height\": %lld, \"crop_width\": %lld", (long long)p->do_center_crop,
               (long long)p->crop_height, (long long)p->crop_width);
-    sb_printf(&sb, ", \"do_rescale\": %lld, \"rescale_factor\": %.17g, \"do_normalize\": %lld, \"n_mean\": %lld", (long long)p->do_rescale,
-              p->rescale_factor, (long long)p->do_normalize, (long long)p->n_mean);
+    sb_printf(&sb, ", \"do_rescale\": %lld, \"rescale_factor\": %s, \"do_normalize\": %lld, \"n_mean\": %lld", (long long)p->do_rescale,
+              number(arena, p->rescale_factor), (long long)p->do_normalize, (long long)p->n_mean);
     put_list(&sb, "mean", p->mean, p->n_mean);
     put_list(&sb, "std", p->std, p->n_mean);
     sb_printf(&sb, ", \"convert_rgb_white\": %lld, \"torchvision\": %lld, \"vertical_first\": %lld}", (long long)p->convert_rgb_white,
