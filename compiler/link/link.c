@@ -136,6 +136,8 @@ static bool link_executable(const Linking *link)
     return run(link, &command);
 }
 
+/* Debian's libjpeg and libpng refer to stderr, in default error handlers that the runtime replaces, by a relocation
+ * that no shared library may have: a constant of the runtime stands in for it. */
 static bool merge_objects(const Linking *link, const char *output)
 {
     const char *const *names;
@@ -150,6 +152,7 @@ static bool merge_objects(const Linking *link, const char *output)
         command_add(&command, "-u");
         command_add(&command, names[i]);
     }
+    command_add(&command, "--defsym=stderr=cnxrt_no_stream");
     return add_parts(link, &command) && run(link, &command);
 }
 
