@@ -9,6 +9,8 @@
 
 #include <math.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 static const struct {
     const char *name;
@@ -207,6 +209,16 @@ Tensor *tensor_reshaped(Arena *arena, const Tensor *tensor, int rank, const int6
     for (int i = 0; i < rank; i++)
         copy->dims[i] = dims[i];
     return copy;
+}
+
+/* The whole pages inside: those at the ends may hold a neighbour's elements, which are likely to be read next. */
+void tensor_release(const Tensor *tensor)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = (uintptr_t)tensor->data;
+    uintptr_t end = (begin + (uintptr_t)tensor->length) / page * page;
+    begin = (begin + page - 1) / page * page;
+    if (tensor->is_mapped && begin < end)
+        madvise((void *)begin, end - begin, MADV_DONTNEED);
 }
 
 Type tensor_type(const Tensor *tensor)

@@ -58,6 +58,7 @@ typedef struct Tensor {
     const void *data;       /* count elements; arena or mapping; DT_STRING: const char *const [count] */
     const char *location;   /* path of the file it came from, if any (print_location makes it external data) … */
     int64_t offset, length; /* … and its bytes there, so that it prints without copying */
+    bool is_mapped;         /* data lies in a read-only mapping of that file */
 } Tensor;
 
 /* A zeroed tensor with memory from the arena; NULL if the size overflows or dtype_size is 0. */
@@ -66,6 +67,7 @@ Tensor *tensor_scalar_f32(Arena *arena, float value);
 Tensor *tensor_from_i64(Arena *arena, const int64_t *values, int64_t count); /* rank 1 */
 Tensor *tensor_reshaped(Arena *arena, const Tensor *tensor, int rank, const int64_t *dims); /* shares data */
 Type tensor_type(const Tensor *tensor);
+void tensor_release(const Tensor *tensor); /* gives back memory that a mapped file fills again when it is read */
 
 /* One element as double or int64, whatever the dtype (f16 and bf16 widened; ints truncated from floats). */
 double tensor_get(const Tensor *tensor, int64_t index);

@@ -149,6 +149,7 @@ void weights_place(Tensor *tensor, const WeightFile *file, int64_t offset, int64
     int64_t size = dtype_size(tensor->dtype);
     if (length && size > 1 && (uintptr_t)data % (uintptr_t)(size > 8 ? 8 : size))
         data = memcpy(arena_alloc(arena, (size_t)length), data, (size_t)length);
+    tensor->is_mapped = data == file->data + offset;
     tensor->data = data;
     tensor->location = file->path;
     tensor->offset = offset;
