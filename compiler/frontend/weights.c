@@ -80,7 +80,7 @@ static bool is_hub_blob(const char *path, char *dir)
 /* path with all links followed lies where it may. */
 static bool check_place(const char *path, const char *dir, Span span, Diag *diag)
 {
-    char *real_path = realpath(path, NULL), *real_dir = realpath(*dir ? dir : ".", NULL);
+    char *real_path = realpath(path, NULL), *real_dir = real_path ? realpath(*dir ? dir : ".", NULL) : NULL;
     bool found = real_path && real_dir;
     bool inside = found && (lies_in(real_path, real_dir) || is_hub_blob(real_path, real_dir));
     if (!found)
