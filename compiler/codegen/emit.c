@@ -84,9 +84,8 @@ IrType emit_memory_type(const Emit *e, DType dtype)
     case DT_FLOAT: return e->f32;
     case DT_DOUBLE: return e->f64;
     case DT_FLOAT16: return LLVMHalfTypeInContext(e->context);
-    case DT_BFLOAT16: return LLVMBFloatTypeInContext(e->context);
     case DT_BOOL: case DT_INT8: case DT_UINT8: return e->i8;
-    case DT_INT16: case DT_UINT16: return LLVMInt16TypeInContext(e->context);
+    case DT_INT16: case DT_UINT16: case DT_BFLOAT16: return LLVMInt16TypeInContext(e->context);
     case DT_INT32: case DT_UINT32: return e->i32;
     case DT_INT64: case DT_UINT64: return e->i64;
     default: return NULL;
@@ -213,7 +212,7 @@ static unsigned alignment_of(IrType type)
     switch (LLVMGetTypeKind(element)) {
     case LLVMFloatTypeKind: return 4;
     case LLVMDoubleTypeKind: case LLVMPointerTypeKind: return 8;
-    case LLVMHalfTypeKind: case LLVMBFloatTypeKind: return 2;
+    case LLVMHalfTypeKind: return 2;
     default: return LLVMGetIntTypeWidth(element) / 8;
     }
 }

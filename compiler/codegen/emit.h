@@ -43,7 +43,7 @@ IrValue emit_float_table(Emit *e, const char *name, const float *values, int64_t
 
 /* Types. */
 IrType emit_vector_of(const Emit *e, IrType element);
-IrType emit_memory_type(const Emit *e, DType dtype);    /* NULL: not computed with */
+IrType emit_memory_type(const Emit *e, DType dtype);    /* NULL: not computed with; bf16: its bits */
 
 /* Arithmetic. */
 IrValue emit_intrinsic(Emit *e, const char *intrinsic, IrType overload, IrValue *args, int n_args);

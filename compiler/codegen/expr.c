@@ -16,9 +16,11 @@ typedef struct Typed { IrValue value; DType dtype; } Typed;
 static bool is_float(DType d) { return d == DT_FLOAT || d == DT_DOUBLE || d == DT_FLOAT16 || d == DT_BFLOAT16; }
 static bool is_unsigned(DType d) { return d == DT_UINT8 || d == DT_UINT16 || d == DT_UINT32 || d == DT_UINT64 || d == DT_BOOL; }
 
-/* The type of a value in registers. */
+/* The type of a value in registers. Short floats are floats there, rounded after each step. */
 static IrType vector_type(const Emit *e, DType dtype)
 {
+    if (dtype == DT_FLOAT16 || dtype == DT_BFLOAT16)
+        return e->vf;
     return emit_vector_of(e, dtype == DT_BOOL ? e->i1 : emit_memory_type(e, dtype));
 }
 
@@ -34,16 +36,63 @@ DType expr_result_type(const Kernel *kernel)
 
 static IrValue constant(const Emit *e, DType dtype, double value) { return emit_const_of(e, vector_type(e, dtype), value); }
 
-/* f16 and bf16 to each other go by float. */
+/* ── Short floats ────────────────────────────────────────────────────────────────────────────────────── */
+
+static IrType half_type(const Emit *e) { return emit_vector_of(e, LLVMHalfTypeInContext(e->context)); }
+
+/* To the nearest value with an upper half of bits alone, ties to even; NaN stays one. */
+static IrValue round_bfloat16(Emit *e, IrValue x)
+{
+    IrValue bits = LLVMBuildBitCast(e->ir, x, e->vi, "");
+    IrValue odd = LLVMBuildAnd(e->ir, LLVMBuildLShr(e->ir, bits, emit_splat_i32(e, 16), ""), emit_splat_i32(e, 1), "");
+    IrValue rounded = LLVMBuildAdd(e->ir, bits, LLVMBuildAdd(e->ir, odd, emit_splat_i32(e, 0x7fff), ""), "");
+    IrValue is_nan = LLVMBuildFCmp(e->ir, LLVMRealUNO, x, x, "");
+    rounded = emit_select(e, is_nan, LLVMBuildOr(e->ir, bits, emit_splat_i32(e, 0x400000), ""), rounded);
+    return LLVMBuildBitCast(e->ir, LLVMBuildAnd(e->ir, rounded, emit_splat_i32(e, -65536), ""), e->vf, "");
+}
+
+static IrValue round_to(Emit *e, IrValue x, DType dtype)
+{
+    if (dtype == DT_BFLOAT16)
+        return round_bfloat16(e, x);
+    if (dtype == DT_FLOAT16)
+        return LLVMBuildFPExt(e->ir, LLVMBuildFPTrunc(e->ir, x, half_type(e), ""), e->vf, "");
+    return x;
+}
+
+/* Elements as they lie in memory → a value in registers, and back. */
+static IrValue widen(Emit *e, IrValue x, DType dtype)
+{
+    if (dtype == DT_BOOL)
+        return LLVMBuildICmp(e->ir, LLVMIntNE, x, LLVMConstNull(LLVMTypeOf(x)), "");
+    if (dtype == DT_FLOAT16)
+        return LLVMBuildFPExt(e->ir, x, e->vf, "");
+    if (dtype != DT_BFLOAT16)
+        return x;
+    x = LLVMBuildShl(e->ir, LLVMBuildZExt(e->ir, x, e->vi, ""), emit_splat_i32(e, 16), "");
+    return LLVMBuildBitCast(e->ir, x, e->vf, "");
+}
+
+static IrValue narrow(Emit *e, IrValue x, DType dtype)
+{
+    IrType type = emit_vector_of(e, emit_memory_type(e, dtype));
+    if (dtype == DT_BOOL)
+        return LLVMBuildZExt(e->ir, x, type, "");
+    if (dtype == DT_FLOAT16)
+        return LLVMBuildFPTrunc(e->ir, x, type, "");
+    if (dtype != DT_BFLOAT16)
+        return x;
+    IrValue bits = LLVMBuildBitCast(e->ir, x, e->vi, "");
+    return LLVMBuildTrunc(e->ir, LLVMBuildLShr(e->ir, bits, emit_splat_i32(e, 16), ""), type, "");
+}
+
+/* ── Conversions ─────────────────────────────────────────────────────────────────────────────────────── */
+
 static IrValue cast_float(Emit *e, IrValue x, DType from, DType to)
 {
-    int64_t a = dtype_size(from), b = dtype_size(to);
-    if (from == to)
-        return x;
-    if (a == b)
-        return cast_float(e, cast_float(e, x, from, DT_FLOAT), DT_FLOAT, to);
-    IrType type = vector_type(e, to);
-    return a < b ? LLVMBuildFPExt(e->ir, x, type, "") : LLVMBuildFPTrunc(e->ir, x, type, "");
+    if (from == DT_DOUBLE)
+        x = LLVMBuildFPTrunc(e->ir, x, e->vf, "");
+    return to == DT_DOUBLE ? LLVMBuildFPExt(e->ir, x, e->vd, "") : round_to(e, x, to);
 }
 
 /* Truncates towards zero; what does not fit becomes the nearest value that does. */
@@ -68,7 +117,7 @@ static IrValue cast(Emit *e, IrValue x, DType from, DType to)
     if (is_float(from))
         return float_to_int(e, x, to);
     if (is_float(to))
-        return is_unsigned(from) ? LLVMBuildUIToFP(e->ir, x, type, "") : LLVMBuildSIToFP(e->ir, x, type, "");
+        return round_to(e, is_unsigned(from) ? LLVMBuildUIToFP(e->ir, x, type, "") : LLVMBuildSIToFP(e->ir, x, type, ""), to);
     return LLVMBuildIntCast2(e->ir, x, type, !is_unsigned(from), "");
 }
 
@@ -89,15 +138,12 @@ IrValue expr_load(Emit *e, const Operand *operand, IrValue address, int64_t acti
             value = LLVMBuildInsertElement(e->ir, value, one, emit_i64(e, i), "");
         }
     }
-    if (operand->dtype == DT_BOOL)
-        value = LLVMBuildICmp(e->ir, LLVMIntNE, value, LLVMConstNull(LLVMTypeOf(value)), "");
-    return value;
+    return widen(e, value, operand->dtype);
 }
 
 void expr_store(Emit *e, const Operand *out, IrValue value, IrValue address, int64_t active)
 {
-    if (out->dtype == DT_BOOL)
-        value = LLVMBuildZExt(e->ir, value, emit_vector_of(e, e->i8), "");
+    value = narrow(e, value, out->dtype);
     if (out->step == dtype_size(out->dtype)) {
         emit_store_lanes(e, value, address, active);
         return;
@@ -337,7 +383,8 @@ IrValue expr_eval(Emit *e, const Kernel *kernel, const IrValue *operands)
     }
     for (int i = 0; i < expr->n_steps; i++) {
         const ExprStep *step = &expr->steps[i];
-        values[expr->n_operands + i] = (Typed){step_value(e, expr, step, values), step_type(step)};
+        IrValue value = step_value(e, expr, step, values);
+        values[expr->n_operands + i] = (Typed){round_to(e, value, step_type(step)), step_type(step)};
     }
     return values[expr->n_operands + expr->n_steps - 1].value;
 }
