@@ -1,0 +1,250 @@
+/* The command line on a hand-written model: each case runs cnxrt_main in a child and checks exit code and output. */
+#include "runtime/cli/cli.h"
+#include "tests/runtime/fake_model.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define PICTURES TEST_SOURCE_DIR "/tests/goldens/images/"
+static char folder[] = "/tmp/cnxrt-cli-XXXXXX"; /* made by main, and the working folder */
+
+typedef struct Said {
+    int code;
+    char out[65536], err[8192];
+} Said;
+
+static void read_text(const char *path, char *text, size_t size)
+{
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    text[fread(text, 1, size - 1, file)] = 0;
+    fclose(file);
+    unlink(path);
+}
+
+enum { CLOSED = 1, FULL = 2 }; /* standard output */
+
+static Said run_with(int output, const char *const *words)
+{
+    char *argv[32] = {"fake"};
+    int argc = 1;
+    Said said = {0};
+    for (; words[argc - 1]; argc++)
+        argv[argc] = strdup(words[argc - 1]); /* the parser writes into its arguments, as into main's */
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        int out = open(output == FULL ? "/dev/full" : "said.out", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+        int err = open("said.err", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+        dup2(out, 1);
+        dup2(err, 2);
+        close(out);
+        close(err);
+        if (output == CLOSED)
+            close(1);
+        int code = cnxrt_main(argc, argv);
+        for (int i = 1; i < argc; i++)
+            free(argv[i]);
+        exit(code); /* the sanitizer looks for leaks here */
+    }
+    int status;
+    waitpid(child, &status, 0);
+    for (int i = 1; i < argc; i++)
+        free(argv[i]);
+    said.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    if (output != FULL)
+        read_text("said.out", said.out, sizeof said.out);
+    read_text("said.err", said.err, sizeof said.err);
+    return said;
+}
+
+#define run(...) run_with(0, (const char *const[]){__VA_ARGS__, NULL})
+
+static void expect(Said said, int code, const char *out, const char *err)
+{
+    if (said.code != code || (out && !strstr(said.out, out)) || (err && !strstr(said.err, err)))
+        fail_msg("exit code %d, expected %d; output '%s', expected '%s'; errors '%s', expected '%s'", said.code, code,
+                 said.out, out ? out : "", said.err, err ? err : "");
+}
+
+static int count_lines(const char *text)
+{
+    int n = 0;
+    for (; *text; text++)
+        n += *text == '\n';
+    return n;
+}
+
+/* ── Pictures ────────────────────────────────────────────────────────────────────────────────────────── */
+
+static const char picture[] = PICTURES "png_rgb_bicubic/input.png", jpeg[] = PICTURES "jpg_exif_6/input.jpg";
+
+static void test_lines(void **state)
+{
+    (void)state;
+    Said said = run(picture, jpeg);
+    expect(said, 0, "input.png\t", NULL);
+    assert_string_equal(said.err, "");
+    assert_int_equal(count_lines(said.out), 2 * FAKE_CLASSES); /* five, but there are four */
+    said = run("-k", "1", picture);
+    expect(said, 0, "\t0.", NULL);
+    assert_int_equal(count_lines(said.out), 1);
+    expect(run("-k2", "--threads=3", "--", picture), 0, "input.png\t", NULL);
+}
+
+static void test_json(void **state)
+{
+    (void)state;
+    Said said = run("--json", "-k", "4", picture);
+    expect(said, 0, "[{\"path\": \"" PICTURES, NULL);
+    expect(said, 0, "{\"label\": \"blue \\\"sky\\\"\", \"score\": 0.", NULL);
+    expect(run("--json", "missing.png"), 4, "[]\n", "missing.png: error: cannot read: No such file");
+}
+
+static void test_bad_pictures(void **state)
+{
+    (void)state;
+    Said said = run("missing.png", picture, "-k", "1");
+    expect(said, 4, "input.png\t", "missing.png: error:");
+    assert_int_equal(count_lines(said.out), 1);
+    FILE *file = fopen("text.png", "w");
+    fputs("hello\n", file);
+    fclose(file);
+    expect(run("text.png", picture), 1, "input.png\t", "text.png: error: not a JPEG, PNG or WebP picture");
+    expect(run("/"), 4, NULL, "/: error: cannot read: Is a directory");
+    expect(run("/dev/zero"), 4, NULL, "/dev/zero: error:");
+}
+
+/* ── Tensors ─────────────────────────────────────────────────────────────────────────────────────────── */
+
+static void test_tensors(void **state)
+{
+    (void)state;
+    expect(run("--dump-pixels", "x.npy", picture, jpeg), 0, NULL, NULL);
+    expect(run("--input", "pixel_values=x.npy", "--output", "logits=y.npy"), 0, NULL, NULL);
+    expect(run("--output", "logits=z.npy", picture, jpeg), 0, NULL, NULL);
+    char y[1024] = {0}, z[1024] = {0};
+    FILE *file = fopen("y.npy", "rb");
+    size_t size = fread(y, 1, sizeof y, file);
+    fclose(file);
+    assert_int_equal(size, 128 + 2 * FAKE_CLASSES * 4);
+    assert_non_null(strstr(y + 10, "'shape': (2, 4)"));
+    file = fopen("z.npy", "rb");
+    assert_int_equal(fread(z, 1, sizeof z, file), size);
+    fclose(file);
+    assert_memory_equal(y, z, size);
+}
+
+static void write_labels(const char *descr, const void *data, size_t bytes)
+{
+    char header[118];
+    FILE *file = fopen("l.npy", "wb");
+    memset(header, ' ', sizeof header);
+    int n = snprintf(header, sizeof header, "{'descr': '%s', 'fortran_order': False, 'shape': (2,), }", descr);
+    header[n] = ' ';
+    fwrite("\x93NUMPY\x01\x00\x76\x00", 1, 10, file);
+    fwrite(header, 1, sizeof header, file);
+    fwrite(data, 1, bytes, file);
+    fclose(file);
+}
+
+static void test_labels(void **state)
+{
+    (void)state;
+    expect(run("--dump-pixels", "x.npy", picture, jpeg), 0, NULL, NULL);
+    expect(run("--input", "pixel_values=x.npy", "--output", "loss=l1.npy"), 2, NULL, "input 'labels' is missing");
+    const int64_t whole[2] = {1, 3};
+    write_labels("<i8", whole, sizeof whole);
+    expect(run("--input", "pixel_values=x.npy", "--input", "labels=l.npy", "--output", "loss=l1.npy"), 0, NULL, NULL);
+    const float floats[2] = {1, 3};
+    write_labels("<f4", floats, sizeof floats);
+    expect(run("--input", "pixel_values=x.npy", "--input", "labels=l.npy", "--output", "loss=l2.npy"), 0, NULL, NULL);
+    char a[256], b[256];
+    read_text("l1.npy", a, sizeof a);
+    read_text("l2.npy", b, sizeof b);
+    assert_memory_equal(a, b, 132);
+    const float part[2] = {1, 2.5f};
+    write_labels("<f4", part, sizeof part);
+    expect(run("--input", "pixel_values=x.npy", "--input", "labels=l.npy", "--output", "loss=l3.npy"), 1, NULL,
+           "not a whole number");
+    assert_int_equal(access("l3.npy", F_OK), -1);
+}
+
+static void test_bad_tensors(void **state)
+{
+    (void)state;
+    expect(run("--dump-pixels", "x.npy", picture), 0, NULL, NULL);
+    expect(run("--input", "pixel_valeus=x.npy", "--output", "logits=y.npy"), 2, NULL, "did you mean 'pixel_values'");
+    expect(run("--input", "pixel_values=x.npy", "--output", "logit=y.npy"), 2, NULL, "did you mean 'logits'");
+    expect(run("--input", "pixel_values=x.npy"), 2, NULL, "needs --output");
+    expect(run("--input", "pixel_values"), 2, NULL, "NAME=FILE");
+    expect(run("--input", "labels=x.npy", "--output", "logits=y.npy"), 1, NULL, "its shape is 1x3x8x8, 'labels' takes N");
+    expect(run("--input", "pixel_values=none.npy", "--output", "logits=y.npy"), 4, NULL, "none.npy: error:");
+    expect(run("--input", "pixel_values=x.npy", "--output", "logits=no/such/y.npy"), 4, NULL, "cannot write");
+    expect(run("--input", "pixel_values=x.npy", "--output", "logits=/dev/full"), 4, NULL, "No space left");
+    const int64_t labels[2] = {0};
+    write_labels("<i8", labels, sizeof labels);
+    expect(run("--output", "logits=keep.npy", "--output", "loss=/dev/full", "--input", "labels=l.npy", picture, jpeg),
+           4, NULL, "/dev/full: error:");
+    assert_int_equal(access("keep.npy", F_OK), -1); /* whole or not at all */
+}
+
+/* ── Options ─────────────────────────────────────────────────────────────────────────────────────────── */
+
+static void test_usage(void **state)
+{
+    static const char *const threads[] = {"0", "-1", "1000000", "abc", "", "2x", "99999999999999999999"};
+    (void)state;
+    for (size_t i = 0; i < sizeof threads / sizeof *threads; i++)
+        expect(run("--threads", threads[i], picture), 2, NULL, "--threads takes a number from 1 to 1024");
+    expect(run("--thraeds", "1"), 2, NULL, "did you mean '--threads'");
+    expect(run("--threads"), 2, NULL, "--threads needs a value");
+    expect(run("--json=1"), 2, NULL, "takes no value");
+    expect(run("-k", "0", picture), 2, NULL, "-k takes");
+    expect(run("--json"), 2, NULL, "no picture");
+}
+
+static void test_reports(void **state)
+{
+    (void)state;
+    expect(run("--help"), 0, "Examples:", NULL);
+    expect(run("--version"), 0, "fake (cnxc 0)", NULL);
+    expect(run("--info"), 0, "input    pixel_values float32 Nx3x8x8", NULL);
+    expect(run("--info", "--json"), 0, "{\"name\": \"fake\"}", NULL);
+    expect(run("--selftest"), 0, "agree to the bit", NULL);
+    Said said = run("--bench", "--json", "--per-op", "--threads", "2");
+    expect(said, 0, "\"threads\": 2", NULL);
+    expect(said, 0, "{\"median_ms\": ", NULL);
+    expect(said, 0, "{\"name\": \"rows\", \"ms\": ", NULL);
+}
+
+static void test_closed_output(void **state)
+{
+    (void)state;
+    const char *const words[] = {picture, NULL};
+    expect(run_with(FULL, words), 4, NULL, "cannot write to standard output: No space left");
+    expect(run_with(CLOSED, words), 4, NULL, "cannot write to standard output");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_lines),   cmocka_unit_test(test_json),  cmocka_unit_test(test_bad_pictures),
+        cmocka_unit_test(test_tensors), cmocka_unit_test(test_labels), cmocka_unit_test(test_bad_tensors),
+        cmocka_unit_test(test_usage),   cmocka_unit_test(test_reports), cmocka_unit_test(test_closed_output),
+    };
+    if (!mkdtemp(folder) || chdir(folder) != 0)
+        return 1;
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    char command[128];
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    return system(command) != 0 ? 1 : failed;
+}

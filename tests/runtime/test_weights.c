@@ -1,0 +1,105 @@
+/* Weights in a file: the right ones are taken, each flipped bit and each wrong field is noticed. */
+#define FAKE_WEIGHTS_FILE "fake.weights"
+#include "runtime/weights.h"
+#include "tests/runtime/fake_model.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char path[] = "/tmp/cnxrt-weights-XXXXXX"; /* made by main */
+
+static void write_file(const void *bytes, size_t size)
+{
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, size, file), size);
+    fclose(file);
+}
+
+static cnxrt_status status_of(const void *bytes, size_t size)
+{
+    Weights weights;
+    write_file(bytes, size);
+    cnxrt_status status = weights_open(&compiled_model, path, &weights);
+    assert_true(status == CNXRT_OK || !weights.data);
+    if (status == CNXRT_OK) {
+        assert_int_equal((uintptr_t)weights.data % 64, 0);
+        assert_memory_equal(weights.data, fake_weights.w, sizeof fake_weights.w);
+    }
+    weights_close(&weights);
+    return status;
+}
+
+static void test_right(void **state)
+{
+    (void)state;
+    assert_int_equal(status_of(&fake_weights, sizeof fake_weights), CNXRT_OK);
+}
+
+static void test_each_bit(void **state)
+{
+    uint8_t bytes[sizeof fake_weights];
+    (void)state;
+    memcpy(bytes, &fake_weights, sizeof bytes);
+    for (size_t i = 0; i < 8 * sizeof bytes; i++) {
+        if (i / 8 >= offsetof(CnxrtWeightsHeader, reserved) && i / 8 < sizeof(CnxrtWeightsHeader))
+            continue; /* nothing reads these */
+        bytes[i / 8] ^= (uint8_t)(1 << i % 8);
+        cnxrt_status status = status_of(bytes, sizeof bytes);
+        if (i / 8 < offsetof(CnxrtWeightsHeader, abi) || i / 8 / 8 == offsetof(CnxrtWeightsHeader, bytes) / 8)
+            assert_int_equal(status, CNXRT_ERROR_WEIGHTS_FORMAT);
+        else if (i / 8 < sizeof(CnxrtWeightsHeader))
+            assert_int_equal(status, CNXRT_ERROR_WEIGHTS_MODEL);
+        else
+            assert_int_equal(status, CNXRT_ERROR_WEIGHTS_DAMAGED);
+        bytes[i / 8] ^= (uint8_t)(1 << i % 8);
+    }
+}
+
+static void test_sizes(void **state)
+{
+    uint8_t longer[sizeof fake_weights + 1] = {0};
+    (void)state;
+    memcpy(longer, &fake_weights, sizeof fake_weights);
+    for (size_t size = 0; size < sizeof fake_weights; size += 7)
+        assert_int_equal(status_of(longer, size), CNXRT_ERROR_WEIGHTS_FORMAT);
+    assert_int_equal(status_of(longer, sizeof longer), CNXRT_ERROR_WEIGHTS_FORMAT);
+}
+
+static void test_not_a_file(void **state)
+{
+    Weights weights;
+    char pipe_path[64];
+    (void)state;
+    assert_int_equal(weights_open(&compiled_model, "/", &weights), CNXRT_ERROR_FILE);
+    assert_int_equal(weights_open(&compiled_model, "/dev/zero", &weights), CNXRT_ERROR_FILE);
+    assert_int_equal(weights_open(&compiled_model, "/nonexistent", &weights), CNXRT_ERROR_FILE);
+    assert_int_equal(weights_open(&compiled_model, NULL, &weights), CNXRT_ERROR_FILE); /* none beside the program */
+    snprintf(pipe_path, sizeof pipe_path, "%s.fifo", path);
+    assert_int_equal(mkfifo(pipe_path, 0600), 0);
+    assert_int_equal(weights_open(&compiled_model, pipe_path, &weights), CNXRT_ERROR_FILE); /* at once: no waiting */
+    unlink(pipe_path);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_right), cmocka_unit_test(test_each_bit), cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_not_a_file),
+    };
+    int fd = mkstemp(path);
+    if (fd < 0)
+        return 1;
+    close(fd);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    unlink(path);
+    return failed;
+}
