@@ -25,43 +25,12 @@ typedef struct Conv {
     int64_t flops;
 } Conv;
 
-/* ── Windows ─────────────────────────────────────────────────────────────────────────────────────────── */
-
-static int64_t padding_before(const Node *node, int i, int64_t in, int64_t out, const Window *w)
-{
-    const char *automatic = node_attr_string(node, "auto_pad");
-    const int64_t *pads;
-    if (node->op->kind == OP_ConvNHWC || str_equal(automatic, "NOTSET") || !*automatic)
-        return node_attr_ints(node, "pads", &pads) ? pads[i] : 0;
-    if (str_equal(automatic, "VALID"))
-        return 0;
-    int64_t total = (out - 1) * w->stride[i] + (w->kernel[i] - 1) * w->dilation[i] + 1 - in;
-    total = total < 0 ? 0 : total;
-    return str_equal(automatic, "SAME_LOWER") ? total - total / 2 : total / 2;
-}
-
-void window_of(const Node *node, int n, const int64_t *in, const int64_t *kernel, const int64_t *out, Window *window)
-{
-    const int64_t *strides, *dilations;
-    int64_t n_strides = node_attr_ints(node, "strides", &strides);
-    int64_t n_dilations = node_attr_ints(node, "dilations", &dilations);
-    *window = (Window){.n = n};
-    for (int i = 0; i < n; i++) {
-        window->kernel[i] = kernel[i];
-        window->stride[i] = n_strides ? strides[i] : 1;
-        window->dilation[i] = n_dilations ? dilations[i] : 1;
-        window->before[i] = padding_before(node, i, in[i], out[i], window);
-        int64_t after = (out[i] - 1) * window->stride[i] + (kernel[i] - 1) * window->dilation[i] + 1 - in[i] - window->before[i];
-        window->after[i] = after > 0 ? after : 0;
-    }
-}
-
 /* ── Patches ─────────────────────────────────────────────────────────────────────────────────────────── */
 
 static bool is_padded(const Window *w)
 {
     for (int i = 0; i < w->n; i++)
-        if (w->before[i] || w->after[i])
+        if (w->begin[i] || w->end[i])
             return true;
     return false;
 }
@@ -71,12 +40,12 @@ static View padded_input(Lowering *l, const Conv *conv)
 {
     View wide = conv->x, inner;
     for (int i = 0; i < conv->window.n; i++)
-        wide.dims[i + 1] += conv->window.before[i] + conv->window.after[i];
+        wide.dims[i + 1] += conv->window.begin[i] + conv->window.end[i];
     View padded = view_temp(l, SPACE_ARENA, DT_FLOAT, wide.rank, wide.dims, false);
     fill_phase(l, arena_printf(l->arena, "%s.border", conv->name), padded, 0);
     inner = padded;
     for (int i = 0; i < conv->window.n; i++)
-        inner = view_slice(inner, i + 1, pos_at(conv->window.before[i]), conv->x.dims[i + 1], 1);
+        inner = view_slice(inner, i + 1, pos_at(conv->window.begin[i]), conv->x.dims[i + 1], 1);
     copy_phase(l, arena_printf(l->arena, "%s.pad", conv->name), inner, conv->x);
     return padded;
 }
@@ -301,10 +270,10 @@ static bool is_depthwise(const Conv *conv)
     const Window *w = &conv->window;
     bool covered = true; /* every output has a tap inside the picture */
     for (int i = 0; i < w->n; i++)
-        covered &= w->before[i] <= (w->kernel[i] - 1) * w->dilation[i] && w->after[i] <= (w->kernel[i] - 1) * w->dilation[i] &&
+        covered &= w->begin[i] <= (w->kernel[i] - 1) * w->dilation[i] && w->end[i] <= (w->kernel[i] - 1) * w->dilation[i] &&
                    w->dilation[i] <= conv->x.dims[i + 1];
     return (w->n == 1 || w->n == 2) && conv->w->constant && conv->w->dims[1] == 1 && covered &&
-           conv->w->dims[0] == conv->group && conv->w->constant->dtype == DT_FLOAT;
+           conv->w->dims[0] == conv->group && w->kernel[w->n - 1] <= 64;
 }
 
 /* 1-D is 2-D with one row. */
@@ -320,10 +289,10 @@ static void add_height(Conv *conv)
     w->kernel[1] = w->kernel[0];
     w->stride[1] = w->stride[0];
     w->dilation[1] = w->dilation[0];
-    w->before[1] = w->before[0];
-    w->after[1] = w->after[0];
+    w->begin[1] = w->begin[0];
+    w->end[1] = w->end[0];
     w->kernel[0] = w->stride[0] = w->dilation[0] = 1;
-    w->before[0] = w->after[0] = 0;
+    w->begin[0] = w->end[0] = 0;
 }
 
 static View image_of(View view, Pos image)
@@ -385,13 +354,20 @@ static void take_bias(Lowering *l, Conv *conv, View *bias, const Node *node)
     }
 }
 
+/* Operands of a channels-first epilogue would be strided the wrong way round. */
+static bool no_epilogue(const Fusion *epilogue)
+{
+    (void)epilogue;
+    return false;
+}
+
 static bool lower_conv(Lowering *l, const Node *node, bool channels_first)
 {
     int order[MAX_RANK] = {0}, rank = node->inputs.at[0]->type.shape.rank;
     for (int i = 1; i < rank; i++) /* dimensions as channels last has them */
         order[i] = channels_first ? (i == rank - 1 ? 1 : i + 1) : i;
     View w = *view_of(l, node->inputs.at[1]), bias;
-    Result result = result_take(l, node, epilogue_is_linear);
+    Result result = result_take(l, node, channels_first ? no_epilogue : epilogue_is_linear);
     Conv conv = {.w = &w, .name = result.value->name, .weights_name = node->inputs.at[1]->name};
     conv.group = node_attr_int(node, "group");
     conv.epilogue = result.epilogue;
@@ -400,16 +376,11 @@ static bool lower_conv(Lowering *l, const Node *node, bool channels_first)
     conv.out = view_permute(out, order);
     view_set(l, result.value, out);
     if (w.per_image)
-        return unsupported(l, "a convolution with weights for each image of a free batch");
+        return mixes_images(l, "a convolution with weights for each image of a free batch");
     if (!view_count(&out))
         return true;
-    window_of(node, rank - 2, conv.x.dims + 1, w.dims + 2, conv.out.dims + 1, &conv.window);
-    if (!channels_first)
-        take_bias(l, &conv, &bias, node);
-    else if (node_input(node, 2)) {
-        bias = *view_of(l, node->inputs.at[2]);
-        conv.bias = &bias;
-    }
+    node_window(node, &conv.window);
+    take_bias(l, &conv, &bias, node);
     for (int i = 1; conv.epilogue && i < conv.epilogue->expr.n_operands; i++)
         conv.operands[i] = view_permute(conv.epilogue->operands[i], order);
     conv.flops = 2 * view_count(&out) * (view_count(&w) / (w.dims[0] ? w.dims[0] : 1));

@@ -13,7 +13,7 @@ typedef struct Clip { int64_t first, count; } Clip; /* kernel rows inside the pi
 
 static Clip clip_row(const Window *w, int64_t y, int64_t height)
 {
-    int64_t top = y * w->stride[0] - w->before[0];
+    int64_t top = y * w->stride[0] - w->begin[0];
     Clip clip = {0, 0};
     for (int64_t ky = 0; ky < w->kernel[0]; ky++) {
         int64_t row = top + ky * w->dilation[0];
@@ -70,7 +70,7 @@ Ref depthwise_weights(Lowering *l, const char *name, const Tensor *weights, cons
     pack->loops[2].axis = 0;
     pack->loops[2].step = 1;
     pack->loops[2].extent = lanes;
-    return ref_to(buffer_packed(l, name, pack));
+    return ref_to(buffer_packed(l, arena_printf(l->arena, "%s.taps", name), pack));
 }
 
 /* ── Calls ───────────────────────────────────────────────────────────────────────────────────────────── */
@@ -89,7 +89,7 @@ typedef struct Place {
 static Columns columns_at(const Depthwise *d, int64_t x, int64_t width)
 {
     const Window *w = d->window;
-    int64_t left = x * w->stride[1] - w->before[1], span = (width - 1) * w->stride[1] + (w->kernel[1] - 1) * w->dilation[1] + 1;
+    int64_t left = x * w->stride[1] - w->begin[1], span = (width - 1) * w->stride[1] + (w->kernel[1] - 1) * w->dilation[1] + 1;
     Columns c = {.x = x, .width = width, .base = left > 0 ? left : 0};
     if (c.base > d->x.dims[1] - 1)
         c.base = d->x.dims[1] - 1;
@@ -116,7 +116,7 @@ static void emit_tile(Lowering *l, const Depthwise *d, const Place *p, Columns c
     kernel.dwconv.in_row = d->x.strides[0] * w->dilation[0];
     kernel.dwconv.in_col = d->x.strides[1];
     kernel.dwconv.out_col = d->out.strides[1];
-    int64_t top = p->y * w->stride[0] - w->before[0] + p->clip.first * w->dilation[0];
+    int64_t top = p->y * w->stride[0] - w->begin[0] + p->clip.first * w->dilation[0];
     Ref in = ref_shift(d->x.ref, top * d->x.strides[0]);
     in = ref_pos(in, p->step, d->x.strides[0] * w->stride[0]);
     in = ref_pos(in, pos_loop(pos_at(c.base), loop, c.width * w->stride[1]), d->x.strides[1]);

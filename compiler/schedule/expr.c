@@ -54,7 +54,7 @@ static bool same_view(const View *a, const View *b)
            memcmp(a->strides, b->strides, sizeof a->strides[0] * (size_t)a->rank) == 0;
 }
 
-bool fusion_operand(Fusion *fusion, const Value *source, View view, int *value)
+bool fusion_operand(Fusion *fusion, const Value *source, View view, const Tensor *tensor, int *value)
 {
     for (int i = 0; i < fusion->expr.n_operands; i++)
         if (fusion->sources[i] == source && fusion->operands[i].ref.buffer && same_view(&fusion->operands[i], &view)) {
@@ -66,13 +66,21 @@ bool fusion_operand(Fusion *fusion, const Value *source, View view, int *value)
     *value = fusion->expr.n_operands++;
     fusion->operands[*value] = view;
     fusion->sources[*value] = source;
+    fusion->tensors[*value] = tensor;
     return true;
 }
 
-/* Integers beyond 2^53 would change as an immediate. */
-static bool immediate(const Value *value, double *number)
+/* A constant, also one that comes into a body through an input. */
+static const Tensor *tensor_of(Lowering *l, const Value *value)
 {
-    return value->constant && tensor_is_scalar(value->constant, number) && fabs(*number) < 9e15;
+    return value->constant ? value->constant : value->mark > 0 ? view_of(l, value)->constant : NULL;
+}
+
+/* Integers beyond 2^53 would change as an immediate. */
+static bool immediate(Lowering *l, const Value *value, double *number)
+{
+    const Tensor *tensor = tensor_of(l, value);
+    return tensor && tensor_is_scalar(tensor, number) && (isinf(*number) || fabs(*number) < 9e15);
 }
 
 static bool input_id(Lowering *l, Fusion *fusion, const Value *value, int rank, const int64_t *dims, int *id)
@@ -82,10 +90,10 @@ static bool input_id(Lowering *l, Fusion *fusion, const Value *value, int rank, 
         *id = fused_id(value);
         return true;
     }
-    if (immediate(value, &number) && value->type.shape.rank <= rank)
+    if (immediate(l, value, &number) && value->type.shape.rank <= rank)
         return fusion_constant(fusion, number, value->type.dtype, id);
     View view = *view_of(l, value);
-    return view_broadcast(&view, rank, dims) && fusion_operand(fusion, value, view, id);
+    return view_broadcast(&view, rank, dims) && fusion_operand(fusion, value, view, tensor_of(l, value), id);
 }
 
 /* ── Operators that are not one step ─────────────────────────────────────────────────────────────────── */
@@ -108,18 +116,18 @@ static double bound(const Node *node, const char *attr, double otherwise)
 }
 
 /* The bound as a number if it is one; then one Clip step will do. */
-static bool clip_number(const Node *node, int input, const char *attr, double otherwise, double *number)
+static bool clip_number(Lowering *l, const Node *node, int input, const char *attr, double otherwise, double *number)
 {
     const Value *value = node_input(node, input);
     *number = bound(node, attr, otherwise);
-    return !value || immediate(value, number);
+    return !value || immediate(l, value, number);
 }
 
 static bool add_clip(Lowering *l, Fusion *fusion, const Node *node, int rank, const int64_t *dims, int x, int *value)
 {
     DType dtype = node->outputs.at[0]->type.dtype;
     double low, high;
-    bool is_low = clip_number(node, 1, "min", -INFINITY, &low), is_high = clip_number(node, 2, "max", INFINITY, &high);
+    bool is_low = clip_number(l, node, 1, "min", -INFINITY, &low), is_high = clip_number(l, node, 2, "max", INFINITY, &high);
     if (is_low && is_high && (dtype == DT_FLOAT || (!isinf(low) && !isinf(high))))
         return fusion_step(fusion, OP_Clip, dtype, x, 0, 0, low, high, value);
     int id;
@@ -141,7 +149,7 @@ static bool channel_id(Lowering *l, Fusion *fusion, const Value *value, int rank
     View view = *view_of(l, value);
     for (int i = 2; i < rank; i++)
         view = view_insert(view, view.rank, 1, 0);
-    return view_broadcast(&view, rank, dims) && fusion_operand(fusion, value, view, id);
+    return view_broadcast(&view, rank, dims) && fusion_operand(fusion, value, view, tensor_of(l, value), id);
 }
 
 /* (x - mean) / sqrt(var + epsilon) * scale + b */
@@ -245,6 +253,21 @@ void fusion_end(Fusion *fusion)
     }
 }
 
+bool fusion_append(Fusion *fusion, const Fusion *rest, int *value)
+{
+    int ids[MAX_OPERANDS + countof(rest->expr.steps)] = {*value};
+    for (int i = 1; i < rest->expr.n_operands; i++)
+        if (!fusion_operand(fusion, rest->sources[i], rest->operands[i], rest->tensors[i], &ids[i]))
+            return false;
+    for (int i = 0; i < rest->expr.n_steps; i++) {
+        const ExprStep *s = &rest->expr.steps[i];
+        if (!fusion_step(fusion, s->op, s->dtype, ids[s->in[0]], ids[s->in[1]], ids[s->in[2]], s->imm[0], s->imm[1], value))
+            return false;
+        ids[rest->expr.n_operands + i] = *value;
+    }
+    return true;
+}
+
 static void remove_operand(Fusion *fusion, int operand)
 {
     Expr *expr = &fusion->expr;
@@ -252,6 +275,7 @@ static void remove_operand(Fusion *fusion, int operand)
     for (int i = operand; i < expr->n_operands; i++) {
         fusion->operands[i] = fusion->operands[i + 1];
         fusion->sources[i] = fusion->sources[i + 1];
+        fusion->tensors[i] = fusion->tensors[i + 1];
     }
     for (int i = 0; i < expr->n_steps; i++)
         for (int j = 0; j < 3; j++)
@@ -297,19 +321,19 @@ bool fusion_take_bias(Fusion *fusion, View *bias)
     int a = expr->steps[0].in[0], b = expr->steps[0].in[1], operand = a == 0 ? b : a;
     if ((a != 0 && b != 0) || operand == 0 || operand >= expr->n_operands)
         return false;
-    const Value *source = fusion->sources[operand];
+    const Tensor *tensor = fusion->tensors[operand];
     const View *view = &fusion->operands[operand];
-    if (!source->constant || !is_row_vector(view) || source->constant->count != view->dims[view->rank - 1] ||
+    if (!tensor || !is_row_vector(view) || tensor->count != view->dims[view->rank - 1] ||
         used_after_first(expr, 0) || used_after_first(expr, operand))
         return false;
-    *bias = view_dense(view->ref, DT_FLOAT, 1, &source->constant->count);
-    bias->constant = source->constant;
+    *bias = view_dense(view->ref, DT_FLOAT, 1, &tensor->count);
+    bias->constant = tensor;
     remove_first_step(fusion);
     remove_operand(fusion, operand);
     return true;
 }
 
-bool expr_is_heavy(const Expr *expr)
+bool expr_wants_strip(const Expr *expr)
 {
     for (int i = 0; i < expr->n_steps; i++)
         switch (expr->steps[i].op) {

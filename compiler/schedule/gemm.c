@@ -105,6 +105,7 @@ static Ref pack_weights(Lowering *l, const char *name, const Tensor *weights, co
 Panels panels_constant(Lowering *l, const char *name, const Tensor *weights, WeightLayout layout, int64_t nr)
 {
     Panels panels = panels_sized(l, layout.t * layout.c, layout.n, nr);
+    name = arena_printf(l->arena, "%s.panels", name);
     panels.constant = true;
     if (panels.n_full)
         panels.full = pack_weights(l, name, weights, &layout, 0, panels.n_full, nr);
@@ -220,7 +221,7 @@ static Strip strip_at(const Gemm *g, Ref b, Pos panel, int64_t nr, int64_t step,
         strip.bias = ref_pos(g->bias, panel, step * 4);
     for (int i = 1; i < n_operands(g); i++)
         strip.operands[i] = column(&g->operands[i], panel, step);
-    strip.fused = g->epilogue && g->epilogue->expr.n_steps && !expr_is_heavy(&g->epilogue->expr);
+    strip.fused = g->epilogue && g->epilogue->expr.n_steps && !expr_wants_strip(&g->epilogue->expr);
     return strip;
 }
 

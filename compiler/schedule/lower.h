@@ -11,6 +11,7 @@
 #define CNXC_SCHEDULE_LOWER_H
 
 #include "compiler/schedule/schedule.h"
+#include "ir/infer.h"
 
 enum { VIEW_RANK = 12 }; /* ONNX's 8 and the kernel's dimensions of a convolution's patches */
 
@@ -39,6 +40,7 @@ typedef struct Fusion {
     Expr expr;
     View operands[MAX_OPERANDS]; /* operand 0 may be a kernel's own result: then its view is not used */
     const Value *sources[MAX_OPERANDS];
+    const Tensor *tensors[MAX_OPERANDS]; /* of operands that are constants, else NULL */
     const Value *result;    /* what it computes */
 } Fusion;
 
@@ -54,6 +56,7 @@ typedef struct Lowering {
     const Node *anchor;     /* the node that may take `epilogue`; NULL: none */
     Fusion *epilogue;       /* elementwise work on the anchor's output; NULL: none, or taken */
     When when;              /* list to which phases go */
+    When earliest;          /* of a region's nodes: when all of its inputs are there */
     Phase *phase;
     Stmt *open[16];         /* the loops around what is emitted; NULL: a loop of one iteration, left out */
     int depth;
@@ -132,13 +135,15 @@ void fusion_begin(Fusion *fusion, const Value *first);
 /* Adds an elementwise node's computation; false: too big, or not a matter of expressions. */
 bool fusion_node(Lowering *l, Fusion *fusion, const Node *node, int rank, const int64_t *dims);
 bool fusion_step(Fusion *fusion, OpKind op, DType dtype, int a, int b, int c, double imm0, double imm1, int *value);
-bool fusion_operand(Fusion *fusion, const Value *source, View view, int *value);
+bool fusion_operand(Fusion *fusion, const Value *source, View view, const Tensor *tensor, int *value);
+/* Replays a closed expression on `*value`, which stands for its operand 0. */
+bool fusion_append(Fusion *fusion, const Fusion *rest, int *value);
 bool fusion_constant(Fusion *fusion, double number, DType dtype, int *value);
 /* Closes it: value ids become those of Expr. An expression that is just an operand gets no steps. */
 void fusion_end(Fusion *fusion);
 /* Takes "result + constant vector along the last dimension" off the front; false: it does not begin so. */
 bool fusion_take_bias(Fusion *fusion, View *bias);
-bool expr_is_heavy(const Expr *expr); /* worth a loop of its own over data in L1 rather than a GEMM's epilogue */
+bool expr_wants_strip(const Expr *expr); /* worth a loop of its own over data in L1 rather than a GEMM's epilogue */
 
 /* ── map.c: elementwise loops and copies ─────────────────────────────────────────────────────────────── */
 
@@ -195,15 +200,8 @@ typedef struct Result {
     const Value *value;     /* what to write */
     const Fusion *epilogue; /* what to apply; NULL: nothing */
 } Result;
-Result result_take(Lowering *l, const Node *node, bool (*fits)(const Fusion *epilogue));
+Result result_take(Lowering *l, const Node *node, bool (*fits)(const Fusion *epilogue)); /* fits NULL: any */
 bool epilogue_is_linear(const Fusion *epilogue); /* every operand is rows × columns with one row stride */
-
-typedef struct Window { /* of a convolution or pooling, resolved */
-    int n;                  /* spatial dimensions */
-    int64_t kernel[MAX_RANK], stride[MAX_RANK], dilation[MAX_RANK], before[MAX_RANK]; /* before: padding */
-    int64_t after[MAX_RANK]; /* padding that the last output element needs */
-} Window;
-void window_of(const Node *node, int n, const int64_t *in, const int64_t *kernel, const int64_t *out, Window *window);
 
 typedef struct Depthwise {
     View x, out;            /* [H, W, C], channels contiguous */
@@ -226,8 +224,21 @@ void layernorm_rows(Lowering *l, View in, View out, double epsilon, const Fusion
 
 bool lower_block(Lowering *l, const Node *region); /* false: the body is not a block */
 
-bool const_ints(Lowering *l, const Node *node, int input, const char *attr, const int64_t **values, int64_t *count);
-bool unsupported(Lowering *l, const char *what);   /* reports at the node that it is not supported; false */
+/* ── Reductions, shared ──────────────────────────────────────────────────────────────────────────────── */
+
+/* out[kept…] = reduce over the axes that are set; out has in's rank, 1 where reduced. Phases. */
+void reduce_phases(Lowering *l, const char *name, int op, View in, const bool *axes, View out);
+/* Running sums over the images: cleared in `begin`; into = op(into, from). */
+View batch_accumulator(Lowering *l, const char *name, int rank, const int64_t *dims, double start);
+void batch_join(Lowering *l, const char *name, OpKind op, View into, View from);
+View softmax_phases(Lowering *l, const char *name, View in, int axis, bool log, const Value *out); /* out NULL: a temporary */
+
+bool unsupported(Lowering *l, const char *what);    /* reports at the node that it is not supported; false */
+bool mixes_images(Lowering *l, const char *what);   /* likewise, and names the flag that fixes the batch */
 const char *node_label(const Node *node);          /* its output's name */
+View view_of_input(Lowering *l, const Node *node, int64_t input);
+void layout_order(const View *view, int *order);   /* dimensions by stride, outermost first */
+View output_like(Lowering *l, const Value *value, const View *like); /* laid out in that order, if ranks agree */
+
 
 #endif

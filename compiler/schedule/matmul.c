@@ -151,11 +151,11 @@ static bool batched_product(Lowering *l, const Value *value, View a, View b, Vie
     dims[batch.rank] = m;
     dims[batch.rank + 1] = k;
     if (!view_broadcast(&batch.a, out.rank, dims))
-        return unsupported(l, "a matrix product across the images of a free batch");
+        return mixes_images(l, "a matrix product across the images of a free batch");
     dims[batch.rank] = k;
     dims[batch.rank + 1] = n;
     if (!view_broadcast(&batch.b, out.rank, dims))
-        return unsupported(l, "a matrix product across the images of a free batch");
+        return mixes_images(l, "a matrix product across the images of a free batch");
     for (int i = 0; i < batch.rank; i++) /* of size 1: not a group of its own */
         if (batch.b.dims[i] == 1)
             batch.b.strides[i] = 0;
@@ -184,7 +184,7 @@ bool lower_MatMul(Lowering *l, const Node *node)
     if (b.constant && b.rank == 2)
         return constant_product(l, node, a, &b, false, NULL);
     if (b.per_image && b.rank < 3)
-        return unsupported(l, "a matrix product that sums over the images of a free batch");
+        return mixes_images(l, "a matrix product that sums over the images of a free batch");
     const Value *value = node->outputs.at[0];
     View out = view_output(l, value, NULL, false), matrix = out;
     int64_t k = a.dims[a.rank - 1];
@@ -216,7 +216,7 @@ static bool scale_and_add(Lowering *l, const Node *node, View out, double alpha,
     if (c) {
         View wide = *c;
         view_broadcast(&wide, 2, out.dims);
-        ok = ok && fusion_operand(&fusion, node->inputs.at[2], wide, &other);
+        ok = ok && fusion_operand(&fusion, node->inputs.at[2], wide, NULL, &other);
         if (beta != 1)
             ok = ok && fusion_constant(&fusion, beta, DT_FLOAT, &number) &&
                  fusion_step(&fusion, OP_Mul, DT_FLOAT, other, number, 0, 0, 0, &other);
@@ -242,9 +242,9 @@ bool lower_Gemm(Lowering *l, const Node *node)
     double alpha = node_attr_float(node, "alpha"), beta = node_attr_float(node, "beta");
     int64_t n = b.dims[transpose_b ? 0 : 1], k = b.dims[transpose_b ? 1 : 0];
     if (a.per_image && transpose_a)
-        return unsupported(l, "a matrix product that sums over the images of a free batch");
+        return mixes_images(l, "a matrix product that sums over the images of a free batch");
     if (b.per_image)
-        return unsupported(l, "a matrix product across the images of a free batch");
+        return mixes_images(l, "a matrix product across the images of a free batch");
     if (transpose_a)
         a = transposed(a);
     if (given && beta == 0)

@@ -1,0 +1,321 @@
+/* Operators that move elements: most only make another view of the same bytes.
+ *
+ *   Transpose, Slice, Split, Expand, Squeeze, Unsqueeze, Identity      a view
+ *   Reshape, Flatten                                                  a view, or a copy if strides do not allow it
+ *   Concat, Pad, Tile, Gather                                         copies
+ *   Shape, Size, Range, ConstantOfShape, Constant                     constants */
+#include "compiler/schedule/lower.h"
+
+#include "ir/interp.h"
+
+#include <string.h>
+
+static int axis_of(const Node *node, int rank)
+{
+    int64_t axis = node_attr_int(node, "axis");
+    return (int)(axis < 0 ? axis + rank : axis);
+}
+
+/* Sets a view of the node's first input as its output. */
+static bool alias(Lowering *l, const Node *node, View view)
+{
+    view_set(l, node->outputs.at[0], view);
+    return true;
+}
+
+/* ── Views ───────────────────────────────────────────────────────────────────────────────────────────── */
+
+static bool lower_reshape(Lowering *l, const Node *node)
+{
+    View view = view_of_input(l, node, 0);
+    int64_t dims[MAX_RANK];
+    int rank = value_dims(node->outputs.at[0], dims);
+    if (!view_reshape(&view, rank, dims)) {
+        view = view_contiguous(l, view);
+        view_reshape(&view, rank, dims);
+    }
+    return alias(l, node, view);
+}
+
+bool lower_Reshape(Lowering *l, const Node *node) { return lower_reshape(l, node); }
+bool lower_Flatten(Lowering *l, const Node *node) { return lower_reshape(l, node); }
+bool lower_Squeeze(Lowering *l, const Node *node) { return lower_reshape(l, node); }
+bool lower_Unsqueeze(Lowering *l, const Node *node) { return lower_reshape(l, node); }
+
+bool lower_Identity(Lowering *l, const Node *node)
+{
+    return alias(l, node, view_of_input(l, node, 0));
+}
+
+bool lower_Dropout(Lowering *l, const Node *node)
+{
+    const Value *mask = node_output(node, 1);
+    if (mask) {
+        View view = view_output(l, mask, NULL, false);
+        fill_phase(l, mask->name, view, 1);
+        view_set(l, mask, view);
+    }
+    return alias(l, node, view_of_input(l, node, 0));
+}
+
+bool lower_Transpose(Lowering *l, const Node *node)
+{
+    View view = view_of_input(l, node, 0);
+    const int64_t *given;
+    int perm[VIEW_RANK];
+    bool is_given = node_attr_ints(node, "perm", &given) > 0;
+    for (int i = 0; i < view.rank; i++)
+        perm[i] = is_given ? (int)given[i] : view.rank - 1 - i;
+    if (view.per_image && perm[0] != 0)
+        return mixes_images(l, "Transpose of the images of a free batch");
+    bool per_image = view.per_image;
+    view = view_permute(view, perm);
+    view.per_image = per_image;
+    return alias(l, node, view);
+}
+
+bool lower_Expand(Lowering *l, const Node *node)
+{
+    View view = view_of_input(l, node, 0);
+    int64_t dims[MAX_RANK];
+    int rank = value_dims(node->outputs.at[0], dims);
+    if (!view_broadcast(&view, rank, dims))
+        return mixes_images(l, "Expand across the images of a free batch");
+    return alias(l, node, view);
+}
+
+/* ── Slices ──────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* Element i of a list that is an input or, in old opsets, an attribute. */
+static int64_t list_at(const Node *node, int input, const char *attr, int64_t i, int64_t otherwise)
+{
+    const int64_t *at;
+    const Value *value = node_input(node, input);
+    const Tensor *tensor = value ? value_constant(value) : NULL;
+    if (tensor)
+        return i < tensor->count ? tensor_get_int(tensor, i) : otherwise;
+    return *attr && i < node_attr_ints(node, attr, &at) ? at[i] : otherwise;
+}
+
+static int64_t list_count(const Node *node, int input, const char *attr)
+{
+    const int64_t *at;
+    const Value *value = node_input(node, input);
+    const Tensor *tensor = value ? value_constant(value) : NULL;
+    return tensor ? tensor->count : *attr ? node_attr_ints(node, attr, &at) : 0;
+}
+
+static int64_t clamped_start(int64_t start, int64_t size, int64_t step)
+{
+    int64_t low = step < 0 ? -1 : 0, high = step < 0 ? size - 1 : size;
+    start = start < 0 ? (start < -size ? low : start + size) : start;
+    return start < low ? low : start > high ? high : start;
+}
+
+bool lower_Slice(Lowering *l, const Node *node)
+{
+    View view = view_of_input(l, node, 0);
+    int64_t dims[MAX_RANK], n = list_count(node, 1, "starts");
+    value_dims(node->outputs.at[0], dims);
+    for (int64_t i = 0; i < n; i++) {
+        int64_t axis = list_at(node, 3, "axes", i, i), step = list_at(node, 4, "", i, 1);
+        axis = axis < 0 ? axis + view.rank : axis;
+        int64_t start = list_at(node, 1, "starts", i, 0);
+        if (view.per_image && axis == 0) {
+            if (start != 0 || step != 1 || node->outputs.at[0]->type.shape.dims[0].size >= 0)
+                return mixes_images(l, "Slice of the images of a free batch");
+            continue;
+        }
+        bool one = dims[axis] <= 1; /* a step beyond the dimension leads nowhere */
+        start = dims[axis] ? clamped_start(start, view.dims[axis], step) : 0;
+        view = view_slice(view, (int)axis, pos_at(start), dims[axis], one ? 1 : step);
+    }
+    return alias(l, node, view);
+}
+
+bool lower_Split(Lowering *l, const Node *node)
+{
+    View view = view_of_input(l, node, 0);
+    int axis = axis_of(node, view.rank);
+    int64_t at = 0, n = node->outputs.len;
+    if (view.per_image && axis == 0)
+        return mixes_images(l, "Split of the images of a free batch");
+    for (int64_t i = 0; i < n; i++) {
+        const Value *value = node->outputs.at[i];
+        int64_t part = list_at(node, 1, "split", i, (view.dims[axis] + n - 1) / n);
+        int64_t size = value ? value->type.shape.dims[axis].size : part;
+        if (value)
+            view_set(l, value, view_slice(view, axis, pos_at(at), size, 1));
+        at += size;
+    }
+    return true;
+}
+
+/* ── Copies ──────────────────────────────────────────────────────────────────────────────────────────── */
+
+bool lower_Concat(Lowering *l, const Node *node)
+{
+    const Value *value = node->outputs.at[0];
+    View out = view_output(l, value, NULL, false);
+    int axis = axis_of(node, out.rank);
+    int64_t at = 0;
+    for (int64_t i = 0; i < node->inputs.len; i++) {
+        View in = view_of_input(l, node, i);
+        if (in.per_image && axis == 0)
+            return mixes_images(l, "Concat along the images of a free batch");
+        if (in.per_image != out.per_image)
+            return mixes_images(l, "Concat of a free batch with a fixed one");
+        copy_phase(l, value->name, view_slice(out, axis, pos_at(at), in.dims[axis], 1), in);
+        at += in.dims[axis];
+    }
+    view_set(l, value, out);
+    return true;
+}
+
+/* The part of each that the other holds; pads may be negative. */
+static void pad_overlap(View *out, View *in, int axis, int64_t before)
+{
+    int64_t from = before > 0 ? before : 0, skip = before < 0 ? -before : 0;
+    int64_t size = in->dims[axis] - skip, room = out->dims[axis] - from;
+    size = size < room ? size : room;
+    size = size < 0 ? 0 : size;
+    *out = view_slice(*out, axis, pos_at(from), size, 1);
+    *in = view_slice(*in, axis, pos_at(skip), size, 1);
+}
+
+/* Fills with the constant, be it known at compile time or not. */
+static void fill_with(Lowering *l, const Node *node, View out)
+{
+    const Value *value = node_input(node, 2);
+    const Tensor *tensor = value ? value_constant(value) : NULL;
+    double number = node_attr_float(node, "value");
+    if (!value || (tensor && tensor_is_scalar(tensor, &number))) {
+        fill_phase(l, node_label(node), out, number);
+        return;
+    }
+    View scalar = *view_of(l, value);
+    scalar.rank = 0;
+    view_broadcast(&scalar, out.rank, out.dims);
+    copy_phase(l, node_label(node), out, scalar);
+}
+
+bool lower_Pad(Lowering *l, const Node *node)
+{
+    const Value *value = node->outputs.at[0];
+    View in = view_of_input(l, node, 0), out = view_output(l, value, NULL, false), inner = out;
+    int64_t n = list_count(node, 1, "pads") / 2;
+    fill_with(l, node, out);
+    for (int64_t i = 0; i < n; i++) {
+        int64_t axis = list_at(node, 3, "", i, i), before = list_at(node, 1, "pads", i, 0);
+        axis = axis < 0 ? axis + in.rank : axis;
+        if (in.per_image && axis == 0 && (before || list_at(node, 1, "pads", i + n, 0)))
+            return mixes_images(l, "Pad of the images of a free batch");
+        pad_overlap(&inner, &in, (int)axis, before);
+    }
+    copy_phase(l, value->name, inner, in);
+    view_set(l, value, out);
+    return true;
+}
+
+bool lower_Tile(Lowering *l, const Node *node)
+{
+    const Value *value = node->outputs.at[0];
+    View in = view_of_input(l, node, 0), out = view_output(l, value, NULL, false), whole = out;
+    if (in.per_image && list_at(node, 1, "", 0, 1) != 1)
+        return mixes_images(l, "Tile of the images of a free batch");
+    if (view_count(&out)) {
+        for (int i = 0; i < in.rank; i++) { /* dimension 2i: which copy; 2i + 1: where in it */
+            int64_t copies = out.dims[i] / in.dims[i];
+            whole = i ? whole : (View){.ref = out.ref, .dtype = out.dtype};
+            whole = view_insert(whole, whole.rank, copies, out.strides[i] * in.dims[i]);
+            whole = view_insert(whole, whole.rank, in.dims[i], out.strides[i]);
+            if (whole.rank + 2 > VIEW_RANK && i + 1 < in.rank)
+                return unsupported(l, "Tile of so many dimensions");
+        }
+        View spread = in;
+        for (int i = 0; i < in.rank; i++)
+            spread = view_insert(spread, 2 * i, whole.dims[2 * i], 0);
+        copy_phase(l, value->name, whole, spread);
+    }
+    view_set(l, value, out);
+    return true;
+}
+
+/* One call for each slice before the axis: rows of what lies behind it. */
+static void gather_phase(Lowering *l, const Value *value, View data, int axis, View index, View out)
+{
+    int64_t outer = 1, rows = view_count(&index), inner = dtype_size(data.dtype);
+    for (int i = 0; i < axis; i++)
+        outer *= data.dims[i];
+    for (int i = axis + 1; i < data.rank; i++)
+        inner *= data.dims[i];
+    Kernel kernel = {.kind = KERNEL_GATHER};
+    kernel.gather.rows = rows;
+    kernel.gather.row_bytes = inner;
+    kernel.gather.n_data = data.dims[axis];
+    kernel.gather.index = index.dtype;
+    phase_open(l, value->name, 0);
+    Stmt *chunk = section_open(l, outer);
+    Ref args[] = {ref_loop(data.ref, chunk, data.dims[axis] * inner), index.ref, ref_loop(out.ref, chunk, rows * inner)};
+    emit_call(l, &kernel, args, 3);
+    loop_close(l);
+}
+
+bool lower_Gather(Lowering *l, const Node *node)
+{
+    const Value *value = node->outputs.at[0];
+    View data = view_of_input(l, node, 0), index = view_of_input(l, node, 1);
+    int axis = axis_of(node, data.rank);
+    if (data.per_image && axis == 0)
+        return mixes_images(l, "Gather of the images of a free batch");
+    if (index.per_image && axis != 0)
+        return mixes_images(l, "Gather along another axis than the free batch's");
+    const Tensor *known = value_constant(node->inputs.at[1]);
+    if (known && known->rank == 0 && data.dims[axis]) { /* one slice: a view */
+        int64_t at = tensor_get_int(known, 0);
+        at = at < 0 ? at + data.dims[axis] : at;
+        if (at >= 0 && at < data.dims[axis])
+            return alias(l, node, view_drop(view_slice(data, axis, pos_at(at), 1, 1), axis));
+    }
+    View out = view_output(l, value, NULL, false);
+    view_set(l, value, out);
+    if (view_count(&out)) {
+        data = view_contiguous(l, data);
+        index = view_contiguous(l, index);
+        gather_phase(l, value, data, axis, index, out);
+    }
+    return true;
+}
+
+/* ── Constants ───────────────────────────────────────────────────────────────────────────────────────── */
+
+static bool set_constant(Lowering *l, const Node *node, const Tensor *tensor)
+{
+    view_set(l, node->outputs.at[0], view_constant(l, tensor, node->outputs.at[0]->name));
+    return true;
+}
+
+static bool lower_known(Lowering *l, const Node *node)
+{
+    const Tensor *known = value_constant(node->outputs.at[0]);
+    return known ? set_constant(l, node, known) : mixes_images(l, "a shape that depends on the free batch");
+}
+
+bool lower_Shape(Lowering *l, const Node *node) { return lower_known(l, node); }
+bool lower_Size(Lowering *l, const Node *node) { return lower_known(l, node); }
+
+/* All inputs are constants: the reference interpreter computes it. */
+static bool lower_computed(Lowering *l, const Node *node)
+{
+    Tensor *inputs[3] = {NULL}, *output = NULL;
+    for (int64_t i = 0; i < node->inputs.len && i < countof(inputs); i++) {
+        inputs[i] = (Tensor *)value_constant(node->inputs.at[i]);
+        if (!inputs[i])
+            return unsupported(l, "an input that is not known at compile time");
+    }
+    return node_interpret((Node *)node, inputs, &output, l->arena, l->diag) && set_constant(l, node, output);
+}
+
+bool lower_Constant(Lowering *l, const Node *node) { return lower_computed(l, node); }
+bool lower_ConstantOfShape(Lowering *l, const Node *node) { return lower_computed(l, node); }
+bool lower_Range(Lowering *l, const Node *node) { return lower_computed(l, node); }

@@ -1,0 +1,309 @@
+/* Reductions over any axes, and over the images of a free batch.
+ *
+ * The axes that stay and the axes that go are merged as far as strides allow. The kernel takes two axes that go and,
+ * side by side in a vector, one that stays with contiguous elements; what else stays becomes loops.
+ *
+ *   mean of x[1,7,7,768] over axes 1, 2  →  n 49, step 3072, 768 results side by side
+ *
+ * A reduction over the batch is a running one: `begin` clears an accumulator, each image adds its own part, `end`
+ * finishes. How many elements there were is counted along, since the batch is known only at run time. */
+#include "compiler/schedule/lower.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { RUN = 128 }; /* results side by side in one chunk */
+
+typedef struct Axis { int64_t size, in, out; } Axis;
+typedef struct Axes { Axis at[VIEW_RANK]; int n; } Axes;
+
+/* Adds dimensions from the outside in, merging each with the one before where both strides allow. */
+static void axes_add(Axes *axes, Axis axis)
+{
+    if (axis.size == 1)
+        return;
+    Axis *last = axes->n ? &axes->at[axes->n - 1] : NULL;
+    if (last && last->in == axis.in * axis.size && last->out == axis.out * axis.size)
+        *last = (Axis){last->size * axis.size, axis.in, axis.out};
+    else
+        axes->at[axes->n++] = axis;
+}
+
+static void split_axes(const View *in, const View *out, const bool *gone, Axes *kept, Axes *reduced)
+{
+    kept->n = reduced->n = 0;
+    for (int i = 0; i < in->rank; i++)
+        if (gone[i])
+            axes_add(reduced, (Axis){in->dims[i], in->strides[i], 0});
+        else
+            axes_add(kept, (Axis){in->dims[i], in->strides[i], out->strides[i]});
+}
+
+/* The kept axis to compute side by side; -1: none is contiguous. */
+static int side_by_side(const Axes *kept)
+{
+    for (int i = 0; i < kept->n; i++)
+        if (kept->at[i].in == 4 && kept->at[i].out == 4)
+            return i;
+    return -1;
+}
+
+static Kernel reduce_kernel(int op, const Axes *reduced, int64_t width)
+{
+    Kernel kernel = {.kind = KERNEL_REDUCE};
+    kernel.reduce.op = op;
+    kernel.reduce.n = kernel.reduce.n1 = 1;
+    kernel.reduce.width = width;
+    if (reduced->n > 0) {
+        kernel.reduce.n = reduced->at[reduced->n - 1].size;
+        kernel.reduce.step = reduced->at[reduced->n - 1].in;
+    }
+    if (reduced->n > 1) {
+        kernel.reduce.n1 = reduced->at[0].size;
+        kernel.reduce.step1 = reduced->at[0].in;
+    }
+    return kernel;
+}
+
+typedef struct Reduction {
+    int op;
+    Axes kept, reduced;
+    int side; /* index in kept; -1: none */
+    Ref in, out;
+} Reduction;
+
+static void emit_kept(Lowering *l, const Reduction *r, int from, int skip, Ref in, Ref out, int64_t width)
+{
+    int loops = 0;
+    for (int i = from; i < r->kept.n; i++) {
+        if (i == skip || i == r->side)
+            continue;
+        Stmt *loop = loop_open(l, r->kept.at[i].size);
+        in = ref_loop(in, loop, r->kept.at[i].in);
+        out = ref_loop(out, loop, r->kept.at[i].out);
+        loops++;
+    }
+    Kernel kernel = reduce_kernel(r->op, &r->reduced, width);
+    emit_call(l, &kernel, (Ref[]){in, out}, 2);
+    while (loops--)
+        loop_close(l);
+}
+
+/* Chunks: runs of the axis side by side if it is the only long one, else the outermost kept axis. */
+static void reduce_sections(Lowering *l, const Reduction *r)
+{
+    int outer = r->kept.n && r->side != 0 ? 0 : -1;
+    if (outer == 0 && (r->side < 0 || r->kept.at[0].size >= 8)) {
+        Stmt *chunk = section_open(l, r->kept.at[0].size);
+        emit_kept(l, r, 0, 0, ref_loop(r->in, chunk, r->kept.at[0].in), ref_loop(r->out, chunk, r->kept.at[0].out),
+                  r->side < 0 ? 1 : r->kept.at[r->side].size);
+        loop_close(l);
+        return;
+    }
+    Tiling runs = tile_blocks(r->side < 0 ? 1 : r->kept.at[r->side].size, RUN);
+    for (int i = 0; i < 2; i++) {
+        if (!runs.parts[i].count)
+            continue;
+        Pos at = pos_loop(pos_at(runs.parts[i].start), section_open(l, runs.parts[i].count), runs.parts[i].size);
+        emit_kept(l, r, 0, -1, ref_pos(r->in, at, 4), ref_pos(r->out, at, 4), runs.parts[i].size);
+        loop_close(l);
+    }
+}
+
+/* The same view with the axes that go last, contiguous: they merge into one. */
+static View gathered(Lowering *l, View in, const bool *gone, int *n_kept)
+{
+    int perm[VIEW_RANK], at = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        for (int i = 0; i < in.rank; i++)
+            if (gone[i] == pass)
+                perm[at++] = i;
+        if (!pass)
+            *n_kept = at;
+    }
+    View moved = view_permute(in, perm), copy = view_temp(l, SPACE_ARENA, in.dtype, in.rank, moved.dims, false);
+    copy_phase(l, "gather", copy, moved);
+    return copy;
+}
+
+static double neutral(int op)
+{
+    return op == REDUCE_MAX ? -INFINITY : op == REDUCE_MIN ? INFINITY : op == REDUCE_PROD ? 1 : op == REDUCE_MEAN ? NAN : 0;
+}
+
+static void reduce_float(Lowering *l, const char *name, int op, View in, const bool *gone, View out)
+{
+    Reduction r = {.op = op};
+    split_axes(&in, &out, gone, &r.kept, &r.reduced);
+    if (r.reduced.n > 2) {
+        int n_kept, to = 0;
+        bool last[VIEW_RANK] = {false};
+        View copy = gathered(l, in, gone, &n_kept), narrow = copy;
+        for (int i = 0; i < in.rank; i++)
+            if (!gone[i])
+                narrow.strides[to++] = out.strides[i];
+        for (int i = n_kept; i < in.rank; i++)
+            last[i] = true;
+        in = copy;
+        split_axes(&copy, &narrow, last, &r.kept, &r.reduced);
+    }
+    r.side = side_by_side(&r.kept);
+    r.in = in.ref;
+    r.out = out.ref;
+    phase_open(l, name, view_count(&in));
+    reduce_sections(l, &r);
+}
+
+void reduce_phases(Lowering *l, const char *name, int op, View in, const bool *axes, View out)
+{
+    if (!view_count(&out))
+        return;
+    if (!view_count(&in)) {
+        fill_phase(l, name, out, neutral(op));
+        return;
+    }
+    in = view_float(l, in);
+    if (out.dtype == DT_FLOAT) {
+        reduce_float(l, name, op, in, axes, out);
+        return;
+    }
+    View result = view_temp(l, SPACE_ARENA, DT_FLOAT, out.rank, out.dims, false);
+    reduce_float(l, name, op, in, axes, result);
+    copy_phase(l, name, out, result);
+}
+
+/* ── Over the free batch ─────────────────────────────────────────────────────────────────────────────── */
+
+/* into = op(into, from), element by element. */
+void batch_join(Lowering *l, const char *name, OpKind op, View into, View from)
+{
+    Expr expr = {.n_operands = 2, .n_steps = 1, .steps[0] = {.op = op, .in = {0, 1}, .dtype = DT_FLOAT}};
+    map_phase(l, name, &expr, into, (View[]){into, from});
+}
+
+View batch_accumulator(Lowering *l, const char *name, int rank, const int64_t *dims, double start)
+{
+    When when = l->when;
+    l->when = WHEN_BEGIN;
+    View view = view_temp(l, SPACE_ARENA, DT_FLOAT, rank, dims, false);
+    fill_phase(l, arena_printf(l->arena, "%s.clear", name), view, start);
+    l->when = when;
+    return view;
+}
+
+/* One more image's `number` of elements. */
+static void count_elements(Lowering *l, const char *name, View count, double number)
+{
+    Expr expr = {.n_operands = 1, .n_steps = 2,
+                 .steps = {{.op = OP_Constant, .imm[0] = number, .dtype = DT_FLOAT}, {.op = OP_Add, .in = {0, 1}, .dtype = DT_FLOAT}}};
+    map_phase(l, name, &expr, count, &count);
+}
+
+static OpKind joining(int op)
+{
+    return op == REDUCE_MAX ? OP_Max : op == REDUCE_MIN ? OP_Min : op == REDUCE_PROD ? OP_Mul : OP_Add;
+}
+
+/* What one image contributes is joined to what all before it did. */
+static void reduce_batch(Lowering *l, const char *name, int op, View in, const bool *axes, View out)
+{
+    int64_t elements = 1;
+    for (int i = 0; i < in.rank; i++)
+        elements *= axes[i] ? in.dims[i] : 1;
+    int part_op = op == REDUCE_MEAN ? REDUCE_SUM : op == REDUCE_L2 ? REDUCE_SUM_SQUARE : op;
+    View sum = batch_accumulator(l, name, out.rank, out.dims, neutral(part_op)), count = sum;
+    View part = view_temp(l, SPACE_ARENA, DT_FLOAT, out.rank, out.dims, false);
+    reduce_phases(l, arena_printf(l->arena, "%s.image", name), part_op, in, axes, part);
+    batch_join(l, arena_printf(l->arena, "%s.add", name), joining(op), sum, part);
+    if (op == REDUCE_MEAN) {
+        count = batch_accumulator(l, name, 0, NULL, 0);
+        count_elements(l, arena_printf(l->arena, "%s.count", name), count, (double)elements);
+        view_broadcast(&count, out.rank, out.dims);
+    }
+    l->when = WHEN_END;
+    Expr expr = {.n_operands = op == REDUCE_MEAN ? 2 : 1};
+    if (op == REDUCE_MEAN)
+        expr.steps[expr.n_steps++] = (ExprStep){.op = OP_Div, .in = {0, 1}, .dtype = DT_FLOAT};
+    if (op == REDUCE_L2)
+        expr.steps[expr.n_steps++] = (ExprStep){.op = OP_Sqrt, .dtype = DT_FLOAT};
+    if (out.dtype != DT_FLOAT) {
+        int last = expr.n_steps ? expr.n_operands + expr.n_steps - 1 : 0;
+        expr.steps[expr.n_steps++] = (ExprStep){.op = OP_Cast, .in = {last}, .dtype = out.dtype};
+    }
+    map_phase(l, name, &expr, out, (View[]){sum, count});
+}
+
+/* ── Operators ───────────────────────────────────────────────────────────────────────────────────────── */
+
+/* Which axes go; false: none do, the operator is the identity (or, element by element, its expression). */
+static bool axes_of(const Node *node, int rank, bool *gone)
+{
+    const int64_t *at;
+    int64_t n = node_attr_ints(node, "axes", &at);
+    const Value *input = node_input(node, 1);
+    const Tensor *tensor = input ? value_constant(input) : NULL;
+    memset(gone, 0, VIEW_RANK * sizeof *gone);
+    n = tensor ? tensor->count : n;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t axis = tensor ? tensor_get_int(tensor, i) : at[i];
+        gone[axis < 0 ? axis + rank : axis] = true;
+    }
+    if (!n && node_attr_int(node, "noop_with_empty_axes"))
+        return false;
+    for (int i = 0; !n && i < rank; i++)
+        gone[i] = true;
+    return true;
+}
+
+/* The output's view with a 1 for each axis that went. */
+static View with_axes(const View *out, int rank, const bool *gone)
+{
+    View wide = *out;
+    if (wide.rank == rank)
+        return wide;
+    for (int i = 0; i < rank; i++)
+        if (gone[i])
+            wide = view_insert(wide, i, 1, 0);
+    return wide;
+}
+
+static bool lower_reduce(Lowering *l, const Node *node, int op)
+{
+    bool gone[VIEW_RANK];
+    View in = view_of_input(l, node, 0);
+    const Value *value = node->outputs.at[0];
+    axes_of(node, in.rank, gone);
+    bool over_batch = in.per_image && in.rank > 0 && gone[0];
+    When when = l->when;
+    l->when = over_batch ? WHEN_END : when;
+    View out = view_output(l, value, NULL, false), wide = with_axes(&out, in.rank, gone);
+    l->when = when;
+    if (over_batch) {
+        reduce_batch(l, value->name, op, in, gone, wide);
+        out.when = WHEN_END;
+    } else
+        reduce_phases(l, value->name, op, in, gone, wide);
+    l->when = when;
+    view_set(l, value, out);
+    return true;
+}
+
+bool lower_ReduceSum(Lowering *l, const Node *node) { return lower_reduce(l, node, REDUCE_SUM); }
+bool lower_ReduceMean(Lowering *l, const Node *node) { return lower_reduce(l, node, REDUCE_MEAN); }
+bool lower_ReduceL1(Lowering *l, const Node *node) { return lower_reduce(l, node, REDUCE_L1); }
+bool lower_ReduceL2(Lowering *l, const Node *node) { return lower_reduce(l, node, REDUCE_L2); }
+bool lower_ReduceMax(Lowering *l, const Node *node) { return lower_reduce(l, node, REDUCE_MAX); }
+bool lower_ReduceMin(Lowering *l, const Node *node) { return lower_reduce(l, node, REDUCE_MIN); }
+bool lower_ReduceProd(Lowering *l, const Node *node) { return lower_reduce(l, node, REDUCE_PROD); }
+bool lower_ReduceSumSquare(Lowering *l, const Node *node) { return lower_reduce(l, node, REDUCE_SUM_SQUARE); }
+
+bool lower_GlobalAveragePool(Lowering *l, const Node *node)
+{
+    View in = view_of_input(l, node, 0), out = view_output(l, node->outputs.at[0], NULL, false);
+    bool gone[VIEW_RANK] = {false};
+    for (int i = 2; i < in.rank; i++)
+        gone[i] = true;
+    reduce_phases(l, node->outputs.at[0]->name, REDUCE_MEAN, in, gone, out);
+    view_set(l, node->outputs.at[0], out);
+    return true;
+}
