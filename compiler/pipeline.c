@@ -20,12 +20,13 @@ typedef struct Pass {
 
 static const Pass passes[] = {
     {"canonicalize", pass_canonicalize, true, 0}, /* first: later passes know one spelling */
-    {"fold", pass_fold, true, 0},                 /* weights that exporters transpose at run time, shapes */
+    {"fold", pass_fold, true, 0},                 /* arithmetic on constants and shapes */
     /* beyond this point the graph is of opset 20 or later, with axes as inputs */
     {"upgrade", pass_upgrade, false, 0},
     {"layout", pass_layout, false, 1},            /* before recognition: a channel axis becomes the last one */
     {"recognize", pass_recognize, false, 1},
     {"affine", pass_affine, false, 1},            /* needs LayerNorms to be whole */
+    {"weights", pass_weights, false, 0},          /* Transposes that affine did not take along */
     {"fuse", pass_fuse, false, 1},                /* last: nothing looks into bodies after it */
 };
 

@@ -9,7 +9,7 @@
  *   r = Mul(q, s)
  *
  * The same for ConvNHWC, as long as no padding stands in for what would have been b. New weights are computed in double
- * and rounded once; if one is not finite, nothing is folded. Requires channels-last layout (pass_layout) and
+ * and rounded once; if one might not be finite, nothing is folded. Requires channels-last layout (pass_layout) and
  * recognised LayerNorms; preserves names of outputs. The scale that stays behind is all ones. */
 #include "compiler/passes/passes.h"
 
@@ -21,32 +21,54 @@
 
 /* ── Weights by channel ──────────────────────────────────────────────────────────────────────────────── */
 
-/* The weights of a MatMul [K,N] or a ConvNHWC [M,C/group,kh,kw]: rows × columns × taps. */
+/* The weights of a MatMul [K,N] or a ConvNHWC [M,C/group,kh,kw]: rows × columns × taps. A MatMul's may still be the
+ * Transpose of a constant, which is then read across. */
 typedef struct Weights {
     Node *node;
     const Tensor *tensor;
     bool is_conv;          /* rows are output channels; else input channels */
     int64_t n_in, n_out;   /* channels */
     int64_t rows, cols, taps;
+    int64_t row_step, col_step; /* in the tensor, elements */
     int64_t group_rows;    /* rows of a convolution's group */
 } Weights;
 
+static bool matmul_weights(Weights *w)
+{
+    Node *transpose = made_by(w->node->inputs.at[1], OP_Transpose);
+    const Value *source = transpose ? transpose->inputs.at[0] : w->node->inputs.at[1];
+    const Tensor *t = w->tensor = source->constant;
+    if (!t || t->rank != 2)
+        return false;
+    w->rows = w->n_in = t->dims[transpose ? 1 : 0];
+    w->cols = w->n_out = t->dims[transpose ? 0 : 1];
+    w->row_step = transpose ? 1 : w->cols;
+    w->col_step = transpose ? w->rows : 1;
+    w->taps = 1;
+    return true;
+}
+
+static bool conv_weights(Weights *w)
+{
+    const Tensor *t = w->tensor = w->node->inputs.at[1]->constant;
+    int64_t group = node_attr_int(w->node, "group");
+    if (!t || t->rank != 4)
+        return false;
+    w->rows = w->n_out = t->dims[0];
+    w->cols = t->dims[1];
+    w->taps = w->col_step = t->dims[2] * t->dims[3];
+    w->row_step = w->cols * w->taps;
+    w->n_in = w->cols * group;
+    w->group_rows = w->rows / group;
+    return true;
+}
+
 static bool weights_of(Node *node, Weights *w)
 {
-    if (!node || (node->op->kind != OP_MatMul && node->op->kind != OP_ConvNHWC))
+    *w = (Weights){.node = node, .is_conv = node && node->op->kind == OP_ConvNHWC};
+    if (!node || (node->op->kind != OP_MatMul && !w->is_conv))
         return false;
-    const Tensor *t = node->inputs.at[1]->constant;
-    *w = (Weights){.node = node, .tensor = t, .is_conv = node->op->kind == OP_ConvNHWC};
-    if (!t || t->dtype != DT_FLOAT || t->rank != (w->is_conv ? 4 : 2) || t->count == 0)
-        return false;
-    int64_t group = w->is_conv ? node_attr_int(node, "group") : 1;
-    w->rows = t->dims[0];
-    w->cols = t->dims[1];
-    w->taps = w->is_conv ? t->dims[2] * t->dims[3] : 1;
-    w->group_rows = w->rows / group;
-    w->n_in = w->is_conv ? w->cols * group : w->rows;
-    w->n_out = w->is_conv ? w->rows : w->cols;
-    return true;
+    return (w->is_conv ? conv_weights(w) : matmul_weights(w)) && w->tensor->dtype == DT_FLOAT && w->tensor->count > 0;
 }
 
 static int64_t out_channel(const Weights *w, int64_t row, int64_t col)
@@ -59,32 +81,61 @@ static int64_t in_channel(const Weights *w, int64_t row, int64_t col)
     return w->is_conv ? row / w->group_rows * w->cols + col : row;
 }
 
-/* Weights scaled by input channel (by_in) or output channel (by_out); NULL if one is not finite. */
+static const float *weight_at(const Weights *w, int64_t row, int64_t col)
+{
+    return (const float *)w->tensor->data + row * w->row_step + col * w->col_step;
+}
+
+/* Every row and column, some rows at a time, so that reading across a matrix stays in its cache lines. */
+enum { ROWS_AT_ONCE = 16 };
+#define FOR_WEIGHTS(w, row, col)                                                                     \
+    for (int64_t row##_begin = 0; row##_begin < (w)->rows; row##_begin += ROWS_AT_ONCE)              \
+        for (int64_t col = 0; col < (w)->cols; col++)                                                \
+            for (int64_t row = row##_begin; row < (w)->rows && row < row##_begin + ROWS_AT_ONCE; row++)
+
+static Tensor *new_weights(const Weights *w)
+{
+    const Tensor *t = w->tensor;
+    int64_t dims[] = {w->rows, w->cols, w->is_conv ? t->dims[2] : 1, w->is_conv ? t->dims[3] : 1};
+    return tensor_new(w->node->graph->model->arena, DT_FLOAT, w->is_conv ? 4 : 2, dims);
+}
+
+/* Weights scaled by input channel (by_in) or output channel (by_out). */
 static Tensor *scaled_weights(const Weights *w, const Tensor *by_in, const Tensor *by_out)
 {
-    Tensor *result = tensor_new(w->node->graph->model->arena, DT_FLOAT, w->tensor->rank, w->tensor->dims);
-    const float *from = w->tensor->data, *scales = by_in ? by_in->data : by_out->data;
-    float *to = (float *)result->data;
-    bool finite = true;
-    for (int64_t row = 0; row < w->rows; row++)
-        for (int64_t col = 0; col < w->cols; col++) {
-            double scale = scales[by_in ? in_channel(w, row, col) : out_channel(w, row, col)];
-            for (int64_t tap = 0; tap < w->taps; tap++, from++, to++) {
-                *to = (float)(*from * scale);
-                finite &= isfinite(*to) != 0;
-            }
-        }
-    return finite ? result : NULL;
+    Tensor *result = new_weights(w);
+    const float *scales = by_in ? by_in->data : by_out->data;
+    FOR_WEIGHTS(w, row, col) {
+        const float *from = weight_at(w, row, col);
+        float *to = (float *)result->data + (row * w->cols + col) * w->taps;
+        double scale = scales[by_in ? in_channel(w, row, col) : out_channel(w, row, col)];
+        for (int64_t tap = 0; tap < w->taps; tap++)
+            to[tap] = (float)(from[tap] * scale);
+    }
+    return result;
+}
+
+/* Whether the largest weight times the largest scale is a finite float. */
+static bool scales_finitely(const Weights *w, const Tensor *scale)
+{
+    const float *weights = w->tensor->data, *scales = scale->data;
+    double most = 0, by = 0;
+    for (int64_t i = 0; i < w->tensor->count; i++)
+        most = fmax(most, isnan(weights[i]) ? INFINITY : fabs(weights[i]));
+    for (int64_t i = 0; i < scale->count; i++)
+        by = fmax(by, isnan(scales[i]) ? INFINITY : fabs(scales[i]));
+    return isfinite((float)(most * by));
 }
 
 /* sums[output channel] += Σ shift[input channel] · weight. */
 static void add_shifts(const Weights *w, const Tensor *shift, double *sums)
 {
-    const float *weight = w->tensor->data, *shifts = shift->data;
-    for (int64_t row = 0; row < w->rows; row++)
-        for (int64_t col = 0; col < w->cols; col++)
-            for (int64_t tap = 0; tap < w->taps; tap++, weight++)
-                sums[out_channel(w, row, col)] += (double)shifts[in_channel(w, row, col)] * *weight;
+    const float *shifts = shift->data;
+    FOR_WEIGHTS(w, row, col) {
+        const float *weight = weight_at(w, row, col);
+        for (int64_t tap = 0; tap < w->taps; tap++)
+            sums[out_channel(w, row, col)] += (double)shifts[in_channel(w, row, col)] * weight[tap];
+    }
 }
 
 /* ── Biases ──────────────────────────────────────────────────────────────────────────────────────────── */
@@ -153,6 +204,7 @@ static void set_weights(const Weights *w, Tensor *tensor)
 {
     Value *old = w->node->inputs.at[1];
     node_set_input(w->node, 1, constant_new(w->node->graph, folded_name(old), tensor, old->span));
+    tensor_release(w->tensor);
 }
 
 /* ── Before a contraction ────────────────────────────────────────────────────────────────────────────── */
@@ -230,15 +282,15 @@ static bool fold_norm(Node *node)
         return false;
     Bias bias = bias_of(&w);
     const Value *shift = node_input(norm, 2);
-    Tensor *scaled = scaled_weights(&w, norm->inputs.at[1]->constant, NULL);
+    const Tensor *scale = norm->inputs.at[1]->constant;
     bool shifts = shift && !all_equal(shift->constant, 0);
-    if (!scaled || !bias_is_constant(&bias, &w))
+    if (!scales_finitely(&w, scale) || !bias_is_constant(&bias, &w))
         return false;
     Value *vector = shifts ? shifted_bias(&w, &bias, shift->constant) : NULL;
     if (shifts && !vector)
         return false;
     strip_norm(norm);
-    set_weights(&w, scaled);
+    set_weights(&w, scaled_weights(&w, scale, NULL));
     if (vector)
         set_bias(&w, &bias, vector);
     return true;
@@ -314,11 +366,11 @@ static bool fold_scale_after(Node *node)
     if (!x || !contraction_behind(x, &w, &bias) || !is_channel_vector(scale, w.n_out) ||
         !same_type(x, node->outputs.at[0]))
         return false;
-    Tensor *scaled = scaled_weights(&w, NULL, scale->constant);
-    Value *vector = scaled && bias.vector ? scaled_bias(&w, &bias, scale->constant) : NULL;
-    if (!scaled || (bias.vector && !vector) || !node_forward(node, x))
+    bool finite = scales_finitely(&w, scale->constant);
+    Value *vector = finite && bias.vector ? scaled_bias(&w, &bias, scale->constant) : NULL;
+    if (!finite || (bias.vector && !vector) || !node_forward(node, x))
         return false;
-    set_weights(&w, scaled);
+    set_weights(&w, scaled_weights(&w, NULL, scale->constant));
     if (vector)
         set_bias(&w, &bias, vector);
     return true;

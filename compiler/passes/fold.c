@@ -3,7 +3,8 @@
  *   t = Transpose<perm = [1, 0]>(w)              (t is an initializer, w goes)
  *   y = MatMul(x, t)                     ->      y = MatMul(x, t)
  *
- * What would grow big, such as Expand to a large shape, stays a node. Arithmetic on shapes folds too: inference knows
+ * What would grow big, such as Expand to a large shape, stays a node. So does, until pass_weights, the Transpose of a
+ * large weight matrix: pass_affine copies most of them anyway, and a portable print needs no copy. Arithmetic on shapes folds too: inference knows
  * each element as a number or a symbol, and a Reshape can take the free batch as 0:
  *
  *   s = Shape(x)                   x: [batch,64,1,1]
@@ -14,12 +15,17 @@
  * Requires types; preserves names. */
 #include "compiler/passes/passes.h"
 
+#include "compiler/passes/permute.h"
 #include "compiler/passes/rewrite.h"
 
 #include "ir/infer.h"
 #include "ir/interp.h"
 
-enum { SMALL_BYTES = 16 << 20, GROWTH = 4 }; /* results up to SMALL_BYTES fold whatever they grew from */
+enum {
+    SMALL_BYTES = 16 << 20, /* results up to this size fold whatever they grew from … */
+    GROWTH = 4,             /* … larger ones if they did not grow more than so many times */
+    LARGE_WEIGHTS = 64 << 10, /* bytes of a matrix that is worth not copying twice */
+};
 
 static bool has_constant_inputs(const Node *node)
 {
@@ -50,9 +56,21 @@ static bool is_worthwhile(const Node *node)
     return out >= 0 && (out <= SMALL_BYTES || out / GROWTH <= in);
 }
 
+/* The turned right operand of MatMuls. */
+static bool is_large_weight(const Node *node)
+{
+    const Value *turned = node->outputs.at[0];
+    if (node->op->kind != OP_Transpose || rank_of(turned) != 2 || bytes_of(turned) < LARGE_WEIGHTS)
+        return false;
+    for (int64_t i = 0; i < turned->users.len; i++)
+        if (turned->users.at[i]->op->kind != OP_MatMul || turned->users.at[i]->inputs.at[0] == turned)
+            return false;
+    return !turned->is_output;
+}
+
 static bool is_foldable(const Node *node)
 {
-    if (node->op->class == CLASS_META || node->op->kind == OP_Identity)
+    if (node->op->class == CLASS_META || node->op->kind == OP_Identity || is_large_weight(node))
         return false;
     return node->outputs.len == 1 && has_constant_inputs(node) && is_worthwhile(node);
 }
@@ -104,5 +122,27 @@ static const Rule rules[] = {
 bool pass_fold(Graph *graph)
 {
     bool changed = rewrite(graph, rules, countof(rules));
+    return pass_prune(graph) || changed;
+}
+
+/* ── What is left of weights ─────────────────────────────────────────────────────────────────────────── */
+
+static bool turn_weights(Node *node)
+{
+    int64_t perm[MAX_RANK];
+    const Tensor *source = node->inputs.at[0]->constant;
+    if (!source || !is_large_weight(node))
+        return false;
+    transpose_perm(node, perm);
+    node_become_constant(node, tensor_permuted(node->graph->model->arena, source, perm));
+    tensor_release(source);
+    return true;
+}
+
+static const Rule weight_rules[] = {{OP_Transpose, "turn weights", turn_weights}};
+
+bool pass_weights(Graph *graph)
+{
+    bool changed = rewrite(graph, weight_rules, countof(weight_rules));
     return pass_prune(graph) || changed;
 }

@@ -13,6 +13,7 @@ bool pass_upgrade(Graph *graph);      /* the one opset that later passes see: ax
 bool pass_recognize(Graph *graph);    /* exporters' chains → Gelu, LayerNormalization, ReduceL2; Gemm → MatMul */
 bool pass_layout(Graph *graph);       /* channels-last, every transpose cancelled that can be */
 bool pass_affine(Graph *graph);       /* LayerNorm's affine part and layer scale into the pointwise weights */
+bool pass_weights(Graph *graph);      /* weight matrices that are still to be transposed → constants */
 bool pass_fuse(Graph *graph);         /* regions: an anchor and its elementwise neighbours; elementwise chains */
 bool pass_prune(Graph *graph);        /* dead nodes and constants */
 
