@@ -162,10 +162,13 @@ static void release_use(const Run *run, const Value *value)
     }
 }
 
-/* Outputs of the graph live in the caller's memory, the others as long as they are needed. */
+/* Outputs of the graph live in the caller's memory, the others as long as they are needed; an observer may keep
+ * what it has seen. */
 static Holder *holder_for(Run *run, const Node *node)
 {
     int64_t uses = 0;
+    if (run->observe)
+        return NULL;
     for (int64_t i = 0; i < node->outputs.len; i++) {
         const Value *value = node->outputs.at[i];
         if (value && value->is_output)

@@ -5,7 +5,8 @@
 #include "ir/graph.h"
 
 /* Runs graph on inputs (one for each graph input, types matching but for the free batch); fills outputs, in
- * memory of arena. observe, if not NULL, sees every value as it is computed. False after a diagnostic. */
+ * memory of arena. observe, if not NULL, sees every value as it is computed; the tensors stay in arena. False after
+ * a diagnostic. */
 bool graph_interpret(Graph *graph, Tensor *const *inputs, Tensor **outputs, Arena *arena, Diag *diag,
                      void (*observe)(void *context, const Value *value, const Tensor *tensor), void *context);
 
