@@ -1,0 +1,67 @@
+# Every hidden_act computes its formula: the nodes cnxc makes of it, cut out of the graph and run by ONNX Runtime.
+# RUN: %python %s %cnxc %t
+import json
+import math
+import os
+import subprocess
+import sys
+
+import numpy as np
+import onnx
+import onnx.utils
+import onnxruntime
+
+erf = np.vectorize(math.erf)
+sigmoid = lambda x: 1 / (1 + np.exp(-x))
+softplus = lambda x: np.log1p(np.exp(-np.abs(x))) + np.maximum(x, 0)
+gelu = lambda x: 0.5 * x * (1 + erf(x / math.sqrt(2)))
+gelu_tanh = lambda x: 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+silu = lambda x: x * sigmoid(x)
+ACTS = {
+    "gelu": gelu, "gelu_python": gelu, "gelu_new": gelu_tanh, "gelu_fast": gelu_tanh, "gelu_pytorch_tanh": gelu_tanh,
+    "gelu_python_tanh": gelu_tanh, "gelu_accurate": gelu_tanh, "gelu_10": lambda x: np.clip(gelu(x), -10, 10),
+    "relu": lambda x: np.maximum(x, 0), "relu2": lambda x: np.maximum(x, 0) ** 2, "relu6": lambda x: np.clip(x, 0, 6),
+    "selu": lambda x: 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * np.expm1(x)),
+    "quick_gelu": lambda x: x * sigmoid(1.702 * x), "silu": silu, "swish": silu, "mish": lambda x: x * np.tanh(softplus(x)),
+    "hardswish": lambda x: x * np.clip(x + 3, 0, 6) / 6, "leaky_relu": lambda x: np.where(x > 0, x, 0.01 * x),
+    "sigmoid": sigmoid, "tanh": np.tanh, "linear": lambda x: x, "sqrtsoftplus": lambda x: np.sqrt(softplus(x)),
+    "laplace": lambda x: 0.5 * (1 + erf((x - 0.707107) / (0.282095 * math.sqrt(2)))),
+}
+LAYER = "encoder.stages.0.layers.0"
+
+
+def graph_of(cnxc, folder, act):
+    os.makedirs(folder, exist_ok=True)
+    config = {"model_type": "convnext", "depths": [1], "hidden_sizes": [8], "hidden_act": act}
+    with open(f"{folder}/config.json", "w") as f:
+        json.dump(config, f)
+    text = subprocess.run([cnxc, "compile", folder, "--config-only", "--emit=onnxtxt", "-o", "-"], check=True, capture_output=True, text=True).stdout
+    return onnx.parser.parse_model(text)
+
+
+def act_alone(model):
+    """From what pwconv1 gives to what pwconv2 takes."""
+    end = next(n.input[0] for n in model.graph.node if n.output[0] == LAYER + ".pwconv2.matmul")
+    start = LAYER + ".pwconv1"
+    if start == end:
+        return None
+    return onnx.utils.Extractor(model).extract_model([start], [end])
+
+
+def main(cnxc, folder):
+    x = np.concatenate([np.linspace(-12, 12, 3999), [0.0]]).astype(np.float32)
+    for act, formula in ACTS.items():
+        piece = act_alone(graph_of(cnxc, folder, act))
+        if piece is None:
+            assert act == "linear", act
+            continue
+        del piece.graph.value_info[:]
+        for value in (*piece.graph.input, *piece.graph.output):
+            value.type.CopyFrom(onnx.helper.make_tensor_type_proto(onnx.TensorProto.FLOAT, ["n"]))
+        got = onnxruntime.InferenceSession(piece.SerializeToString(), providers=["CPUExecutionProvider"]).run(None, {piece.graph.input[0].name: x})[0]
+        error = np.abs(got - formula(x.astype(np.float64))).max()
+        assert error < 2e-5, f"{act}: off by {error}"
+    print(len(ACTS), "activations")
+
+
+main(*sys.argv[1:])
