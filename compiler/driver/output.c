@@ -124,7 +124,12 @@ bool output_commit(Driver *driver, const char *from, const char *to)
 {
     if (is_stream(to) ? copy_to(from, to) : rename(from, to) == 0)
         return true;
-    diag_resource(&driver->diag, NO_SPAN, "can't write '%s': %s", to, strerror(errno));
+    if (errno != EPIPE || strcmp(to, "-") != 0) { /* a reader that has seen enough, as head, needs no message */
+        diag_resource(&driver->diag, NO_SPAN, "can't write '%s': %s", to, strerror(errno));
+        return false;
+    }
+    driver->diag.n_errors++;
+    driver->diag.exit_code = EXIT_RESOURCE;
     return false;
 }
 

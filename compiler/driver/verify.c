@@ -111,11 +111,17 @@ static bool is_comparable(const Value *value)
            (batched || !graph_batch_symbol(graph));
 }
 
+/* The interpreter gives a value's memory back after its last use, so what is compared later is copied. */
 static void observe(void *context, const Value *value, const Tensor *tensor)
 {
     Verify *v = context;
-    if (value->graph == v->reference.model->graph && !value->is_output && is_comparable(value))
-        remember(v, value, tensor);
+    if (value->graph != v->reference.model->graph || value->is_output || !is_comparable(value))
+        return;
+    Tensor *copy = tensor_new(v->driver->arena, tensor->dtype, tensor->rank, tensor->dims);
+    if (copy) {
+        memcpy((void *)(uintptr_t)copy->data, tensor->data, (size_t)(tensor->count * dtype_size(tensor->dtype)));
+        remember(v, value, copy);
+    }
 }
 
 static bool run_reference(Verify *v)
