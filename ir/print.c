@@ -81,7 +81,7 @@ static void print_name(FILE *out, const char *name)
 /* A graph that is an attribute can't have a quoted name. */
 static void print_plain_name(FILE *out, const char *name)
 {
-    if (!((*name >= 'A' && *name <= 'Z') || (*name >= 'a' && *name <= 'z')) || is_taken(name))
+    if ((*name >= '0' && *name <= '9') || is_taken(name))
         fputc('_', out);
     for (; *name; name++)
         fputc(strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_", *name) ? *name : '_', out);
