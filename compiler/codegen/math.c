@@ -45,7 +45,7 @@ static IrValue fitted(Emit *e, IrValue x, FitFunction *f, double low, double hig
 typedef struct Segments {
     const char *name;   /* of the tables */
     FitFunction *f;
-    double step16;      /* for 16 segments of degree 5; 8 segments are twice as long and have degree 7 or 8 */
+    double step16;      /* for 16 segments of degree 5; 8 segments are twice as long and need degree 7 */
     int degree16, degree8;
 } Segments;
 
@@ -96,8 +96,8 @@ static IrValue segments_at(Emit *e, const Segments *s, IrValue a)
 static double gelu_tail(double t) { return t * 0.5 * erfc(t * 0.70710678118654752440); }
 static double erf_slope(double t) { return t == 0 ? 1.12837916709551257390 : erf(t) / t; }
 
-static const Segments gelu_segments = {"gelu", gelu_tail, 0.375, 5, 8};
-static const Segments erf_segments = {"erf", erf_slope, 0.265625, 5, 8};
+static const Segments gelu_segments = {"gelu", gelu_tail, 0.375, 5, 7};
+static const Segments erf_segments = {"erf", erf_slope, 0.265625, 5, 7};
 
 static IrValue absolute(Emit *e, IrValue x) { return emit_unary(e, "llvm.fabs", x); }
 
