@@ -54,6 +54,7 @@ cnxrt_status context_run(cnxrt_context *context, const void *const *inputs, int6
 
 int64_t model_phase_count(const CnxrtModel *compiled);
 int64_t model_phase_runs(const CnxrtModel *compiled, int64_t phase, int64_t batch); /* how often a run executes it */
+double model_flops(const CnxrtModel *compiled, int64_t batch); /* of one run */
 size_t dtype_bytes(int64_t dtype); /* of one element; 0: unknown */
 static inline int64_t model_tensor_count(const CnxrtModel *compiled)
 {

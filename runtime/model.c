@@ -50,6 +50,14 @@ int64_t model_phase_runs(const CnxrtModel *compiled, int64_t phase, int64_t batc
     return image && compiled->batch_free ? batch : 1;
 }
 
+double model_flops(const CnxrtModel *compiled, int64_t batch)
+{
+    double flops = 0;
+    for (int64_t p = 0; p < model_phase_count(compiled); p++)
+        flops += (double)compiled->phases[p].flops * (double)model_phase_runs(compiled, p, batch);
+    return flops;
+}
+
 /* Classes are the elements of one item of the logits, where that is a vector. */
 static int64_t count_classes(const CnxrtModel *compiled)
 {

@@ -62,14 +62,6 @@ static double quantile_ms(const Bench *bench, double part)
     return bench->seconds[i < 0 ? 0 : i >= bench->n ? bench->n - 1 : i] * 1e3;
 }
 
-static double total_flops(const CnxrtModel *compiled, int64_t batch)
-{
-    double flops = 0;
-    for (int64_t p = 0; p < model_phase_count(compiled); p++)
-        flops += (double)compiled->phases[p].flops * (double)model_phase_runs(compiled, p, batch);
-    return flops;
-}
-
 /* Time of one run in phase p, and its rate. */
 static double phase_ms(const Bench *bench, int64_t p)
 {
@@ -90,7 +82,7 @@ static void print_json(const Cli *cli, const Bench *bench, int64_t batch)
     printf("{\"median_ms\": %.6g, \"p90_ms\": %.6g, \"p99_ms\": %.6g, \"runs\": %lld, \"threads\": %lld, "
            "\"batch\": %lld, \"gflops\": %.4g",
            median, quantile_ms(bench, 0.9), quantile_ms(bench, 0.99), (long long)bench->n,
-           (long long)cli->model->n_threads, (long long)batch, total_flops(compiled, batch) / median * 1e-6);
+           (long long)cli->model->n_threads, (long long)batch, model_flops(compiled, batch) / median * 1e-6);
     for (int64_t p = 0; bench->phase_ns && p < model_phase_count(compiled); p++) {
         fputs(p ? ",\n {\"name\": " : ", \"per_op\": [\n {\"name\": ", stdout);
         put_json_string(stdout, compiled->phases[p].name ? compiled->phases[p].name : "");
@@ -107,7 +99,7 @@ static void print_text(const Cli *cli, const Bench *bench, int64_t batch)
         printf("%10.4f ms %6.1f %% %8.1f GFLOP/s  %s\n", phase_ms(bench, p), phase_ms(bench, p) / median * 100,
                phase_gflops(compiled, bench, p, batch), compiled->phases[p].name ? compiled->phases[p].name : "");
     printf("median %.4g ms   p90 %.4g ms   p99 %.4g ms   %.1f GFLOP/s   (%lld runs of batch %lld, %lld thread%s)\n",
-           median, quantile_ms(bench, 0.9), quantile_ms(bench, 0.99), total_flops(compiled, batch) / median * 1e-6,
+           median, quantile_ms(bench, 0.9), quantile_ms(bench, 0.99), model_flops(compiled, batch) / median * 1e-6,
            (long long)bench->n, (long long)batch, (long long)cli->model->n_threads,
            cli->model->n_threads == 1 ? "" : "s");
 }

@@ -5,7 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -27,10 +27,19 @@ static bool check_cpu(Cli *cli)
                                  cpu_feature_names(missing, names, sizeof names));
 }
 
+/* All processors allowed, but no more than have something to do: below some 0.3 ms of work (at 100 GFLOP/s) a thread
+ * costs more in waking and waiting than it gives. */
+static int64_t default_threads(void)
+{
+    double useful = 1 + floor(model_flops(&compiled_model, 1) / 30e6);
+    int64_t most = allowed_cpus() < CNXRT_MAX_THREADS ? allowed_cpus() : CNXRT_MAX_THREADS;
+    return useful < (double)most ? (int64_t)useful : most;
+}
+
 bool cli_open(Cli *cli, int64_t n_threads)
 {
     if (n_threads == 0)
-        n_threads = allowed_cpus() < CNXRT_MAX_THREADS ? allowed_cpus() : CNXRT_MAX_THREADS;
+        n_threads = default_threads();
     cnxrt_options options = {.struct_size = sizeof options, .n_threads = n_threads, .weights_path = cli->weights};
     cnxrt_status status = cnxrt_create(&options, &cli->model);
     if (status != CNXRT_OK) {

@@ -49,7 +49,7 @@ void put_field(FILE *out, const char *text);       /* a field of a TSV line: tab
 const char *nearest_word(const char *word, const char *const *candidates, int64_t n);
 
 /* ── cli.c ── */
-/* Creates model and context; n_threads as in the options, 0: all processors that may be used. */
+/* Creates model and context; n_threads 0: as many as are useful, up to the processors allowed. */
 bool cli_open(Cli *cli, int64_t n_threads);
 void cli_close(Cli *cli);
 

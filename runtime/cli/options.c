@@ -29,7 +29,8 @@ static const Option options[] = {
     {"--bench", NULL, OPTION_FLAG, offsetof(Cli, bench), 0, "measures: median, p90, p99"},
     {"--per-op", NULL, OPTION_FLAG, offsetof(Cli, per_op), 0, "with --bench: the time of each phase"},
     {"--threads", "N", OPTION_NUMBER, offsetof(Cli, n_threads), CNXRT_MAX_THREADS,
-     "threads to use; default: all processors allowed. Answers do not depend on it"},
+     "threads to use; default: all processors if the model is large enough.\n"
+     "                             Answers do not depend on it"},
     {"--weights", "FILE", OPTION_TEXT, offsetof(Cli, weights), 0, "weights from this file"},
     {"--info", NULL, OPTION_FLAG, offsetof(Cli, info), 0, "what the model is: inputs, outputs, labels, CPU"},
     {"--selftest", NULL, OPTION_FLAG, offsetof(Cli, selftest), 0,

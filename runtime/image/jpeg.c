@@ -13,7 +13,8 @@
 #include <jpeglib.h>
 #include <jerror.h>
 
-enum { MAX_SCANS = 500, MAX_SEGMENTS = 65536 };
+enum { ORDINARY_SCANS = 20, MAX_SCANS = 500, MAX_SEGMENTS = 65536 };
+static const double max_scanned_pixels = 2e9; /* of all scans beyond the ordinary number */
 
 typedef struct Reader {
     struct jpeg_error_mgr errors;
@@ -53,8 +54,10 @@ static void on_message(j_common_ptr info)
 static void on_progress(j_common_ptr info)
 {
     Reader *reader = info->client_data;
-    if (reader->info->input_scan_number > MAX_SCANS)
-        give_up(reader, CNXRT_ERROR_IMAGE, "JPEG: more than 500 scans");
+    double scans = reader->info->input_scan_number;
+    double pixels = (double)reader->info->image_width * reader->info->image_height;
+    if (scans > MAX_SCANS || (scans > ORDINARY_SCANS && scans * pixels > max_scanned_pixels))
+        give_up(reader, CNXRT_ERROR_IMAGE, "JPEG: too many scans");
 }
 
 /* ── The source: bytes in memory ─────────────────────────────────────────────────────────────────────── */
