@@ -221,6 +221,13 @@ static bool has_padding(const Weights *w)
     return false;
 }
 
+static const char *bias_name(const Weights *w, const Bias *bias)
+{
+    if (bias->vector)
+        return folded_name(bias->vector);
+    return arena_printf(w->node->graph->model->arena, "%s_bias", w->node->outputs.at[0]->name);
+}
+
 /* bias + Σ over inputs of shift · weight, for each output channel. */
 static Value *shifted_bias(const Weights *w, const Bias *bias, const Tensor *shift)
 {
@@ -229,9 +236,7 @@ static Value *shifted_bias(const Weights *w, const Bias *bias, const Tensor *shi
     for (int64_t i = 0; bias->vector && i < w->n_out; i++)
         sums[i] = tensor_get(bias->vector->constant, i);
     add_shifts(w, shift, sums);
-    const char *base = bias->vector ? folded_name(bias->vector)
-                                    : arena_printf(w->node->graph->model->arena, "%s_bias", w->node->outputs.at[0]->name);
-    Value *vector = bias_vector(w->node, base, sums, w->n_out);
+    Value *vector = bias_vector(w->node, bias_name(w, bias), sums, w->n_out);
     arena_free(scratch);
     return vector;
 }

@@ -4,8 +4,10 @@
  *   y = MatMul(x, t)                     ->      y = MatMul(x, t)
  *
  * What would grow big, such as Expand to a large shape, stays a node. So does, until pass_weights, the Transpose of a
- * large weight matrix: pass_affine copies most of them anyway, and a portable print needs no copy. Arithmetic on shapes folds too: inference knows
- * each element as a number or a symbol, and a Reshape can take the free batch as 0:
+ * large weight matrix: pass_affine copies most of them anyway, and a portable print needs no copy.
+ *
+ * Arithmetic on shapes folds too: inference knows each element as a number or a symbol, and a Reshape can take the free
+ * batch as 0:
  *
  *   s = Shape(x)                   x: [batch,64,1,1]
  *   b = Gather(s, {0})                                     t = {0, 64}  (constant)
@@ -22,8 +24,7 @@
 #include "ir/interp.h"
 
 enum {
-    SMALL_BYTES = 16 << 20, /* results up to this size fold whatever they grew from … */
-    GROWTH = 4,             /* … larger ones if they did not grow more than so many times */
+    SMALL_BYTES = 1 << 20,    /* results up to this size fold whatever they grew from; larger ones must not grow */
     LARGE_WEIGHTS = 64 << 10, /* bytes of a matrix that is worth not copying twice */
 };
 
@@ -53,7 +54,7 @@ static bool is_worthwhile(const Node *node)
             return false;
         in += bytes;
     }
-    return out >= 0 && (out <= SMALL_BYTES || out / GROWTH <= in);
+    return out >= 0 && (out <= SMALL_BYTES || out <= in || node->op->kind == OP_Cast);
 }
 
 /* The turned right operand of MatMuls. */

@@ -39,19 +39,24 @@ static Value *new_in_body(Mapping *mapping, Value *value, bool inside)
     return graph_add_input(body, name, value->type, value->span);
 }
 
-/* The body's value for one that a node in it uses. */
-static Value *value_in_body(Mapping *mapping, const Node *node, int64_t input)
+static Value *mapped(const Mapping *mapping, const Value *value)
 {
-    Value *value = node->inputs.at[input];
-    double scalar;
-    if (!value)
-        return NULL;
     for (int64_t i = 0; i < mapping->from.len; i++)
         if (mapping->from.at[i] == value)
             return mapping->to.at[i];
+    return NULL;
+}
+
+/* The body's value for one that a node in it uses. */
+static Value *value_in_body(Mapping *mapping, const Node *node, int64_t input)
+{
+    Value *value = node->inputs.at[input], *made = value ? mapped(mapping, value) : NULL;
+    double scalar;
+    if (!value || made)
+        return made;
     bool elementwise = node->op->class == CLASS_ELEMENTWISE;
     bool inside = value->constant && (is_axes(node, input) || (elementwise && is_scalar(value, &scalar)));
-    Value *made = new_in_body(mapping, value, inside);
+    made = new_in_body(mapping, value, inside);
     map_value(mapping, value, made);
     return made;
 }
@@ -70,23 +75,60 @@ static void copy_into_body(Mapping *mapping, const Node *node)
     map_value(mapping, output, made);
 }
 
-Node *region_make(const Region *region, const char *kind)
+/* An empty Region node in last's place, named after first. */
+static Mapping open_region(const Node *first, Node *last)
 {
-    Node *last = region->nodes[region->n - 1], *first = region->nodes[0];
     Graph *graph = last->graph, *body = graph_new(graph->model, last->outputs.at[0]->name);
-    body->parent = graph;
     Node *call = graph_insert_node(graph, last, op_get(OP_Region), first->span);
-    Mapping mapping = {.body = body, .call = call};
+    body->parent = graph;
     call->name = first->name;
     call->mark = last->mark;
+    return (Mapping){.body = body, .call = call};
+}
+
+/* The nodes go, and the region makes what the last one made. */
+static Node *close_region(Mapping *mapping, Node *const *nodes, int n, const char *kind)
+{
+    Value *output = nodes[n - 1]->outputs.at[0];
+    graph_add_output(mapping->body, mapped(mapping, output));
+    node_add_output(mapping->call, output);
+    for (int i = n - 1; i >= 0; i--)
+        node_remove(nodes[i]);
+    node_set_graph(mapping->call, "body", mapping->body);
+    node_set_string(mapping->call, "kind", kind);
+    node_infer(mapping->call);
+    return mapping->call;
+}
+
+Node *region_make(const Region *region, const char *kind)
+{
+    Mapping mapping = open_region(region->nodes[0], region->nodes[region->n - 1]);
     for (int i = 0; i < region->n; i++)
         copy_into_body(&mapping, region->nodes[i]);
-    graph_add_output(body, mapping.to.at[mapping.to.len - 1]);
-    node_add_output(call, last->outputs.at[0]);
-    for (int i = region->n - 1; i >= 0; i--)
-        node_remove(region->nodes[i]);
-    node_set_graph(call, "body", body);
-    node_set_string(call, "kind", kind);
-    node_infer(call);
-    return call;
+    return close_region(&mapping, region->nodes, region->n, kind);
+}
+
+/* A region's inputs stand for what its body calls its inputs; then its nodes follow. */
+static void copy_region(Mapping *mapping, const Node *region)
+{
+    const Graph *body = node_attr_graph(region, "body");
+    for (int64_t i = 0; i < region->inputs.len; i++) {
+        Value *outer = region->inputs.at[i], *made = mapped(mapping, outer);
+        if (!made) {
+            made = new_in_body(mapping, outer, false);
+            map_value(mapping, outer, made);
+        }
+        map_value(mapping, body->inputs.at[i], made);
+    }
+    FOR_NODES(node, body)
+        copy_into_body(mapping, node);
+    map_value(mapping, region->outputs.at[0], mapped(mapping, body->outputs.at[0]));
+}
+
+Node *region_merge(Node *const *regions, int n, const char *kind)
+{
+    Mapping mapping = open_region(regions[0], regions[n - 1]);
+    for (int i = 0; i < n; i++)
+        copy_region(&mapping, regions[i]);
+    return close_region(&mapping, regions, n, kind);
 }

@@ -15,4 +15,8 @@ typedef struct Region {
 /* The nodes become the body of a Region node in the last one's place, which keeps its output. */
 Node *region_make(const Region *region, const char *kind);
 
+/* Region nodes in topological order, of which only the last one's output is used outside, become one Region in the last
+ * one's place; its body is theirs, one after the other. */
+Node *region_merge(Node *const *regions, int n, const char *kind);
+
 #endif

@@ -21,6 +21,8 @@ static bool softmax_axis(const Node *node, int64_t *axis)
     if (shape->rank < 1)
         return false;
     first += first < 0 ? shape->rank : 0;
+    if (first >= shape->rank)
+        return false;
     *axis = shape->rank - 1;
     for (int64_t i = first; i < shape->rank; i++)
         if (shape->dims[i].size != 1) {
