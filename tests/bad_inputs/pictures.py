@@ -80,11 +80,12 @@ case("tensors", "no such output", program="model", exit=2, message="logit.*logit
      argv=["--input", "pixel_values=x.npy", "--output", "logit=y.npy"])
 for count in ("0", "-1", "1000000", "abc", "", "2x"):
     case("run time", f"--threads {count!r}", program="model", exit=2, message="threads", files={"p.png": png(8, 8)}, argv=["--threads", count, "p.png"])
-case("run time", "unknown option, near one there", program="model", exit=2, message="--thread.*--threads", argv=["--thraeds", "1"])
+case("run time", "unknown option, near one there", program="model", exit=2, message="--thraeds.*--threads", argv=["--thraeds", "1"])
 case("run time", "-k 0", program="model", exit=2, message="-k", files={"p.png": png(8, 8)}, argv=["-k", "0", "p.png"])
 case("run time", "output to /dev/full", exit=4, message="(No space|write)", files={"p.png": png(8, 8)}, shell='"$MODEL" p.png > /dev/full')
 case("run time", "reader that has gone away", exit=0, message="", files={"p.png": png(8, 8)},
      shell='set -o pipefail; "$MODEL" $(for i in $(seq 200); do echo p.png; done) | head -n 1 > said; c=$?; rm said; [ $c = 0 ] || [ $c = 141 ] || [ $c = 4 ]')
 case("run time", "closed standard output", exit=4, message="", files={"p.png": png(8, 8)}, shell='"$MODEL" p.png >&-')
+# 127: the dynamic loader itself needs a descriptor to open libc, before the program has a say.
 case("run time", "three file descriptors", exit=0, message="", files={"p.png": png(8, 8)},
-     shell='(ulimit -n 3; "$MODEL" p.png 2> error; c=$?; [ $c = 4 ]) ; c=$?; rm -f error; exit $c')
+     shell='{ (ulimit -n 3; "$MODEL" p.png); c=$?; } 2> error; rm -f error; [ $c = 4 ] || [ $c = 127 ]')
