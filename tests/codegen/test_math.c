@@ -21,6 +21,9 @@ typedef struct Tried {
 
 static const Tried functions[] = {
     {"gelu", OP_Gelu, 0, -1e30f, 1e30f, OF_INPUT, 8e-8},
+    {"gelu", OP_Gelu, 0, -0.5f, 1e30f, RELATIVE, 2.5e-7},
+    {"gelu tanh", OP_Gelu, 1, -0.5f, 1e30f, RELATIVE, 2.5e-7},
+    {"mish", OP_Mish, 0, -0.5f, 1e30f, RELATIVE, 4e-7},
     {"gelu tanh", OP_Gelu, 1, -1e30f, 1e30f, OF_INPUT, 1.6e-7},
     {"erf", OP_Erf, 0, -1e30f, 1e30f, ABSOLUTE, 1.6e-7},
     {"erf", OP_Erf, 0, -0.5f, 0.5f, RELATIVE, 2.0e-7},
