@@ -372,22 +372,20 @@ static bool lower_conv(Lowering *l, const Node *node, bool channels_first)
     conv.group = node_attr_int(node, "group");
     conv.epilogue = result.epilogue;
     conv.x = view_permute(view_float(l, *view_of(l, node->inputs.at[0])), order);
-    View out = view_output(l, result.value, order, true);
+    View out = float_output(l, result.value, order, true);
     conv.out = view_permute(out, order);
-    view_set(l, result.value, out);
     if (w.per_image)
         return mixes_images(l, "a convolution with weights for each image of a free batch");
-    if (!view_count(&out))
-        return true;
     node_window(node, &conv.window);
     take_bias(l, &conv, &bias, node);
     for (int i = 1; conv.epilogue && i < conv.epilogue->expr.n_operands; i++)
         conv.operands[i] = view_permute(conv.epilogue->operands[i], order);
     conv.flops = 2 * view_count(&out) * (view_count(&w) / (w.dims[0] ? w.dims[0] : 1));
-    if (is_depthwise(&conv))
+    if (view_count(&out) && is_depthwise(&conv))
         depthwise_conv(l, &conv);
-    else
+    else if (view_count(&out))
         dense_conv(l, &conv);
+    float_output_set(l, result.value, out);
     return true;
 }
 

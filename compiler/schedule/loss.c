@@ -190,12 +190,7 @@ bool lower_SoftmaxCrossEntropyLoss(Lowering *l, const Node *node)
     if (log_prob) {
         View scores = view_of_input(l, node, 0), result = softmax_phases(l, log_prob->name, scores, 1, true, log_prob);
         result.per_image = scores.per_image;
-        if (log_prob->type.dtype != DT_FLOAT) {
-            View out = view_output(l, log_prob, NULL, false);
-            copy_phase(l, log_prob->name, out, result);
-            result = out;
-        }
-        view_set(l, log_prob, result);
+        float_output_set(l, log_prob, result);
     }
     return lower_loss(l, node, true);
 }

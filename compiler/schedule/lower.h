@@ -113,6 +113,9 @@ View view_constant(Lowering *l, const Tensor *tensor, const char *name);
 /* Where a node writes its output: the graph's own output if it is one and order is row-major, else the arena.
  * order: dimensions from outermost to innermost, NULL: row-major; pad: rows may get a gap that spares the cache. */
 View view_output(Lowering *l, const Value *value, const int *order, bool pad);
+/* The same for kernels that compute floats: what has another element type is computed aside and converted. */
+View float_output(Lowering *l, const Value *value, const int *order, bool pad);
+void float_output_set(Lowering *l, const Value *value, View computed);
 View view_temp(Lowering *l, Space space, DType dtype, int rank, const int64_t *dims, bool pad);
 int value_dims(const Value *value, int64_t *dims); /* rank; the free batch is 1 */
 

@@ -46,7 +46,7 @@ static bool is_empty(Lowering *l, const Value *value, View out, int64_t k)
     if (view_count(&out) && k)
         return false;
     fill_phase(l, value->name, out, 0);
-    view_set(l, value, out);
+    float_output_set(l, value, out);
     return true;
 }
 
@@ -69,7 +69,7 @@ static bool constant_product(Lowering *l, const Node *node, View a, const View *
     Result result = result_take(l, node, epilogue_is_linear);
     const char *name = node->outputs.at[0]->name;
     a = rows_of(l, a);
-    View out = view_output(l, result.value, NULL, true);
+    View out = float_output(l, result.value, NULL, true);
     if (is_empty(l, result.value, out, k))
         return true;
     Gemm gemm = {.a = a, .init = GEMM_INIT_ZERO, .tail = true};
@@ -83,7 +83,7 @@ static bool constant_product(Lowering *l, const Node *node, View a, const View *
     linear_rows(&out, &gemm.c);
     phase_open(l, result.value->name, product_flops(a.dims[0], k, n));
     gemm_sections(l, &gemm);
-    view_set(l, result.value, out);
+    float_output_set(l, result.value, out);
     return true;
 }
 
@@ -186,7 +186,7 @@ bool lower_MatMul(Lowering *l, const Node *node)
     if (b.per_image && b.rank < 3)
         return mixes_images(l, "a matrix product that sums over the images of a free batch");
     const Value *value = node->outputs.at[0];
-    View out = view_output(l, value, NULL, false), matrix = out;
+    View out = float_output(l, value, NULL, false), matrix = out;
     int64_t k = a.dims[a.rank - 1];
     if (is_empty(l, value, out, k))
         return true;
@@ -194,8 +194,10 @@ bool lower_MatMul(Lowering *l, const Node *node)
         matrix = view_insert(matrix, matrix.rank, 1, 4);
     if (a.rank == 1)
         matrix = view_insert(matrix, matrix.rank - 1, 1, 4);
-    view_set(l, value, out);
-    return batched_product(l, value, as_matrix(a, true), as_matrix(b, false), matrix);
+    if (!batched_product(l, value, as_matrix(a, true), as_matrix(b, false), matrix))
+        return false;
+    float_output_set(l, value, out);
+    return true;
 }
 
 /* ── Gemm ────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -253,15 +255,13 @@ bool lower_Gemm(Lowering *l, const Node *node)
     if (plain && b.constant)
         return constant_product(l, node, a, &b, transpose_b, given ? &c : NULL);
     const Value *value = node->outputs.at[0];
-    View out = view_output(l, value, NULL, false);
-    if (!view_count(&out)) {
-        view_set(l, value, out);
-        return true;
-    }
-    if (k && !batched_product(l, value, a, transpose_b ? transposed(b) : b, out))
+    View out = float_output(l, value, NULL, false);
+    if (k && view_count(&out) && !batched_product(l, value, a, transpose_b ? transposed(b) : b, out))
         return false;
     if (!k)
         fill_phase(l, value->name, out, 0);
-    view_set(l, value, out);
-    return (alpha == 1 && !given) || scale_and_add(l, node, out, alpha, beta, given ? &c : NULL);
+    if (view_count(&out) && (alpha != 1 || given) && !scale_and_add(l, node, out, alpha, beta, given ? &c : NULL))
+        return false;
+    float_output_set(l, value, out);
+    return true;
 }

@@ -174,9 +174,7 @@ bool lower_LayerNormalization(Lowering *l, const Node *node)
         return unsupported(l, "LayerNormalization whose scale does not match its input");
     const Value *value = fused ? result_take(l, node, NULL).value : node->outputs.at[0];
     View in = contiguous_rows(l, x, axis);
-    View out = view_output(l, value, NULL, axis == x.rank - 1), result = out;
-    if (value->type.dtype != DT_FLOAT)
-        out = view_temp(l, SPACE_ARENA, DT_FLOAT, out.rank, out.dims, false);
+    View out = float_output(l, value, NULL, axis == x.rank - 1);
     as_rows(&out, axis, &out_rows);
     for (int i = 1; i < fusion->expr.n_operands; i++)
         if (!as_rows(&fusion->operands[i], axis, &operands[i])) {
@@ -187,9 +185,7 @@ bool lower_LayerNormalization(Lowering *l, const Node *node)
         phase_open(l, value->name, 8 * view_count(&out));
         layernorm_sections(l, in, out_rows, epsilon, fusion, operands);
     }
-    if (value->type.dtype != DT_FLOAT)
-        copy_phase(l, value->name, result, out);
-    view_set(l, value, result);
+    float_output_set(l, value, out);
     write_statistics(l, node, view_float(l, x), axis, epsilon);
     return true;
 }
@@ -256,13 +252,8 @@ static void set_softmax(Lowering *l, const Value *value, View result, bool per_i
     int64_t dims[MAX_RANK];
     int rank = value_dims(value, dims);
     view_reshape(&result, rank, dims);
-    if (value->type.dtype != DT_FLOAT) {
-        View out = view_output(l, value, NULL, false);
-        copy_phase(l, value->name, out, result);
-        result = out;
-    }
     result.per_image = per_image;
-    view_set(l, value, result);
+    float_output_set(l, value, result);
 }
 
 /* Before opset 13 all dimensions from axis (1) on are one. */

@@ -168,6 +168,8 @@ static bool lower_anchor(Lowering *l, const Graph *body, const Node *anchor, Fus
     if (!ok || taken)
         return ok;
     fusion->operands[0] = *view_of(l, anchor->outputs.at[0]);
+    if (fusion->operands[0].when > l->when) /* a reduction over the batch has moved to the end */
+        l->when = fusion->operands[0].when;
     apply_elementwise(l, body, fusion);
     return true;
 }

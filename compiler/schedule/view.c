@@ -128,6 +128,27 @@ View view_output(Lowering *l, const Value *value, const int *order, bool pad)
     return view;
 }
 
+View float_output(Lowering *l, const Value *value, const int *order, bool pad)
+{
+    int64_t dims[MAX_RANK];
+    if (value->type.dtype == DT_FLOAT)
+        return view_output(l, value, order, pad);
+    int rank = value_dims(value, dims);
+    View view = view_ordered(l, arena_printf(l->arena, "%s.float", value->name), SPACE_ARENA, DT_FLOAT, rank, dims, order, pad);
+    view.when = l->when;
+    return view;
+}
+
+void float_output_set(Lowering *l, const Value *value, View computed)
+{
+    if (value->type.dtype != DT_FLOAT) {
+        View out = view_output(l, value, NULL, false);
+        copy_phase(l, value->name, out, computed);
+        computed = out;
+    }
+    view_set(l, value, computed);
+}
+
 View view_temp(Lowering *l, Space space, DType dtype, int rank, const int64_t *dims, bool pad)
 {
     const char *name = arena_printf(l->arena, "%s%lld", space == SPACE_SCRATCH ? "s" : "t", (long long)++l->n_names);
