@@ -10,7 +10,8 @@
 #include <math.h>
 #include <string.h>
 
-enum { MAX_STAGES = 64, MAX_DEPTH = 4096, MAX_WIDTH = 1 << 20, MAX_CHANNELS = 1 << 16, MAX_PATCH = 4096, MAX_IMAGE = 1 << 16 };
+/* Far beyond any ConvNeXt, and small enough that no product of them wraps and no graph takes minutes to build. */
+enum { MAX_STAGES = 32, MAX_DEPTH = 512, MAX_WIDTH = 1 << 18, MAX_CHANNELS = 1 << 16, MAX_PATCH = 4096, MAX_IMAGE = 1 << 16 };
 
 /* "ConvNextV2Backbone" → v2, HF_BACKBONE. */
 static bool read_architecture(HfConfig *config)

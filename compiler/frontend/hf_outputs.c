@@ -202,6 +202,11 @@ static bool unknown_output(HfBuild *build, const char *name)
 
 static bool add_output(HfBuild *build, const char *name)
 {
+    const Value *old = graph_find(build->graph, name);
+    if (old && old->is_output) {
+        diag_error(build->graph->model->diag, NO_SPAN, "output %s is asked for twice", name);
+        return false;
+    }
     Value *value = find_output(build, name);
     if (!value)
         return unknown_output(build, name);

@@ -203,11 +203,13 @@ static int64_t unused_names(const HfWeights *weights, const char **names)
     return n;
 }
 
+enum { MOST_SUGGESTIONS = 20 }; /* a checkpoint of another model misses everything; looking for near names then is slow */
+
 static void report_missing(HfWeights *weights, const char *const *unused, int64_t n_unused)
 {
     for (int64_t i = 0; i < weights->missing.len; i++) {
         const Wanted *wanted = &weights->missing.at[i];
-        const char *near = nearest_name(wanted->name, unused, n_unused);
+        const char *near = i < MOST_SUGGESTIONS ? nearest_name(wanted->name, unused, n_unused) : NULL;
         const Entry *entry = near ? strmap_get(&weights->by_name, near) : NULL;
         if (!entry) {
             diag_error(weights->diag, NO_SPAN, "%s: tensor %s %s is missing", weights->file, wanted->name, wanted->shape);
