@@ -344,7 +344,8 @@ def main():
                 shapes = [None if a is None else list(np.shape(a)) for a in c["inputs"]]
                 failed.append(f"case {n}: {c['op']} opset {c['opset']} {shapes} const {sorted(c['const'])} "
                               f"{ {k: v for k, v in c['attrs'].items() if k != 'value'} }: {wrong}")
-    print("\n".join(failed))
+    for line in failed:
+        print(line)
     print(f"{len(cases)} cases of {len(ops)} operators, {len(failed)} failed")
     sys.exit(bool(failed))
 
