@@ -52,10 +52,12 @@ static Model *read_file(const char *path, Arena *arena, Diag *diag)
     if (!source)
         return NULL;
     const char *dir = strcmp(path, "-") == 0 ? "." : parent_directory(path, arena), *foreign = source_foreign(source);
+    Source bytes = *source; /* its first line would mean nothing to a reader */
+    bytes.binary = true;
     if (source->length == 0)
-        diag_error(diag, (Span){source, 0, 0}, "the file is empty, expected ONNX text or a protobuf");
+        diag_error(diag, (Span){&bytes, 0, 0}, "the file is empty, expected ONNX text or a protobuf");
     else if (foreign)
-        diag_error(diag, (Span){source, 0, 0}, "this is %s, expected an ONNX model", foreign);
+        diag_error(diag, (Span){&bytes, 0, 0}, "this is %s, expected an ONNX model", foreign);
     else
         return looks_like_text(source) ? text_parse(source, dir, arena, diag) : onnx_read(source, dir, arena, diag);
     return NULL;
