@@ -19,7 +19,8 @@ enum { OPSET = 20, IR_VERSION = 9 }; /* 20: the first with Gelu; 9: the IR versi
 
 static HfTask task_of(const HfConfig *config, const FrontendOptions *options)
 {
-    static const char *const names[] = {[HF_CLASSIFICATION] = "image-classification", [HF_FEATURES] = "feature-extraction", [HF_BACKBONE] = "backbone"};
+    static const char *const names[] = {
+        [HF_CLASSIFICATION] = "image-classification", [HF_FEATURES] = "feature-extraction", [HF_BACKBONE] = "backbone"};
     for (int64_t i = 0; i < countof(names); i++)
         if (str_equal(options->task, names[i]))
             return (HfTask)i;
@@ -28,7 +29,10 @@ static HfTask task_of(const HfConfig *config, const FrontendOptions *options)
 
 static void set_task(Model *model, HfTask task)
 {
-    model_set_prop(model, "cnxc.task", task == HF_CLASSIFICATION ? "image-classification" : task == HF_FEATURES ? "feature-extraction" : "backbone");
+    model_set_prop(model, "cnxc.task",
+                   task == HF_CLASSIFICATION ? "image-classification"
+                   : task == HF_FEATURES     ? "feature-extraction"
+                                             : "backbone");
 }
 
 static void set_labels(Model *model, const HfConfig *config)
@@ -72,8 +76,12 @@ static bool set_size(HfBuild *build, const char *dir, const FrontendOptions *opt
         return false;
     if (pictures.settings)
         model_set_prop(model, "cnxc.preprocessor", pictures.settings);
-    build->height = options->image_height ? options->image_height : pictures.height ? pictures.height : build->config->image_height;
-    build->width = options->image_width ? options->image_width : pictures.width ? pictures.width : build->config->image_width;
+    build->height = options->image_height ? options->image_height
+                    : pictures.height     ? pictures.height
+                                          : build->config->image_height;
+    build->width = options->image_width ? options->image_width
+                   : pictures.width     ? pictures.width
+                                        : build->config->image_width;
     return true;
 }
 
@@ -89,12 +97,14 @@ static void ignore_unbuilt(const HfBuild *build)
     hf_weights_ignore(build->weights, "hidden_states_norms.");
 }
 
-static Model *build_model(const char *dir, const HfConfig *config, HfWeights *weights, const FrontendOptions *options, Arena *arena, Diag *diag)
+static Model *build_model(const char *dir, const HfConfig *config, HfWeights *weights, const FrontendOptions *options,
+                          Arena *arena, Diag *diag)
 {
     HfTask task = task_of(config, options);
     Model *model = new_model(config, task, arena, diag);
     HfBuild build = {.config = config, .weights = weights, .graph = model->graph};
-    if (!set_size(&build, dir, options) || !hf_build_trunk(&build) || !hf_build_outputs(&build, task, options->outputs, options->n_outputs))
+    if (!set_size(&build, dir, options) || !hf_build_trunk(&build) ||
+        !hf_build_outputs(&build, task, options->outputs, options->n_outputs))
         return NULL;
     ignore_unbuilt(&build);
     return hf_weights_finish(weights) ? model : NULL;
@@ -107,8 +117,11 @@ Model *hf_load(const char *dir, const FrontendOptions *options, Arena *arena, Di
     return weights ? build_model(dir, config, weights, options, arena, diag) : NULL;
 }
 
-Model *hf_graph_from_config(const char *dir, const char *text_dir, const FrontendOptions *options, Arena *arena, Diag *diag)
+Model *hf_graph_from_config(const char *dir, const char *text_dir, const FrontendOptions *options, Arena *arena,
+                            Diag *diag)
 {
     const HfConfig *config = hf_config_open(dir, arena, diag);
-    return config ? build_model(dir, config, hf_weights_declare(text_dir, config->v2, arena, diag), options, arena, diag) : NULL;
+    return config
+               ? build_model(dir, config, hf_weights_declare(text_dir, config->v2, arena, diag), options, arena, diag)
+               : NULL;
 }

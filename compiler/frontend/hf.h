@@ -41,7 +41,8 @@ bool hf_preprocessor(const char *dir, int64_t num_channels, HfPictures *pictures
  * may carry the architecture's prefix. What is missing is noted and reported by hf_weights_finish. */
 typedef struct HfWeights HfWeights;
 HfWeights *hf_weights_open(const char *dir, bool v2, Arena *arena, Diag *diag);
-/* No checkpoint: tensors get places in the model.safetensors that transformers would write into text_dir, and no data. */
+/* No checkpoint: tensors get places in the model.safetensors that transformers would write into text_dir, but no
+ * data. */
 HfWeights *hf_weights_declare(const char *text_dir, bool v2, Arena *arena, Diag *diag);
 /* name is a bare name; NULL: missing or of another shape. */
 Tensor *hf_weights_take(HfWeights *weights, const char *name, int rank, const int64_t *dims, const char **full_name);
@@ -60,6 +61,7 @@ const char *hf_act_list(Arena *arena); /* "gelu, relu, …" */
 
 /* A Model from a folder's config alone, for the graph texts in models/: constants have no data, but their place in
  * the model.safetensors that is to lie in text_dir. */
-Model *hf_graph_from_config(const char *dir, const char *text_dir, const FrontendOptions *options, Arena *arena, Diag *diag);
+Model *hf_graph_from_config(const char *dir, const char *text_dir, const FrontendOptions *options, Arena *arena,
+                            Diag *diag);
 
 #endif

@@ -16,14 +16,6 @@ static Value *step(HfBuild *build, OpKind kind, Value *a, Value *b, const char *
     return hf_op(build, kind, arena_printf(build->graph->model->arena, "%s.act.%s", layer, what), a, b, NULL);
 }
 
-static Value *act_gelu(HfBuild *build, Value *x, const char *layer) { return named(build, OP_Gelu, x, layer); }
-static Value *act_relu(HfBuild *build, Value *x, const char *layer) { return named(build, OP_Relu, x, layer); }
-static Value *act_selu(HfBuild *build, Value *x, const char *layer) { return named(build, OP_Selu, x, layer); }
-static Value *act_mish(HfBuild *build, Value *x, const char *layer) { return named(build, OP_Mish, x, layer); }
-static Value *act_hardswish(HfBuild *build, Value *x, const char *layer) { return named(build, OP_HardSwish, x, layer); }
-static Value *act_sigmoid(HfBuild *build, Value *x, const char *layer) { return named(build, OP_Sigmoid, x, layer); }
-static Value *act_tanh(HfBuild *build, Value *x, const char *layer) { return named(build, OP_Tanh, x, layer); }
-
 static Value *act_linear(HfBuild *build, Value *x, const char *layer)
 {
     (void)build, (void)layer;
@@ -83,7 +75,8 @@ static Value *act_laplace(HfBuild *build, Value *x, const char *layer)
 {
     Value *centred = step(build, OP_Sub, x, hf_scalar(build, 0.707107), layer, "centred");
     Value *scaled = step(build, OP_Div, centred, hf_scalar(build, 0.282095 * sqrt(2)), layer, "scaled");
-    Value *erf_plus_1 = step(build, OP_Add, step(build, OP_Erf, scaled, NULL, layer, "erf"), hf_scalar(build, 1), layer, "shifted");
+    Value *erf_plus_1 =
+        step(build, OP_Add, step(build, OP_Erf, scaled, NULL, layer, "erf"), hf_scalar(build, 1), layer, "shifted");
     return hf_op(build, OP_Mul, hf_name(build, layer, ".act"), erf_plus_1, hf_scalar(build, 0.5), NULL);
 }
 
@@ -100,14 +93,16 @@ static Value *act_prelu(HfBuild *build, Value *x, const char *layer)
 
 static const struct {
     const char *name;
-    Value *(*build)(HfBuild *build, Value *x, const char *layer);
+    OpKind op;                                                      /* where one operator says it all */
+    Value *(*build)(HfBuild *build, Value *x, const char *layer);   /* else */
 } acts[] = {
-    {"gelu", act_gelu}, {"gelu_new", act_gelu_tanh}, {"relu", act_relu}, {"selu", act_selu}, {"gelu_python", act_gelu},
-    {"gelu_fast", act_gelu_tanh}, {"gelu_pytorch_tanh", act_gelu_tanh}, {"gelu_python_tanh", act_gelu_tanh},
-    {"gelu_accurate", act_gelu_tanh}, {"gelu_10", act_gelu_10}, {"quick_gelu", act_quick_gelu}, {"silu", act_silu},
-    {"swish", act_silu}, {"mish", act_mish}, {"hardswish", act_hardswish}, {"leaky_relu", act_leaky_relu},
-    {"relu2", act_relu2}, {"relu6", act_relu6}, {"prelu", act_prelu}, {"sigmoid", act_sigmoid}, {"tanh", act_tanh},
-    {"linear", act_linear}, {"laplace", act_laplace}, {"sqrtsoftplus", act_sqrtsoftplus},
+    {"gelu", OP_Gelu, NULL}, {"gelu_new", 0, act_gelu_tanh}, {"relu", OP_Relu, NULL}, {"selu", OP_Selu, NULL},
+    {"gelu_python", OP_Gelu, NULL}, {"gelu_fast", 0, act_gelu_tanh}, {"gelu_pytorch_tanh", 0, act_gelu_tanh},
+    {"gelu_python_tanh", 0, act_gelu_tanh}, {"gelu_accurate", 0, act_gelu_tanh}, {"gelu_10", 0, act_gelu_10},
+    {"quick_gelu", 0, act_quick_gelu}, {"silu", 0, act_silu}, {"swish", 0, act_silu}, {"mish", OP_Mish, NULL},
+    {"hardswish", OP_HardSwish, NULL}, {"leaky_relu", 0, act_leaky_relu}, {"relu2", 0, act_relu2},
+    {"relu6", 0, act_relu6}, {"prelu", 0, act_prelu}, {"sigmoid", OP_Sigmoid, NULL}, {"tanh", OP_Tanh, NULL},
+    {"linear", 0, act_linear}, {"laplace", 0, act_laplace}, {"sqrtsoftplus", 0, act_sqrtsoftplus},
 };
 
 bool hf_act_known(const char *name)
@@ -130,6 +125,6 @@ Value *hf_act(HfBuild *build, Value *x, const char *layer)
 {
     for (int64_t i = 0; i < countof(acts); i++)
         if (strcmp(acts[i].name, build->config->hidden_act) == 0)
-            return acts[i].build(build, x, layer);
+            return acts[i].build ? acts[i].build(build, x, layer) : named(build, acts[i].op, x, layer);
     unreachable(); /* hf_config_open has checked it */
 }

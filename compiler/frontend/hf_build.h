@@ -30,13 +30,16 @@ const char *hf_name(HfBuild *build, const char *base, const char *suffix);
 Value *hf_op(HfBuild *build, OpKind kind, const char *base, Value *a, Value *b, Value *c); /* b, c may be NULL */
 Value *hf_scalar(HfBuild *build, double value);
 Value *hf_axes(HfBuild *build, const int64_t *axes, int64_t count);
-Value *hf_weight(HfBuild *build, const char *name, int rank, const int64_t *dims); /* as float, whatever the file holds */
+/* As float, whatever the file holds. */
+Value *hf_weight(HfBuild *build, const char *name, int rank, const int64_t *dims);
 Value *hf_channels_last(HfBuild *build, Value *x, const char *base);
 Value *hf_channels_first(HfBuild *build, Value *x, const char *base);
-Value *hf_layer_norm(HfBuild *build, Value *x, const char *name, int64_t width, double epsilon); /* over the last axis */
+/* Over the last axis. */
+Value *hf_layer_norm(HfBuild *build, Value *x, const char *name, int64_t width, double epsilon);
 Value *hf_linear(HfBuild *build, Value *x, const char *name, int64_t in, int64_t out);
 typedef struct HfConv { int64_t in, out, kernel[2], stride[2], pad, group; } HfConv;
 Value *hf_conv(HfBuild *build, Value *x, const char *name, const HfConv *conv);
-Value *hf_reduce(HfBuild *build, OpKind kind, Value *x, const char *base, const int64_t *axes, int64_t count, bool keepdims);
+Value *hf_reduce(HfBuild *build, OpKind kind, Value *x, const char *base, const int64_t *axes, int64_t count,
+                 bool keepdims);
 
 #endif

@@ -11,7 +11,8 @@
 #include <string.h>
 
 /* Far beyond any ConvNeXt, and small enough that no product of them wraps and no graph takes minutes to build. */
-enum { MAX_STAGES = 32, MAX_DEPTH = 512, MAX_WIDTH = 1 << 18, MAX_CHANNELS = 1 << 16, MAX_PATCH = 4096, MAX_IMAGE = 1 << 16 };
+enum { MAX_STAGES = 32, MAX_DEPTH = 512, MAX_WIDTH = 1 << 18 };
+enum { MAX_CHANNELS = 1 << 16, MAX_PATCH = 4096, MAX_IMAGE = 1 << 16 };
 
 /* "ConvNextV2Backbone" → v2, HF_BACKBONE. */
 static bool read_architecture(HfConfig *config)
@@ -32,7 +33,8 @@ static bool read_architecture(HfConfig *config)
             return true;
         }
     diag_unsupported(config->json->diag, hf_key_span(config->json, "architectures"),
-                     "architecture %s is not supported, expected %sForImageClassification, %sModel or %sBackbone", name, prefix, prefix, prefix);
+                     "architecture %s is not supported, expected %sForImageClassification, %sModel or %sBackbone", name,
+                     prefix, prefix, prefix);
     return false;
 }
 
@@ -93,7 +95,8 @@ static bool check_count(const HfConfig *config, const char *key, const Ints *lis
     if (list->len == config->num_stages)
         return true;
     diag_error(config->json->diag, hf_key_span(config->json, hf_get(config->json, key) ? key : "num_stages"),
-               "%s has %lld entries, but there are %lld stages", key, (long long)list->len, (long long)config->num_stages);
+               "%s has %lld entries, but there are %lld stages", key, (long long)list->len,
+               (long long)config->num_stages);
     return false;
 }
 
@@ -103,8 +106,9 @@ static bool read_stages(HfConfig *config)
     const char *key = hf_get(json, "num_stages") ? "num_stages" : "num_hidden_layers";
     config->num_stages = config->depths.len;
     if (config->depths.len != config->hidden_sizes.len) {
-        diag_error(json->diag, hf_key_span(json, hf_get(json, "depths") ? "depths" : "hidden_sizes"), "depths has %lld entries, hidden_sizes %lld",
-                   (long long)config->depths.len, (long long)config->hidden_sizes.len);
+        diag_error(json->diag, hf_key_span(json, hf_get(json, "depths") ? "depths" : "hidden_sizes"),
+                   "depths has %lld entries, hidden_sizes %lld", (long long)config->depths.len,
+                   (long long)config->hidden_sizes.len);
         return false;
     }
     return hf_int(json, key, 1, MAX_STAGES, &config->num_stages) && check_count(config, "depths", &config->depths) &&
@@ -119,8 +123,8 @@ static bool read_act(HfConfig *config)
         return false;
     if (hf_act_known(config->hidden_act))
         return true;
-    diag_error(json->diag, hf_key_span(json, "hidden_act"), "unknown hidden_act \"%s\", expected one of %s", config->hidden_act,
-               hf_act_list(json->arena));
+    diag_error(json->diag, hf_key_span(json, "hidden_act"), "unknown hidden_act \"%s\", expected one of %s",
+               config->hidden_act, hf_act_list(json->arena));
     return false;
 }
 
@@ -129,11 +133,13 @@ static bool read_norm(HfConfig *config)
     const HfJson *json = config->json;
     config->layer_norm_eps = 1e-12;
     config->layer_scale_init = 1e-6;
-    if (!hf_number(json, "layer_norm_eps", &config->layer_norm_eps) || !hf_number(json, "layer_scale_init_value", &config->layer_scale_init))
+    if (!hf_number(json, "layer_norm_eps", &config->layer_norm_eps) ||
+        !hf_number(json, "layer_scale_init_value", &config->layer_scale_init))
         return false;
     if (config->layer_norm_eps >= 0 && isfinite((float)config->layer_norm_eps))
         return true;
-    diag_error(json->diag, hf_key_span(json, "layer_norm_eps"), "layer_norm_eps is %g, expected 0 or more", config->layer_norm_eps);
+    diag_error(json->diag, hf_key_span(json, "layer_norm_eps"), "layer_norm_eps is %g, expected 0 or more",
+               config->layer_norm_eps);
     return false;
 }
 
@@ -146,8 +152,10 @@ static bool read_problem_type(HfConfig *config)
     for (int64_t i = 0; i < countof(known); i++)
         if (strcmp(config->problem_type, known[i]) == 0)
             return true;
-    diag_error(json->diag, hf_key_span(json, "problem_type"), "unknown problem_type \"%s\", expected regression, single_label_classification or multi_label_classification",
-               config->problem_type);
+    diag_error(
+        json->diag, hf_key_span(json, "problem_type"),
+        "unknown problem_type \"%s\", expected regression, single_label_classification or multi_label_classification",
+        config->problem_type);
     return false;
 }
 
@@ -157,7 +165,7 @@ HfConfig *hf_config_open(const char *dir, Arena *arena, Diag *diag)
     config->json = hf_json_open(dir, "config.json", arena, diag);
     if (!config->json || !read_model_type(config))
         return NULL;
-    bool ok = read_architecture(config) && read_sizes(config) && read_stages(config) && read_act(config) && read_norm(config) &&
-              read_problem_type(config) && hf_config_labels(config) && hf_config_features(config);
+    bool ok = read_architecture(config) && read_sizes(config) && read_stages(config) && read_act(config) &&
+              read_norm(config) && read_problem_type(config) && hf_config_labels(config) && hf_config_features(config);
     return ok ? config : NULL;
 }

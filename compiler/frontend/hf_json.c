@@ -83,14 +83,15 @@ json_t *hf_get(const HfJson *json, const char *key)
 
 static const char *type_name(const json_t *value)
 {
-    static const char *const names[] = {"an object", "a list", "a string", "an integer", "a number", "true", "false", "null"};
+    static const char *const names[] = {"an object", "a list", "a string", "an integer",
+                                        "a number",  "true",   "false",    "null"};
     return value ? names[json_typeof(value)] : "absent";
 }
 
 bool hf_wrong_type(const HfJson *json, const char *key, const json_t *value, const char *expected)
 {
-    diag_error(json->diag, hf_key_span(json, key), "%s %s %s, expected %s", key, value == json_object_get(json->root, key) ? "is" : "holds",
-               type_name(value), expected);
+    diag_error(json->diag, hf_key_span(json, key), "%s %s %s, expected %s", key,
+               value == json_object_get(json->root, key) ? "is" : "holds", type_name(value), expected);
     return false;
 }
 
@@ -98,7 +99,8 @@ static bool in_range(const HfJson *json, const char *key, int64_t value, int64_t
 {
     if (value >= low && value <= high)
         return true;
-    diag_error(json->diag, hf_key_span(json, key), "%s is %lld, expected %lld to %lld", key, (long long)value, (long long)low, (long long)high);
+    diag_error(json->diag, hf_key_span(json, key), "%s is %lld, expected %lld to %lld", key, (long long)value,
+               (long long)low, (long long)high);
     return false;
 }
 

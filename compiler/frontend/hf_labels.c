@@ -30,8 +30,9 @@ static bool read_id2label(HfConfig *config, json_t *map)
         if (!json_is_string(label))
             return hf_wrong_type(json, "id2label", label, "strings");
         if (!label_index(key, count, &index) || labels[index]) {
-            diag_error(json->diag, hf_key_span(json, "id2label"), "id2label has the key \"%s\" among %lld, expected 0 to %lld, each once",
-                       key, (long long)count, (long long)count - 1);
+            diag_error(json->diag, hf_key_span(json, "id2label"),
+                       "id2label has the key \"%s\" among %lld, expected 0 to %lld, each once", key, (long long)count,
+                       (long long)count - 1);
             return false;
         }
         labels[index] = json_string_value(label);
@@ -55,7 +56,8 @@ bool hf_config_labels(HfConfig *config)
     if (map && (count < 0 || count == config->num_labels))
         return true;
     if (map)
-        diag_warning(json->diag, hf_key_span(json, "num_labels"), "num_labels is %lld, but id2label has %lld entries; num_labels wins, labels are LABEL_i",
+        diag_warning(json->diag, hf_key_span(json, "num_labels"),
+                     "num_labels is %lld, but id2label has %lld entries; num_labels wins, labels are LABEL_i",
                      (long long)count, (long long)config->num_labels);
     config->num_labels = count < 0 ? 2 : count;
     config->labels = NULL;
@@ -86,8 +88,9 @@ static bool read_out_features(const HfConfig *config, Ints *stages)
             return hf_wrong_type(json, "out_features", name, "stage names");
         int64_t stage = stage_number(config, json_string_value(name));
         if (stage < 0) {
-            diag_error(json->diag, hf_key_span(json, "out_features"), "out_features names \"%s\", expected stem or stage1 to stage%lld",
-                       json_string_value(name), (long long)config->num_stages);
+            diag_error(json->diag, hf_key_span(json, "out_features"),
+                       "out_features names \"%s\", expected stem or stage1 to stage%lld", json_string_value(name),
+                       (long long)config->num_stages);
             return false;
         }
         vec_push(json->arena, stages, stage);
@@ -99,7 +102,8 @@ static bool in_order(const HfConfig *config, const char *key, const Ints *stages
 {
     for (int64_t i = 1; i < stages->len; i++)
         if (stages->at[i] <= stages->at[i - 1]) {
-            diag_error(config->json->diag, hf_key_span(config->json, key), "%s must list stages in order, each once", key);
+            diag_error(config->json->diag, hf_key_span(config->json, key), "%s must list stages in order, each once",
+                       key);
             return false;
         }
     return true;
@@ -114,7 +118,8 @@ bool hf_config_features(HfConfig *config)
 {
     const HfJson *json = config->json;
     Ints indices = {0}, features = {0};
-    if (!read_out_features(config, &features) || !hf_ints(json, "out_indices", -config->num_stages - 1, config->num_stages, &indices))
+    if (!read_out_features(config, &features) ||
+        !hf_ints(json, "out_indices", -config->num_stages - 1, config->num_stages, &indices))
         return false;
     for (int64_t i = 0; i < indices.len; i++)
         indices.at[i] += indices.at[i] < 0 ? config->num_stages + 1 : 0;

@@ -28,8 +28,10 @@ static Value *pooled(HfBuild *build)
 {
     static const int64_t plane[] = {-2, -1};
     if (!build->pooled) {
-        Value *mean = hf_reduce(build, OP_ReduceMean, build->hidden_states[last_state(build)], "pooled", plane, 2, false);
-        build->pooled = hf_layer_norm(build, mean, "layernorm", hf_width(build->config, last_state(build)), build->config->layer_norm_eps);
+        Value *mean =
+            hf_reduce(build, OP_ReduceMean, build->hidden_states[last_state(build)], "pooled", plane, 2, false);
+        build->pooled = hf_layer_norm(build, mean, "layernorm", hf_width(build->config, last_state(build)),
+                                      build->config->layer_norm_eps);
     }
     return build->pooled;
 }
@@ -93,10 +95,12 @@ static Value *regression_loss(HfBuild *build)
 static Value *multi_label_loss(HfBuild *build)
 {
     Value *z = logits(build), *y = labels_input(build, DT_FLOAT, 2);
-    Value *negative = hf_op(build, OP_Neg, "loss.negative", hf_op(build, OP_Abs, "loss.abs", z, NULL, NULL), NULL, NULL);
+    Value *negative =
+        hf_op(build, OP_Neg, "loss.negative", hf_op(build, OP_Abs, "loss.abs", z, NULL, NULL), NULL, NULL);
     Value *small = hf_op(build, OP_Softplus, "loss.softplus", negative, NULL, NULL);
     Value *positive = hf_op(build, OP_Relu, "loss.positive", z, NULL, NULL);
-    Value *difference = hf_op(build, OP_Sub, "loss.difference", positive, hf_op(build, OP_Mul, "loss.product", z, y, NULL), NULL);
+    Value *difference =
+        hf_op(build, OP_Sub, "loss.difference", positive, hf_op(build, OP_Mul, "loss.product", z, y, NULL), NULL);
     return mean_of_all(build, hf_op(build, OP_Add, "loss.terms", difference, small, NULL), 2);
 }
 
@@ -113,7 +117,8 @@ static Value *loss(HfBuild *build)
     const HfConfig *config = build->config;
     if (str_equal(config->problem_type, "regression") || (!config->problem_type && config->num_labels == 1))
         return regression_loss(build);
-    return str_equal(config->problem_type, "multi_label_classification") ? multi_label_loss(build) : single_label_loss(build);
+    return str_equal(config->problem_type, "multi_label_classification") ? multi_label_loss(build)
+                                                                         : single_label_loss(build);
 }
 
 static const char *stage_name(HfBuild *build, int64_t state)
@@ -124,11 +129,14 @@ static const char *stage_name(HfBuild *build, int64_t state)
 /* The norm of a checkpoint that was saved as another class is new: weight 1, bias 0. */
 static Value *fresh_norm(HfBuild *build, Value *x, const char *name, int64_t width)
 {
-    Tensor *ones = tensor_new(arena_of(build), DT_FLOAT, 1, &width), *zeros = tensor_new(arena_of(build), DT_FLOAT, 1, &width);
+    Tensor *ones = tensor_new(arena_of(build), DT_FLOAT, 1, &width),
+           *zeros = tensor_new(arena_of(build), DT_FLOAT, 1, &width);
     for (int64_t i = 0; i < width; i++)
         tensor_set(ones, i, 1);
-    Value *gain = graph_add_constant(build->graph, graph_fresh_name(build->graph, hf_name(build, name, ".weight")), ones, NO_SPAN);
-    Value *bias = graph_add_constant(build->graph, graph_fresh_name(build->graph, hf_name(build, name, ".bias")), zeros, NO_SPAN);
+    Value *gain = graph_add_constant(build->graph, graph_fresh_name(build->graph, hf_name(build, name, ".weight")),
+                                     ones, NO_SPAN);
+    Value *bias =
+        graph_add_constant(build->graph, graph_fresh_name(build->graph, hf_name(build, name, ".bias")), zeros, NO_SPAN);
     Value *y = hf_op(build, OP_LayerNormalization, name, x, gain, bias);
     node_set_int(y->producer, "axis", -1);
     node_set_float(y->producer, "epsilon", (float)FEATURE_EPSILON);
@@ -140,7 +148,8 @@ static Value *feature_map(HfBuild *build, int64_t k)
     int64_t state = build->config->features.at[k], width = hf_width(build->config, state);
     const char *name = hf_name(build, "hidden_states_norms.", stage_name(build, state));
     Value *x = hf_channels_last(build, build->hidden_states[state], name);
-    bool stored = hf_weights_has(build->weights, hf_name(build, name, ".weight")) || hf_weights_has(build->weights, hf_name(build, name, ".bias"));
+    bool stored = hf_weights_has(build->weights, hf_name(build, name, ".weight")) ||
+                  hf_weights_has(build->weights, hf_name(build, name, ".bias"));
     x = stored ? hf_layer_norm(build, x, name, width, FEATURE_EPSILON) : fresh_norm(build, x, name, width);
     return hf_channels_first(build, x, name);
 }
@@ -192,11 +201,14 @@ static void publish(HfBuild *build, Value *value, const char *name)
 
 static bool unknown_output(HfBuild *build, const char *name)
 {
-    static const char *const known[] = {"logits", "probabilities", "loss", "pooler_output", "last_hidden_state", "hidden_states", "feature_maps"};
+    static const char *const known[] = {"logits",        "probabilities", "loss", "pooler_output", "last_hidden_state",
+                                        "hidden_states", "feature_maps"};
     const char *near = nearest_name(name, known, countof(known));
     diag_error(build->graph->model->diag, NO_SPAN,
-               "unknown output \"%s\"%s%s%s; there are logits, probabilities, loss, last_hidden_state, pooler_output, hidden_states.0 to %lld, feature_map.0 to %lld",
-               name, near ? ", did you mean " : "", near ? near : "", near ? "?" : "", (long long)last_state(build), (long long)build->config->features.len - 1);
+               "unknown output \"%s\"%s%s%s; there are logits, probabilities, loss, last_hidden_state, pooler_output, "
+               "hidden_states.0 to %lld, feature_map.0 to %lld",
+               name, near ? ", did you mean " : "", near ? near : "", near ? "?" : "", (long long)last_state(build),
+               (long long)build->config->features.len - 1);
     return false;
 }
 
@@ -233,7 +245,9 @@ static bool add_requested(HfBuild *build, const char *name)
 
 bool hf_build_outputs(HfBuild *build, HfTask task, const char *const *names, int64_t count)
 {
-    static const char *const by_task[][2] = {[HF_CLASSIFICATION] = {"logits"}, [HF_FEATURES] = {"last_hidden_state", "pooler_output"}, [HF_BACKBONE] = {"feature_maps"}};
+    static const char *const by_task[][2] = {[HF_CLASSIFICATION] = {"logits"},
+                                             [HF_FEATURES] = {"last_hidden_state", "pooler_output"},
+                                             [HF_BACKBONE] = {"feature_maps"}};
     if (!names) {
         names = by_task[task];
         count = names[1] ? 2 : 1;

@@ -29,7 +29,8 @@ static bool read_size(const HfJson *json, CnxrtPreprocessor *p)
         return true;
     if (!edge || json_is_array(edge)) {
         if (p->do_resize)
-            diag_unsupported(json->diag, hf_key_span(json, "size"), "size has no shortest_edge; this processor does not resize to a height and width");
+            diag_unsupported(json->diag, hf_key_span(json, "size"),
+                             "size has no shortest_edge; this processor does not resize to a height and width");
         return !p->do_resize;
     }
     if (!json_is_integer(edge))
@@ -70,7 +71,8 @@ static bool read_means(const HfJson *json, const char *key, double *values, int6
     if (*count == 0)
         return bad(json, key, "a number or a list of numbers");
     if (*count > MAX_MEANS) {
-        diag_unsupported(json->diag, hf_key_span(json, key), "%s has %lld entries, at most %d are supported", key, (long long)*count, MAX_MEANS);
+        diag_unsupported(json->diag, hf_key_span(json, key), "%s has %lld entries, at most %d are supported", key,
+                         (long long)*count, MAX_MEANS);
         return false;
     }
     for (int64_t i = 0; i < *count; i++) {
@@ -113,15 +115,18 @@ static bool read_normalize(const HfJson *json, CnxrtPreprocessor *p)
 
 static bool read_resize(const HfJson *json, CnxrtPreprocessor *p)
 {
-    if (!hf_bool(json, "do_resize", &p->do_resize) || !hf_number(json, "crop_pct", &p->crop_pct) || !read_size(json, p) ||
-        !hf_int(json, "resample", 0, 7, &p->resample))
+    if (!hf_bool(json, "do_resize", &p->do_resize) || !hf_number(json, "crop_pct", &p->crop_pct) ||
+        !read_size(json, p) || !hf_int(json, "resample", 0, 7, &p->resample))
         return false;
     if (p->resample > 5) {
-        diag_unsupported(json->diag, hf_key_span(json, "resample"), "resample %lld is not supported, expected 0 to 5", (long long)p->resample);
+        diag_unsupported(json->diag, hf_key_span(json, "resample"), "resample %lld is not supported, expected 0 to 5",
+                         (long long)p->resample);
         return false;
     }
     bool warps = p->shortest_edge >= WARP_EDGE;
-    return warps || (p->crop_pct > 0 && (double)p->shortest_edge / p->crop_pct <= MAX_EDGE && (double)p->shortest_edge / p->crop_pct >= 1) ||
+    return warps ||
+           (p->crop_pct > 0 && (double)p->shortest_edge / p->crop_pct <= MAX_EDGE &&
+            (double)p->shortest_edge / p->crop_pct >= 1) ||
            bad(json, "crop_pct", "a fraction of the resized picture, above 0");
 }
 
@@ -134,12 +139,14 @@ static bool read_rescale(const HfJson *json, CnxrtPreprocessor *p)
 
 static bool check_type(const HfJson *json)
 {
-    const char *type = NULL, *key = hf_get(json, "image_processor_type") ? "image_processor_type" : "feature_extractor_type";
+    const char *type = NULL,
+               *key = hf_get(json, "image_processor_type") ? "image_processor_type" : "feature_extractor_type";
     if (!hf_string(json, key, &type))
         return false;
     if (!type || str_starts_with(type, "ConvNextImageProcessor") || str_starts_with(type, "ConvNextFeatureExtractor"))
         return true;
-    diag_unsupported(json->diag, hf_key_span(json, key), "image processor %s is not supported, expected ConvNextImageProcessor", type);
+    diag_unsupported(json->diag, hf_key_span(json, key),
+                     "image processor %s is not supported, expected ConvNextImageProcessor", type);
     return false;
 }
 
@@ -166,16 +173,17 @@ static void put_list(StrBuf *sb, const char *name, const double *values, int64_t
 static const char *as_json(const CnxrtPreprocessor *p, Arena *arena)
 {
     StrBuf sb = {.arena = arena};
-    sb_printf(&sb, "{\"do_resize\": %lld, \"shortest_edge\": %lld, \"crop_pct\": %s, \"resample\": %lld", (long long)p->do_resize,
-              (long long)p->shortest_edge, number(arena, p->crop_pct), (long long)p->resample);
-    sb_printf(&sb, ", \"do_center_crop\": %lld, \"crop_height\": %lld, \"crop_width\": %lld", (long long)p->do_center_crop,
-              (long long)p->crop_height, (long long)p->crop_width);
-    sb_printf(&sb, ", \"do_rescale\": %lld, \"rescale_factor\": %s, \"do_normalize\": %lld, \"n_mean\": %lld", (long long)p->do_rescale,
-              number(arena, p->rescale_factor), (long long)p->do_normalize, (long long)p->n_mean);
+    sb_printf(&sb, "{\"do_resize\": %lld, \"shortest_edge\": %lld, \"crop_pct\": %s, \"resample\": %lld",
+              (long long)p->do_resize, (long long)p->shortest_edge, number(arena, p->crop_pct), (long long)p->resample);
+    sb_printf(&sb, ", \"do_center_crop\": %lld, \"crop_height\": %lld, \"crop_width\": %lld",
+              (long long)p->do_center_crop, (long long)p->crop_height, (long long)p->crop_width);
+    sb_printf(&sb, ", \"do_rescale\": %lld, \"rescale_factor\": %s, \"do_normalize\": %lld, \"n_mean\": %lld",
+              (long long)p->do_rescale, number(arena, p->rescale_factor), (long long)p->do_normalize,
+              (long long)p->n_mean);
     put_list(&sb, "mean", p->mean, p->n_mean);
     put_list(&sb, "std", p->std, p->n_mean);
-    sb_printf(&sb, ", \"convert_rgb_white\": %lld, \"torchvision\": %lld, \"vertical_first\": %lld}", (long long)p->convert_rgb_white,
-              (long long)p->torchvision, (long long)p->vertical_first);
+    sb_printf(&sb, ", \"convert_rgb_white\": %lld, \"torchvision\": %lld, \"vertical_first\": %lld}",
+              (long long)p->convert_rgb_white, (long long)p->torchvision, (long long)p->vertical_first);
     return sb.text;
 }
 
@@ -184,7 +192,8 @@ static bool fits_channels(const HfJson *json, const CnxrtPreprocessor *p, int64_
 {
     if (!p->do_normalize || p->n_mean == 1 || p->n_mean == num_channels)
         return true;
-    diag_warning(json->diag, hf_key_span(json, "image_mean"), "image_mean has %lld entries, but the model takes %lld channels; it will not take pictures",
+    diag_warning(json->diag, hf_key_span(json, "image_mean"),
+                 "image_mean has %lld entries, but the model takes %lld channels; it will not take pictures",
                  (long long)p->n_mean, (long long)num_channels);
     return false;
 }

@@ -26,9 +26,11 @@ static Value *norm_channels(HfBuild *build, Value *x, const char *name, int64_t 
 static Value *build_stem(HfBuild *build)
 {
     const HfConfig *c = build->config;
-    Type type = {DT_FLOAT, {4, {{-1, "batch_size"}, {c->num_channels, NULL}, {build->height, NULL}, {build->width, NULL}}}};
+    Type type = {DT_FLOAT,
+                 {4, {{-1, "batch_size"}, {c->num_channels, NULL}, {build->height, NULL}, {build->width, NULL}}}};
     Value *x = graph_add_input(build->graph, "pixel_values", type, NO_SPAN);
-    HfConv patches = {c->num_channels, c->hidden_sizes.at[0], {c->patch_height, c->patch_width}, {c->patch_height, c->patch_width}, 0, 1};
+    HfConv patches = {.in = c->num_channels, .out = c->hidden_sizes.at[0], .group = 1,
+                      .kernel = {c->patch_height, c->patch_width}, .stride = {c->patch_height, c->patch_width}};
     x = hf_conv(build, x, "embeddings.patch_embeddings", &patches);
     return norm_channels(build, x, "embeddings.layernorm", c->hidden_sizes.at[0]);
 }
@@ -44,7 +46,8 @@ static Value *build_grn(HfBuild *build, Value *x, const char *name, int64_t widt
 {
     static const int64_t plane[] = {1, 2}, channels[] = {-1};
     const int64_t dims[] = {1, 1, 1, width};
-    Value *gain = hf_weight(build, hf_name(build, name, ".weight"), 4, dims), *bias = hf_weight(build, hf_name(build, name, ".bias"), 4, dims);
+    Value *gain = hf_weight(build, hf_name(build, name, ".weight"), 4, dims),
+          *bias = hf_weight(build, hf_name(build, name, ".bias"), 4, dims);
     Value *norm = hf_reduce(build, OP_ReduceL2, x, hf_name(build, name, ".norm"), plane, 2, true);
     Value *mean = hf_reduce(build, OP_ReduceMean, norm, hf_name(build, name, ".mean"), channels, 1, true);
     Value *safe = hf_op(build, OP_Add, hf_name(build, name, ".mean_eps"), mean, hf_scalar(build, TRUNK_EPSILON), NULL);
@@ -61,7 +64,8 @@ static Value *build_layer_scale(HfBuild *build, Value *x, const char *layer, int
     const char *name = hf_name(build, layer, ".layer_scale_parameter");
     if (build->config->v2 || build->config->layer_scale_init <= 0)
         return x;
-    Value *scale = hf_weights_has(build->weights, name) ? hf_weight(build, name, 1, &width) : hf_scalar(build, build->config->layer_scale_init);
+    Value *scale = hf_weights_has(build->weights, name) ? hf_weight(build, name, 1, &width)
+                                                        : hf_scalar(build, build->config->layer_scale_init);
     return hf_op(build, OP_Mul, hf_name(build, layer, ".scaled"), scale, x, NULL);
 }
 
@@ -96,8 +100,10 @@ static bool too_small(HfBuild *build, const char *what, int64_t h, int64_t w, in
 {
     if (h >= need_h && w >= need_w)
         return false;
-    diag_error(build->graph->model->diag, NO_SPAN, "pictures of %lldx%lld are too small: %s has a map of %lldx%lld, its convolution needs %lldx%lld",
-               (long long)build->height, (long long)build->width, what, (long long)h, (long long)w, (long long)need_h, (long long)need_w);
+    diag_error(build->graph->model->diag, NO_SPAN,
+               "pictures of %lldx%lld are too small: %s has a map of %lldx%lld, its convolution needs %lldx%lld",
+               (long long)build->height, (long long)build->width, what, (long long)h, (long long)w, (long long)need_h,
+               (long long)need_w);
     return true;
 }
 

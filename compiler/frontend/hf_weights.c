@@ -32,7 +32,7 @@ struct HfWeights {
     StrMap by_name;         /* → Entry */
     VEC(Wanted) missing;
     VEC(const char *) ignored;
-    const char *location;   /* no checkpoint: where one would lie, and tensors are made as they are asked for; else NULL */
+    const char *location;   /* no checkpoint: where one would lie, and tensors are made on demand; else NULL */
     bool misshaped;
 };
 
@@ -62,7 +62,8 @@ static bool open_single(HfWeights *weights, const char *dir)
 }
 
 /* One tensor of the index: from the shard it names, opened once. */
-static bool add_sharded(HfWeights *weights, const char *dir, const HfJson *index, StrMap *shards, const char *name, const json_t *file)
+static bool add_sharded(HfWeights *weights, const char *dir, const HfJson *index, StrMap *shards, const char *name,
+                        const json_t *file)
 {
     if (!json_is_string(file))
         return hf_wrong_type(index, "weight_map", file, "names of files");
@@ -76,7 +77,8 @@ static bool add_sharded(HfWeights *weights, const char *dir, const HfJson *index
     }
     SafeTensor *found = strmap_get(&shard->by_name, name);
     if (!found) {
-        diag_error(weights->diag, hf_key_span(index, "weight_map"), "weight_map says that %s holds %s, but it does not", location, name);
+        diag_error(weights->diag, hf_key_span(index, "weight_map"), "weight_map says that %s holds %s, but it does not",
+                   location, name);
         return false;
     }
     add_entry(weights, found->name, &found->tensor);
@@ -101,14 +103,17 @@ static bool open_sharded(HfWeights *weights, const char *dir)
 
 HfWeights *hf_weights_open(const char *dir, bool v2, Arena *arena, Diag *diag)
 {
-    bool single = hf_file_exists(dir, "model.safetensors"), sharded = hf_file_exists(dir, "model.safetensors.index.json");
+    bool single = hf_file_exists(dir, "model.safetensors"),
+         sharded = hf_file_exists(dir, "model.safetensors.index.json");
     HfWeights *weights = new_weights(v2, single ? "model.safetensors" : "model.safetensors.index.json", arena, diag);
     if (single || sharded)
         return (single ? open_single(weights, dir) : open_sharded(weights, dir)) ? weights : NULL;
     if (hf_file_exists(dir, "pytorch_model.bin") || hf_file_exists(dir, "tf_model.h5"))
-        diag_unsupported(diag, NO_SPAN, "%s has weights only in a format that is not supported, expected model.safetensors", dir);
+        diag_unsupported(diag, NO_SPAN,
+                         "%s has weights only in a format that is not supported, expected model.safetensors", dir);
     else
-        diag_resource(diag, NO_SPAN, "%s has no weights, expected model.safetensors or model.safetensors.index.json", dir);
+        diag_resource(diag, NO_SPAN, "%s has no weights, expected model.safetensors or model.safetensors.index.json",
+                      dir);
     return NULL;
 }
 
@@ -150,12 +155,14 @@ static bool check_entry(HfWeights *weights, const Entry *entry, int rank, const 
 {
     const Tensor *tensor = entry->tensor;
     Shape want = shape_of(rank, dims), have = shape_of(tensor->rank, tensor->dims);
-    bool is_float = tensor->dtype == DT_FLOAT || tensor->dtype == DT_FLOAT16 || tensor->dtype == DT_BFLOAT16 || tensor->dtype == DT_DOUBLE;
+    bool is_float = tensor->dtype == DT_FLOAT || tensor->dtype == DT_FLOAT16 || tensor->dtype == DT_BFLOAT16 ||
+                    tensor->dtype == DT_DOUBLE;
     if (!shape_equal(&want, &have))
-        diag_error(weights->diag, NO_SPAN, "%s: tensor %s has shape %s, config.json needs %s", weights->file, entry->name,
-                   shape_text(weights->arena, &have), shape_text(weights->arena, &want));
+        diag_error(weights->diag, NO_SPAN, "%s: tensor %s has shape %s, config.json needs %s", weights->file,
+                   entry->name, shape_text(weights->arena, &have), shape_text(weights->arena, &want));
     else if (!is_float)
-        diag_unsupported(weights->diag, NO_SPAN, "%s: tensor %s is of type %s, expected a float type", weights->file, entry->name, dtype_name(tensor->dtype));
+        diag_unsupported(weights->diag, NO_SPAN, "%s: tensor %s is of type %s, expected a float type", weights->file,
+                         entry->name, dtype_name(tensor->dtype));
     else
         return true;
     weights->misshaped = true;
@@ -169,7 +176,8 @@ Tensor *hf_weights_take(HfWeights *weights, const char *name, int rank, const in
         entry = declare(weights, name, rank, dims);
     if (!entry) {
         Shape shape = shape_of(rank, dims);
-        vec_push(weights->arena, &weights->missing, (Wanted){full_name(weights, name), shape_text(weights->arena, &shape)});
+        vec_push(weights->arena, &weights->missing,
+                 (Wanted){full_name(weights, name), shape_text(weights->arena, &shape)});
         return NULL;
     }
     *used_name = entry->name;
@@ -188,7 +196,8 @@ static bool is_ignored(const HfWeights *weights, const char *name)
     if (str_starts_with(name, weights->prefix))
         name += strlen(weights->prefix);
     for (int64_t i = 0; i < weights->ignored.len; i++)
-        if (str_starts_with(name, weights->ignored.at[i]) || (*weights->ignored.at[i] == '.' && str_ends_with(name, weights->ignored.at[i])))
+        if (str_starts_with(name, weights->ignored.at[i]) ||
+            (*weights->ignored.at[i] == '.' && str_ends_with(name, weights->ignored.at[i])))
             return true;
     return false;
 }
@@ -203,7 +212,7 @@ static int64_t unused_names(const HfWeights *weights, const char **names)
     return n;
 }
 
-enum { MOST_SUGGESTIONS = 20 }; /* a checkpoint of another model misses everything; looking for near names then is slow */
+enum { MOST_SUGGESTIONS = 20 }; /* another model's checkpoint misses everything: near names would take long */
 
 static void report_missing(HfWeights *weights, const char *const *unused, int64_t n_unused)
 {
@@ -212,12 +221,13 @@ static void report_missing(HfWeights *weights, const char *const *unused, int64_
         const char *near = i < MOST_SUGGESTIONS ? nearest_name(wanted->name, unused, n_unused) : NULL;
         const Entry *entry = near ? strmap_get(&weights->by_name, near) : NULL;
         if (!entry) {
-            diag_error(weights->diag, NO_SPAN, "%s: tensor %s %s is missing", weights->file, wanted->name, wanted->shape);
+            diag_error(weights->diag, NO_SPAN, "%s: tensor %s %s is missing", weights->file, wanted->name,
+                       wanted->shape);
             continue;
         }
         Shape shape = shape_of(entry->tensor->rank, entry->tensor->dims);
-        diag_error(weights->diag, NO_SPAN, "%s: tensor %s %s is missing; the nearest that nothing uses is %s %s", weights->file,
-                   wanted->name, wanted->shape, near, shape_text(weights->arena, &shape));
+        diag_error(weights->diag, NO_SPAN, "%s: tensor %s %s is missing; the nearest that nothing uses is %s %s",
+                   weights->file, wanted->name, wanted->shape, near, shape_text(weights->arena, &shape));
     }
 }
 
@@ -230,7 +240,8 @@ static void report_extra(HfWeights *weights, const char *const *unused, int64_t 
         sb_printf(&sb, "%s%s", i ? ", " : "", unused[i]);
     if (n_unused > 8)
         sb_printf(&sb, " and %lld more", (long long)n_unused - 8);
-    diag_warning(weights->diag, NO_SPAN, "%s: config.json has no place for %lld of the tensors: %s", weights->file, (long long)n_unused, sb.text);
+    diag_warning(weights->diag, NO_SPAN, "%s: config.json has no place for %lld of the tensors: %s", weights->file,
+                 (long long)n_unused, sb.text);
 }
 
 /* An exponent of all ones is Inf or NaN; counted without branches, at memory speed. */

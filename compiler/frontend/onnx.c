@@ -33,8 +33,10 @@ static bool check_size(const Source *source, Diag *diag)
 {
     if (source->length <= INT32_MAX)
         return true;
-    diag_error(diag, (Span){source, 0, 0}, "the file has %lld bytes; a protobuf message is limited to 2 GiB, larger weights belong in external data",
-               (long long)source->length);
+    diag_error(
+        diag, (Span){source, 0, 0},
+        "the file has %lld bytes; a protobuf message is limited to 2 GiB, larger weights belong in external data",
+        (long long)source->length);
     return false;
 }
 
@@ -44,7 +46,8 @@ static bool read_opset(OnnxReader *reader, const Wire *wire)
     const char *domain = without_ai_onnx(text_of(reader, wire, OPSET_DOMAIN));
     Span span = wire_span(wire, reader->source);
     if (!version || (int64_t)version->varint < 1) {
-        diag_error(reader->diag, span, "opset \"%s\" has version %lld, expected 1 or more", domain, version ? (long long)version->varint : 0LL);
+        diag_error(reader->diag, span, "opset \"%s\" has version %lld, expected 1 or more", domain,
+                   version ? (long long)version->varint : 0LL);
         return false;
     }
     if (model_opset(reader->model, domain)) {
@@ -72,8 +75,8 @@ static bool read_header(OnnxReader *reader, const Wire *root)
     model->doc_string = text_of(reader, root, MODEL_DOC_STRING);
     if (model->ir_version < FIRST_IR_VERSION || model->ir_version > LAST_IR_VERSION) {
         diag_error(reader->diag, wire_span(ir_version ? ir_version : root, reader->source), "%s%lld, expected %d to %d",
-                   ir_version ? "ir_version is " : "this is not an ONNX model: ir_version is ", (long long)model->ir_version,
-                   FIRST_IR_VERSION, LAST_IR_VERSION);
+                   ir_version ? "ir_version is " : "this is not an ONNX model: ir_version is ",
+                   (long long)model->ir_version, FIRST_IR_VERSION, LAST_IR_VERSION);
         return false;
     }
     for (const Wire *w = wire_first(root, MODEL_OPSET_IMPORT); w; w = wire_next(w))
@@ -94,8 +97,9 @@ static bool check_function_opsets(OnnxReader *reader, const Wire *wire)
         const char *domain = without_ai_onnx(text_of(reader, w, OPSET_DOMAIN));
         int64_t here = version ? (int64_t)version->varint : 0, model = model_opset(reader->model, domain);
         if (model && here != model) {
-            diag_unsupported(reader->diag, wire_span(w, reader->source), "function uses version %lld of opset \"%s\", the model %lld",
-                             (long long)here, domain, (long long)model);
+            diag_unsupported(reader->diag, wire_span(w, reader->source),
+                             "function uses version %lld of opset \"%s\", the model %lld", (long long)here, domain,
+                             (long long)model);
             return false;
         }
         if (!model && here > 0)
@@ -145,8 +149,8 @@ static bool read_main_graph(OnnxReader *reader, const Wire *root)
 {
     const Wire *graph = wire_first(root, MODEL_GRAPH);
     if (!graph || wire_next(graph)) {
-        diag_error(reader->diag, wire_span(graph ? wire_next(graph) : root, reader->source), "the model has %s, expected one",
-                   graph ? "more than one graph" : "no graph");
+        diag_error(reader->diag, wire_span(graph ? wire_next(graph) : root, reader->source),
+                   "the model has %s, expected one", graph ? "more than one graph" : "no graph");
         return false;
     }
     reader->model->graph = onnx_read_graph(reader, graph, NULL);
@@ -158,7 +162,8 @@ Model *onnx_read(const Source *source, const char *dir, Arena *arena, Diag *diag
     Source *binary = NEW(arena, Source);
     *binary = *source;
     binary->binary = true;
-    const Wire *root = check_size(binary, diag) ? wire_check(binary, &onnx__model_proto__descriptor, arena, diag) : NULL;
+    const Wire *root =
+        check_size(binary, diag) ? wire_check(binary, &onnx__model_proto__descriptor, arena, diag) : NULL;
     if (!root)
         return NULL;
     OnnxReader reader = {binary, dir, arena, diag, model_new(arena, diag), {.arena = arena}, {.arena = arena}};

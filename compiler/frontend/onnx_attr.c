@@ -13,8 +13,15 @@ static int kind_of(const Onnx__AttributeProto *proto)
 {
     if (proto->has_type && proto->type)
         return proto->type;
-    return proto->has_f ? ATTR_FLOAT : proto->has_i ? ATTR_INT : proto->has_s ? ATTR_STRING : proto->t ? ATTR_TENSOR
-           : proto->g ? ATTR_GRAPH : proto->n_floats ? ATTR_FLOATS : proto->n_ints ? ATTR_INTS : proto->n_strings ? ATTR_STRINGS : 0;
+    return proto->has_f       ? ATTR_FLOAT
+           : proto->has_i     ? ATTR_INT
+           : proto->has_s     ? ATTR_STRING
+           : proto->t         ? ATTR_TENSOR
+           : proto->g         ? ATTR_GRAPH
+           : proto->n_floats  ? ATTR_FLOATS
+           : proto->n_ints    ? ATTR_INTS
+           : proto->n_strings ? ATTR_STRINGS
+                              : 0;
 }
 
 static bool has_nul(ProtobufCBinaryData text)
@@ -85,7 +92,8 @@ static bool read_value(OnnxReader *reader, const Onnx__AttributeProto *proto, co
     if (attr->kind == ATTR_TENSOR)
         diag_error(reader->diag, attr->span, "attribute %s has no tensor", attr->name);
     else
-        diag_unsupported(reader->diag, attr->span, "attribute %s is of type %d, which is not supported", attr->name, (int)attr->kind);
+        diag_unsupported(reader->diag, attr->span, "attribute %s is of type %d, which is not supported", attr->name,
+                         (int)attr->kind);
     return false;
 }
 

@@ -9,12 +9,11 @@
 
 #include <string.h>
 
-enum { /* field numbers of onnx.proto */
-    GRAPH_NODE = 1, GRAPH_NAME = 2, GRAPH_INITIALIZER = 5, GRAPH_INPUT = 11, GRAPH_OUTPUT = 12,
-    GRAPH_VALUE_INFO = 13, GRAPH_SPARSE_INITIALIZER = 15,
-    NODE_INPUT = 1, NODE_OUTPUT = 2, NODE_NAME = 3, NODE_OP_TYPE = 4, NODE_ATTRIBUTE = 5, NODE_DOMAIN = 7, NODE_OVERLOAD = 8,
-    ATTRIBUTE_G = 6, TENSOR_NAME = 8, VALUE_INFO_NAME = 1,
-};
+/* Field numbers of onnx.proto. */
+enum { GRAPH_NODE = 1, GRAPH_NAME = 2, GRAPH_INITIALIZER = 5, GRAPH_INPUT = 11, GRAPH_OUTPUT = 12 };
+enum { GRAPH_VALUE_INFO = 13, GRAPH_SPARSE_INITIALIZER = 15, ATTRIBUTE_G = 6, TENSOR_NAME = 8, VALUE_INFO_NAME = 1 };
+enum { NODE_INPUT = 1, NODE_OUTPUT = 2, NODE_NAME = 3, NODE_OP_TYPE = 4, NODE_ATTRIBUTE = 5 };
+enum { NODE_DOMAIN = 7, NODE_OVERLOAD = 8 };
 
 typedef struct Declared {
     Type type;
@@ -32,7 +31,8 @@ static const Type unknown_type = {.shape.rank = -1};
 static bool read_shape(OnnxReader *reader, const Onnx__TensorShapeProto *proto, Shape *shape, Span span)
 {
     if (proto->n_dim > MAX_RANK) {
-        diag_unsupported(reader->diag, span, "shape has %zu dimensions, at most %d are supported", proto->n_dim, MAX_RANK);
+        diag_unsupported(reader->diag, span, "shape has %zu dimensions, at most %d are supported", proto->n_dim,
+                         MAX_RANK);
         return false;
     }
     shape->rank = (int)proto->n_dim;
@@ -59,7 +59,8 @@ static bool read_tensor_type(OnnxReader *reader, const Onnx__TypeProto *proto, T
         return true;
     if (proto->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE) {
         if (proto->value_case)
-            diag_unsupported(reader->diag, span, "only tensors are supported, not sequences, maps, optionals or sparse tensors");
+            diag_unsupported(reader->diag, span,
+                             "only tensors are supported, not sequences, maps, optionals or sparse tensors");
         return !proto->value_case;
     }
     int dtype = proto->tensor_type->elem_type;
@@ -151,7 +152,8 @@ static void define_output(GraphReader *g, Node *node, const char *name, Span spa
     if (!check_new_name(g, name, span))
         return;
     const Declared *declared = strmap_get(&g->declared, name);
-    Value *value = graph_add_value(g->graph, name, declared ? declared->type : unknown_type, declared ? declared->span : span);
+    Value *value =
+        graph_add_value(g->graph, name, declared ? declared->type : unknown_type, declared ? declared->span : span);
     if (node)
         node_add_output(node, value);
 }
@@ -163,7 +165,8 @@ static void report_unknown(GraphReader *g, const char *domain, const char *op_ty
     if (!strmap_put(&reader->unknown, key, (void *)key))
         return;
     if (near)
-        diag_unsupported(reader->diag, span, "unknown operator %s%s%s; did you mean %s?", domain, *domain ? "." : "", op_type, near);
+        diag_unsupported(reader->diag, span, "unknown operator %s%s%s; did you mean %s?", domain, *domain ? "." : "",
+                         op_type, near);
     else
         diag_unsupported(reader->diag, span, "unknown operator %s%s%s", domain, *domain ? "." : "", op_type);
 }
@@ -190,7 +193,8 @@ static bool add_input(GraphReader *g, Node *node, const char *name)
 {
     Value *value = *name ? graph_find(g->graph, name) : NULL;
     if (*name && !value) {
-        diag_error(g->reader->diag, node->span, "%s uses \"%s\", which nothing before it defines", node->op->name, name);
+        diag_error(g->reader->diag, node->span, "%s uses \"%s\", which nothing before it defines", node->op->name,
+                   name);
         return false;
     }
     node_add_input(node, value);
@@ -233,7 +237,8 @@ static bool read_node(GraphReader *g, const Wire *wire)
         for (const Wire *w = wire_first(wire, NODE_ATTRIBUTE); w; w = wire_next(w))
             ok = read_attribute(g, node, w) && ok;
     }
-    for (const Wire *w = wire_first(wire, NODE_OUTPUT); w; w = wire_next(w)) /* even of an unknown operator: later nodes use them */
+    /* even of an unknown operator: later nodes use them */
+    for (const Wire *w = wire_first(wire, NODE_OUTPUT); w; w = wire_next(w))
         define_output(g, node, wire_text(w, reader->source, reader->arena), wire_span(wire, reader->source));
     return ok;
 }
@@ -251,7 +256,8 @@ static bool read_output(GraphReader *g, const Wire *wire)
     return true;
 }
 
-static bool for_all(GraphReader *g, const Wire *message, uint32_t number, bool (*read)(GraphReader *g, const Wire *wire))
+static bool for_all(GraphReader *g, const Wire *message, uint32_t number,
+                    bool (*read)(GraphReader *g, const Wire *wire))
 {
     bool ok = true;
     for (const Wire *w = wire_first(message, number); w; w = wire_next(w))
@@ -261,7 +267,8 @@ static bool for_all(GraphReader *g, const Wire *message, uint32_t number, bool (
 
 Graph *onnx_read_graph(OnnxReader *reader, const Wire *wire, Graph *parent)
 {
-    GraphReader g = {reader, graph_new(reader->model, wire_text(wire_last(wire, GRAPH_NAME), reader->source, reader->arena)),
+    GraphReader g = {reader,
+                     graph_new(reader->model, wire_text(wire_last(wire, GRAPH_NAME), reader->source, reader->arena)),
                      {.arena = reader->arena}};
     g.graph->parent = parent;
     g.graph->span = wire_span(wire, reader->source);
@@ -306,7 +313,8 @@ static bool read_function_input(GraphReader *g, const Wire *wire)
 /* A FunctionProto's body: inputs and outputs are names only. */
 Graph *onnx_read_function_body(OnnxReader *reader, const Wire *wire)
 {
-    GraphReader g = {reader, graph_new(reader->model, wire_text(wire_last(wire, FUNCTION_NAME), reader->source, reader->arena)),
+    GraphReader g = {reader,
+                     graph_new(reader->model, wire_text(wire_last(wire, FUNCTION_NAME), reader->source, reader->arena)),
                      {.arena = reader->arena}};
     g.graph->span = wire_span(wire, reader->source);
     bool ok = for_all(&g, wire, FUNCTION_INPUT, read_function_input);

@@ -138,7 +138,11 @@ static bool check_packed(Walk *walk, const Wire *wire, const ProtobufCFieldDescr
 /* Length of the UTF-8 character at p, 0 if it is not one (or is NUL). */
 static int64_t utf8_length(const uint8_t *p, int64_t room)
 {
-    int64_t n = p[0] < 0x80 ? 1 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : (p[0] & 0xf0) == 0xe0 ? 3 : p[0] >= 0xf0 && p[0] < 0xf5 ? 4 : 0;
+    int64_t n = p[0] < 0x80                   ? 1
+                : p[0] >= 0xc2 && p[0] < 0xe0 ? 2
+                : (p[0] & 0xf0) == 0xe0       ? 3
+                : p[0] >= 0xf0 && p[0] < 0xf5 ? 4
+                                              : 0;
     if (n == 0 || n > room || p[0] == 0)
         return 0;
     for (int64_t i = 1; i < n; i++)
@@ -172,7 +176,8 @@ static bool read_tag(Walk *walk, int64_t *at, int64_t end, Wire *wire, int *type
         return false;
     *type = (int)(tag & 7);
     if (tag >> 3 == 0 || tag >> 3 > 0x1fffffff) {
-        diag_error(walk->diag, at_byte(walk, wire->at), "field number %llu is not allowed", (unsigned long long)(tag >> 3));
+        diag_error(walk->diag, at_byte(walk, wire->at), "field number %llu is not allowed",
+                   (unsigned long long)(tag >> 3));
         return false;
     }
     if (*type == GROUP_BEGIN || *type == GROUP_END || *type > FIXED32) {
@@ -288,8 +293,9 @@ const Wire *wire_last(const Wire *message, uint32_t number)
 
 char *wire_text(const Wire *field, const Source *source, Arena *arena)
 {
-    return field && field->is_bytes ? arena_strndup(arena, source->text + field->begin, (size_t)(field->end - field->begin))
-                                    : arena_strdup(arena, "");
+    return field && field->is_bytes
+               ? arena_strndup(arena, source->text + field->begin, (size_t)(field->end - field->begin))
+               : arena_strdup(arena, "");
 }
 
 Span wire_span(const Wire *field, const Source *source)

@@ -40,7 +40,8 @@ static char *text(const char *s)
 
 static Onnx__StringStringEntryProto *make_entry(Writer *w, const char *key, const char *value)
 {
-    Onnx__StringStringEntryProto *entry = NEW_PROTO(w, Onnx__StringStringEntryProto, ONNX__STRING_STRING_ENTRY_PROTO__INIT);
+    Onnx__StringStringEntryProto *entry =
+        NEW_PROTO(w, Onnx__StringStringEntryProto, ONNX__STRING_STRING_ENTRY_PROTO__INIT);
     entry->key = text(key);
     entry->value = text(value);
     return entry;
@@ -115,7 +116,8 @@ static Onnx__TensorProto *make_tensor(Writer *w, const Tensor *tensor, const cha
 
 static Onnx__TensorShapeProto__Dimension *make_dim(Writer *w, Dim dim)
 {
-    Onnx__TensorShapeProto__Dimension *proto = NEW_PROTO(w, Onnx__TensorShapeProto__Dimension, ONNX__TENSOR_SHAPE_PROTO__DIMENSION__INIT);
+    Onnx__TensorShapeProto__Dimension *proto =
+        NEW_PROTO(w, Onnx__TensorShapeProto__Dimension, ONNX__TENSOR_SHAPE_PROTO__DIMENSION__INIT);
     if (dim_is_fixed(dim)) {
         proto->value_case = ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
         proto->dim_value = dim.size;
@@ -296,7 +298,8 @@ static void add_header(Writer *w, Onnx__ModelProto *proto, const Model *model)
         add_opset(w, proto, "cnxc", 1);
     proto->metadata_props = NEW_LIST(w, Onnx__StringStringEntryProto *, model->props.len);
     for (int64_t i = 0; i < model->props.len; i++)
-        proto->metadata_props[proto->n_metadata_props++] = make_entry(w, model->props.at[i].key, model->props.at[i].value);
+        proto->metadata_props[proto->n_metadata_props++] =
+            make_entry(w, model->props.at[i].key, model->props.at[i].value);
 }
 
 /* ── The file ────────────────────────────────────────────────────────────────────────────────────────── */
@@ -324,7 +327,8 @@ static bool pack(Writer *w, const Onnx__ModelProto *proto, FILE *out)
     size_t size = onnx__model_proto__get_packed_size(proto);
     FileBuffer buffer = {{append_to_file}, out};
     if (size > INT32_MAX) {
-        diag_resource(w->diag, NO_SPAN, "the model has %zu bytes, an .onnx file at most 2 GiB; its weights need a file beside it", size);
+        diag_resource(w->diag, NO_SPAN,
+                      "the model has %zu bytes, an .onnx file at most 2 GiB; its weights need a file beside it", size);
         return false;
     }
     onnx__model_proto__pack_to_buffer(proto, &buffer.base);
