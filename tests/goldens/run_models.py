@@ -2,8 +2,8 @@
 
     run_models.py CNXC [--levels O3,O0] [--roads folder,onnx,text,external,printed] [--only PATTERN] [--jobs N]
 
-Compiles each to an executable, runs it on the stored pixel values and compares every output with the float64
-reference. The road "printed" checks the other direction: ONNX Runtime runs the graph that cnxc prints, as
+Compiles each to an executable, runs it on the stored inputs and compares every output with the float64 reference:
+from a folder all that the case has (logits, loss, hidden states, feature maps …), from an export what it computes. The road "printed" checks the other direction: ONNX Runtime runs the graph that cnxc prints, as
 .onnx and as text read by onnx.parser. Prints the worst case of each road and ends with "N passed, N failed".
 """
 import argparse
@@ -12,8 +12,6 @@ import fnmatch
 import os
 import sys
 import tempfile
-
-import numpy as np
 
 import goldens
 
@@ -45,25 +43,34 @@ def image_size(shape):
     return f"--image-size={shape[2]}x{shape[3]}"
 
 
-def wanted_outputs(case):
-    """Outputs of the forward pass; the loss is a graph of its own."""
-    return {k: v for k, v in case["outputs"].items() if k == "logits"}
+def case_inputs(case, names):
+    return {k: goldens.read_raw(os.path.join(goldens.HERE, case["dir"]), v) for k, v in case["inputs"].items() if k in names}
+
+
+def computed(executable, kind):
+    """Names of the executable's inputs or outputs."""
+    lines = (line.split() for line in goldens.run([executable, "--info"]).splitlines())
+    return [words[1] for words in lines if len(words) > 1 and words[0] == kind]
 
 
 def compiled_outputs(cnxc, case, road, path, level, folder):
-    inputs = {k: goldens.read_raw(os.path.join(goldens.HERE, case["dir"]), v) for k, v in case["inputs"].items() if k == "pixel_values"}
     source = inline_text(path, folder) if road == "text" else path
     executable = os.path.join(folder, "model")
-    goldens.run([cnxc, "compile", source, f"-{level}", image_size(inputs["pixel_values"].shape), "-o", executable])
-    return goldens.run_model(executable, inputs, wanted_outputs(case), folder)
+    options = [f"-{level}", image_size(case["inputs"]["pixel_values"]["shape"])]
+    if road == "folder":
+        options.append("--outputs=" + ",".join(case["outputs"]))
+    goldens.run([cnxc, "compile", source, *options, "-o", executable])
+    names = [name for name in computed(executable, "output") if name in case["outputs"]]
+    return goldens.run_model(executable, case_inputs(case, computed(executable, "input")), names, folder)
 
 
 def printed_outputs(cnxc, case, path, folder, emit):
     import onnx
     import onnxruntime
-    inputs = {k: goldens.read_raw(path, v) for k, v in case["inputs"].items() if k == "pixel_values"}
+    inputs = case_inputs(case, ["pixel_values"])
     out = os.path.join(folder, "printed." + emit)
-    goldens.run([cnxc, "compile", path, f"--emit={emit}", image_size(inputs["pixel_values"].shape), "-o", out])
+    names = [name for name in case["outputs"] if name != "loss"]
+    goldens.run([cnxc, "compile", path, f"--emit={emit}", "--outputs=" + ",".join(names), image_size(case["inputs"]["pixel_values"]["shape"]), "-o", out])
     if emit == "onnxtxt":
         with open(out) as f:
             model = onnx.parser.parse_model(f.read())
@@ -73,7 +80,6 @@ def printed_outputs(cnxc, case, path, folder, emit):
         onnx.checker.check_model(onnx.load(out), full_check=True)
         blob = out
     session = onnxruntime.InferenceSession(blob, providers=["CPUExecutionProvider"])
-    names = list(wanted_outputs(case))
     return dict(zip(names, session.run(names, inputs)))
 
 
@@ -84,8 +90,9 @@ def check(cnxc, case, road, path, level):
         with tempfile.TemporaryDirectory(prefix="cnxc-golden-") as folder:
             got = (printed_outputs(cnxc, case, path, folder, level) if road == "printed"
                    else compiled_outputs(cnxc, case, road, path, level, folder))
-        worst = max(goldens.error_over_atol(got[k], goldens.read_raw(os.path.join(goldens.HERE, case["dir"]), v), v["atol"])
-                    for k, v in wanted_outputs(case).items())
+        wanted = case["outputs"]
+        worst = max(goldens.error_over_atol(got[k], goldens.read_raw(os.path.join(goldens.HERE, case["dir"]), wanted[k]),
+                                            wanted[k]["atol"]) for k in got)
         return road, label, worst, "" if worst <= 1 else "outside the tolerance"
     except Exception as e:  # a failing command is a failing case
         return road, label, float("inf"), str(e)
@@ -101,7 +108,7 @@ def main():
     a = ap.parse_args()
     work = []
     for case in goldens.manifest()["models"]:
-        if case["kind"] == "cls" and fnmatch.fnmatch(case["name"], a.only):
+        if fnmatch.fnmatch(case["name"], a.only):
             for road, path in roads_of(case, a.roads.split(",")):
                 for level in ("onnx", "onnxtxt") if road == "printed" else a.levels.split(","):
                     work.append((a.cnxc, case, road, path, level))
