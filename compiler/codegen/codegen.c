@@ -43,7 +43,8 @@ int64_t codegen_kernel_spills(const Kernel *kernel, const CpuProfile *cpu)
     Emit e;
     emit_open(&e, kernel->name, cpu, arena);
     kernel_emit(&e, kernel);
-    LLVMSetLinkage(LLVMGetNamedFunction(e.module, kernel->name), LLVMExternalLinkage); /* or nothing would be generated */
+    /* Nothing would be generated for an internal function that nobody calls. */
+    LLVMSetLinkage(LLVMGetNamedFunction(e.module, kernel->name), LLVMExternalLinkage);
     LLVMMemoryBufferRef buffer = emit_generate(&e, CODE_OBJECT, 3);
     spills_count(buffer, cpu, &report, arena);
     int64_t spills = report.kernels.len == 1 ? report.kernels.at[0].spills : 0;

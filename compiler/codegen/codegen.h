@@ -30,7 +30,7 @@ typedef struct CodeReport {      /* of CODE_OBJECT only */
     VEC(KernelReport) kernels;
 } CodeReport;
 
-/* Writes path. graph gives names and types of inputs and outputs. False after a diagnostic. opt_level 0 … 3 goes to LLVM.
+/* Writes path. graph gives names and types of inputs and outputs. False after a diagnostic. opt_level is 0 … 3;
  * report may be NULL. */
 bool codegen_emit(const Program *program, const Graph *graph, const ArtifactInfo *info, int opt_level,
                   CodeKind kind, const char *path, CodeReport *report, Arena *arena, Diag *diag);

@@ -19,9 +19,7 @@ static IrValue load_label(Emit *e, DType dtype, IrValue row)
         return label;
     if (dtype == DT_FLOAT) {
         IrType types[] = {e->i64, e->f32};
-        unsigned id = LLVMLookupIntrinsicID("llvm.fptosi.sat", 15);
-        IrValue callee = LLVMGetIntrinsicDeclaration(e->module, id, types, 2);
-        return LLVMBuildCall2(e->ir, LLVMIntrinsicGetType(e->context, id, types, 2), callee, &label, 1, "");
+        return emit_intrinsic_of(e, "llvm.fptosi.sat", types, 2, &label, 1);
     }
     return LLVMBuildSExt(e->ir, label, e->i64, "");
 }

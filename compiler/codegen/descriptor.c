@@ -42,7 +42,10 @@ static IrValue text(Emit *e, const char *string)
     return address_of(e, LLVMConstStringInContext2(e->context, string, strlen(string), 0));
 }
 
-static IrValue fields(Emit *e, IrValue *values, unsigned count) { return LLVMConstStructInContext(e->context, values, count, 0); }
+static IrValue fields(Emit *e, IrValue *values, unsigned count)
+{
+    return LLVMConstStructInContext(e->context, values, count, 0);
+}
 
 /* The address of an array of n equal things; NULL for none. */
 static IrValue array_of(Emit *e, IrValue *elements, int64_t n)
@@ -106,7 +109,9 @@ static IrValue tensors_constant(Emit *e, const Graph *graph)
 
 static IrValue phase_constant(Emit *e, const Phase *phase, IrValue function)
 {
-    IrValue values[PHASE_WORDS] = {function, number(e, phase_chunks(phase)), text(e, phase->name), number(e, phase->flops)};
+    IrValue values[PHASE_WORDS] = {
+        function, number(e, phase_chunks(phase)), text(e, phase->name), number(e, phase->flops),
+    };
     return fields(e, values, PHASE_WORDS);
 }
 
@@ -153,7 +158,8 @@ static IrValue weights_symbol(Emit *e, const ArtifactInfo *info)
 
 /* ── The model ───────────────────────────────────────────────────────────────────────────────────────── */
 
-void descriptor_emit(Emit *e, const Program *program, const Graph *graph, const ArtifactInfo *info, const IrValue *phases)
+void descriptor_emit(Emit *e, const Program *program, const Graph *graph, const ArtifactInfo *info,
+                     const IrValue *phases)
 {
     IrValue reserved = number(e, 0);
     IrValue values[MODEL_WORDS] = {

@@ -38,13 +38,13 @@ static int64_t tap_on(const Kernel *k, int64_t x, int64_t c)
 static void multiply_column(Emit *e, Row *r, int64_t c)
 {
     const Kernel *k = r->kernel;
-    IrValue value = NULL;
+    IrValue value = NULL, in = r->sums[k->dwconv.width];
     for (int64_t x = 0; x < k->dwconv.width; x++) {
         int64_t kx = tap_on(k, x, c);
         if (kx < 0)
             continue;
         if (!value)
-            value = emit_load_lanes(e, e->f32, emit_offset(e, r->sums[k->dwconv.width], c * k->dwconv.in_col), k->dwconv.channels);
+            value = emit_load_lanes(e, e->f32, emit_offset(e, in, c * k->dwconv.in_col), k->dwconv.channels);
         r->sums[x] = emit_fma(e, r->weights[kx], value, r->sums[x]);
     }
 }

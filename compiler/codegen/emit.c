@@ -50,7 +50,8 @@ IrValue emit_const_of(const Emit *e, IrType type, double value)
 {
     IrType element = LLVMGetTypeKind(type) == LLVMVectorTypeKind ? LLVMGetElementType(type) : type;
     bool integer = LLVMGetTypeKind(element) == LLVMIntegerTypeKind;
-    IrValue scalar = integer ? LLVMConstInt(element, (unsigned long long)(int64_t)value, 1) : LLVMConstReal(element, value);
+    IrValue scalar = integer ? LLVMConstInt(element, (unsigned long long)(int64_t)value, 1)
+                             : LLVMConstReal(element, value);
     if (element == type)
         return scalar;
     IrValue all[16];
@@ -94,23 +95,23 @@ IrType emit_memory_type(const Emit *e, DType dtype)
 
 /* ── Arithmetic ──────────────────────────────────────────────────────────────────────────────────────── */
 
-static IrValue call_intrinsic(Emit *e, const char *name, IrType *overloads, size_t n_overloads, IrValue *args, int n_args)
+IrValue emit_intrinsic_of(Emit *e, const char *name, IrType *overloads, int n_overloads, IrValue *args, int n_args)
 {
     unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
     assert(id);
-    IrValue callee = LLVMGetIntrinsicDeclaration(e->module, id, overloads, n_overloads);
-    IrType type = LLVMIntrinsicGetType(e->context, id, overloads, n_overloads);
+    IrValue callee = LLVMGetIntrinsicDeclaration(e->module, id, overloads, (size_t)n_overloads);
+    IrType type = LLVMIntrinsicGetType(e->context, id, overloads, (size_t)n_overloads);
     return LLVMBuildCall2(e->ir, type, callee, args, (unsigned)n_args, "");
 }
 
 IrValue emit_intrinsic(Emit *e, const char *intrinsic, IrType overload, IrValue *args, int n_args)
 {
-    return call_intrinsic(e, intrinsic, &overload, 1, args, n_args);
+    return emit_intrinsic_of(e, intrinsic, &overload, 1, args, n_args);
 }
 
 IrValue emit_intrinsic_fixed(Emit *e, const char *intrinsic, IrValue *args, int n_args)
 {
-    return call_intrinsic(e, intrinsic, NULL, 0, args, n_args);
+    return emit_intrinsic_of(e, intrinsic, NULL, 0, args, n_args);
 }
 
 IrValue emit_fma(Emit *e, IrValue a, IrValue b, IrValue c)
@@ -164,7 +165,8 @@ static IrValue lanes_from(Emit *e, IrValue vector, int64_t first, int64_t count)
     IrValue mask[16];
     for (int64_t i = 0; i < count; i++)
         mask[i] = LLVMConstInt(e->i32, (unsigned long long)(first + i), 0);
-    return LLVMBuildShuffleVector(e->ir, vector, LLVMGetPoison(LLVMTypeOf(vector)), LLVMConstVector(mask, (unsigned)count), "");
+    IrValue none = LLVMGetPoison(LLVMTypeOf(vector));
+    return LLVMBuildShuffleVector(e->ir, vector, none, LLVMConstVector(mask, (unsigned)count), "");
 }
 
 IrValue emit_across(Emit *e, IrValue vector, EmitCombine *combine)
@@ -230,7 +232,6 @@ void emit_store_scalar(Emit *e, IrValue value, IrValue address)
 }
 
 IrValue emit_load(Emit *e, IrValue address) { return emit_load_scalar(e, e->vf, address); }
-void emit_store(Emit *e, IrValue value, IrValue address) { emit_store_scalar(e, value, address); }
 
 IrValue emit_load_lanes(Emit *e, IrType element, IrValue address, int64_t active)
 {
@@ -239,7 +240,7 @@ IrValue emit_load_lanes(Emit *e, IrType element, IrValue address, int64_t active
         return emit_load_scalar(e, type, address);
     IrValue align = LLVMConstInt(e->i32, alignment_of(type), 0);
     IrValue args[] = {address, align, lane_mask(e, active), LLVMConstNull(type)};
-    return call_intrinsic(e, "llvm.masked.load", (IrType[]){type, e->ptr}, 2, args, 4);
+    return emit_intrinsic_of(e, "llvm.masked.load", (IrType[]){type, e->ptr}, 2, args, 4);
 }
 
 void emit_store_lanes(Emit *e, IrValue value, IrValue address, int64_t active)
@@ -251,13 +252,14 @@ void emit_store_lanes(Emit *e, IrValue value, IrValue address, int64_t active)
     IrType type = LLVMTypeOf(value);
     IrValue align = LLVMConstInt(e->i32, alignment_of(type), 0);
     IrValue args[] = {value, address, align, lane_mask(e, active)};
-    call_intrinsic(e, "llvm.masked.store", (IrType[]){type, e->ptr}, 2, args, 4);
+    emit_intrinsic_of(e, "llvm.masked.store", (IrType[]){type, e->ptr}, 2, args, 4);
 }
 
 void emit_prefetch_l2(Emit *e, IrValue address)
 {
     enum { READ = 0, LOCALITY_L2 = 2, DATA = 1 };
-    IrValue args[] = {address, LLVMConstInt(e->i32, READ, 0), LLVMConstInt(e->i32, LOCALITY_L2, 0), LLVMConstInt(e->i32, DATA, 0)};
+    IrValue args[] = {address, LLVMConstInt(e->i32, READ, 0), LLVMConstInt(e->i32, LOCALITY_L2, 0),
+                      LLVMConstInt(e->i32, DATA, 0)};
     emit_intrinsic(e, "llvm.prefetch", e->ptr, args, 4);
 }
 

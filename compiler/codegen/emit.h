@@ -39,7 +39,8 @@ IrValue emit_i64(const Emit *e, int64_t value);
 IrValue emit_splat_const(const Emit *e, double value);  /* vf */
 IrValue emit_splat_i32(const Emit *e, int64_t value);   /* vi */
 IrValue emit_const_of(const Emit *e, IrType type, double value); /* scalar or vector, float or integer */
-IrValue emit_float_table(Emit *e, const char *name, const float *values, int64_t count); /* address, shared by name */
+/* The address of a constant table, shared by all that ask for its name. */
+IrValue emit_float_table(Emit *e, const char *name, const float *values, int64_t count);
 
 /* Types. */
 IrType emit_vector_of(const Emit *e, IrType element);
@@ -48,6 +49,7 @@ IrType emit_memory_type(const Emit *e, DType dtype);    /* NULL: not computed wi
 /* Arithmetic. */
 IrValue emit_intrinsic(Emit *e, const char *intrinsic, IrType overload, IrValue *args, int n_args);
 IrValue emit_intrinsic_fixed(Emit *e, const char *intrinsic, IrValue *args, int n_args); /* not overloaded */
+IrValue emit_intrinsic_of(Emit *e, const char *name, IrType *overloads, int n_overloads, IrValue *args, int n_args);
 IrValue emit_fma(Emit *e, IrValue a, IrValue b, IrValue c); /* a * b + c, rounded once */
 IrValue emit_unary(Emit *e, const char *intrinsic, IrValue a);
 IrValue emit_select(Emit *e, IrValue condition, IrValue yes, IrValue no);
@@ -70,14 +72,13 @@ IrValue emit_index(Emit *e, IrValue address, IrValue index, int64_t stride);
 IrValue emit_load_scalar(Emit *e, IrType type, IrValue address);
 void emit_store_scalar(Emit *e, IrValue value, IrValue address);
 IrValue emit_load(Emit *e, IrValue address);                 /* a full vf */
-void emit_store(Emit *e, IrValue value, IrValue address);
 IrValue emit_load_lanes(Emit *e, IrType element, IrValue address, int64_t active);
 void emit_store_lanes(Emit *e, IrValue value, IrValue address, int64_t active);
 void emit_prefetch_l2(Emit *e, IrValue address);
 
 /* A loop of a constant number of iterations, which carries values. Before: carried[] are the initial values.
  * Inside: the present ones; the body replaces them. After emit_loop_end: the final ones. One iteration makes no loop. */
-enum { MAX_CARRIED = 40 };
+enum { MAX_CARRIED = 64 };
 typedef struct Loop {
     IrValue index;               /* i64, 0 … extent-1 */
     int64_t extent;

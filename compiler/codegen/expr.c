@@ -14,7 +14,11 @@
 typedef struct Typed { IrValue value; DType dtype; } Typed;
 
 static bool is_float(DType d) { return d == DT_FLOAT || d == DT_DOUBLE || d == DT_FLOAT16 || d == DT_BFLOAT16; }
-static bool is_unsigned(DType d) { return d == DT_UINT8 || d == DT_UINT16 || d == DT_UINT32 || d == DT_UINT64 || d == DT_BOOL; }
+static bool is_unsigned(DType d)
+{
+    return d == DT_UINT8 || d == DT_UINT16 || d == DT_UINT32 || d == DT_UINT64 || d == DT_BOOL;
+}
+
 
 /* The type of a value in registers. Short floats are floats there, rounded after each step. */
 static IrType vector_type(const Emit *e, DType dtype)
@@ -34,7 +38,10 @@ DType expr_result_type(const Kernel *kernel)
     return kernel->kind == KERNEL_MAP ? kernel->operands[0].dtype : DT_FLOAT;
 }
 
-static IrValue constant(const Emit *e, DType dtype, double value) { return emit_const_of(e, vector_type(e, dtype), value); }
+static IrValue constant(const Emit *e, DType dtype, double value)
+{
+    return emit_const_of(e, vector_type(e, dtype), value);
+}
 
 /* ── Short floats ────────────────────────────────────────────────────────────────────────────────────── */
 
@@ -99,9 +106,7 @@ static IrValue cast_float(Emit *e, IrValue x, DType from, DType to)
 static IrValue float_to_int(Emit *e, IrValue x, DType to)
 {
     IrType types[] = {vector_type(e, to), LLVMTypeOf(x)};
-    unsigned id = is_unsigned(to) ? LLVMLookupIntrinsicID("llvm.fptoui.sat", 15) : LLVMLookupIntrinsicID("llvm.fptosi.sat", 15);
-    IrValue callee = LLVMGetIntrinsicDeclaration(e->module, id, types, 2);
-    return LLVMBuildCall2(e->ir, LLVMIntrinsicGetType(e->context, id, types, 2), callee, &x, 1, "");
+    return emit_intrinsic_of(e, is_unsigned(to) ? "llvm.fptoui.sat" : "llvm.fptosi.sat", types, 2, &x, 1);
 }
 
 static IrValue cast(Emit *e, IrValue x, DType from, DType to)
@@ -116,8 +121,10 @@ static IrValue cast(Emit *e, IrValue x, DType from, DType to)
                               : LLVMBuildICmp(e->ir, LLVMIntNE, x, constant(e, from, 0), "");
     if (is_float(from))
         return float_to_int(e, x, to);
-    if (is_float(to))
-        return round_to(e, is_unsigned(from) ? LLVMBuildUIToFP(e->ir, x, type, "") : LLVMBuildSIToFP(e->ir, x, type, ""), to);
+    if (is_float(to)) {
+        x = is_unsigned(from) ? LLVMBuildUIToFP(e->ir, x, type, "") : LLVMBuildSIToFP(e->ir, x, type, "");
+        return round_to(e, x, to);
+    }
     return LLVMBuildIntCast2(e->ir, x, type, !is_unsigned(from), "");
 }
 
@@ -253,18 +260,32 @@ static IrValue clip_step(Emit *e, IrValue x, const double *imm, DType dtype)
         return clip(e, x, imm[0], imm[1], dtype);
     int bits = (int)dtype_size(dtype) * 8 - !is_unsigned(dtype);
     double most = ldexp(1, bits), least = is_unsigned(dtype) ? 0 : -most;
-    IrValue low = constant(e, dtype, 0), high = low;
     if (imm[0] > least && imm[0] < most)
-        low = constant(e, dtype, ceil(imm[0])), x = extreme(e, x, low, dtype, true);
+        x = extreme(e, x, constant(e, dtype, ceil(imm[0])), dtype, true);
     if (imm[1] >= least && imm[1] < most)
-        high = constant(e, dtype, floor(imm[1])), x = extreme(e, x, high, dtype, false);
+        x = extreme(e, x, constant(e, dtype, floor(imm[1])), dtype, false);
     return x;
 }
 
-static IrValue add(Emit *e, IrValue a, IrValue b, DType d) { return is_float(d) ? LLVMBuildFAdd(e->ir, a, b, "") : LLVMBuildAdd(e->ir, a, b, ""); }
-static IrValue sub(Emit *e, IrValue a, IrValue b, DType d) { return is_float(d) ? LLVMBuildFSub(e->ir, a, b, "") : LLVMBuildSub(e->ir, a, b, ""); }
-static IrValue mul(Emit *e, IrValue a, IrValue b, DType d) { return is_float(d) ? LLVMBuildFMul(e->ir, a, b, "") : LLVMBuildMul(e->ir, a, b, ""); }
-static IrValue divide(Emit *e, IrValue a, IrValue b, DType d) { return is_float(d) ? LLVMBuildFDiv(e->ir, a, b, "") : divide_int(e, a, b, d); }
+static IrValue add(Emit *e, IrValue a, IrValue b, DType d)
+{
+    return is_float(d) ? LLVMBuildFAdd(e->ir, a, b, "") : LLVMBuildAdd(e->ir, a, b, "");
+}
+
+static IrValue sub(Emit *e, IrValue a, IrValue b, DType d)
+{
+    return is_float(d) ? LLVMBuildFSub(e->ir, a, b, "") : LLVMBuildSub(e->ir, a, b, "");
+}
+
+static IrValue mul(Emit *e, IrValue a, IrValue b, DType d)
+{
+    return is_float(d) ? LLVMBuildFMul(e->ir, a, b, "") : LLVMBuildMul(e->ir, a, b, "");
+}
+
+static IrValue divide(Emit *e, IrValue a, IrValue b, DType d)
+{
+    return is_float(d) ? LLVMBuildFDiv(e->ir, a, b, "") : divide_int(e, a, b, d);
+}
 
 /* x where it is at least 0, otherwise below. */
 static IrValue by_sign(Emit *e, IrValue x, IrValue below, DType dtype)

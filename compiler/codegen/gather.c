@@ -8,7 +8,8 @@ enum { ARG_DATA, ARG_INDEX, ARG_OUT };
 /* One piece of `bytes`, a power of two up to a vector. */
 static void copy_piece(Emit *e, IrValue from, IrValue to, int64_t bytes)
 {
-    IrType type = bytes > 8 ? LLVMVectorType(e->i8, (unsigned)bytes) : LLVMIntTypeInContext(e->context, (unsigned)bytes * 8);
+    IrType type = bytes > 8 ? LLVMVectorType(e->i8, (unsigned)bytes)
+                            : LLVMIntTypeInContext(e->context, (unsigned)bytes * 8);
     IrValue piece = LLVMBuildLoad2(e->ir, type, from, "");
     LLVMSetAlignment(piece, 1);
     LLVMSetAlignment(LLVMBuildStore(e->ir, piece, to), 1);
@@ -48,6 +49,7 @@ void kernel_gather(Emit *e, const Kernel *kernel)
 {
     Loop rows = emit_loop_begin(e, kernel->gather.rows, NULL, 0);
     IrValue from = emit_index(e, emit_arg(e, ARG_DATA), load_index(e, kernel, rows.index), kernel->gather.row_bytes);
-    copy_row(e, from, emit_index(e, emit_arg(e, ARG_OUT), rows.index, kernel->gather.row_bytes), kernel->gather.row_bytes);
+    IrValue to = emit_index(e, emit_arg(e, ARG_OUT), rows.index, kernel->gather.row_bytes);
+    copy_row(e, from, to, kernel->gather.row_bytes);
     emit_loop_end(e, &rows, NULL);
 }

@@ -154,7 +154,8 @@ static IrValue power_of_two(Emit *e, IrValue n)
 static IrValue scale(Emit *e, IrValue value, const ExpParts *parts)
 {
     if (e->lanes == 16) {
-        IrValue all = LLVMConstAllOnes(LLVMInt16TypeInContext(e->context)), current_rounding = LLVMConstInt(e->i32, 4, 0);
+        IrValue all = LLVMConstAllOnes(LLVMInt16TypeInContext(e->context));
+        IrValue current_rounding = LLVMConstInt(e->i32, 4, 0);
         IrValue args[] = {value, parts->power, LLVMConstNull(e->vf), all, current_rounding};
         return emit_intrinsic_fixed(e, "llvm.x86.avx512.mask.scalef.ps.512", args, 5);
     }
@@ -294,7 +295,8 @@ IrValue math_pow(Emit *e, IrValue x, IrValue y)
 {
     IrValue logarithm = log_double(e, absolute(e, x));
     IrValue value = exp_double(e, LLVMBuildFMul(e->ir, logarithm, LLVMBuildFPExt(e->ir, y, e->vd, ""), ""));
-    IrValue negative = LLVMBuildICmp(e->ir, LLVMIntSLT, LLVMBuildBitCast(e->ir, x, e->vi, ""), LLVMConstNull(e->vi), "");
+    IrValue bits = LLVMBuildBitCast(e->ir, x, e->vi, "");
+    IrValue negative = LLVMBuildICmp(e->ir, LLVMIntSLT, bits, LLVMConstNull(e->vi), "");
     IrValue below_zero = LLVMBuildFCmp(e->ir, LLVMRealOLT, x, emit_splat_const(e, 0), "");
     IrValue odd = LLVMBuildNot(e->ir, is_whole(e, LLVMBuildFMul(e->ir, y, emit_splat_const(e, 0.5), "")), "");
     IrValue whole = is_whole(e, y);

@@ -20,7 +20,8 @@
 
 static void add_attribute(Emit *e, const char *key, const char *value)
 {
-    e->attrs[e->n_attrs++] = LLVMCreateStringAttribute(e->context, key, (unsigned)strlen(key), value, (unsigned)strlen(value));
+    unsigned key_length = (unsigned)strlen(key), length = (unsigned)strlen(value);
+    e->attrs[e->n_attrs++] = LLVMCreateStringAttribute(e->context, key, key_length, value, length);
 }
 
 static void add_enum_attribute(Emit *e, const char *name)

@@ -35,9 +35,9 @@ static IrValue space_base(PhaseEmit *p, const Buffer *buffer)
     case SPACE_ARENA: return p->arena;
     case SPACE_SCRATCH: return p->scratch;
     case SPACE_WEIGHTS: return p->weights;
-    case SPACE_TENSOR: return emit_load_scalar(e, e->ptr, emit_offset(e, p->tensors, buffer->index * (int64_t)sizeof(void *)));
+    case SPACE_TENSOR: break;
     }
-    unreachable();
+    return emit_load_scalar(e, e->ptr, emit_offset(e, p->tensors, buffer->index * (int64_t)sizeof(void *)));
 }
 
 static IrValue loop_index(const PhaseEmit *p, const Stmt *loop)

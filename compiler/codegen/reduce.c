@@ -91,6 +91,11 @@ typedef struct Group {
 
 static int64_t group_active(const Emit *e, const Group *g, int i) { return i == g->n - 1 ? g->active : e->lanes; }
 
+static IrValue load_member(Emit *e, const Group *g, IrValue row, int i)
+{
+    return emit_load_lanes(e, e->f32, emit_offset(e, row, i * e->lanes * F32), group_active(e, g, i));
+}
+
 /* Adds `count` steps from `in` to the totals, by way of a sum of their own. */
 static void collect_block(Emit *e, Group *g, IrValue in, int64_t count)
 {
@@ -101,7 +106,7 @@ static void collect_block(Emit *e, Group *g, IrValue in, int64_t count)
     Loop loop = emit_loop_begin(e, count, parts, g->n);
     IrValue row = emit_index(e, in, loop.index, k->reduce.step);
     for (int i = 0; i < g->n; i++)
-        parts[i] = collect(e, k, parts[i], emit_load_lanes(e, e->f32, emit_offset(e, row, i * e->lanes * F32), group_active(e, g, i)));
+        parts[i] = collect(e, k, parts[i], load_member(e, g, row, i));
     emit_loop_end(e, &loop, parts);
     for (int i = 0; i < g->n; i++)
         g->totals[i] = combiner(k)(e, g->totals[i], parts[i]);
@@ -130,8 +135,10 @@ static void reduce_group(Emit *e, const Kernel *k, IrValue first, int n, int64_t
     for (int i = 0; i < n; i++)
         g.totals[i] = emit_splat_const(e, neutral(k));
     collect_all(e, &g, emit_index(e, emit_arg(e, ARG_IN), first, F32));
-    for (int i = 0; i < n; i++)
-        finish(e, k, g.totals[i], LLVMBuildNSWAdd(e->ir, first, emit_i64(e, i * e->lanes), ""), group_active(e, &g, i));
+    for (int i = 0; i < n; i++) {
+        IrValue element = LLVMBuildNSWAdd(e->ir, first, emit_i64(e, i * e->lanes), "");
+        finish(e, k, g.totals[i], element, group_active(e, &g, i));
+    }
 }
 
 static void reduce_across(Emit *e, const Kernel *k)

@@ -36,7 +36,10 @@ static int64_t count_in(LLVMDisasmContextRef disassembler, const uint8_t *code, 
     return count;
 }
 
-static bool is_kernel(const char *name) { return str_starts_with(name, "cnx_") && !str_starts_with(name, "cnx_phase_"); }
+static bool is_kernel(const char *name)
+{
+    return str_starts_with(name, "cnx_") && !str_starts_with(name, "cnx_phase_");
+}
 
 typedef struct Counting {
     LLVMBinaryRef binary;
@@ -53,7 +56,8 @@ static void count_symbol(Counting *c, LLVMSymbolIteratorRef symbol)
     LLVMSectionIteratorRef section = LLVMObjectFileCopySectionIterator(c->binary);
     LLVMMoveToContainingSection(section, symbol);
     if (!LLVMObjectFileIsSectionIteratorAtEnd(c->binary, section)) {
-        uint64_t start = LLVMGetSymbolAddress(symbol), size = LLVMGetSymbolSize(symbol), whole = LLVMGetSectionSize(section);
+        uint64_t start = LLVMGetSymbolAddress(symbol), size = LLVMGetSymbolSize(symbol);
+        uint64_t whole = LLVMGetSectionSize(section);
         const uint8_t *code = (const uint8_t *)LLVMGetSectionContents(section);
         if (start <= whole && size <= whole - start) {
             KernelReport kernel = {arena_strdup(c->arena, name), count_in(c->disassembler, code + start, size)};

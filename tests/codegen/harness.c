@@ -129,7 +129,7 @@ static double unary_reference(OpKind op, double x, const double *imm)
     case OP_Erf: return erf(x);
     case OP_Exp: return exp(x);
     case OP_Floor: return floor(x);
-    case OP_Gelu: return imm[0] != 0 ? x / 2 * (1 + tanh(tanh_scale * (x + 0.044715 * x * x * x))) : x / 2 * erfc(-x * root);
+    case OP_Gelu: return x / 2 * (imm[0] != 0 ? 1 + tanh(tanh_scale * (x + 0.044715 * x * x * x)) : erfc(-x * root));
     case OP_HardSigmoid: return fmax(0, fmin(1, imm[0] * x + imm[1]));
     case OP_HardSwish: return x * fmax(0, fmin(1, x / 6 + 0.5));
     case OP_LeakyRelu: return x >= 0 ? x : imm[0] * x;
@@ -199,7 +199,7 @@ static Phase *case_phase(Suite *suite, Program *program, const Case *c, int64_t 
         if (!c->args[i])
             continue;
         Buffer *buffer = NEW(suite->arena, Buffer);
-        *buffer = (Buffer){.name = "t", .space = SPACE_TENSOR, .dtype = DT_FLOAT, .index = first_tensor + i, .bytes = INT64_MAX};
+        *buffer = (Buffer){.name = "t", .space = SPACE_TENSOR, .dtype = DT_FLOAT, .index = first_tensor + i};
         call->args[i].buffer = buffer;
     }
     vec_push(suite->arena, &loop->body, call);
@@ -216,7 +216,8 @@ static bool write_text(const char *path, const char *text)
 
 static bool link_and_load(Suite *suite, const char *dir)
 {
-    const char *accessor = "extern const char model[] __asm__(\"cnxrt_model\") __attribute__((visibility(\"hidden\")));\n"
+    const char *accessor = "extern const char model[] __asm__(\"cnxrt_model\")"
+                           " __attribute__((visibility(\"hidden\")));\n"
                            "const void *get_model(void) { return model; }\n";
     if (!write_text(arena_printf(suite->arena, "%s/get.c", dir), accessor))
         return false;
@@ -286,7 +287,8 @@ static bool compare(const Suite *suite, const Case *c)
             want = copysign(INFINITY, want);
         if (same(got, want, c->tolerance))
             continue;
-        fprintf(stderr, "%s, %s: element %lld is %.9g, expected %.9g\n", suite->cpu->name, c->label, (long long)i, got, want);
+        fprintf(stderr, "%s, %s: element %lld is %.9g, expected %.9g\n", suite->cpu->name, c->label, (long long)i,
+                got, want);
         return false;
     }
     return true;

@@ -59,7 +59,8 @@ static double epilogue_reference(const Case *c, double result, int first, int64_
     return expr_reference(&c->kernel.expr, operands);
 }
 
-static void gemm_case(Suite *s, int64_t m, int64_t n, int64_t nr, int64_t k, int init, bool transposed, bool prefetch, int epilogue)
+static void gemm_case(Suite *s, int64_t m, int64_t n, int64_t nr, int64_t k, int init, bool transposed, bool prefetch,
+                      int epilogue)
 {
     Case *c = suite_case(s, KERNEL_GEMM, "gemm m %d n %d nr %d k %d init %d transposed %d epilogue %d", (int)m, (int)n,
                          (int)nr, (int)k, init, transposed, epilogue);
@@ -91,7 +92,7 @@ static void gemm_cases(Suite *s)
     for (int64_t nv = 1; nv <= 4; nv++)
         for (int64_t i = 0; i < countof(ms); i++)
             for (int64_t tail = 0; tail < 4 && ms[i] * nv <= most; tail++, turn++) {
-                int64_t nr = nv * s->lanes, n = tail == 0 ? nr : tail == 1 ? nr - 1 : tail == 2 ? nr - s->lanes / 2 : nr - s->lanes + 1;
+                int64_t L = s->lanes, nr = nv * L, lost[] = {0, 1, L / 2, L - 1}, n = nr - lost[tail];
                 gemm_case(s, ms[i], n, nr, ks[turn % countof(ks)], turn % 3, turn % 5 == 0, turn % 2, turn % EPI_COUNT);
             }
 }
@@ -112,7 +113,8 @@ static void gemm_in_place(Suite *s)
 
 typedef struct Dw { int64_t width, channels, kh, kw, stride, dilation, x0, in_width; } Dw;
 
-static double dw_sum(const Dw *d, const float *in, int64_t row, int64_t col, const float *w, int64_t lanes, int64_t x, int64_t c)
+static double dw_sum(const Dw *d, const float *in, int64_t row, int64_t col, const float *w, int64_t lanes, int64_t x,
+                     int64_t c)
 {
     double sum = 0;
     for (int64_t ky = 0; ky < d->kh; ky++)
@@ -126,8 +128,9 @@ static double dw_sum(const Dw *d, const float *in, int64_t row, int64_t col, con
 
 static void dw_case(Suite *s, Dw d, bool bias, int epilogue)
 {
-    Case *c = suite_case(s, KERNEL_DWCONV, "dwconv width %d channels %d %dx%d stride %d dilation %d x0 %d in %d", (int)d.width,
-                         (int)d.channels, (int)d.kh, (int)d.kw, (int)d.stride, (int)d.dilation, (int)d.x0, (int)d.in_width);
+    Case *c = suite_case(s, KERNEL_DWCONV, "dwconv width %d channels %d %dx%d stride %d dilation %d x0 %d in %d",
+                         (int)d.width, (int)d.channels, (int)d.kh, (int)d.kw, (int)d.stride, (int)d.dilation, (int)d.x0,
+                         (int)d.in_width);
     int64_t col = d.channels + 2, row = d.in_width * col + 7, out_col = d.channels + 3;
     float *in = test_floats(s, (d.kh - 1) * row + (d.in_width - 1) * col + d.channels, -1, 1);
     float *w = test_floats(s, d.kh * d.kw * s->lanes, -1, 1), *b = bias ? test_floats(s, s->lanes, -1, 1) : NULL;
@@ -218,7 +221,8 @@ static void cross_entropy_case(Suite *s, int64_t n, int out, DType label_dtype)
     for (int64_t r = 0; r < rows; r++)
         tensor_set_int(&tensor, r, labels[r]);
     c->kernel.cross_entropy.rows = rows, c->kernel.cross_entropy.n = n, c->kernel.cross_entropy.row = pitch * 4;
-    c->kernel.cross_entropy.label = label_dtype, c->kernel.cross_entropy.ignore = -100, c->kernel.cross_entropy.has_ignore = true;
+    c->kernel.cross_entropy.label = label_dtype;
+    c->kernel.cross_entropy.ignore = -100, c->kernel.cross_entropy.has_ignore = true;
     case_arg(c, logits), case_arg(c, (void *)(uintptr_t)tensor.data);
     case_arg(c, sentinels(s, rows)), case_arg(c, sentinels(s, rows));
     case_expect(s, c, out, DT_FLOAT, rows, 1e-6);
@@ -281,7 +285,8 @@ static void reduce_case(Suite *s, int op, int64_t n, int64_t n1, int64_t width, 
 
 static void reduce_cases(Suite *s)
 {
-    static const int64_t sizes[][3] = {{1, 1, 1}, {49, 1, 1}, {1000, 3, 1}, {49, 1, 768}, {7, 7, 21}, {200, 2, 17}, {33, 1, 100}, {3136, 1, 5}};
+    static const int64_t sizes[][3] = {{1, 1, 1}, {49, 1, 1}, {1000, 3, 1}, {49, 1, 768},
+                                       {7, 7, 21}, {200, 2, 17}, {33, 1, 100}, {3136, 1, 5}};
     for (int op = REDUCE_SUM; op <= REDUCE_SUM_SQUARE; op++)
         for (int64_t i = 0; i < countof(sizes); i++)
             reduce_case(s, op, sizes[i][0], sizes[i][1], sizes[i][2], op == REDUCE_SUM && i % 2,
@@ -369,7 +374,8 @@ static void cast_case(Suite *s, DType from, DType to, int64_t n)
     case_expect(s, c, 0, to, n, to == DT_BFLOAT16 ? 4e-3 : to == DT_FLOAT16 ? 5e-4 : 0);
     for (int64_t i = 0; i < n; i++) {
         double x = tensor_get(&in, i);
-        c->expected[i] = to == DT_BOOL ? x != 0 : to == DT_FLOAT || to == DT_DOUBLE || to == DT_FLOAT16 || to == DT_BFLOAT16 ? x : trunc(x);
+        bool whole = to != DT_FLOAT && to != DT_DOUBLE && to != DT_FLOAT16 && to != DT_BFLOAT16;
+        c->expected[i] = to == DT_BOOL ? x != 0 : whole ? trunc(x) : x;
     }
 }
 
@@ -382,14 +388,16 @@ static void integer_case(Suite *s)
     int64_t *a = test_buffer(s, n * 8), *b = test_buffer(s, n * 8);
     memcpy(a, as, sizeof as), memcpy(b, bs, sizeof bs);
     c->kernel.map.rows = 1, c->kernel.map.n = n, c->kernel.map.out = (Operand){DT_INT64, 0, 8};
-    expr_begin(c, 2), expr_step(c, OP_Less, 0, 1, 0, 0), expr_step(c, OP_Div, 0, 1, 0, 0), expr_step(c, OP_Where, 2, 3, 0, 0);
+    expr_begin(c, 2), expr_step(c, OP_Less, 0, 1, 0, 0), expr_step(c, OP_Div, 0, 1, 0, 0);
+    expr_step(c, OP_Where, 2, 3, 0, 0);
     c->kernel.expr.steps[0].dtype = DT_BOOL, c->kernel.expr.steps[1].dtype = c->kernel.expr.steps[2].dtype = DT_INT64;
     c->kernel.expr.steps[2].in[2] = 1;
     case_operand(c, 0, DT_INT64, 0, 8), case_operand(c, 1, DT_INT64, 0, 8);
     case_arg(c, test_buffer(s, n * 8)), case_arg(c, a), case_arg(c, b);
     case_expect(s, c, 0, DT_INT64, n, 0);
     for (int64_t i = 0; i < n; i++)
-        c->expected[i] = (double)(a[i] >= b[i] ? b[i] : b[i] == 0 ? 0 : b[i] == -1 ? (int64_t)-(uint64_t)a[i] : a[i] / b[i]);
+        c->expected[i] = (double)(a[i] >= b[i] ? b[i] : b[i] == 0 ? 0 : b[i] == -1 ? (int64_t)-(uint64_t)a[i]
+                                                                                   : a[i] / b[i]);
 }
 
 static void gather_case(Suite *s, int64_t row_bytes, DType index)
@@ -416,7 +424,8 @@ static void gather_case(Suite *s, int64_t row_bytes, DType index)
 
 static void element_cases(Suite *s)
 {
-    static const DType types[] = {DT_FLOAT, DT_DOUBLE, DT_INT64, DT_INT32, DT_UINT8, DT_BOOL, DT_FLOAT16, DT_BFLOAT16, DT_INT16};
+    static const DType types[] = {DT_FLOAT, DT_DOUBLE, DT_INT64, DT_INT32, DT_UINT8, DT_BOOL, DT_FLOAT16, DT_BFLOAT16,
+                                  DT_INT16};
     unary_cases(s);
     pow_case(s);
     integer_case(s);
@@ -425,7 +434,31 @@ static void element_cases(Suite *s)
         for (int64_t j = 0; j < countof(types); j++)
             if (types[i] != DT_BOOL)
                 cast_case(s, types[i], types[j], 37);
-    gather_case(s, 4, DT_INT64), gather_case(s, 3, DT_INT32), gather_case(s, 391, DT_INT64), gather_case(s, 64, DT_INT32);
+    gather_case(s, 4, DT_INT64), gather_case(s, 3, DT_INT32);
+    gather_case(s, 391, DT_INT64), gather_case(s, 64, DT_INT32);
+}
+
+/* ── Spills ──────────────────────────────────────────────────────────────────────────────────────────── */
+
+static int64_t tile_spills(const char *cpu, int64_t m, int64_t nr)
+{
+    Kernel k = {.kind = KERNEL_GEMM, .name = "cnx_tile"};
+    k.gemm.m = m, k.gemm.n = k.gemm.nr = nr, k.gemm.k = 96, k.gemm.a_row = 400, k.gemm.a_k = 4, k.gemm.c_row = 400;
+    k.gemm.prefetch = true;
+    return codegen_kernel_spills(&k, cpu_find(cpu));
+}
+
+/* The tiles that the schedule relies on fit the registers; larger ones are found out. */
+static void spills(void **state)
+{
+    (void)state;
+    assert_int_equal(tile_spills("x86-64-v4", 14, 32), 0);
+    assert_int_equal(tile_spills("x86-64-v4", 8, 48), 0);
+    assert_int_equal(tile_spills("x86-64-v4", 6, 64), 0);
+    assert_int_equal(tile_spills("x86-64-v3", 6, 16), 0);
+    assert_int_equal(tile_spills("x86-64-v3", 4, 24), 0);
+    assert_true(tile_spills("x86-64-v4", 10, 64) > 0);
+    assert_true(tile_spills("x86-64-v3", 8, 16) > 0);
 }
 
 /* ── Running ─────────────────────────────────────────────────────────────────────────────────────────── */
@@ -458,7 +491,7 @@ int main(void)
         cmocka_unit_test(gemm_avx2), cmocka_unit_test(gemm_avx512), cmocka_unit_test(dwconv_avx2),
         cmocka_unit_test(dwconv_avx512), cmocka_unit_test(rows_avx2), cmocka_unit_test(rows_avx512),
         cmocka_unit_test(reduce_avx2), cmocka_unit_test(reduce_avx512), cmocka_unit_test(elements_avx2),
-        cmocka_unit_test(elements_avx512),
+        cmocka_unit_test(elements_avx512), cmocka_unit_test(spills),
     };
     return cmocka_run_group_tests_name("kernels", tests, NULL, NULL);
 }
