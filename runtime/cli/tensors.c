@@ -57,10 +57,14 @@ static void print_dims(char *text, size_t size, const int64_t *dims, int64_t ran
         n += (size_t)snprintf(text + n, size - n, dims[i] < 0 ? "%sN" : "%s%lld", i ? "x" : "", (long long)dims[i]);
 }
 
+/* Dimensions of 1 at the end do not count: labels (N,1) and (N) are the same, as they are to transformers. */
 static bool check_shape(Cli *cli, const char *file, const NpyArray *array, const CnxrtTensor *tensor)
 {
-    bool same = array->rank == tensor->rank;
-    for (int64_t i = 0; same && i < array->rank; i++)
+    int64_t rank = array->rank;
+    while (rank > tensor->rank && array->dims[rank - 1] == 1)
+        rank--;
+    bool same = rank == tensor->rank;
+    for (int64_t i = 0; same && i < rank; i++)
         same = array->dims[i] == tensor->dims[i] || (tensor->dims[i] < 0 && array->dims[i] > 0);
     if (same)
         return true;
