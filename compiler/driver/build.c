@@ -54,6 +54,8 @@ bool build_load(Build *build)
     double start = stage_begin(build, "load");
     FrontendOptions options = options_frontend(&driver->options);
     build->model = frontend_load(build->input, &options, driver->arena, &driver->diag);
+    if (build->model)
+        preprocessor_choose(build->model, driver->options.preproc, &driver->diag);
     return stage_end(build, "load", start) && build->model;
 }
 

@@ -271,6 +271,8 @@ static bool load(Build *build)
     FrontendOptions options = options_frontend(&driver->options);
     const char *text_dir = path_directory(driver->arena, driver->options.output ? driver->options.output : "-");
     build->model = hf_graph_from_config(build->input, text_dir, &options, driver->arena, &driver->diag);
+    if (build->model)
+        preprocessor_choose(build->model, driver->options.preproc, &driver->diag);
     return build->model && graph_infer(build->model->graph, &driver->diag);
 }
 

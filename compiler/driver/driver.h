@@ -15,7 +15,7 @@ typedef VEC(const char *) StrList;
 
 typedef struct Options {
     /* As written; NULL, 0 or empty where nothing was said. */
-    const char *output, *emit, *cpu, *target, *level, *precision, *task, *weights, *prefix;
+    const char *output, *emit, *cpu, *target, *level, *precision, *task, *problem_type, *weights, *prefix, *preproc;
     const char *image_size, *print_after, *color, *diagnostics, *format;
     StrList outputs, dims, arguments; /* arguments: MODEL and what follows it */
     int64_t jobs, threads, runs, seed;

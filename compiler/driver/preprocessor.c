@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct Reader {
@@ -55,7 +56,8 @@ static double read_number(Reader *r, const char *key, double missing)
     return json_number_value(item);
 }
 
-enum { MOST_CHANNELS = 8, LARGEST_EDGE = 1 << 16, WARP_EDGE = 384 /* from here on pictures are not cropped */ };
+enum { BOX = 4, HAMMING = 5, /* numbers of resample */
+       MOST_CHANNELS = 8, LARGEST_EDGE = 1 << 16, WARP_EDGE = 384 /* from here on pictures are not cropped */ };
 
 /* Numbers for each channel; returns how many. One number stands for all channels. */
 static int64_t read_channels(Reader *r, const char *key, double numbers[MOST_CHANNELS], double missing)
@@ -109,6 +111,9 @@ static void read_settings(Reader *r, CnxrtPreprocessor *p)
     p->convert_rgb_white = read_flag(r, "convert_rgb_white", 0);
     p->torchvision = read_flag(r, "torchvision", 0);
     p->vertical_first = read_flag(r, "vertical_first", 1);
+    if (p->torchvision && p->do_resize && (p->resample == BOX || p->resample == HAMMING))
+        diag_warning(r->diag, NO_SPAN, "torchvision has no %s filter: pictures that must be resized will be refused",
+                     p->resample == BOX ? "box" : "Hamming");
     read_normalize(r, p);
 }
 
@@ -127,4 +132,35 @@ const CnxrtPreprocessor *preprocessor_read(const Model *model, Arena *arena, Dia
         read_settings(&reader, p);
     json_decref(reader.root);
     return diag->n_errors == errors ? p : NULL;
+}
+
+/* ── --preproc ───────────────────────────────────────────────────────────────────────────────────────── */
+
+static void set_flag(json_t *root, const char *key, bool flag)
+{
+    if (json_object_set_new(root, key, json_integer(flag)) != 0)
+        out_of_memory();
+}
+
+/* The choice goes into the metadata, so that a printed model keeps it. */
+void preprocessor_choose(Model *model, const char *kind, Diag *diag)
+{
+    const char *text = model_prop(model, "cnxc.preprocessor");
+    if (!kind)
+        return;
+    if (!text) {
+        diag_warning(diag, NO_SPAN, "--preproc=%s has no effect: this model does not take pictures", kind);
+        return;
+    }
+    json_t *root = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    if (json_is_object(root)) { /* anything else is reported where it is read */
+        set_flag(root, "torchvision", strcmp(kind, "torchvision") == 0);
+        set_flag(root, "vertical_first", strcmp(kind, "pil12") != 0);
+        char *changed = json_dumps(root, JSON_REAL_PRECISION(17));
+        if (!changed)
+            out_of_memory();
+        model_set_prop(model, "cnxc.preprocessor", changed);
+        free(changed);
+    }
+    json_decref(root);
 }

@@ -70,9 +70,10 @@ static Model *new_model(const HfConfig *config, HfTask task, Arena *arena, Diag 
 static bool set_size(HfBuild *build, const char *dir, const FrontendOptions *options)
 {
     Model *model = build->graph->model;
-    HfPictures pictures = {0};
-    if (hf_file_exists(dir, "preprocessor_config.json") &&
-        !hf_preprocessor(dir, build->config->num_channels, &pictures, model->arena, model->diag))
+    HfPictures pictures = {.height = options->image_height, .width = options->image_width};
+    if (!hf_file_exists(dir, "preprocessor_config.json"))
+        hf_preprocessor_default(build->config, &pictures, model->arena, model->diag);
+    else if (!hf_preprocessor(dir, build->config->num_channels, &pictures, model->arena, model->diag))
         return false;
     if (pictures.settings)
         model_set_prop(model, "cnxc.preprocessor", pictures.settings);

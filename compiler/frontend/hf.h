@@ -33,9 +33,11 @@ bool hf_config_features(HfConfig *config); /* hf_labels.c: out_features, out_ind
 /* preprocessor_config.json, all defaults and rules resolved. */
 typedef struct HfPictures {
     const char *settings;  /* the JSON that "cnxc.preprocessor" holds; NULL: the model cannot take such pictures */
-    int64_t height, width; /* of the pictures; 0: as they come */
+    int64_t height, width; /* of the pictures; 0: as they come. Set before: what --image-size asks for */
 } HfPictures;
 bool hf_preprocessor(const char *dir, int64_t num_channels, HfPictures *pictures, Arena *arena, Diag *diag);
+/* Without that file: as the published models say. A note tells the user. */
+void hf_preprocessor_default(const HfConfig *config, HfPictures *pictures, Arena *arena, Diag *diag);
 
 /* The checkpoint. Tensors are asked for by the names of the bare model ("embeddings.layernorm.weight"); files
  * may carry the architecture's prefix. What is missing is noted and reported by hf_weights_finish. */
