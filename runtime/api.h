@@ -113,6 +113,9 @@ CNXRT_API const char *cnxrt_context_error(const cnxrt_context *context);
 /* Runs the model on `batch` items. inputs[i] and outputs[i] are dense C-order arrays in the order of cnxrt_info_json
  * (pictures as NCHW float), aligned to their element type; where the model's first dimension is free it is `batch`,
  * and where no dimension is free batch must be 1 and the model runs once as it is. Outputs must not overlap anything.
+ * A classifier compiled with loss and without a problem_type has both losses that labels may mean: class numbers (int64)
+ * in labels give loss, and a float for each label of each item in labels.multi_label gives loss.multi_label. Fill the
+ * labels that do not apply with zeros.
  * Allocates nothing. */
 CNXRT_API cnxrt_status cnxrt_run(cnxrt_context *context, const void *const *inputs, int64_t batch,
                                  void *const *outputs);

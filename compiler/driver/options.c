@@ -364,7 +364,7 @@ void options_parse(Driver *driver, int argc, char **argv)
 FrontendOptions options_frontend(const Options *o)
 {
     return (FrontendOptions){
-        .task = o->task, .image_height = o->image_height, .image_width = o->image_width,
+        .task = o->task, .problem_type = o->problem_type, .image_height = o->image_height, .image_width = o->image_width,
         .dims = o->dim_bindings.at, .n_dims = o->dim_bindings.len,
         .outputs = o->outputs.len ? o->outputs.at : NULL, .n_outputs = o->outputs.len};
 }

@@ -4,6 +4,7 @@
  *   infer types → choose outputs → check that only the batch is free */
 #include "compiler/frontend/frontend.h"
 #include "compiler/frontend/hf.h"
+#include "ir/op.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -107,9 +108,29 @@ static bool bind_image_size(Graph *graph, const FrontendOptions *options, Diag *
 
 /* ── Outputs ── */
 
+/* A graph of logits has probabilities, too: their Softmax, or Sigmoid where labels do not exclude one another. */
+static Value *add_probabilities(Graph *graph)
+{
+    Value *logits = graph_find(graph, "logits");
+    if (!logits && graph->outputs.len == 1)
+        logits = graph->outputs.at[0];
+    if (!logits || logits->type.dtype != DT_FLOAT || logits->type.shape.rank != 2)
+        return NULL;
+    bool independent = logits->type.shape.dims[1].size == 1 ||
+                       str_equal(model_prop(graph->model, "cnxc.problem_type"), "multi_label_classification");
+    const Op *op = op_get(independent ? OP_Sigmoid : OP_Softmax);
+    Node *node = graph_add_op(graph, NULL, op, &logits, 1, "probabilities", NO_SPAN);
+    if (!independent)
+        node_set_int(node, "axis", 1);
+    node->outputs.at[0]->type = logits->type;
+    return node->outputs.at[0];
+}
+
 static Value *find_output(Graph *graph, const char *name, Diag *diag)
 {
     Value *value = graph_find(graph, name);
+    if (!value && strcmp(name, "probabilities") == 0)
+        value = add_probabilities(graph);
     if (value)
         return value;
     Arena *arena = graph->model->arena;
@@ -156,6 +177,8 @@ static bool apply_options(Model *model, const FrontendOptions *options, Diag *di
 {
     if (options->task)
         model_set_prop(model, "cnxc.task", options->task);
+    if (options->problem_type)
+        model_set_prop(model, "cnxc.problem_type", options->problem_type);
     return bind_image_size(model->graph, options, diag);
 }
 

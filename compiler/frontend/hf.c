@@ -111,17 +111,28 @@ static Model *build_model(const char *dir, const HfConfig *config, HfWeights *we
     return hf_weights_finish(weights) ? model : NULL;
 }
 
+/* A config that says nothing of labels means two, if its checkpoint does not say more: bare models' configs lie
+ * beside classifiers' checkpoints, too. */
+static void count_labels(HfConfig *config, const HfWeights *weights)
+{
+    int64_t rows = hf_weights_rows(weights, "classifier.weight");
+    if (!config->counts_labels && rows)
+        config->num_labels = rows;
+}
+
 Model *hf_load(const char *dir, const FrontendOptions *options, Arena *arena, Diag *diag)
 {
-    const HfConfig *config = hf_config_open(dir, arena, diag);
+    HfConfig *config = hf_config_open(dir, options, arena, diag);
     HfWeights *weights = config ? hf_weights_open(dir, config->v2, arena, diag) : NULL;
+    if (weights)
+        count_labels(config, weights);
     return weights ? build_model(dir, config, weights, options, arena, diag) : NULL;
 }
 
 Model *hf_graph_from_config(const char *dir, const char *text_dir, const FrontendOptions *options, Arena *arena,
                             Diag *diag)
 {
-    const HfConfig *config = hf_config_open(dir, arena, diag);
+    const HfConfig *config = hf_config_open(dir, options, arena, diag);
     return config
                ? build_model(dir, config, hf_weights_declare(text_dir, config->v2, arena, diag), options, arena, diag)
                : NULL;

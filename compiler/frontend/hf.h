@@ -20,13 +20,15 @@ typedef struct HfConfig {
     double layer_norm_eps;   /* of the final LayerNorm only */
     double layer_scale_init; /* <= 0: no layer scale */
     int64_t num_labels;
+    bool counts_labels;        /* num_labels is stated; else the checkpoint's classifier decides */
     const char *const *labels; /* num_labels of them; NULL: LABEL_0, LABEL_1 … */
-    const char *problem_type;  /* NULL: not stated */
+    const char *problem_type;  /* --problem-type or the config's; NULL: not stated */
     int64_t image_height, image_width; /* the config's image_size */
     Ints features;           /* backbone: hidden state numbers, 0 is the stem */
 } HfConfig;
 
-HfConfig *hf_config_open(const char *dir, Arena *arena, Diag *diag); /* NULL after diagnostics */
+/* NULL after diagnostics. */
+HfConfig *hf_config_open(const char *dir, const FrontendOptions *options, Arena *arena, Diag *diag);
 bool hf_config_labels(HfConfig *config);   /* hf_labels.c: num_labels and labels */
 bool hf_config_features(HfConfig *config); /* hf_labels.c: out_features, out_indices */
 
@@ -49,6 +51,7 @@ HfWeights *hf_weights_declare(const char *text_dir, bool v2, Arena *arena, Diag 
 /* name is a bare name; NULL: missing or of another shape. */
 Tensor *hf_weights_take(HfWeights *weights, const char *name, int rank, const int64_t *dims, const char **full_name);
 bool hf_weights_has(const HfWeights *weights, const char *name);
+int64_t hf_weights_rows(const HfWeights *weights, const char *name); /* of a matrix; 0: there is none */
 /* Leftovers whose bare name begins with start, or ends with it if it begins with a dot, are expected. */
 void hf_weights_ignore(HfWeights *weights, const char *start);
 bool hf_weights_finish(HfWeights *weights); /* reports; false after an error */

@@ -12,7 +12,6 @@ typedef struct HfBuild {
     int64_t height, width;   /* of the pictures */
     Value **hidden_states;   /* num_stages + 1 of them: the stem's result, then each stage's */
     Value *pooled, *logits;  /* NULL until something needs them */
-    Value *labels;           /* input of the loss; NULL until something needs it */
 } HfBuild;
 
 /* hf_trunk.c: the input, the stem and all stages. False after a diagnostic. */

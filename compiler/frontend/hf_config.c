@@ -147,19 +147,31 @@ static bool read_problem_type(HfConfig *config)
 {
     static const char *const known[] = {"regression", "single_label_classification", "multi_label_classification"};
     const HfJson *json = config->json;
-    if (!hf_string(json, "problem_type", &config->problem_type) || !config->problem_type)
-        return config->problem_type == NULL && !diag_failed(json->diag);
-    for (int64_t i = 0; i < countof(known); i++)
+    if (!hf_string(json, "problem_type", &config->problem_type))
+        return false;
+    for (int64_t i = 0; config->problem_type && i < countof(known); i++)
         if (strcmp(config->problem_type, known[i]) == 0)
             return true;
-    diag_error(
-        json->diag, hf_key_span(json, "problem_type"),
-        "unknown problem_type \"%s\", expected regression, single_label_classification or multi_label_classification",
-        config->problem_type);
+    if (config->problem_type)
+        diag_error(json->diag, hf_key_span(json, "problem_type"),
+                   "unknown problem_type \"%s\", expected regression, single_label_classification or "
+                   "multi_label_classification",
+                   config->problem_type);
+    return !config->problem_type;
+}
+
+/* One label has nothing to exclude. */
+static bool check_problem_type(const HfConfig *config)
+{
+    const HfJson *json = config->json;
+    if (!str_equal(config->problem_type, "single_label_classification") || config->num_labels != 1)
+        return true;
+    diag_error(json->diag, hf_key_span(json, "problem_type"),
+               "problem_type is single_label_classification, but there is 1 label");
     return false;
 }
 
-HfConfig *hf_config_open(const char *dir, Arena *arena, Diag *diag)
+HfConfig *hf_config_open(const char *dir, const FrontendOptions *options, Arena *arena, Diag *diag)
 {
     HfConfig *config = NEW(arena, HfConfig);
     config->json = hf_json_open(dir, "config.json", arena, diag);
@@ -167,5 +179,7 @@ HfConfig *hf_config_open(const char *dir, Arena *arena, Diag *diag)
         return NULL;
     bool ok = read_architecture(config) && read_sizes(config) && read_stages(config) && read_act(config) &&
               read_norm(config) && read_problem_type(config) && hf_config_labels(config) && hf_config_features(config);
-    return ok ? config : NULL;
+    if (options->problem_type)
+        config->problem_type = options->problem_type;
+    return ok && check_problem_type(config) ? config : NULL;
 }

@@ -53,12 +53,14 @@ bool hf_config_labels(HfConfig *config)
         return false;
     if (map && !read_id2label(config, map))
         return false;
+    config->counts_labels = true;
     if (map && (count < 0 || count == config->num_labels))
         return true;
     if (map)
         diag_warning(json->diag, hf_key_span(json, "num_labels"),
                      "num_labels is %lld, but id2label has %lld entries; num_labels wins, labels are LABEL_i",
                      (long long)count, (long long)config->num_labels);
+    config->counts_labels = count >= 0;
     config->num_labels = count < 0 ? 2 : count;
     config->labels = NULL;
     return true;

@@ -5,6 +5,7 @@
  *   last_hidden_state, pooler_output, hidden_states.K
  *   feature_map.K       a backbone's: LayerNorm of the K-th stage asked for
  *   loss                with a further input, labels
+ *   loss.multi_label    with labels.multi_label: where only the labels' type would say which loss is meant
  *
  * Only what is asked for is built. */
 #include "compiler/frontend/hf_build.h"
@@ -13,6 +14,7 @@
 #include <string.h>
 
 static const double FEATURE_EPSILON = 1e-6;
+static const char LOSS_OF_FLOATS[] = "loss.multi_label", LABELS_OF_FLOATS[] = "labels.multi_label";
 
 static Arena *arena_of(const HfBuild *build)
 {
@@ -65,12 +67,10 @@ static Value *probabilities(HfBuild *build)
     return y;
 }
 
-static Value *labels_input(HfBuild *build, DType dtype, int rank)
+static Value *labels_input(HfBuild *build, const char *name, DType dtype, int rank)
 {
     Type type = {dtype, {rank, {{-1, "batch_size"}, {build->config->num_labels, NULL}}}};
-    if (!build->labels)
-        build->labels = graph_add_input(build->graph, "labels", type, NO_SPAN);
-    return build->labels;
+    return graph_add_input(build->graph, name, type, NO_SPAN);
 }
 
 static Value *mean_of_all(HfBuild *build, Value *x, int64_t rank)
@@ -84,7 +84,7 @@ static Value *regression_loss(HfBuild *build)
 {
     static const int64_t last[] = {1};
     bool single = build->config->num_labels == 1;
-    Value *x = logits(build), *y = labels_input(build, DT_FLOAT, single ? 1 : 2);
+    Value *x = logits(build), *y = labels_input(build, "labels", DT_FLOAT, single ? 1 : 2);
     if (single)
         x = hf_op(build, OP_Squeeze, "loss.logits", x, hf_axes(build, last, 1), NULL);
     Value *difference = hf_op(build, OP_Sub, "loss.difference", x, y, NULL);
@@ -92,9 +92,9 @@ static Value *regression_loss(HfBuild *build)
 }
 
 /* Mean of max(z, 0) - z y + log(1 + exp(-|z|)), which does not overflow. */
-static Value *multi_label_loss(HfBuild *build)
+static Value *multi_label_loss(HfBuild *build, const char *labels)
 {
-    Value *z = logits(build), *y = labels_input(build, DT_FLOAT, 2);
+    Value *z = logits(build), *y = labels_input(build, labels, DT_FLOAT, 2);
     Value *negative =
         hf_op(build, OP_Neg, "loss.negative", hf_op(build, OP_Abs, "loss.abs", z, NULL, NULL), NULL, NULL);
     Value *small = hf_op(build, OP_Softplus, "loss.softplus", negative, NULL, NULL);
@@ -106,10 +106,18 @@ static Value *multi_label_loss(HfBuild *build)
 
 static Value *single_label_loss(HfBuild *build)
 {
-    Value *y = hf_op(build, OP_SoftmaxCrossEntropyLoss, "loss", logits(build), labels_input(build, DT_INT64, 1), NULL);
+    Value *y = labels_input(build, "labels", DT_INT64, 1);
+    y = hf_op(build, OP_SoftmaxCrossEntropyLoss, "loss", logits(build), y, NULL);
     node_set_int(y->producer, "ignore_index", -100);
     node_set_string(y->producer, "reduction", "mean");
     return y;
+}
+
+/* Several labels and no problem_type: transformers looks at the type of the labels it is given, so both losses are
+ * built. Class numbers go into labels and give loss; floats go into labels.multi_label and give loss.multi_label. */
+static bool labels_decide(const HfConfig *config)
+{
+    return !config->problem_type && config->num_labels > 1;
 }
 
 static Value *loss(HfBuild *build)
@@ -117,7 +125,7 @@ static Value *loss(HfBuild *build)
     const HfConfig *config = build->config;
     if (str_equal(config->problem_type, "regression") || (!config->problem_type && config->num_labels == 1))
         return regression_loss(build);
-    return str_equal(config->problem_type, "multi_label_classification") ? multi_label_loss(build)
+    return str_equal(config->problem_type, "multi_label_classification") ? multi_label_loss(build, "labels")
                                                                          : single_label_loss(build);
 }
 
@@ -174,6 +182,8 @@ static Value *find_output(HfBuild *build, const char *name)
         return probabilities(build);
     if (strcmp(name, "loss") == 0)
         return loss(build);
+    if (strcmp(name, LOSS_OF_FLOATS) == 0 && labels_decide(build->config))
+        return multi_label_loss(build, LABELS_OF_FLOATS);
     if (strcmp(name, "pooler_output") == 0)
         return pooled(build);
     if (strcmp(name, "last_hidden_state") == 0)
@@ -234,12 +244,25 @@ static bool add_numbered(HfBuild *build, const char *stem, int64_t count)
     return true;
 }
 
+static bool check_loss(const HfBuild *build)
+{
+    const HfJson *json = build->config->json;
+    if (build->config->num_labels > 0)
+        return true;
+    diag_error(json->diag, hf_key_span(json, hf_get(json, "num_labels") ? "num_labels" : "id2label"),
+               "a model of 0 labels has no loss");
+    return false;
+}
+
 static bool add_requested(HfBuild *build, const char *name)
 {
     if (strcmp(name, "hidden_states") == 0)
         return add_numbered(build, "hidden_states.", last_state(build) + 1);
     if (strcmp(name, "feature_maps") == 0)
         return add_numbered(build, "feature_map.", build->config->features.len);
+    if (strcmp(name, "loss") == 0)
+        return check_loss(build) && add_output(build, name) &&
+               (!labels_decide(build->config) || add_output(build, LOSS_OF_FLOATS));
     return add_output(build, name);
 }
 

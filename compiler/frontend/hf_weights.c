@@ -141,6 +141,12 @@ bool hf_weights_has(const HfWeights *weights, const char *name)
     return weights->location ? !str_starts_with(name, "hidden_states_norms.") : find(weights, name) != NULL;
 }
 
+int64_t hf_weights_rows(const HfWeights *weights, const char *name)
+{
+    const Entry *entry = find(weights, name);
+    return entry && entry->tensor->rank == 2 ? entry->tensor->dims[0] : 0;
+}
+
 static Entry *declare(HfWeights *weights, const char *name, int rank, const int64_t *dims)
 {
     Shape shape = shape_of(rank, dims);

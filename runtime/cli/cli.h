@@ -64,6 +64,7 @@ float *cli_read_pixels(Cli *cli);
 typedef struct Tensors {
     uint8_t **buffers;       /* inputs, then outputs; malloc'ed each */
     int64_t batch;
+    bool float_labels;       /* labels came as floats: loss means loss.multi_label */
 } Tensors;
 enum TensorSource { TENSORS_GIVEN, TENSORS_MADE_UP }; /* MADE_UP: missing inputs get pseudo-random numbers */
 bool cli_make_tensors(Cli *cli, enum TensorSource source, Tensors *tensors);

@@ -1,6 +1,10 @@
 /* Tensors: .npy files in, .npy files out, by the graph's names.
  *
- *   --input pixel_values=x.npy --output logits=y.npy      or pictures in the place of the pixel input */
+ *   --input pixel_values=x.npy --output logits=y.npy      or pictures in the place of the pixel input
+ *
+ * A model that leaves its loss to the type of the labels has inputs labels and labels.multi_label, outputs loss and
+ * loss.multi_label. Here, as in transformers, the file decides: floats given as labels are labels.multi_label, and loss
+ * then is loss.multi_label. */
 #include "runtime/cli/cli.h"
 #include "runtime/file.h"
 #include "runtime/internal.h"
@@ -12,6 +16,7 @@
 #include <unistd.h>
 
 static const size_t max_file_bytes = (size_t)1 << 40;
+static const char labels_of_floats[] = "labels.multi_label", loss_of_floats[] = "loss.multi_label";
 
 static const NamedFile *find_file(const NamedFile *files, int64_t n, const char *name)
 {
@@ -144,33 +149,55 @@ static uint8_t *take_data(Cli *cli, const char *file, FileBytes *bytes, const Np
     return data;
 }
 
-static uint8_t *read_tensor(Cli *cli, const char *file, const CnxrtTensor *tensor, int64_t *batch)
+static bool is_float(int64_t dtype)
+{
+    return dtype == 1 || dtype == 10 || dtype == 11;
+}
+
+/* Which input a file given as input i is for. */
+static int64_t input_for(const CnxrtModel *compiled, int64_t i, const NpyArray *array)
+{
+    int64_t other = is_labels(&compiled->tensors[i]) && is_float(array->dtype)
+                        ? find_tensor(compiled->tensors, compiled->n_inputs, labels_of_floats)
+                        : -1;
+    return other < 0 ? i : other;
+}
+
+static bool check_array(Cli *cli, const char *file, const NpyArray *array, int64_t i, Tensors *tensors)
+{
+    const CnxrtTensor *tensor = &cli->model->compiled->tensors[i];
+    if (tensors->buffers[i])
+        return cli_error(cli, CLI_USAGE, file, "'%s' is given twice", tensor->name);
+    if (!check_shape(cli, file, array, tensor))
+        return false;
+    int64_t n = tensor->rank && tensor->dims[0] < 0 ? array->dims[0] : tensors->batch;
+    if (tensors->batch && n != tensors->batch)
+        return cli_error(cli, CLI_INPUT, file, "it has %lld items, the inputs before it %lld", (long long)n,
+                         (long long)tensors->batch);
+    tensors->batch = n;
+    return true;
+}
+
+static bool read_tensor(Cli *cli, const char *file, int64_t i, Tensors *tensors)
 {
     FileBytes bytes;
     NpyArray array;
     const char *problem;
     int error = strcmp(file, "-") == 0 ? file_read_fd(STDIN_FILENO, max_file_bytes, &bytes)
                                        : file_read(file, max_file_bytes, &bytes);
-    if (error) {
-        cli_error(cli, CLI_RESOURCE, file, "cannot read: %s", strerror(error));
-        return NULL;
-    }
+    if (error)
+        return cli_error(cli, CLI_RESOURCE, file, "cannot read: %s", strerror(error));
     bool ok = npy_parse(bytes.data, bytes.size, &array, &problem);
+    int64_t target = ok ? input_for(cli->model->compiled, i, &array) : i;
     if (!ok)
         cli_error(cli, CLI_INPUT, file, "%s", problem);
-    if (!ok || !check_shape(cli, file, &array, tensor)) {
+    if (!ok || !check_array(cli, file, &array, target, tensors)) {
         free(bytes.data);
-        return NULL;
+        return false;
     }
-    int64_t n = tensor->rank && tensor->dims[0] < 0 ? array.dims[0] : *batch;
-    if (*batch && n != *batch) {
-        cli_error(cli, CLI_INPUT, file, "it has %lld items, the inputs before it %lld", (long long)n,
-                  (long long)*batch);
-        free(bytes.data);
-        return NULL;
-    }
-    *batch = n;
-    return take_data(cli, file, &bytes, &array, tensor);
+    tensors->float_labels |= target != i;
+    tensors->buffers[target] = take_data(cli, file, &bytes, &array, &cli->model->compiled->tensors[target]);
+    return tensors->buffers[target] != NULL;
 }
 
 /* ── All buffers of a run ────────────────────────────────────────────────────────────────────────────── */
@@ -187,10 +214,12 @@ static void make_up(uint8_t *buffer, const CnxrtTensor *tensor, int64_t bytes)
     }
 }
 
-/* Labels serve the loss alone; whoever does not ask for the loss need not give them. */
-static bool may_be_missing(const Cli *cli, const CnxrtTensor *tensor)
+/* Labels serve their loss alone; whoever does not ask for that loss need not give them. */
+static bool may_be_missing(const Cli *cli, const Tensors *tensors, const CnxrtTensor *tensor)
 {
-    return is_labels(tensor) && !find_file(cli->outputs, cli->n_outputs, "loss");
+    if (is_labels(tensor))
+        return tensors->float_labels || !find_file(cli->outputs, cli->n_outputs, "loss");
+    return strcmp(tensor->name, labels_of_floats) == 0 && !find_file(cli->outputs, cli->n_outputs, loss_of_floats);
 }
 
 static bool read_inputs(Cli *cli, Tensors *tensors)
@@ -199,18 +228,18 @@ static bool read_inputs(Cli *cli, Tensors *tensors)
     for (int64_t i = 0; i < compiled->n_inputs; i++) {
         const CnxrtTensor *tensor = &compiled->tensors[i];
         const NamedFile *file = find_file(cli->inputs, cli->n_inputs, tensor->name);
-        if (file)
-            tensors->buffers[i] = read_tensor(cli, file->file, tensor, &tensors->batch);
-        else if (i == compiled->pixel_input && cli->n_pictures && !cli->bench) {
+        if (file) {
+            if (!read_tensor(cli, file->file, i, tensors))
+                return false;
+        } else if (i == compiled->pixel_input && cli->n_pictures && !cli->bench) {
             if (tensors->batch && tensors->batch != cli->n_pictures)
                 return cli_error(cli, CLI_INPUT, NULL, "%lld pictures, but the inputs have %lld items",
                                  (long long)cli->n_pictures, (long long)tensors->batch);
             tensors->batch = cli->n_pictures;
             tensors->buffers[i] = (uint8_t *)cli_read_pixels(cli);
-        } else
-            continue;
-        if (!tensors->buffers[i])
-            return false;
+            if (!tensors->buffers[i])
+                return false;
+        }
     }
     return true;
 }
@@ -222,7 +251,7 @@ static bool allocate_rest(Cli *cli, enum TensorSource source, Tensors *tensors)
         const CnxrtTensor *tensor = &compiled->tensors[i];
         if (tensors->buffers[i])
             continue;
-        if (i < compiled->n_inputs && source == TENSORS_GIVEN && !may_be_missing(cli, tensor))
+        if (i < compiled->n_inputs && source == TENSORS_GIVEN && !may_be_missing(cli, tensors, tensor))
             return cli_error(cli, CLI_USAGE, NULL, "input '%s' is missing: --input %s=FILE.npy", tensor->name,
                              tensor->name);
         int64_t bytes = tensor_bytes(tensor, tensors->batch);
@@ -238,7 +267,7 @@ static bool allocate_rest(Cli *cli, enum TensorSource source, Tensors *tensors)
 bool cli_make_tensors(Cli *cli, enum TensorSource source, Tensors *tensors)
 {
     const CnxrtModel *compiled = cli->model->compiled;
-    *tensors = (Tensors){calloc((size_t)model_tensor_count(compiled) + 1, sizeof *tensors->buffers), 0};
+    *tensors = (Tensors){calloc((size_t)model_tensor_count(compiled) + 1, sizeof *tensors->buffers), 0, false};
     if (!tensors->buffers)
         return cli_error(cli, CLI_RESOURCE, NULL, "out of memory");
     if (!check_names(cli, cli->inputs, cli->n_inputs, compiled->tensors, compiled->n_inputs, "input") ||
@@ -263,7 +292,8 @@ void cli_free_tensors(Tensors *tensors)
 static bool write_output(Cli *cli, const Tensors *tensors, const NamedFile *file)
 {
     const CnxrtModel *compiled = cli->model->compiled;
-    int64_t i = compiled->n_inputs + find_tensor(compiled->tensors + compiled->n_inputs, compiled->n_outputs, file->name);
+    const char *name = tensors->float_labels && strcmp(file->name, "loss") == 0 ? loss_of_floats : file->name;
+    int64_t i = compiled->n_inputs + find_tensor(compiled->tensors + compiled->n_inputs, compiled->n_outputs, name);
     const CnxrtTensor *tensor = &compiled->tensors[i];
     int64_t dims[NPY_MAX_RANK];
     if (tensor->rank > NPY_MAX_RANK)
