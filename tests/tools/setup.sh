@@ -20,23 +20,21 @@ need_packages() {
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing >&2
 }
 
-# build FOLDER [CMake options]: configures once, then builds what changed.
+# build FOLDER [CMake options]: configures (anew each time: a package may have come since), builds what changed.
 build() {
     folder=$1
     shift
-    [ -f "$folder/build.ninja" ] || {
-        say "configuring $folder"
-        cmake -S . -B "$folder" -G Ninja "$@" >&2
-    }
     say "building $folder"
-    ninja -C "$folder" >&2
+    cmake -S . -B "$folder" -G Ninja "$@" >"$folder.configure.log" 2>&1 || {
+        cat "$folder.configure.log" >&2
+        return 1
+    }
+    ninja -C "$folder" --quiet >&2
 }
 
 # venv FOLDER REQUIREMENTS: a virtual environment with the pinned packages, made anew when they change.
 venv() {
     cmp -s "$2" "$1/requirements.txt" && return 0
     say "making a Python environment from $2"
-    python3 -m venv --clear "$1"
-    "$1/bin/pip" install -q -r "$2" >&2
-    cp "$2" "$1/requirements.txt"
+    python3 -m venv --clear "$1" && "$1/bin/pip" install -q -r "$2" >&2 && cp "$2" "$1/requirements.txt"
 }
