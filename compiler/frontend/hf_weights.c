@@ -1,12 +1,13 @@
-/* The checkpoint of a Hugging Face folder, by tensor name.
+/* The checkpoint of a folder against what the config needs.
  *
- * Problem: a checkpoint is one file or several shards; names carry the architecture's prefix or not, whichever
- * class saved it; and when it does not fit the config, the user wants all differences at once. Idea: index all
- * tensors of all shards by name; the builder asks for what it needs; report what did not match at the end.
+ * Problem: names carry the architecture's prefix or not, whichever class saved them, or are somebody else's; and when
+ * a checkpoint does not fit the config, the user wants all differences at once. Idea: the builder asks for what it
+ * needs by Hugging Face's bare names, checkpoint.c finds it; report what did not match at the end.
  *
  *   take("layernorm.weight", [768])  →  tensor "convnext.layernorm.weight", in place in the mapped file
  *
  *   model.safetensors: error: tensor convnext.layernorm.weight is missing; the nearest is convnext.layernorm.wieght */
+#include "compiler/frontend/checkpoint.h"
 #include "compiler/frontend/hf.h"
 
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 
 typedef struct Entry {
     const char *name;
+    int64_t index;          /* in entries */
     Tensor *tensor;
     bool used;
 } Entry;
@@ -28,7 +30,8 @@ struct HfWeights {
     Diag *diag;
     const char *file;       /* named in messages: model.safetensors or the index */
     const char *prefix;     /* "convnext." or "convnextv2." */
-    VEC(Entry *) entries;   /* in file order */
+    Checkpoint *checkpoint; /* NULL: there is none, only location */
+    VEC(Entry *) entries;   /* the checkpoint's tensors, in file order */
     StrMap by_name;         /* → Entry */
     VEC(Wanted) missing;
     VEC(const char *) ignored;
@@ -47,74 +50,22 @@ static HfWeights *new_weights(bool v2, const char *file, Arena *arena, Diag *dia
 static Entry *add_entry(HfWeights *weights, const char *name, Tensor *tensor)
 {
     Entry *entry = NEW(weights->arena, Entry);
-    *entry = (Entry){name, tensor, false};
+    *entry = (Entry){name, weights->entries.len, tensor, false};
     vec_push(weights->arena, &weights->entries, entry);
     strmap_put(&weights->by_name, name, entry);
     return entry;
 }
 
-static bool open_single(HfWeights *weights, const char *dir)
-{
-    SafeTensors *file = safetensors_open(dir, weights->file, NO_SPAN, weights->arena, weights->diag);
-    for (int64_t i = 0; file && i < file->tensors.len; i++)
-        add_entry(weights, file->tensors.at[i].name, &file->tensors.at[i].tensor);
-    return file != NULL;
-}
-
-/* One tensor of the index: from the shard it names, opened once. */
-static bool add_sharded(HfWeights *weights, const char *dir, const HfJson *index, StrMap *shards, const char *name,
-                        const json_t *file)
-{
-    if (!json_is_string(file))
-        return hf_wrong_type(index, "weight_map", file, "names of files");
-    const char *location = json_string_value(file);
-    SafeTensors *shard = strmap_get(shards, location);
-    if (!shard) {
-        shard = safetensors_open(dir, location, hf_key_span(index, "weight_map"), weights->arena, weights->diag);
-        if (!shard)
-            return false;
-        strmap_put(shards, location, shard);
-    }
-    SafeTensor *found = strmap_get(&shard->by_name, name);
-    if (!found) {
-        diag_error(weights->diag, hf_key_span(index, "weight_map"), "weight_map says that %s holds %s, but it does not",
-                   location, name);
-        return false;
-    }
-    add_entry(weights, found->name, &found->tensor);
-    return true;
-}
-
-static bool open_sharded(HfWeights *weights, const char *dir)
-{
-    HfJson *index = hf_json_open(dir, weights->file, weights->arena, weights->diag);
-    json_t *map = index ? hf_get(index, "weight_map") : NULL, *file;
-    StrMap shards = {.arena = weights->arena};
-    const char *name;
-    if (!index)
-        return false;
-    if (!json_is_object(map))
-        return hf_wrong_type(index, "weight_map", map, "an object");
-    json_object_foreach(map, name, file)
-        if (!add_sharded(weights, dir, index, &shards, name, file))
-            return false;
-    return true;
-}
-
 HfWeights *hf_weights_open(const char *dir, bool v2, Arena *arena, Diag *diag)
 {
-    bool single = hf_file_exists(dir, "model.safetensors"),
-         sharded = hf_file_exists(dir, "model.safetensors.index.json");
-    HfWeights *weights = new_weights(v2, single ? "model.safetensors" : "model.safetensors.index.json", arena, diag);
-    if (single || sharded)
-        return (single ? open_single(weights, dir) : open_sharded(weights, dir)) ? weights : NULL;
-    if (hf_file_exists(dir, "pytorch_model.bin") || hf_file_exists(dir, "tf_model.h5"))
-        diag_unsupported(diag, NO_SPAN,
-                         "%s has weights only in a format that is not supported, expected model.safetensors", dir);
-    else
-        diag_resource(diag, NO_SPAN, "%s has no weights, expected model.safetensors or model.safetensors.index.json",
-                      dir);
-    return NULL;
+    Checkpoint *checkpoint = checkpoint_open(dir, v2, arena, diag);
+    if (!checkpoint)
+        return NULL;
+    HfWeights *weights = new_weights(v2, checkpoint->file, arena, diag);
+    weights->checkpoint = checkpoint;
+    for (int64_t i = 0; i < checkpoint->tensors.tensors.len; i++)
+        add_entry(weights, checkpoint->tensors.tensors.at[i]->name, &checkpoint->tensors.tensors.at[i]->tensor);
+    return weights;
 }
 
 HfWeights *hf_weights_declare(const char *text_dir, bool v2, Arena *arena, Diag *diag)
@@ -124,16 +75,20 @@ HfWeights *hf_weights_declare(const char *text_dir, bool v2, Arena *arena, Diag 
     return weights;
 }
 
-/* Only the classifier stands outside the prefix. */
+/* As files of this kind call it. Only the classifier stands outside Hugging Face's prefix. */
 static const char *full_name(const HfWeights *weights, const char *name)
 {
+    if (weights->checkpoint)
+        return checkpoint_file_name(weights->checkpoint, name, true);
     return str_starts_with(name, "classifier.") ? name : arena_printf(weights->arena, "%s%s", weights->prefix, name);
 }
 
 static Entry *find(const HfWeights *weights, const char *name)
 {
-    Entry *entry = strmap_get(&weights->by_name, full_name(weights, name));
-    return entry ? entry : strmap_get(&weights->by_name, name);
+    if (!weights->checkpoint)
+        return strmap_get(&weights->by_name, full_name(weights, name));
+    int64_t index = checkpoint_find(weights->checkpoint, name);
+    return index < 0 ? NULL : weights->entries.at[index];
 }
 
 bool hf_weights_has(const HfWeights *weights, const char *name)
@@ -157,22 +112,29 @@ static Entry *declare(HfWeights *weights, const char *name, int rank, const int6
     return add_entry(weights, full_name(weights, name), tensor);
 }
 
-static bool check_entry(HfWeights *weights, const Entry *entry, int rank, const int64_t *dims)
+static bool is_float(const Tensor *tensor)
 {
-    const Tensor *tensor = entry->tensor;
-    Shape want = shape_of(rank, dims), have = shape_of(tensor->rank, tensor->dims);
-    bool is_float = tensor->dtype == DT_FLOAT || tensor->dtype == DT_FLOAT16 || tensor->dtype == DT_BFLOAT16 ||
-                    tensor->dtype == DT_DOUBLE;
-    if (!shape_equal(&want, &have))
+    return tensor->dtype == DT_FLOAT || tensor->dtype == DT_FLOAT16 || tensor->dtype == DT_BFLOAT16 ||
+           tensor->dtype == DT_DOUBLE;
+}
+
+/* The entry's tensor with its data; NULL after a diagnostic. */
+static Tensor *load(HfWeights *weights, const Entry *entry, int rank, const int64_t *dims)
+{
+    Shape want = shape_of(rank, dims), have = shape_of(entry->tensor->rank, entry->tensor->dims);
+    Tensor *tensor = !weights->checkpoint      ? entry->tensor
+                     : is_float(entry->tensor) ? checkpoint_tensor(weights->checkpoint, entry->index, rank, dims)
+                                               : NULL;
+    if (tensor)
+        return tensor;
+    if (is_float(entry->tensor))
         diag_error(weights->diag, NO_SPAN, "%s: tensor %s has shape %s, config.json needs %s", weights->file,
                    entry->name, shape_text(weights->arena, &have), shape_text(weights->arena, &want));
-    else if (!is_float)
-        diag_unsupported(weights->diag, NO_SPAN, "%s: tensor %s is of type %s, expected a float type", weights->file,
-                         entry->name, dtype_name(tensor->dtype));
     else
-        return true;
+        diag_unsupported(weights->diag, NO_SPAN, "%s: tensor %s is of type %s, expected a float type", weights->file,
+                         entry->name, dtype_name(entry->tensor->dtype));
     weights->misshaped = true;
-    return false;
+    return NULL;
 }
 
 Tensor *hf_weights_take(HfWeights *weights, const char *name, int rank, const int64_t *dims, const char **used_name)
@@ -187,9 +149,8 @@ Tensor *hf_weights_take(HfWeights *weights, const char *name, int rank, const in
         return NULL;
     }
     *used_name = entry->name;
-    bool first = !entry->used;
     entry->used = true;
-    return !first || check_entry(weights, entry, rank, dims) ? entry->tensor : NULL;
+    return load(weights, entry, rank, dims);
 }
 
 void hf_weights_ignore(HfWeights *weights, const char *start)
@@ -199,8 +160,7 @@ void hf_weights_ignore(HfWeights *weights, const char *start)
 
 static bool is_ignored(const HfWeights *weights, const char *name)
 {
-    if (str_starts_with(name, weights->prefix))
-        name += strlen(weights->prefix);
+    name = checkpoint_bare_name(weights->checkpoint, name);
     for (int64_t i = 0; i < weights->ignored.len; i++)
         if (str_starts_with(name, weights->ignored.at[i]) ||
             (*weights->ignored.at[i] == '.' && str_ends_with(name, weights->ignored.at[i])))
