@@ -27,7 +27,8 @@ static const Pass passes[] = {
     {"recognize", pass_recognize, false, 1},
     {"affine", pass_affine, false, 1},            /* needs LayerNorms to be whole */
     {"weights", pass_weights, false, 0},          /* Transposes that affine did not take along */
-    {"fuse", pass_fuse, false, 1},                /* last: nothing looks into bodies after it */
+    {"fuse", pass_fuse, false, 1},                /* nothing but the next looks into bodies after it */
+    {"fuse-block", pass_fuse_block, false, 2},
 };
 
 /* ── Around each pass ────────────────────────────────────────────────────────────────────────────────── */

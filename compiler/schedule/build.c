@@ -158,6 +158,8 @@ Ref ref_loop(Ref ref, const Stmt *loop, int64_t stride)
     for (int i = 0; i < ref.n_terms; i++)
         if (ref.terms[i].loop == loop) {
             ref.terms[i].stride += stride;
+            if (!ref.terms[i].stride)
+                ref.terms[i] = ref.terms[--ref.n_terms];
             return ref;
         }
     assert(ref.n_terms < countof(ref.terms));
@@ -220,4 +222,17 @@ Tiling tile_blocks(int64_t n, int64_t block)
     tiling.parts[1].size = n % block;
     tiling.parts[1].count = n % block > 0;
     return tiling;
+}
+
+int64_t fair_rows(int64_t n, int64_t most, int64_t threads)
+{
+    int64_t best = 1, best_time = INT64_MAX;
+    for (int64_t rows = most < n ? most : n; rows > 0 && rows * 4 > most; rows--) {
+        int64_t blocks = (n + rows - 1) / rows, time = (blocks + threads - 1) / threads * rows;
+        if (time < best_time) {
+            best = rows;
+            best_time = time;
+        }
+    }
+    return best;
 }

@@ -198,8 +198,30 @@ static int64_t block_rows(const Lowering *l, const Conv *conv, int64_t k)
     int64_t fits = l->cpu->l2_bytes / 2 / (k * 4);
     pixels = pixels < fits ? pixels : fits;
     int64_t rows = pixels / line, height = conv->out.dims[1];
-    rows = rows < 1 ? 1 : rows;
-    return rows < height ? rows : height;
+    return fair_rows(height, rows < 1 ? 1 : rows, l->cpu->cores);
+}
+
+/* Too few blocks of rows for all threads: then columns are shared out, over patches that all can read. */
+static bool share_columns(const Lowering *l, const Conv *conv, int64_t k)
+{
+    int64_t rows = block_rows(l, conv, k), height = conv->out.dims[1];
+    return conv->group == 1 && conv->out.dims[0] * ((height + rows - 1) / rows) < 4 * l->cpu->cores;
+}
+
+/* All patches, gathered into the arena by a phase of its own. */
+static View gathered_patches(Lowering *l, const Conv *conv, const View *patches)
+{
+    int n_pixels = 1 + conv->window.n;
+    int64_t dims[2] = {product(patches->dims, n_pixels), product(patches->dims + n_pixels, patches->rank - n_pixels)};
+    View matrix = view_temp(l, SPACE_ARENA, DT_FLOAT, 2, dims, true), spread = *patches;
+    int64_t row = matrix.strides[0], element = 4;
+    for (int i = n_pixels - 1; i >= 0; row *= patches->dims[i], i--)
+        spread.strides[i] = row;
+    for (int i = patches->rank - 1; i >= n_pixels; element *= patches->dims[i], i--)
+        spread.strides[i] = element;
+    spread.ref = matrix.ref;
+    copy_phase(l, arena_printf(l->arena, "%s.patches", conv->name), spread, *patches);
+    return matrix;
 }
 
 /* Scratch for one block's patches, in the patches' order, rows padded against cache conflicts. */
@@ -253,8 +275,13 @@ static void dense_conv(Lowering *l, Conv *conv)
     Panels panels = conv->w->constant ? constant_weights(l, conv, nr) : runtime_weights(l, conv, nr);
     View patches = patches_of(conv, x);
     set_rows(&gemm, conv);
+    bool whole = conv->group == 1 && matrix_of(&patches, 1 + conv->window.n, &gemm.a);
+    if (!whole && share_columns(l, conv, panels.k)) {
+        gemm.a = gathered_patches(l, conv, &patches);
+        whole = true;
+    }
     phase_open(l, conv->name, conv->flops);
-    if (conv->group == 1 && matrix_of(&patches, 1 + conv->window.n, &gemm.a)) {
+    if (whole) {
         gemm.panels = &panels;
         gemm.count = panels.n_full;
         gemm_sections(l, &gemm);
@@ -352,6 +379,21 @@ static void take_bias(Lowering *l, Conv *conv, View *bias, const Node *node)
             conv->epilogue = rest;
         }
     }
+}
+
+bool depthwise_of(Lowering *l, const Node *node, const Fusion *epilogue, Window *window, Depthwise *d)
+{
+    View w = view_of_input(l, node, 1), bias;
+    Conv conv = {.w = &w, .x = view_of_input(l, node, 0), .epilogue = epilogue, .group = node_attr_int(node, "group")};
+    node_window(node, &conv.window);
+    if (node->op->kind != OP_ConvNHWC || conv.window.n != 2 || !is_depthwise(&conv))
+        return false;
+    take_bias(l, &conv, &bias, node);
+    *window = conv.window;
+    *d = (Depthwise){.window = window, .epilogue = conv.epilogue};
+    d->bias = bias_vector(l, node->inputs.at[1]->name, conv.bias, w.dims[0]);
+    d->weights = depthwise_weights(l, node->inputs.at[1]->name, w.constant, window);
+    return true;
 }
 
 /* Operands of a channels-first epilogue would be strided the wrong way round. */

@@ -104,6 +104,9 @@ typedef struct Tiling { struct { int64_t start, size, count; } parts[2]; } Tilin
 Tiling tile_even(int64_t n, int64_t most);
 Tiling tile_blocks(int64_t n, int64_t block); /* full blocks, then one with the rest */
 
+/* Rows to a block, at most `most`, so that `threads` threads finish n rows soonest; of equals the most rows. */
+int64_t fair_rows(int64_t n, int64_t most, int64_t threads);
+
 /* ── view.c: views and their algebra ─────────────────────────────────────────────────────────────────── */
 
 const View *view_of(Lowering *l, const Value *value); /* of any value that is there; constants on first use */
@@ -195,7 +198,7 @@ void gemm_emit(Lowering *l, const Gemm *gemm);
 void gemm_sections(Lowering *l, const Gemm *gemm);
 bool linear_rows(const View *view, View *rows); /* [a, b, …, n] → [a*b*…, n] */
 
-/* ── conv.c, dwconv.c, norm.c, reduce.c, region.c … ──────────────────────────────────────────────────── */
+/* ── conv.c, dwconv.c, norm.c, reduce.c, region.c, block.c ───────────────────────────────────────────── */
 
 /* The epilogue waiting for this node, with its constant bias split off; NULL: none. Taking it makes the node
  * write the region's output instead of its own. */
@@ -225,7 +228,19 @@ int64_t row_groups(Lowering *l, const Window *window, int64_t height, int64_t ou
 /* Rows of C elements: (x - mean) / sqrt(variance + epsilon), then the expression; in place is fine. */
 void layernorm_rows(Lowering *l, View in, View out, double epsilon, const Fusion *epilogue, const View *operands);
 
-bool lower_block(Lowering *l, const Node *region); /* false: the body is not a block */
+/* Part of a region's body: an anchor and the elementwise nodes behind it, [first, last]. */
+typedef struct Segment { const Node *first, *last, *anchor; } Segment;
+int segments_of(const Graph *body, Segment *segments, int most); /* their number; 0: more than most */
+bool segment_fuse(Lowering *l, const Segment *segment, Fusion *fusion); /* false: it has no such form */
+
+/* A whole ConvNeXt block as one phase; false: it is not one, or better done in several. */
+bool lower_block(Lowering *l, const Segment *segments, int n);
+/* A channels-last depthwise convolution's weights and bias, and what the epilogue leaves once the bias is taken from
+ * it; x and out are the caller's. False: the node is another convolution. */
+bool depthwise_of(Lowering *l, const Node *node, const Fusion *epilogue, Window *window, Depthwise *d);
+/* LayerNormalization's scale and shift, then the epilogue (NULL: none), as one closed expression. */
+bool layernorm_fusion(Lowering *l, const Node *node, const Fusion *epilogue, Fusion *fusion);
+Ref split_bias(Lowering *l, const char *name, const Fusion **epilogue, int64_t n); /* buffer NULL: it has none */
 
 /* ── Reductions, shared ──────────────────────────────────────────────────────────────────────────────── */
 

@@ -28,7 +28,7 @@ static void set_epilogue(Gemm *gemm, const Fusion *epilogue)
 }
 
 /* The bias to start from: the epilogue's constant vector, if it begins with one. */
-static Ref split_bias(Lowering *l, const char *name, const Fusion **epilogue, int64_t n)
+Ref split_bias(Lowering *l, const char *name, const Fusion **epilogue, int64_t n)
 {
     View bias;
     if (!*epilogue)

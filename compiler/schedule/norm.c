@@ -88,7 +88,7 @@ static bool add_affine(Lowering *l, Fusion *fusion, const Node *node, int input,
            fusion_step(fusion, op, DT_FLOAT, *value, id, 0, 0, 0, value);
 }
 
-static bool affine_expression(Lowering *l, const Node *node, const Fusion *epilogue, Fusion *fusion)
+bool layernorm_fusion(Lowering *l, const Node *node, const Fusion *epilogue, Fusion *fusion)
 {
     int value = 0;
     memset(fusion, 0, sizeof *fusion);
@@ -169,8 +169,8 @@ bool lower_LayerNormalization(Lowering *l, const Node *node)
     double epsilon = node_attr_float(node, "epsilon");
     bool fused = l->epilogue && l->anchor == node && splits_at(l->epilogue, axis) && node->outputs.at[0]->type.dtype == DT_FLOAT;
     Fusion *fusion = NEW(l->arena, Fusion);
-    fused = fused && affine_expression(l, node, l->epilogue, fusion);
-    if (!fused && !affine_expression(l, node, NULL, fusion))
+    fused = fused && layernorm_fusion(l, node, l->epilogue, fusion);
+    if (!fused && !layernorm_fusion(l, node, NULL, fusion))
         return unsupported(l, "LayerNormalization whose scale does not match its input");
     const Value *value = fused ? result_take(l, node, NULL).value : node->outputs.at[0];
     View in = contiguous_rows(l, x, axis);

@@ -2,8 +2,9 @@
  *
  *   body: p = MatMul(x, w)  q = Add(p, b)  y = Gelu(q)   →   one phase: the product with "+ b, gelu" as its epilogue
  *
- * The anchor's lowering takes the epilogue if its kernel can apply it; otherwise the anchor is one phase and the
- * rest a second, elementwise one. A body of any other form is lowered node by node: slower, and as right. */
+ * A body is cut into segments, each an anchor and the elementwise nodes behind it. The anchor's lowering takes them as
+ * its epilogue if its kernel can apply it; otherwise the anchor is one phase and they are a second. A segment whose
+ * inner values are used elsewhere is lowered node by node: slower, and as right. */
 #include "compiler/schedule/lower.h"
 
 #include <string.h>
@@ -104,64 +105,96 @@ Result result_take(Lowering *l, const Node *node, bool (*fits)(const Fusion *epi
     return (Result){epilogue->result, epilogue};
 }
 
-/* ── Regions ─────────────────────────────────────────────────────────────────────────────────────────── */
+/* ── Segments ────────────────────────────────────────────────────────────────────────────────────────── */
 
-static const Node *find_anchor(const Graph *body, int *count)
+int segments_of(const Graph *body, Segment *segments, int most)
 {
-    const Node *anchor = NULL;
-    *count = 0;
-    FOR_NODES(node, body)
-        if (node->op->class != CLASS_ELEMENTWISE) {
-            anchor = node;
-            ++*count;
+    int n = 0;
+    FOR_NODES(node, body) {
+        bool anchor = node->op->class != CLASS_ELEMENTWISE;
+        if (!n || anchor) {
+            if (n == most)
+                return 0;
+            segments[n++] = (Segment){.first = node, .anchor = anchor ? node : NULL};
         }
-    return anchor;
+        segments[n - 1].last = node;
+    }
+    return n;
 }
 
-/* Fuses all nodes but the anchor; false: the body has another form. */
-static bool fuse_body(Lowering *l, const Graph *body, const Node *anchor, Fusion *fusion)
+static bool in_segment(const Segment *segment, const Node *node)
 {
-    int64_t dims[MAX_RANK];
-    const Value *first = anchor ? anchor->outputs.at[0] : body->outputs.at[0];
-    int rank = value_dims(first, dims);
-    fusion_begin(fusion, anchor ? first : NULL);
-    FOR_NODES(node, body) {
-        if (node == anchor)
-            continue;
-        for (int64_t i = 0; i < node->outputs.len; i++)
-            if (node->outputs.at[i] && !shape_equal(&node->outputs.at[i]->type.shape, &first->type.shape))
+    for (const Node *n = segment->first; n != segment->last; n = n->next)
+        if (n == node)
+            return true;
+    return node == segment->last;
+}
+
+/* Whether only the last node's value is used elsewhere, and every value has the same dimensions. */
+static bool is_closed(const Segment *segment)
+{
+    const Shape *shape = &segment->first->outputs.at[0]->type.shape;
+    for (const Node *node = segment->first;; node = node->next) {
+        const Value *value = node->outputs.at[0];
+        if (has_other_outputs(node) || !value || !shape_equal(&value->type.shape, shape))
+            return false;
+        if (node == segment->last)
+            return true;
+        for (int64_t i = 0; i < value->users.len; i++)
+            if (!in_segment(segment, value->users.at[i]))
                 return false;
-        if (!fusion_node(l, fusion, node, rank, dims))
+        if (value->is_output)
             return false;
     }
-    for (int64_t i = 0; anchor && i < anchor->inputs.len; i++)
-        if (anchor->inputs.at[i] && anchor->inputs.at[i]->mark < 0)
-            return false; /* work before the anchor */
+}
+
+/* Values of the segment lose the marks they had as parts of an expression. */
+static void unmark(const Segment *segment)
+{
+    for (const Node *node = segment->first;; node = node->next) {
+        if (node->outputs.at[0]->mark < 0)
+            node->outputs.at[0]->mark = 0;
+        if (node == segment->last)
+            return;
+    }
+}
+
+static bool fuse_nodes(Lowering *l, const Segment *segment, Fusion *fusion)
+{
+    int64_t dims[MAX_RANK];
+    int rank = value_dims(segment->first->outputs.at[0], dims);
+    fusion_begin(fusion, segment->anchor ? segment->anchor->outputs.at[0] : NULL);
+    fusion->result = segment->last->outputs.at[0];
+    for (const Node *node = segment->first;; node = node->next) {
+        if (node != segment->anchor && !fusion_node(l, fusion, node, rank, dims))
+            return false;
+        if (node == segment->last)
+            break;
+    }
     fusion_end(fusion);
-    return fusion->expr.n_steps == 0 || fusion->result == body->outputs.at[0];
+    return true;
 }
 
-static void unmark(const Graph *body)
+bool segment_fuse(Lowering *l, const Segment *segment, Fusion *fusion)
 {
-    FOR_NODES(node, body)
-        for (int64_t i = 0; i < node->outputs.len; i++)
-            if (node->outputs.at[i] && node->outputs.at[i]->mark < 0)
-                node->outputs.at[i]->mark = 0;
+    if (!is_closed(segment))
+        return false;
+    bool ok = fuse_nodes(l, segment, fusion);
+    unmark(segment);
+    return ok;
 }
 
-static void apply_elementwise(Lowering *l, const Graph *body, Fusion *fusion)
+static void apply_elementwise(Lowering *l, const Fusion *fusion)
 {
-    const Value *value = body->outputs.at[0];
-    View out = output_of(l, value, fusion);
-    map_phase(l, l->region->outputs.at[0]->name, &fusion->expr, out, fusion->operands);
-    view_set(l, value, out);
+    View out = output_of(l, fusion->result, fusion);
+    map_phase(l, fusion->result->name, &fusion->expr, out, fusion->operands);
+    view_set(l, fusion->result, out);
 }
 
-static bool lower_anchor(Lowering *l, const Graph *body, const Node *anchor, Fusion *fusion)
+static bool lower_anchor(Lowering *l, const Node *anchor, Fusion *fusion)
 {
     l->anchor = anchor;
     l->epilogue = fusion->expr.n_steps ? fusion : NULL;
-    anchor->outputs.at[0]->mark = 0;
     bool ok = lower_node(l, anchor), taken = !l->epilogue;
     l->anchor = NULL;
     l->epilogue = NULL;
@@ -170,33 +203,42 @@ static bool lower_anchor(Lowering *l, const Graph *body, const Node *anchor, Fus
     fusion->operands[0] = *view_of(l, anchor->outputs.at[0]);
     if (fusion->operands[0].when > l->when) /* a reduction over the batch has moved to the end */
         l->when = fusion->operands[0].when;
-    apply_elementwise(l, body, fusion);
+    apply_elementwise(l, fusion);
     return true;
 }
 
-static bool lower_fused(Lowering *l, const Graph *body, bool *ok)
+static bool lower_segment(Lowering *l, const Segment *segment)
 {
-    int n_anchors;
-    const Node *anchor = find_anchor(body, &n_anchors);
     Fusion *fusion = NEW(l->arena, Fusion);
-    if (n_anchors > 1 || body->outputs.len != 1 || !body->outputs.at[0]->producer ||
-        !fuse_body(l, body, anchor, fusion)) {
-        unmark(body);
-        return false;
+    l->node = segment->first;
+    if (segment_fuse(l, segment, fusion)) {
+        if (segment->anchor)
+            return lower_anchor(l, segment->anchor, fusion);
+        apply_elementwise(l, fusion);
+        return true;
     }
-    *ok = true;
-    if (anchor)
-        *ok = lower_anchor(l, body, anchor, fusion);
-    else
-        apply_elementwise(l, body, fusion);
-    unmark(body);
-    return true;
+    for (const Node *node = segment->first;; node = node->next) {
+        if (!lower_node(l, node))
+            return false;
+        if (node == segment->last)
+            return true;
+    }
 }
 
-static bool lower_one_by_one(Lowering *l, const Graph *body)
+/* ── Regions ─────────────────────────────────────────────────────────────────────────────────────────── */
+
+enum { MAX_SEGMENTS = 64 };
+
+static bool lower_body(Lowering *l, const Graph *body)
 {
-    FOR_NODES(node, body)
-        if (!lower_node(l, node))
+    Segment segments[MAX_SEGMENTS];
+    int n = segments_of(body, segments, MAX_SEGMENTS);
+    if (body->first && !n)
+        return unsupported(l, "a region of so many nodes");
+    if (lower_block(l, segments, n))
+        return true;
+    for (int i = 0; i < n; i++)
+        if (!lower_segment(l, &segments[i]))
             return false;
     return true;
 }
@@ -204,14 +246,12 @@ static bool lower_one_by_one(Lowering *l, const Graph *body)
 bool lower_Region(Lowering *l, const Node *node)
 {
     const Graph *body = node_attr_graph(node, "body");
-    bool ok = true;
     for (int64_t i = 0; i < node->inputs.len; i++)
         if (node->inputs.at[i])
             view_set(l, body->inputs.at[i], view_of_input(l, node, i));
     l->region = node;
     l->earliest = l->when;
-    if (!lower_fused(l, body, &ok))
-        ok = lower_one_by_one(l, body);
+    bool ok = lower_body(l, body);
     l->region = NULL;
     l->earliest = WHEN_BEGIN;
     for (int64_t i = 0; ok && i < node->outputs.len; i++)

@@ -1,0 +1,293 @@
+/* A whole ConvNeXt block as one phase: depthwise convolution, LayerNorm, W1, activation, W2, residual.
+ *
+ * A chunk is a block of picture rows. What lies between the input and the output stays in the thread's scratch, in L2:
+ * the normalised pixels A, and of the hidden tensor (four times as wide) a range of columns H at a time. The second
+ * product adds up in the output itself.
+ *
+ *   for each block of rows (parallel)
+ *     A = layernorm(dwconv(x))
+ *     for each range of hidden columns:  H = act(A · W1[range] + b1);  y += H · W2[range]
+ *     y += x
+ *
+ * W2 is packed range by range, so that weights are read front to back; each panel's first tile prefetches the next
+ * panel, from W1 into W2 and on to the next range (PERFORMANCE, "Dataflow of a block"). */
+#include "compiler/schedule/lower.h"
+
+#include <string.h>
+
+enum { MAX_PIXELS = 224, MIN_PIXELS = 48, HIDDEN = 384 }; /* of a block of rows; columns of a range (measured) */
+
+typedef struct Block {
+    const char *name;
+    View x, out;               /* [N, H, W, C] */
+    Window window;
+    Depthwise depthwise;
+    Fusion norm, up, down;     /* what happens to the results of LayerNorm, W1, W2 */
+    const Fusion *up_rest, *down_rest; /* without the biases */
+    double epsilon;
+    const Tensor *w1, *w2;     /* [C, hidden], [hidden, C] */
+    int64_t rows, hidden, range, n_ranges; /* range: columns */
+    Panels p1, p2;             /* p2: a group for each range */
+    Ref bias1, bias2;          /* buffer NULL: none */
+    View a, h;                 /* scratch: [rows, W, C], [rows·W, range] */
+} Block;
+
+/* ── Recognition ─────────────────────────────────────────────────────────────────────────────────────── */
+
+static const OpKind anchors[] = {OP_ConvNHWC, OP_LayerNormalization, OP_MatMul, OP_MatMul};
+
+static bool has_form(const Segment *segments, int n)
+{
+    if (n != countof(anchors))
+        return false;
+    for (int i = 0; i < n; i++)
+        if (!segments[i].anchor || segments[i].anchor->op->kind != anchors[i] ||
+            (i > 0 && segments[i].anchor->inputs.at[0] != segments[i - 1].last->outputs.at[0]))
+            return false;
+    return true;
+}
+
+/* Every operand is one row for all pixels: it need not move with the block of rows. */
+static bool is_per_column(const Fusion *fusion)
+{
+    for (int i = 1; i < fusion->expr.n_operands; i++)
+        for (int j = 0; j + 1 < fusion->operands[i].rank; j++)
+            if (fusion->operands[i].strides[j] && fusion->operands[i].dims[j] > 1)
+                return false;
+    return true;
+}
+
+static bool take_depthwise(Lowering *l, Block *b, const Segment *segment)
+{
+    Fusion *fusion = NEW(l->arena, Fusion);
+    return segment_fuse(l, segment, fusion) &&
+           depthwise_of(l, segment->anchor, fusion, &b->window, &b->depthwise) &&
+           (!b->depthwise.epilogue || !b->depthwise.epilogue->expr.n_steps);
+}
+
+static bool take_norm(Lowering *l, Block *b, const Segment *segment)
+{
+    Fusion *fusion = NEW(l->arena, Fusion);
+    const Node *node = segment->anchor;
+    int64_t axis = node_attr_int(node, "axis");
+    b->epsilon = node_attr_float(node, "epsilon");
+    return (axis == -1 || axis == 3) && segment_fuse(l, segment, fusion) &&
+           layernorm_fusion(l, node, fusion, &b->norm) && is_per_column(&b->norm);
+}
+
+static bool take_product(Lowering *l, const Segment *segment, Fusion *fusion, const Tensor **w)
+{
+    *w = view_of(l, segment->anchor->inputs.at[1])->constant;
+    return *w && (*w)->rank == 2 && segment_fuse(l, segment, fusion) && epilogue_is_linear(fusion);
+}
+
+static bool all_float(const Segment *segments, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (segments[i].anchor->outputs.at[0]->type.dtype != DT_FLOAT || segments[i].last->outputs.at[0]->type.dtype != DT_FLOAT)
+            return false;
+    return true;
+}
+
+/* ── Sizes ───────────────────────────────────────────────────────────────────────────────────────────── */
+
+static int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t at_least(int64_t a, int64_t b) { return a > b ? a : b; }
+
+/* Ranges of equal, whole panels near HIDDEN columns; else one range with all columns. */
+static void choose_range(Block *b, int64_t nr)
+{
+    b->range = b->hidden;
+    b->n_ranges = 1;
+    for (int64_t n = (b->hidden + HIDDEN - 1) / HIDDEN; n <= 2 * (b->hidden / HIDDEN) && n > 0; n++)
+        if (b->hidden % (n * nr) == 0) {
+            b->range = b->hidden / n;
+            b->n_ranges = n;
+            return;
+        }
+}
+
+/* Rows to a block: as many as there are threads' worth of blocks, and at most what L2 holds beside the weights. False:
+ * so few pixels that each would load all weights for little; then columns are better shared out than rows. */
+static bool choose_rows(const CpuProfile *cpu, Block *b)
+{
+    int64_t images = b->out.dims[0], height = b->out.dims[1], width = b->out.dims[2], channels = b->out.dims[3];
+    int64_t threads = at_most(at_least(cpu->cores, 2), 8), blocks = (threads + images - 1) / images;
+    int64_t pixels = at_most(MAX_PIXELS, cpu->l2_bytes * 3 / 5 / ((channels + b->range) * 4));
+    b->rows = at_most((height + blocks - 1) / blocks, at_least(pixels / width, 1));
+    blocks = (height + b->rows - 1) / b->rows;
+    b->rows = (height + blocks - 1) / blocks;
+    return b->rows * width >= MIN_PIXELS && b->rows * width * (channels + b->range) * 4 <= cpu->l2_bytes;
+}
+
+static void pack(Lowering *l, Block *b, const Segment *segments)
+{
+    int64_t channels = b->out.dims[3], pixels = b->rows * b->out.dims[2];
+    const char *name1 = segments[2].anchor->inputs.at[1]->name, *name2 = segments[3].anchor->inputs.at[1]->name;
+    b->bias1 = split_bias(l, name1, &b->up_rest, b->hidden);
+    b->bias2 = split_bias(l, name2, &b->down_rest, channels);
+    WeightLayout up = {.t = 1, .c = b->w1->dims[0], .n = b->hidden, .c_stride = b->hidden, .n_stride = 1, .groups = 1};
+    b->p1 = panels_constant(l, name1, b->w1, up, gemm_columns(l->cpu, pixels, b->range));
+    WeightLayout down = {.t = 1, .c = b->range, .n = channels, .c_stride = channels, .n_stride = 1};
+    down.groups = b->n_ranges;
+    down.group_stride = b->range * channels;
+    b->p2 = panels_constant(l, name2, b->w2, down, gemm_columns(l->cpu, pixels, channels));
+}
+
+/* ── The phase ───────────────────────────────────────────────────────────────────────────────────────── */
+
+typedef struct Rows { /* one block of rows */
+    Pos pixel;     /* its first pixel, among all */
+    int64_t pixels;
+    View a, h;     /* [pixels, C], [pixels, range] */
+} Rows;
+
+static void normalise(Lowering *l, const Block *b, const Rows *r)
+{
+    View operands[MAX_OPERANDS];
+    for (int i = 1; i < b->norm.expr.n_operands; i++)
+        linear_rows(&b->norm.operands[i], &operands[i]);
+    layernorm_rows(l, r->a, r->a, b->epsilon, &b->norm, operands);
+}
+
+static int start_from(const Ref *bias)
+{
+    return bias->buffer ? GEMM_INIT_BIAS : GEMM_INIT_ZERO;
+}
+
+static Ref first_panel(const Panels *panels)
+{
+    return panels->n_full ? panels->full : panels->tail;
+}
+
+/* H = act(A · W1[range] + b1). Columns are counted from the first range's on, H from its own first. */
+static void multiply_up(Lowering *l, const Block *b, const Rows *r, Pos range, Ref next)
+{
+    Gemm gemm = {.a = r->a, .c = r->h, .panels = &b->p1, .bias = b->bias1, .init = start_from(&b->bias1), .next = next};
+    int64_t panels = b->n_ranges > 1 ? b->range / b->p1.nr : b->p1.n_full;
+    gemm.c.ref = ref_pos(gemm.c.ref, range, -b->range * 4);
+    gemm.first = range.at * panels;
+    for (int i = 0; i < range.n_terms; i++)
+        gemm.panel = pos_loop(gemm.panel, range.terms[i].loop, range.terms[i].step * panels);
+    gemm.count = panels;
+    gemm.tail = b->n_ranges == 1;
+    gemm.epilogue = b->up_rest;
+    for (int i = 1; i < b->up_rest->expr.n_operands; i++) {
+        linear_rows(&b->up_rest->operands[i], &gemm.operands[i]);
+        gemm.operands[i].dims[0] = r->pixels;
+    }
+    gemm_emit(l, &gemm);
+}
+
+/* y = b2 or y, + H · W2[range]; after the last range the rest of the expression. */
+static void multiply_down(Lowering *l, const Block *b, const Rows *r, Pos range, bool first, bool last, Ref next)
+{
+    Panels panels = panels_group(b->p2, range);
+    Gemm gemm = {.a = r->h, .panels = &panels, .count = panels.n_full, .tail = true, .bias = b->bias2, .next = next};
+    gemm.init = first ? start_from(&b->bias2) : GEMM_INIT_C;
+    linear_rows(&b->out, &gemm.c);
+    gemm.c = view_slice(gemm.c, 0, r->pixel, r->pixels, 1);
+    if (last) {
+        gemm.epilogue = b->down_rest;
+        for (int i = 1; i < b->down_rest->expr.n_operands; i++) {
+            linear_rows(&b->down_rest->operands[i], &gemm.operands[i]);
+            gemm.operands[i] = view_slice(gemm.operands[i], 0, r->pixel, r->pixels, 1);
+        }
+    }
+    gemm_emit(l, &gemm);
+}
+
+/* A run of ranges that begin and end alike: the first, those between, the last. */
+static void emit_ranges(Lowering *l, const Block *b, const Rows *r, int64_t first, int64_t count)
+{
+    if (count < 1)
+        return;
+    Pos range = pos_loop(pos_at(first), loop_open(l, count), 1);
+    bool is_first = first == 0, is_last = first + count == b->n_ranges;
+    Ref up = first_panel(&b->p1), none = {0};
+    Panels down = panels_group(b->p2, range);
+    multiply_up(l, b, r, range, first_panel(&down));
+    Pos following = range;
+    following.at++;
+    bool more = !is_last && b->p1.n_full;
+    multiply_down(l, b, r, range, is_first, is_last,
+                  more ? ref_pos(up, following, b->range / b->p1.nr * b->p1.panel_bytes) : none);
+    loop_close(l);
+}
+
+static void emit_rows(Lowering *l, const Block *b, Pos image, const RowGroup *group, Pos step)
+{
+    int64_t height = b->out.dims[1], width = b->out.dims[2], pixels = group->rows * width;
+    Rows r = {.pixels = pixels};
+    r.pixel.at = (image.at * height + group->y) * width;
+    for (int i = 0; i < image.n_terms; i++)
+        r.pixel = pos_loop(r.pixel, image.terms[i].loop, image.terms[i].step * height * width);
+    for (int i = 0; i < step.n_terms; i++)
+        r.pixel = pos_loop(r.pixel, step.terms[i].loop, step.terms[i].step * width);
+    Depthwise d = b->depthwise;
+    d.x = view_drop(view_slice(b->x, 0, image, 1, 1), 0);
+    d.out = view_slice(b->a, 0, pos_at(0), group->rows, 1);
+    depthwise_rows(l, &d, group->y, group->rows, step, 0, pos_at(0));
+    linear_rows(&d.out, &r.a);
+    r.h = view_slice(b->h, 0, pos_at(0), pixels, 1);
+    normalise(l, b, &r);
+    bool several = b->n_ranges > 1;
+    emit_ranges(l, b, &r, 0, 1);
+    emit_ranges(l, b, &r, 1, b->n_ranges - 2);
+    emit_ranges(l, b, &r, b->n_ranges - 1, several);
+}
+
+static void emit_image(Lowering *l, const Block *b, Pos image)
+{
+    RowGroup *groups;
+    int64_t n = row_groups(l, &b->window, b->x.dims[1], b->out.dims[1], b->rows, &groups);
+    for (int64_t i = 0; i < n; i++) {
+        Pos step = pos_loop(pos_at(0), any_open(l, groups[i].count), groups[i].rows);
+        emit_rows(l, b, image, &groups[i], step);
+        loop_close(l);
+    }
+}
+
+static void emit_block(Lowering *l, Block *b)
+{
+    int64_t images = b->out.dims[0], width = b->out.dims[2], channels = b->out.dims[3], pixels = view_count(&b->out) / channels;
+    int64_t h_dims[] = {b->rows * width, b->range}, a_dims[] = {b->rows, width, channels};
+    b->a = view_temp(l, SPACE_SCRATCH, DT_FLOAT, 3, a_dims, true);
+    b->h = view_temp(l, SPACE_SCRATCH, DT_FLOAT, 2, h_dims, true);
+    phase_open(l, b->name, pixels * channels * (2 * b->window.kernel[0] * b->window.kernel[1] + 4 * b->hidden));
+    if (images <= 4) {
+        for (int64_t n = 0; n < images; n++)
+            emit_image(l, b, pos_at(n));
+        return;
+    }
+    emit_image(l, b, pos_loop(pos_at(0), section_open(l, images), 1));
+    loop_close(l);
+}
+
+bool lower_block(Lowering *l, const Segment *segments, int n)
+{
+    if (!has_form(segments, n) || !all_float(segments, n))
+        return false;
+    Block *b = NEW(l->arena, Block);
+    b->x = view_of_input(l, segments[0].anchor, 0);
+    if (b->x.strides[3] != 4 || !take_depthwise(l, b, &segments[0]) || !take_norm(l, b, &segments[1]) ||
+        !take_product(l, &segments[2], &b->up, &b->w1) || !take_product(l, &segments[3], &b->down, &b->w2) ||
+        !is_per_column(&b->up))
+        return false;
+    const Value *result = segments[n - 1].last->outputs.at[0];
+    value_dims(result, b->out.dims);
+    b->hidden = b->w1->dims[1];
+    b->up_rest = &b->up;
+    b->down_rest = &b->down;
+    choose_range(b, 2 * cpu_lanes(l->cpu));
+    if (!choose_rows(l->cpu, b))
+        return false;
+    b->name = result->name;
+    b->out = view_output(l, result, NULL, true);
+    pack(l, b, segments);
+    if (b->n_ranges > 1 && b->range % b->p1.nr)
+        return false;
+    emit_block(l, b);
+    view_set(l, result, b->out);
+    return true;
+}
