@@ -22,15 +22,35 @@ static uint32_t get(const Tiff *tiff, size_t at, int n)
     return value;
 }
 
-static int entry_value(const Tiff *tiff, size_t entry)
+/* The first value of a tag, or 1, "upright", for what is there but means nothing: it hides XMP all the same. */
+static int meaning(const Tiff *tiff, uint32_t type, size_t at, int width)
 {
-    enum { BYTE = 1, SHORT = 3, LONG = 4 };
-    uint32_t type = get(tiff, entry + 2, 2), value = 0;
-    if (get(tiff, entry + 4, 4) != 1)
-        return 0;
-    if (type == BYTE || type == SHORT || type == LONG)
-        value = get(tiff, entry + 8, (int)type == LONG ? 4 : (int)type == SHORT ? 2 : 1);
-    return value >= 1 && value <= 8 ? (int)value : 0;
+    enum { SHORT = 3, LONG = 4, SBYTE = 6, SSHORT = 8, SLONG = 9 };
+    bool whole = type == SHORT || type == LONG || type == SBYTE || type == SSHORT || type == SLONG;
+    uint32_t value = whole ? get(tiff, at, width) : 1;
+    return value >= 1 && value <= 8 ? (int)value : 1;
+}
+
+/* Pillow skips entries of unknown types, without values, or of more bytes than the block has; an entry that points
+ * outside ends the directory. The first orientation counts. */
+static int directory_orientation(const Tiff *tiff, size_t directory)
+{
+    static const uint8_t widths[] = {0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8};
+    uint64_t total = 0;
+    size_t count = get(tiff, directory, 2), entry = directory + 2;
+    for (size_t i = 0; i < count && tiff->size - entry >= 12; i++, entry += 12) {
+        uint32_t type = get(tiff, entry + 2, 2);
+        uint64_t bytes = type < sizeof widths ? (uint64_t)get(tiff, entry + 4, 4) * widths[type] : 0;
+        uint64_t at = bytes <= 4 ? entry + 8 : get(tiff, entry + 8, 4);
+        total += bytes > 4 ? bytes : 0;
+        if (bytes == 0 || (bytes > 4 && total > tiff->size))
+            continue;
+        if (at > tiff->size || bytes > tiff->size - at)
+            return 0;
+        if (get(tiff, entry, 2) == 0x0112)
+            return meaning(tiff, type, at, widths[type]);
+    }
+    return 0;
 }
 
 int exif_orientation(const uint8_t *bytes, size_t size)
@@ -41,13 +61,7 @@ int exif_orientation(const uint8_t *bytes, size_t size)
         return 0;
     Tiff tiff = {bytes, size, bytes[0] == 'M'};
     size_t directory = get(&tiff, 4, 4);
-    if (directory > size - 2)
-        return 0;
-    size_t count = get(&tiff, directory, 2);
-    for (size_t i = 0, entry = directory + 2; i < count && entry <= size - 8 && size - entry >= 12; i++, entry += 12)
-        if (get(&tiff, entry, 2) == 0x0112)
-            return entry_value(&tiff, entry);
-    return 0;
+    return directory <= size - 2 ? directory_orientation(&tiff, directory) : 0;
 }
 
 int xmp_orientation(const uint8_t *bytes, size_t size)

@@ -141,14 +141,16 @@ static void read_transparency(png_structp png, png_infop info, Decoded *decoded)
         decoded->key[0] = key->gray, decoded->key[1] = key->green, decoded->key[2] = key->blue;
 }
 
-/* 0 … 2^depth - 1 to 0 … 255, for gray of 1, 2 and 4 bits. */
+/* 0 … 2^depth - 1 to 0 … 255, for gray of 1, 2 and 4 bits. The transparent gray follows for 1 bit only: Pillow forgets
+ * it for 2 and 4. */
 static void widen_gray(Decoded *decoded, int depth)
 {
     int factor = 255 / ((1 << depth) - 1);
     int64_t n = decoded->image.width * decoded->image.height;
     for (int64_t i = 0; i < n; i++)
         decoded->image.pixels[i] = (uint8_t)(decoded->image.pixels[i] * factor);
-    decoded->key[0] = (uint16_t)(decoded->key[0] * factor);
+    if (depth == 1)
+        decoded->key[0] = (uint16_t)(decoded->key[0] * factor);
 }
 
 static bool read_rows(png_structp png, Reader *reader, Decoded *decoded, int64_t sample_bytes)
