@@ -185,7 +185,8 @@ bool build_artifact(Build *build, ArtifactKind kind, const char *path)
         .kind = kind, .output = path, .prefix = build->prefix, .model_object = object,
         .weights_file = build->weights_name ? NULL : build->weights_path, .runtime_dir = runtime,
         .header_extra = header_constants(build), .temp_dir = build->temp_dir,
-        .static_libc = driver->options.static_libc, .verbose = driver->options.verbose};
+        .symbols = driver->options.save_temps, .static_libc = driver->options.static_libc,
+        .verbose = driver->options.verbose};
     bool ok = link_artifact(&options, driver->arena, &driver->diag);
     return stage_end(build, "link", start) && ok;
 }

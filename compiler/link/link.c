@@ -27,6 +27,14 @@ typedef struct Linking {
 
 static const char *const image_libraries[] = {"libjpeg.a", "libpng16.a", "libwebpdemux.a", "libwebp.a", "libz.a"};
 
+/* The threads by which the decoders hang on their encoders: functions that only writing a picture calls, named by
+ * decoders' objects all the same. A trap of the runtime stands in for them, and 170 kB of Huffman tables, PNG writer
+ * and deflate stay out. A libjpeg or libpng without such a name is none the worse. */
+static const char *const encoder_functions[] = {
+    "jsimd_huff_encode_one_block_sse2", "jconst_huff_encode_one_block", "png_save_uint_32",
+    "png_destroy_write_struct", "png_free_buffer_list",
+};
+
 static bool run(const Linking *link, const Command *command)
 {
     return command_run(command, link->options->verbose, link->options->dry_run, link->diag);
@@ -72,7 +80,7 @@ static bool assemble_weights(Linking *link)
     link->weights_object = temp_path(link, "weights.o");
     const char *text = arena_printf(link->arena,
                                     "    .section .rodata.cnxrt_weights,\"a\",@progbits\n"
-                                    "    .balign 64\n"
+                                    "    .balign 4096\n" /* a page of the program starts with the weights */
                                     "    .globl cnxrt_weights\n"
                                     "    .hidden cnxrt_weights\n"
                                     "    .type cnxrt_weights,@object\n"
@@ -100,6 +108,14 @@ static const char *library_path(const Linking *link, const char *name)
     command_add(&command, arena_printf(link->arena, "-print-file-name=%s", name));
     const char *path = command_output(&command);
     return path ? path : name;
+}
+
+/* prefix: how this command hands a word to the linker. */
+static void leave_encoders_out(const Linking *link, Command *command, const char *prefix)
+{
+    command_add(command, arena_printf(link->arena, "%s--undefined=cnxrt_no_encoder", prefix));
+    for (int64_t i = 0; i < countof(encoder_functions); i++)
+        command_add(command, arena_printf(link->arena, "%s--defsym=%s=cnxrt_no_encoder", prefix, encoder_functions[i]));
 }
 
 static bool add_parts(const Linking *link, Command *command)
@@ -130,7 +146,10 @@ static bool link_executable(const Linking *link)
     command_add(&command, link->output);
     if (!add_parts(link, &command))
         return false;
+    leave_encoders_out(link, &command, "-Wl,");
     command_add(&command, "-Wl,--gc-sections,-z,relro,-z,now,-z,noexecstack,--build-id=none");
+    if (!link->options->symbols)
+        command_add(&command, "-s");
     command_add(&command, "-lm");
     command_add(&command, "-pthread");
     return run(link, &command);
@@ -153,6 +172,7 @@ static bool merge_objects(const Linking *link, const char *output)
         command_add(&command, names[i]);
     }
     command_add(&command, "--defsym=stderr=cnxrt_no_stream");
+    leave_encoders_out(link, &command, "");
     return add_parts(link, &command) && run(link, &command);
 }
 
@@ -193,6 +213,8 @@ static bool link_shared(const Linking *link, const char *object)
     command_add(&command, "-Xlinker");
     command_add(&command, slash ? slash + 1 : link->options->output);
     command_add(&command, "-Wl,-z,defs,-z,relro,-z,now,-z,noexecstack,--build-id=none");
+    if (!link->options->symbols)
+        command_add(&command, "-s");
     command_add(&command, "-lm");
     command_add(&command, "-pthread");
     return run(link, &command);
