@@ -153,7 +153,7 @@ Ref ref_shift(Ref ref, int64_t bytes)
 
 Ref ref_loop(Ref ref, const Stmt *loop, int64_t stride)
 {
-    if (!loop || !stride || !ref.buffer)
+    if (!loop || loop->extent == 1 || !stride || !ref.buffer)
         return ref;
     for (int i = 0; i < ref.n_terms; i++)
         if (ref.terms[i].loop == loop) {

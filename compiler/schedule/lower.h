@@ -121,6 +121,7 @@ View float_output(Lowering *l, const Value *value, const int *order, bool pad);
 void float_output_set(Lowering *l, const Value *value, View computed);
 View view_temp(Lowering *l, Space space, DType dtype, int rank, const int64_t *dims, bool pad);
 int value_dims(const Value *value, int64_t *dims); /* rank; the free batch is 1 */
+bool value_is_result(const Lowering *l, const Value *value); /* an output of the graph, also by way of a region */
 
 int64_t view_count(const View *view);
 View view_slice(View view, int dim, Pos start, int64_t size, int64_t step);

@@ -63,6 +63,12 @@ static const Value *outer_value(const Lowering *l, const Value *value)
     return value;
 }
 
+bool value_is_result(const Lowering *l, const Value *value)
+{
+    const Value *outer = outer_value(l, value);
+    return outer->is_output && outer->graph == l->graph;
+}
+
 /* The buffer of the graph output that this value is; NULL: it is none. */
 static Buffer *output_buffer(const Lowering *l, const Value *value)
 {
@@ -119,7 +125,7 @@ View view_output(Lowering *l, const Value *value, const int *order, bool pad)
     const Value *outer = outer_value(l, value);
     int64_t dims[MAX_RANK];
     int rank = value_dims(outer, dims);
-    Buffer *buffer = outer->is_output && outer->graph == l->graph && is_row_major(rank, dims, order)
+    Buffer *buffer = value_is_result(l, value) && is_row_major(rank, dims, order)
                    ? output_buffer(l, outer) : NULL;
     View view = buffer ? view_dense(ref_to(buffer), outer->type.dtype, rank, dims)
                        : view_ordered(l, outer->name, SPACE_ARENA, outer->type.dtype, rank, dims, order, pad);

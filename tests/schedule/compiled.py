@@ -1,0 +1,201 @@
+# RUN: %python %s %bin/cnxc
+"""Every kind of lowering, compiled and run, against the reference interpreter (cnxc verify).
+
+Cases are small graphs with odd shapes. Many of them share one model, so that few compilations do: a model with a free
+batch, a static one, and both again at -O0 and with AVX2. The static cases are also part of the free model, where what no
+image enters runs in `begin`. A case that is wrong shows by its output's name.
+"""
+import os
+import random
+import re
+import subprocess
+import sys
+import tempfile
+
+CNXC = sys.argv[1]
+KEYWORDS = {"float", "double", "float16", "int64", "int32", "bool", "int8"}
+free, static, old = [], [], []
+
+
+def rename(text, prefix):
+    """Every name of a case gets the case's prefix; types, operators, attributes and strings stay."""
+    parts = re.split(r'("[^"]*")', text)
+    name = re.compile(r"(?<![\w.])([a-z]\w*)\b(?!=)")
+    fix = lambda m: m[1] if m[1] in KEYWORDS else f"{prefix}_{m[1]}"
+    return "".join(p if p.startswith('"') else name.sub(fix, p) for p in parts)
+
+
+def case(name, inputs, outputs, nodes, weights=(), into=None):
+    """nodes: one a line. Attributes are written NAME=VALUE without spaces, which tells them from outputs."""
+    nodes = rename(nodes.strip(), name)
+    target = into if into is not None else free if "[N" in inputs + outputs else static
+    target.append((rename(inputs, name), rename(outputs, name), nodes, [w.replace("@", name + "_") for w in weights]))
+
+
+def tensor(name, *dims, values=None, dtype="float"):
+    count = 1
+    for d in dims:
+        count *= d
+    rng = random.Random(name + str(dims))
+    values = values or [round(rng.uniform(-1, 1), 4) for _ in range(count)]
+    shape = "[" + ",".join(map(str, dims)) + "]" if dims else ""
+    return f"{dtype}{shape} @{name} = {{{', '.join(map(str, values))}}}"
+
+
+def ints(name, *values):
+    return tensor(name, len(values), values=list(values), dtype="int64")
+
+
+def elementwise():
+    case("broadcast", "float[3,1,5,7] a, float[4,1,7] b", "float[3,4,5,7] y", "y = Add(a, b)")
+    case("column", "float[N,3,5] a", "float[N,3,5] y", "t = Mul(a, a)\ny = Add(t, s)", [tensor("s", 3, 1)])
+    for op in "Abs Neg Exp Erf Tanh Sigmoid Relu Floor Ceil Round Softplus Mish HardSwish Selu Elu LeakyRelu HardSigmoid Gelu".split():
+        case("f" + op.lower(), "float[2,37] x", "float[2,37] y", f"u = Mul(x, e)\ny = {op}(u)", [tensor("e", values=[1.5])])
+    for op in "Sqrt Log Reciprocal".split():
+        case("f" + op.lower(), "float[2,37] x", "float[2,37] y", f"t = Abs(x)\nu = Add(t, e)\ny = {op}(u)", [tensor("e", values=[1.5])])
+    case("where", "float[2,3,5] x, float[5] z", "float[2,3,5] y", "c = Greater(x, z)\ny = Where(c, x, z)")
+    case("toint", "float[7,9] x", "int32[7,9] y", "t = Mul(x, s)\ny = Cast <to=6> (t)", [tensor("s", values=[10.0])])
+    case("ints", "int64[7] x", "int64[7] y", "t = Mul(x, x)\ny = Sub(t, x)")
+    case("clip", "float[N,9] x", "float[N,9] y", "y = Clip(x, lo, hi)", [tensor("lo", values=[-0.3]), tensor("hi", values=[0.4])])
+    case("clip1", "float[5,9] x, float lo", "float[5,9] y", "y = Clip(x, lo)")
+    case("max5", "float[3,9] a, float[9] b, float[3,1] c, float[3,9] d, float[1,9] e", "float[3,9] y", "y = Max(a, b, c, d, e)")
+    case("norm", "float[N,5,4,3] x", "float[N,5,4,3] y", "y = BatchNormalization(x, s, b, m, v)",
+         [tensor("s", 5), tensor("b", 5), tensor("m", 5), tensor("v", 5, values=[.5, 1, 2, .1, .7])])
+    case("double", "double[3,5] x", "double[3,5] y", "t = Mul(x, x)\ny = Add(t, x)")
+
+
+def moves():
+    case("transpose", "float[2,3,4,5] x", "float[5,3,2,4] y", "y = Transpose <perm=[3,1,0,2]> (x)")
+    case("flatten", "float[N,3,4,5] x", "float[N,60] y", "t = Transpose <perm=[0,3,2,1]> (x)\ny = Flatten(t)")
+    case("slice", "float[N,7,9] x", "float[N,3,4] y", "y = Slice(x, s, e, a, st)",
+         [ints("s", 5, 1), ints("e", -100, 9), ints("a", 1, 2), ints("st", -2, 2)])
+    case("split", "float[N,7,9] x", "float[N,7,4] y, float[N,7,5] z", "a, b = Split <axis=2> (x, s)\ny = Relu(a)\nz = Identity(b)", [ints("s", 4, 5)])
+    case("concat", "float[N,3,4] x, float[N,2,4] z", "float[N,5,4] y", "y = Concat <axis=1> (x, z)")
+    case("pad", "float[N,3,4] x", "float[N,5,4] y", "y = Pad(x, p, v)", [ints("p", 0, 1, -1, 0, 1, 1), tensor("v", values=[1.5])])
+    case("tile", "float[2,3] x", "float[4,9] y", "y = Tile(x, r)", [ints("r", 2, 3)])
+    case("expand", "float[2,1,3] x", "float[2,4,3] y", "y = Expand(x, r)", [ints("r", 2, 4, 3)])
+    case("gather", "float[N,7,3] x", "float[N,2,2,3] y", "y = Gather <axis=1> (x, i)", [tensor("i", 2, 2, values=[0, -1, 3, 2], dtype="int64")])
+    case("pick", "float[N,7,3] x", "float[N,3] y", "y = Gather <axis=1> (x, i)", [tensor("i", values=[-2], dtype="int64")])
+    case("same", "float[N,3] x", "float[N,3] y, float[N,3] z", "y = Identity(x)\nt = Relu(x)\nz = Identity(t)")
+
+
+def products():
+    for m, k, n in (1, 7, 5), (3, 17, 33), (15, 64, 48), (49, 100, 70), (196, 48, 130), (300, 33, 16), (5, 3, 1):
+        case(f"mm{m}", f"float[N,{m},{k}] x", f"float[N,{m},{n}] y", "t = MatMul(x, w)\nu = Add(t, b)\ny = Gelu(u)", [tensor("w", k, n), tensor("b", n)])
+    case("residual", "float[N,9,31] x", "float[N,9,31] y", "t = MatMul(x, w)\nu = Mul(t, s)\ny = Add(u, x)", [tensor("w", 31, 31), tensor("s", 31)])
+    case("batched", "float[2,3,5,17] x, float[3,17,19] z", "float[2,3,5,19] y", "y = MatMul(x, z)")
+    case("shared", "float[N,3,5,17] x, float[N,1,17,19] z", "float[N,3,5,19] y", "y = MatMul(x, z)")
+    case("vectors", "float[17] x, float[17] z", "float y", "y = MatMul(x, z)")
+    case("rows", "float[4,5,17] x, float[17] z", "float[4,5] y", "y = MatMul(x, z)")
+    case("wide", "double[3,5] x, double[5,4] z", "double[3,4] y", "y = MatMul(x, z)")
+    case("gemm", "float[N,17] x", "float[N,9] y", "y = Gemm <transB=1> (x, w, b)", [tensor("w", 9, 17), tensor("b", 9)])
+    case("scaled", "float[17,5] x, float[9,17] z, float[5,1] c", "float[5,9] y", "y = Gemm <transA=1,transB=1,alpha=0.5,beta=2.0> (x, z, c)")
+
+
+def conv(name, x, w, attrs, y):
+    attrs = f" <{attrs}> " if attrs else ""
+    case("conv" + name, f"float[{x}] x", f"float[{y}] y", f"y = Conv{attrs}(x, w, b)", [tensor("w", *w), tensor("b", w[0])])
+
+
+def convolutions():
+    conv("point", "N,7,5,6", [9, 7, 1, 1], "", "N,9,5,6")
+    conv("patch", "N,3,16,12", [10, 3, 4, 4], "strides=[4,4]", "N,10,4,3")
+    conv("dense", "N,3,9,11", [8, 3, 3, 3], "pads=[1,1,1,1]", "N,8,9,11")
+    conv("stride", "2,3,9,11", [8, 3, 3, 3], "pads=[1,0,1,2],strides=[2,2]", "2,8,5,6")
+    conv("dilated", "N,5,9,11", [8, 5, 3, 3], "dilations=[2,2]", "N,8,5,7")
+    conv("groups", "3,40,9,11", [40, 2, 3, 2], "group=20,pads=[1,1,1,0],strides=[1,2]", "3,40,9,6")
+    conv("seven", "N,19,9,11", [19, 1, 7, 7], "group=19,pads=[3,3,3,3]", "N,19,9,11")
+    conv("many", "6,35,7,30", [35, 1, 7, 7], "group=35,pads=[3,3,3,3]", "6,35,7,30")
+    conv("narrow", "N,16,3,2", [16, 1, 7, 7], "group=16,pads=[3,3,3,3]", "N,16,3,2")
+    conv("skip", "N,33,9,11", [33, 1, 3, 3], "group=33,strides=[2,2],pads=[1,1,1,1]", "N,33,5,6")
+    conv("spread", "N,33,9,30", [33, 1, 5, 3], "group=33,dilations=[2,3],pads=[4,3,4,3]", "N,33,9,30")
+    conv("double", "N,6,9,11", [12, 1, 3, 3], "group=6,pads=[1,1,1,1]", "N,12,9,11")
+    conv("line", "N,18,40", [18, 1, 5], "pads=[2,2],group=18", "N,18,40")
+    conv("solid", "N,3,5,6,7", [4, 3, 2, 3, 2], "pads=[0,1,0,1,1,1]", "N,4,5,6,7")
+    conv("same", "N,3,9,11", [8, 3, 3, 4], 'auto_pad="SAME_UPPER",strides=[2,2]', "N,8,5,6")
+    case("convrun", "float[2,4,9,11] x, float[6,2,3,3] w", "float[2,6,9,11] y", "y = Conv <pads=[1,1,1,1],group=2> (x, w)")
+
+
+def reductions():
+    case("ln", "float[N,5,33] x", "float[N,5,33] y", "y = LayerNormalization(x, s, b)", [tensor("s", 33), tensor("b", 33)])
+    case("ln2", "float[N,5,6,3] x", "float[N,5,6,3] y", "t = LayerNormalization <axis=2> (x, s)\ny = Relu(t)", [tensor("s", 6, 3)])
+    case("ln3", "float[4,5,6] x", "float[4,5,6] y, float[4,1,1] m, float[4,1,1] d", "y, m, d = LayerNormalization <axis=1> (x, s, b)", [tensor("s", 5, 6), tensor("b", 6)])
+    for op in "Mean Sum L1 L2 Max Min Prod SumSquare".split():
+        low = op.lower()
+        case("r" + low, "float[N,5,6,7] x", "float[N,6] y", f"y = Reduce{op} <keepdims=0> (x, a)", [ints("a", 1, 3)])
+        case("b" + low, "float[N,3,2] x", "float[3] y", f"y = Reduce{op} <keepdims=0> (x, a)", [ints("a", 0, 2)])
+        case("c" + low, "float[4,9,40] x", "float[4,1,40] y", f"y = Reduce{op}(x, a)", [ints("a", 1)])
+    case("r3", "float[2,3,4,5,6] x", "float[3,5] y", "y = ReduceSum <keepdims=0> (x, a)", [ints("a", 0, 2, 4)])
+    case("gap", "float[N,5,6,7] x", "float[N,5,1,1] y", "y = GlobalAveragePool(x)")
+    case("softmax", "float[N,5,33] x", "float[N,5,33] y", "t = Softmax(x)\ny = Mul(t, t)")
+    case("logsoftmax", "float[N,5,33] x", "float[N,5,33] y", "y = LogSoftmax <axis=1> (x)")
+    case("flat", "float[N,5,33] x", "float[N,5,33] y", "y = Softmax <axis=1> (x)", into=old)
+    case("maxpool", "float[2,5,9,11] x", "float[2,5,5,6] y, int64[2,5,5,6] i", "y, i = MaxPool <kernel_shape=[3,3],strides=[2,2],pads=[1,1,1,1]> (x)")
+    case("ceilpool", "float[N,5,10,9] x", "float[N,5,5,5] y", "y = AveragePool <kernel_shape=[3,2],strides=[2,2],pads=[0,0,1,0],ceil_mode=1,count_include_pad=1> (x)")
+    case("mse", "float[N,5] x, float[N,5] t", "float y", "d = Sub(x, t)\ns = Mul(d, d)\nm = ReduceMean <keepdims=0> (s)\ny = Add(m, m)")
+
+
+def losses():
+    bounds = [tensor("k", values=[4.0]), tensor("lo", values=[0.0]), tensor("hi", values=[4.5]), tensor("w", 5)]
+    labels = "t = Abs(f)\nu = Mul(t, k)\nv = Clip(u, lo, hi)\nl = Cast <to=7> (v)\n"
+    for op, prepare in ("SoftmaxCrossEntropyLoss", "z = Identity(x)\n"), ("NegativeLogLikelihoodLoss", "z = LogSoftmax <axis=1> (x)\n"):
+        for how in "mean", "sum", "none":
+            out = lambda rest: f"float[N{rest}] y" if how == "none" else "float y"
+            case(f"{how}{len(op)}", "float[N,5] x, float[N] f", out(""), labels + prepare + f'y = {op} <reduction="{how}"> (z, l)', bounds)
+            case(f"{how}{len(op)}w", "float[N,5,3,2] x, float[N,3,2] f", out(",3,2"),
+                 labels + prepare + f'y = {op} <reduction="{how}",ignore_index=2> (z, l, w)', bounds)
+
+
+def block(name, height, width, c, hidden, kernel):
+    """What becomes one region of kind "block", between a pointwise convolution and a mean."""
+    p = kernel // 2
+    case(name, f"float[N,3,{height},{width}] i", f"float[N,{c}] y, float[N,{c},{height},{width}] q", f"""
+x = Conv(i, s)
+d = Conv <group={c},pads=[{p},{p},{p},{p}]> (x, k, b)
+t = Transpose <perm=[0,2,3,1]> (d)
+n = LayerNormalization(t, g, b)
+h0 = MatMul(n, w1)
+h1 = Add(h0, b1)
+h = Gelu(h1)
+o0 = MatMul(h, w2)
+o1 = Add(o0, b2)
+o2 = Mul(g, o1)
+o = Transpose <perm=[0,3,1,2]> (o2)
+q = Add(x, o)
+y = ReduceMean <keepdims=0> (q, a)""",
+         [ints("a", 2, 3), tensor("s", c, 3, 1, 1), tensor("k", c, 1, kernel, kernel), tensor("b", c), tensor("g", c),
+          tensor("w1", c, hidden), tensor("b1", hidden), tensor("w2", hidden, c), tensor("b2", c)])
+
+
+def blocks():
+    block("one", 9, 11, 19, 70, 7)
+    block("ranges", 14, 14, 16, 1024, 7)
+    block("uneven", 30, 13, 33, 132, 5)
+
+
+def write(path, cases, opset):
+    join = lambda i, sep: sep.join(c[i] for c in cases if c[i])
+    weights = ", ".join(w for c in cases for w in c[3])
+    with open(path, "w") as out:
+        out.write(f'<ir_version: 10, opset_import: ["" : {opset}]>\n')
+        out.write(f"all ({join(0, ', ')}) => ({join(1, ', ')}){' <' + weights + '>' if weights else ''}\n{{\n{join(2, chr(10))}\n}}\n")
+
+
+elementwise(), moves(), products(), convolutions(), reductions(), losses(), blocks()
+models = {"free": (free + static, 20), "static": (static, 20), "old": (old, 11)}
+passed, failed = 0, 0
+with tempfile.TemporaryDirectory() as folder:
+    for name, (cases, opset) in models.items():
+        path = os.path.join(folder, name + ".onnxtxt")
+        write(path, cases, opset)
+        for options in ([], ["-O0", "-mcpu=x86-64-v3"]):
+            run = subprocess.run([CNXC, "verify", path, *options], capture_output=True, text=True)
+            lines = run.stdout.splitlines()
+            wrong = [line for line in lines if not line.endswith(" ok")]
+            if run.returncode or wrong or len(lines) < len(cases):
+                failed += 1
+                print(f"{name} {options}: exit code {run.returncode}", *wrong, run.stderr[:2000], sep="\n")
+            else:
+                passed += len(lines)
+print(f"{passed} passed, {failed} failed")
+sys.exit(failed > 0)
