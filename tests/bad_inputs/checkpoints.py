@@ -1,5 +1,6 @@
 """Bad safetensors files and shard indexes, and bad config.json and preprocessor_config.json."""
 import json
+import os
 import struct
 
 from harness import case
@@ -186,3 +187,26 @@ in_folder("processor", "a list of one mean for three channels warns", r"warning:
 in_folder("processor", "duplicate key", r"preprocessor_config\.json:\d+:\d+: error: ", preprocessor_config__json='{"size": 16, "size": 16}')
 in_folder("processor", "a list", r"preprocessor_config\.json:\d+:\d+: error: ", preprocessor_config__json="[]")
 in_folder("processor", "empty", r"preprocessor_config\.json:\d+:\d+: error: ", preprocessor_config__json="")
+
+
+def with_empty(head):
+    head["unused"] = {"dtype": "F32", "shape": [0, 3], "data_offsets": [0, 0]}
+
+
+safetensors("a zero-size tensor is accepted", checkpoint(with_empty), "", exit=0, argv=("check", "m"))
+
+
+def hub_cache(folder):
+    """A hub's cache: snapshots/REV/model.safetensors links to ../../blobs/HASH."""
+    os.makedirs(folder + "/hub/blobs")
+    os.makedirs(folder + "/hub/snapshots/rev")
+    for name in ("config.json", "preprocessor_config.json", "model.safetensors"):
+        os.rename(f"{folder}/m/{name}", f"{folder}/hub/blobs/{name}.blob")
+        os.symlink(f"../../blobs/{name}.blob", f"{folder}/hub/snapshots/rev/{name}")
+
+
+case("safetensors", "a hub cache's links into its blobs work", exit=0, message="", files=folder(), setup=hub_cache,
+     argv=["check", "hub/snapshots/rev"])
+case("safetensors", "a link to a file outside", exit=1, message="error: .*model\\.safetensors", files={**folder(), "x.safetensors": checkpoint()},
+     setup=lambda d: (os.remove(d + "/m/model.safetensors"), os.symlink("../x.safetensors", d + "/m/model.safetensors")),
+     argv=["compile", "m", "-o", "out"])
