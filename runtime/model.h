@@ -59,8 +59,15 @@ typedef struct CnxrtPreprocessor {
     int64_t convert_rgb_white; /* do_convert_rgb: alpha is composited on white instead of dropped */
     int64_t torchvision;     /* 0: Pillow's arithmetic, 1: torchvision's */
     int64_t vertical_first;  /* 1: Pillow 13's order of passes, 0: Pillow 12's */
-    int64_t reserved[7];
+    int64_t resize_rule;     /* CNXRT_RESIZE_…: what do_resize means */
+    int64_t reserved[6];
 } CnxrtPreprocessor;
+
+enum { /* CnxrtPreprocessor.resize_rule; s: shortest_edge */
+    CNXRT_RESIZE_CONVNEXT = 0, /* transformers': below 384 as CENTER, from 384 to s × s whatever the shape */
+    CNXRT_RESIZE_CENTER = 1,   /* timm's: the short edge to s / crop_pct, then the central s × s */
+    CNXRT_RESIZE_SQUASH = 2,   /* timm's: both edges to s / crop_pct, then the central s × s */
+};
 
 enum { /* CnxrtModel.cpu_features: what must be there before any generated code runs */
     CNXRT_CPU_AVX2 = 1 << 0, CNXRT_CPU_FMA = 1 << 1, CNXRT_CPU_F16C = 1 << 2, CNXRT_CPU_BMI2 = 1 << 3,

@@ -99,7 +99,9 @@ static void read_settings(Reader *r, CnxrtPreprocessor *p)
     p->do_resize = read_flag(r, "do_resize", 1);
     p->shortest_edge = read_int(r, "shortest_edge", 1, LARGEST_EDGE, 384);
     p->crop_pct = read_number(r, "crop_pct", 0.875);
-    if (p->do_resize && p->shortest_edge < WARP_EDGE && !(p->crop_pct > 0 && p->crop_pct <= LARGEST_EDGE))
+    p->resize_rule = read_int(r, "resize_rule", CNXRT_RESIZE_CONVNEXT, CNXRT_RESIZE_SQUASH, CNXRT_RESIZE_CONVNEXT);
+    if (p->do_resize && (p->resize_rule || p->shortest_edge < WARP_EDGE) &&
+        !(p->crop_pct > 0 && p->crop_pct <= LARGEST_EDGE))
         bad_key(r, "crop_pct", "above 0");
     p->resample = read_int(r, "resample", 0, 5, 2);
     p->do_center_crop = read_flag(r, "do_center_crop", 0);

@@ -48,6 +48,7 @@ void checkpoint_recognize(Checkpoint *checkpoint);
 const char *checkpoint_file_name(const Checkpoint *checkpoint, const char *name, bool prefixed);
 /* A file's name as Hugging Face's bare model has it; itself if it is none of a ConvNeXt's. */
 const char *checkpoint_bare_name(const Checkpoint *checkpoint, const char *name);
+bool checkpoint_of_tensorflow(const Checkpoint *checkpoint);
 bool checkpoint_drops_ones(const Checkpoint *checkpoint);
 
 /* The readers of single files. Each adds to out; false after a diagnostic. */

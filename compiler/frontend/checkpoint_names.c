@@ -212,6 +212,11 @@ const char *checkpoint_bare_name(const Checkpoint *checkpoint, const char *name)
     return translate_all(checkpoint->dialect, rest, true, checkpoint->arena);
 }
 
+bool checkpoint_of_tensorflow(const Checkpoint *checkpoint)
+{
+    return checkpoint->dialect->tensorflow;
+}
+
 bool checkpoint_drops_ones(const Checkpoint *checkpoint)
 {
     return checkpoint->dialect->drops_ones;

@@ -71,9 +71,9 @@ static bool set_size(HfBuild *build, const char *dir, const FrontendOptions *opt
 {
     Model *model = build->graph->model;
     HfPictures pictures = {.height = options->image_height, .width = options->image_width};
-    if (!hf_file_exists(dir, "preprocessor_config.json"))
-        hf_preprocessor_default(build->config, &pictures, model->arena, model->diag);
-    else if (!hf_preprocessor(dir, build->config->num_channels, &pictures, model->arena, model->diag))
+    if (!(hf_file_exists(dir, "preprocessor_config.json")
+              ? hf_preprocessor(dir, build->config->num_channels, &pictures, model->arena, model->diag)
+              : hf_preprocessor_default(build->config, &pictures, model->arena, model->diag)))
         return false;
     if (pictures.settings)
         model_set_prop(model, "cnxc.preprocessor", pictures.settings);
@@ -124,8 +124,10 @@ Model *hf_load(const char *dir, const FrontendOptions *options, Arena *arena, Di
 {
     HfConfig *config = hf_config_open(dir, options, arena, diag);
     HfWeights *weights = config ? hf_weights_open(dir, config->v2, arena, diag) : NULL;
-    if (weights)
+    if (weights) {
         count_labels(config, weights);
+        config->loss_by_example = hf_weights_of_tensorflow(weights);
+    }
     return weights ? build_model(dir, config, weights, options, arena, diag) : NULL;
 }
 

@@ -23,6 +23,7 @@ typedef struct HfConfig {
     bool counts_labels;        /* num_labels is stated; else the checkpoint's classifier decides */
     const char *const *labels; /* num_labels of them; NULL: LABEL_0, LABEL_1 … */
     const char *problem_type;  /* --problem-type or the config's; NULL: not stated */
+    bool loss_by_example;      /* a TensorFlow checkpoint: its classes reduce no loss and ignore problem_type */
     int64_t image_height, image_width; /* the config's image_size */
     Ints features;           /* backbone: hidden state numbers, 0 is the stem */
 } HfConfig;
@@ -38,8 +39,8 @@ typedef struct HfPictures {
     int64_t height, width; /* of the pictures; 0: as they come. Set before: what --image-size asks for */
 } HfPictures;
 bool hf_preprocessor(const char *dir, int64_t num_channels, HfPictures *pictures, Arena *arena, Diag *diag);
-/* Without that file: as the published models say. A note tells the user. */
-void hf_preprocessor_default(const HfConfig *config, HfPictures *pictures, Arena *arena, Diag *diag);
+/* Without that file: as timm's config says, or as the published models do, and a note tells the user. */
+bool hf_preprocessor_default(const HfConfig *config, HfPictures *pictures, Arena *arena, Diag *diag);
 
 /* The checkpoint. Tensors are asked for by the names of the bare model ("embeddings.layernorm.weight"); files
  * may carry the architecture's prefix. What is missing is noted and reported by hf_weights_finish. */
@@ -51,6 +52,7 @@ HfWeights *hf_weights_declare(const char *text_dir, bool v2, Arena *arena, Diag 
 /* name is a bare name; NULL: missing or of another shape. */
 Tensor *hf_weights_take(HfWeights *weights, const char *name, int rank, const int64_t *dims, const char **full_name);
 bool hf_weights_has(const HfWeights *weights, const char *name);
+bool hf_weights_of_tensorflow(const HfWeights *weights);
 int64_t hf_weights_rows(const HfWeights *weights, const char *name); /* of a matrix; 0: there is none */
 /* Leftovers whose bare name begins with start, or ends with it if it begins with a dot, are expected. */
 void hf_weights_ignore(HfWeights *weights, const char *start);

@@ -5,6 +5,7 @@
  *
  *   {"model_type": "convnext", "depths": [3, 3, 9], "hidden_sizes": [96, 192, 384, 768]}
  *   →  config.json:1:29: error: depths has 3 entries, hidden_sizes 4 */
+#include "compiler/frontend/checkpoint_timm.h"
 #include "compiler/frontend/hf.h"
 
 #include <math.h>
@@ -175,7 +176,7 @@ HfConfig *hf_config_open(const char *dir, const FrontendOptions *options, Arena 
 {
     HfConfig *config = NEW(arena, HfConfig);
     config->json = hf_json_open(dir, "config.json", arena, diag);
-    if (!config->json || !read_model_type(config))
+    if (!config->json || !timm_config(config->json) || !read_model_type(config))
         return NULL;
     bool ok = read_architecture(config) && read_sizes(config) && read_stages(config) && read_act(config) &&
               read_norm(config) && read_problem_type(config) && hf_config_labels(config) && hf_config_features(config);

@@ -88,7 +88,8 @@ static Value *regression_loss(HfBuild *build)
     if (single)
         x = hf_op(build, OP_Squeeze, "loss.logits", x, hf_axes(build, last, 1), NULL);
     Value *difference = hf_op(build, OP_Sub, "loss.difference", x, y, NULL);
-    return mean_of_all(build, hf_op(build, OP_Mul, "loss.square", difference, difference, NULL), single ? 1 : 2);
+    Value *square = hf_op(build, OP_Mul, "loss.square", difference, difference, NULL);
+    return build->config->loss_by_example ? square : mean_of_all(build, square, single ? 1 : 2);
 }
 
 /* Mean of max(z, 0) - z y + log(1 + exp(-|z|)), which does not overflow. */
@@ -109,7 +110,7 @@ static Value *single_label_loss(HfBuild *build)
     Value *y = labels_input(build, "labels", DT_INT64, 1);
     y = hf_op(build, OP_SoftmaxCrossEntropyLoss, "loss", logits(build), y, NULL);
     node_set_int(y->producer, "ignore_index", -100);
-    node_set_string(y->producer, "reduction", "mean");
+    node_set_string(y->producer, "reduction", build->config->loss_by_example ? "none" : "mean");
     return y;
 }
 
@@ -117,12 +118,14 @@ static Value *single_label_loss(HfBuild *build)
  * built. Class numbers go into labels and give loss; floats go into labels.multi_label and give loss.multi_label. */
 static bool labels_decide(const HfConfig *config)
 {
-    return !config->problem_type && config->num_labels > 1;
+    return !config->problem_type && config->num_labels > 1 && !config->loss_by_example;
 }
 
 static Value *loss(HfBuild *build)
 {
     const HfConfig *config = build->config;
+    if (config->loss_by_example)
+        return config->num_labels == 1 ? regression_loss(build) : single_label_loss(build);
     if (str_equal(config->problem_type, "regression") || (!config->problem_type && config->num_labels == 1))
         return regression_loss(build);
     return str_equal(config->problem_type, "multi_label_classification") ? multi_label_loss(build, "labels")

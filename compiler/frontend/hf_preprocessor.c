@@ -6,6 +6,7 @@
  * Defaults are those of the processor's documentation: bilinear, crop_pct 224/256, mean and std 0.5. Legacy files
  * write size as a bare number, crop_pct as null, and leave rescaling out, which means on. A folder without the file
  * gets what all published ConvNeXt models say: bicubic, ImageNet's mean and std, the config's image_size. */
+#include "compiler/frontend/checkpoint_timm.h"
 #include "compiler/frontend/hf.h"
 #include "runtime/model.h"
 
@@ -211,6 +212,8 @@ static const char *as_json(const CnxrtPreprocessor *p, Arena *arena)
               (long long)p->n_mean);
     put_list(&sb, "mean", p->mean, p->n_mean);
     put_list(&sb, "std", p->std, p->n_mean);
+    if (p->resize_rule)
+        sb_printf(&sb, ", \"resize_rule\": %lld", (long long)p->resize_rule);
     sb_printf(&sb, ", \"convert_rgb_white\": %lld, \"torchvision\": %lld, \"vertical_first\": %lld}",
               (long long)p->convert_rgb_white, (long long)p->torchvision, (long long)p->vertical_first);
     return sb.text;
@@ -253,10 +256,37 @@ bool hf_preprocessor(const char *dir, int64_t num_channels, HfPictures *pictures
     return true;
 }
 
-void hf_preprocessor_default(const HfConfig *config, HfPictures *pictures, Arena *arena, Diag *diag)
+/* timm's transforms, from what timm_config made of pretrained_cfg. */
+static bool timm_pictures(const HfConfig *config, json_t *settings, HfPictures *pictures)
 {
+    HfJson json = *config->json;
+    CnxrtPreprocessor p = documented;
+    const char *mode = NULL;
+    bool fits;
+    json.root = settings;
+    if (!read_resize(&json, &p) || !read_normalize(&json, config->num_channels, &p, &fits) ||
+        !hf_string(&json, "crop_mode", &mode))
+        return false;
+    p.resize_rule = str_equal(mode, "squash") ? CNXRT_RESIZE_SQUASH : CNXRT_RESIZE_CENTER;
+    double edge = p.crop_pct > 0 ? (double)p.shortest_edge / p.crop_pct : 0;
+    if (!(edge >= 1 && edge <= MAX_EDGE))
+        return bad(config->json, "pretrained_cfg", "with a crop_pct that is a fraction of the resized picture, above 0");
+    if (config->image_height != config->image_width)
+        diag_warning(json.diag, hf_key_span(config->json, "pretrained_cfg"),
+                     "input_size is not square; the model will not take pictures");
+    describe(&p, fits && config->image_height == config->image_width, pictures, json.arena, json.diag);
+    if (!pictures->settings)
+        pictures->height = pictures->width = 0;
+    return true;
+}
+
+bool hf_preprocessor_default(const HfConfig *config, HfPictures *pictures, Arena *arena, Diag *diag)
+{
+    json_t *timm = hf_get(config->json, TIMM_PICTURES);
+    if (timm)
+        return timm_pictures(config, timm, pictures);
     if (config->num_channels != 3 || config->image_height != config->image_width)
-        return;
+        return true;
     CnxrtPreprocessor p = documented;
     p.shortest_edge = config->image_height;
     p.resample = 3;
@@ -267,4 +297,5 @@ void hf_preprocessor_default(const HfConfig *config, HfPictures *pictures, Arena
     diag_note(diag, NO_SPAN,
               "no preprocessor_config.json: pictures are prepared as for the published ConvNeXt models, at %lldx%lld",
               (long long)p.shortest_edge, (long long)p.shortest_edge);
+    return true;
 }

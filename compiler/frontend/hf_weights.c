@@ -96,6 +96,11 @@ bool hf_weights_has(const HfWeights *weights, const char *name)
     return weights->location ? !str_starts_with(name, "hidden_states_norms.") : find(weights, name) != NULL;
 }
 
+bool hf_weights_of_tensorflow(const HfWeights *weights)
+{
+    return weights->checkpoint && checkpoint_of_tensorflow(weights->checkpoint);
+}
+
 int64_t hf_weights_rows(const HfWeights *weights, const char *name)
 {
     const Entry *entry = find(weights, name);

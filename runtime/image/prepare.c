@@ -2,6 +2,7 @@
  *
  *   size s below 384:  short edge to s / crop_pct, then the central s × s
  *   size s from 384:   straight to s × s, whatever the aspect ratio
+ *   (timm's rules do the first at any size, with the shape kept or not)
  *   then, where asked for: another centre crop; rescale (table of 256); normalise; channels first
  *
  * Resize and crops are one step here: crops only move a window over a resized picture that is never made whole, and a
@@ -24,12 +25,26 @@ static int64_t min64(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* The central m of a canvas; where it is smaller, zeros around it, the odd one in front (torchvision: behind). */
-static void center_crop(Side *side, int64_t m, bool torchvision)
+/* Is there a central crop after the resize? */
+static bool crops(const CnxrtPreprocessor *how)
 {
+    return how->do_resize && (how->resize_rule != CNXRT_RESIZE_CONVNEXT || how->shortest_edge < WARP_FROM);
+}
+
+/* Half of the surplus; timm's transforms round it to even, transformers' down. */
+static int64_t crop_start(int64_t surplus, const CnxrtPreprocessor *how)
+{
+    int64_t half = surplus / 2;
+    return half + (how->resize_rule != CNXRT_RESIZE_CONVNEXT && surplus % 2 && half % 2);
+}
+
+/* The central m of a canvas; where it is smaller, zeros around it, the odd one in front (torchvision: behind). */
+static void center_crop(Side *side, int64_t m, const CnxrtPreprocessor *how)
+{
+    bool behind = how->torchvision || how->resize_rule != CNXRT_RESIZE_CONVNEXT;
     Window *w = &side->window;
     if (m <= side->size) {
-        int64_t start = (side->size - m) / 2, cut = start > w->to ? start - w->to : 0;
+        int64_t start = crop_start(side->size - m, how), cut = start > w->to ? start - w->to : 0;
         w->from += cut;
         w->length -= cut;
         w->to = w->to + cut - start;
@@ -37,7 +52,7 @@ static void center_crop(Side *side, int64_t m, bool torchvision)
         if (w->length < 0)
             *w = (Window){0};
     } else {
-        w->to += torchvision ? (m - side->size) / 2 : (m - side->size + 1) / 2;
+        w->to += behind ? (m - side->size) / 2 : (m - side->size + 1) / 2;
     }
     side->size = m;
 }
@@ -55,11 +70,13 @@ static void resized_size(const Image *image, const CnxrtPreprocessor *how, int64
     if (!how->do_resize)
         return;
     *width = *height = s;
-    if (s >= WARP_FROM)
+    if (!crops(how))
         return;
     double exact_edge = (double)s / how->crop_pct;
     int64_t edge = exact_edge < MAX_EDGE ? (int64_t)exact_edge : MAX_EDGE; /* more is refused later */
     *width = *height = edge;
+    if (how->resize_rule == CNXRT_RESIZE_SQUASH)
+        return;
     if (w <= h)
         *height = (int64_t)((double)(edge * h) / (double)w);
     else
@@ -72,13 +89,13 @@ static Resize plan(const Image *image, const CnxrtPreprocessor *how, Side *x, Si
     resized_size(image, how, &resize.width, &resize.height);
     *x = whole(resize.width);
     *y = whole(resize.height);
-    if (how->do_resize && how->shortest_edge < WARP_FROM) {
-        center_crop(x, how->shortest_edge, how->torchvision);
-        center_crop(y, how->shortest_edge, how->torchvision);
+    if (crops(how)) {
+        center_crop(x, how->shortest_edge, how);
+        center_crop(y, how->shortest_edge, how);
     }
     if (how->do_center_crop) {
-        center_crop(x, how->crop_width, how->torchvision);
-        center_crop(y, how->crop_height, how->torchvision);
+        center_crop(x, how->crop_width, how);
+        center_crop(y, how->crop_height, how);
     }
     resize.x = x->window;
     resize.y = y->window;
