@@ -120,11 +120,21 @@ static void count_labels(HfConfig *config, const HfWeights *weights)
         config->num_labels = rows;
 }
 
+/* A config that names no class: its checkpoint's heads tell which one was saved. */
+static void find_task(HfConfig *config, const HfWeights *weights)
+{
+    if (!config->names_class)
+        config->task = hf_weights_has(weights, "classifier.weight")  ? HF_CLASSIFICATION
+                       : hf_weights_has(weights, "layernorm.weight") ? HF_FEATURES
+                                                                     : HF_BACKBONE;
+}
+
 Model *hf_load(const char *dir, const FrontendOptions *options, Arena *arena, Diag *diag)
 {
     HfConfig *config = hf_config_open(dir, options, arena, diag);
     HfWeights *weights = config ? hf_weights_open(dir, config->v2, arena, diag) : NULL;
     if (weights) {
+        find_task(config, weights);
         count_labels(config, weights);
         config->loss_by_example = hf_weights_of_tensorflow(weights);
     }

@@ -13,6 +13,7 @@ typedef struct HfConfig {
     HfJson *json;
     bool v2;                 /* ConvNeXt V2: GRN, no layer scale */
     HfTask task;             /* of the class that was saved */
+    bool names_class;        /* architectures says so; else the checkpoint tells */
     int64_t num_channels, patch_height, patch_width;
     int64_t num_stages;      /* entries of hidden_sizes and depths */
     Ints hidden_sizes, depths;

@@ -91,6 +91,32 @@ static Value *act_prelu(HfBuild *build, Value *x, const char *layer)
     return hf_op(build, OP_PRelu, hf_name(build, layer, ".act"), x, slope, NULL);
 }
 
+/* beta and eps are buffers of the checkpoint, scalars. */
+static Value *xielu_buffer(HfBuild *build, const char *layer, const char *suffix, double value)
+{
+    const char *name = hf_name(build, layer, suffix);
+    return hf_weights_has(build->weights, name) ? hf_weight(build, name, 0, (const int64_t[]){0}) : hf_scalar(build, value);
+}
+
+/* beta x + (x > 0 ? p x² : n (exp(min(x, eps)) - 1 - x)), p = softplus(alpha_p), n = beta + softplus(alpha_n)
+ * (Huang and Schlag, 2024). */
+static Value *act_xielu(HfBuild *build, Value *x, const char *layer)
+{
+    Value *beta = xielu_buffer(build, layer, ".act.beta", 0.5), *eps = xielu_buffer(build, layer, ".act.eps", -1e-6);
+    Value *p = hf_weight(build, hf_name(build, layer, ".act.alpha_p"), 1, (const int64_t[]){1});
+    Value *n = hf_weight(build, hf_name(build, layer, ".act.alpha_n"), 1, (const int64_t[]){1});
+    p = step(build, OP_Softplus, p, NULL, layer, "p");
+    n = step(build, OP_Add, step(build, OP_Softplus, n, NULL, layer, "softplus_n"), beta, layer, "n");
+    Value *square = step(build, OP_Mul, step(build, OP_Mul, x, p, layer, "px"), x, layer, "square");
+    Value *power = step(build, OP_Exp, step(build, OP_Min, x, eps, layer, "low"), NULL, layer, "exp");
+    Value *minus_1 = step(build, OP_Sub, power, hf_scalar(build, 1), layer, "expm1");
+    Value *tail = step(build, OP_Mul, step(build, OP_Sub, minus_1, x, layer, "rest"), n, layer, "tail");
+    Value *is_positive = step(build, OP_Greater, x, hf_scalar(build, 0), layer, "is_positive");
+    Value *branch = hf_op(build, OP_Where, hf_name(build, layer, ".act.branch"), is_positive, square, tail);
+    Value *linear = step(build, OP_Mul, x, beta, layer, "linear");
+    return hf_op(build, OP_Add, hf_name(build, layer, ".act"), branch, linear, NULL);
+}
+
 static const struct {
     const char *name;
     OpKind op;                                                      /* where one operator says it all */
@@ -103,6 +129,7 @@ static const struct {
     {"hardswish", OP_HardSwish, NULL}, {"leaky_relu", 0, act_leaky_relu}, {"relu2", 0, act_relu2},
     {"relu6", 0, act_relu6}, {"prelu", 0, act_prelu}, {"sigmoid", OP_Sigmoid, NULL}, {"tanh", OP_Tanh, NULL},
     {"linear", 0, act_linear}, {"laplace", 0, act_laplace}, {"sqrtsoftplus", 0, act_sqrtsoftplus},
+    {"xielu", 0, act_xielu},
 };
 
 bool hf_act_known(const char *name)

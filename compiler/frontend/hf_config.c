@@ -22,7 +22,7 @@ static bool read_architecture(HfConfig *config)
     static const struct { const char *suffix; HfTask task; } classes[] = {
         {"ForImageClassification", HF_CLASSIFICATION}, {"Model", HF_FEATURES}, {"Backbone", HF_BACKBONE},
     };
-    if (!list)
+    if (!list || (json_is_array(list) && json_array_size(list) == 0))
         return true;
     const json_t *first = json_is_array(list) ? json_array_get(list, 0) : NULL;
     if (!json_is_string(first))
@@ -31,6 +31,7 @@ static bool read_architecture(HfConfig *config)
     for (int64_t i = 0; i < countof(classes); i++)
         if (str_starts_with(name, prefix) && strcmp(name + strlen(prefix), classes[i].suffix) == 0) {
             config->task = classes[i].task;
+            config->names_class = true;
             return true;
         }
     diag_unsupported(config->json->diag, hf_key_span(config->json, "architectures"),
@@ -84,7 +85,9 @@ static bool read_sizes(HfConfig *config)
     config->num_channels = 3;
     config->patch_height = config->patch_width = 4;
     config->image_height = config->image_width = 224;
-    return hf_ints(json, "hidden_sizes", 1, MAX_WIDTH, &config->hidden_sizes) &&
+    double training; /* what inference does not need must still be numbers */
+    return hf_number(json, "drop_path_rate", &training) && hf_number(json, "initializer_range", &training) &&
+           hf_ints(json, "hidden_sizes", 1, MAX_WIDTH, &config->hidden_sizes) &&
            hf_ints(json, "depths", 0, MAX_DEPTH, &config->depths) &&
            hf_int(json, "num_channels", 1, MAX_CHANNELS, &config->num_channels) &&
            read_pair(json, "patch_size", MAX_PATCH, &config->patch_height, &config->patch_width) &&
@@ -93,18 +96,37 @@ static bool read_sizes(HfConfig *config)
 
 static bool check_count(const HfConfig *config, const char *key, const Ints *list)
 {
+    const char *at = hf_get(config->json, "num_stages") ? "num_stages" : "num_hidden_layers";
     if (list->len == config->num_stages)
         return true;
-    diag_error(config->json->diag, hf_key_span(config->json, hf_get(config->json, key) ? key : "num_stages"),
+    diag_error(config->json->diag, hf_key_span(config->json, hf_get(config->json, key) ? key : at),
                "%s has %lld entries, but there are %lld stages", key, (long long)list->len,
                (long long)config->num_stages);
     return false;
 }
 
+/* num_stages, or its other name. */
+static bool read_num_stages(HfConfig *config)
+{
+    const HfJson *json = config->json;
+    if (!hf_int(json, "num_stages", 1, MAX_STAGES, &config->num_stages))
+        return false;
+    int64_t n_layers = config->num_stages;
+    if (!hf_int(json, "num_hidden_layers", 1, MAX_STAGES, &n_layers))
+        return false;
+    if (hf_get(json, "num_stages") && n_layers != config->num_stages) {
+        diag_error(json->diag, hf_key_span(json, "num_hidden_layers"),
+                   "num_hidden_layers is %lld, but num_stages, of which it is another name, is %lld",
+                   (long long)n_layers, (long long)config->num_stages);
+        return false;
+    }
+    config->num_stages = n_layers;
+    return true;
+}
+
 static bool read_stages(HfConfig *config)
 {
     const HfJson *json = config->json;
-    const char *key = hf_get(json, "num_stages") ? "num_stages" : "num_hidden_layers";
     config->num_stages = config->depths.len;
     if (config->depths.len != config->hidden_sizes.len) {
         diag_error(json->diag, hf_key_span(json, hf_get(json, "depths") ? "depths" : "hidden_sizes"),
@@ -112,7 +134,7 @@ static bool read_stages(HfConfig *config)
                    (long long)config->hidden_sizes.len);
         return false;
     }
-    return hf_int(json, key, 1, MAX_STAGES, &config->num_stages) && check_count(config, "depths", &config->depths) &&
+    return read_num_stages(config) && check_count(config, "depths", &config->depths) &&
            check_count(config, "hidden_sizes", &config->hidden_sizes);
 }
 

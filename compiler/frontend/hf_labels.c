@@ -42,6 +42,37 @@ static bool read_id2label(HfConfig *config, json_t *map)
     return true;
 }
 
+/* "3" or 3; -1: neither. */
+static int64_t label_number(const json_t *value)
+{
+    int64_t number = -1;
+    if (json_is_string(value) && !label_index(json_string_value(value), MAX_LABELS, &number))
+        return -1;
+    return json_is_integer(value) ? json_integer_value(value) : number;
+}
+
+/* Where two classes have one name, label2id has fewer entries than id2label; those it has should agree with it. */
+static bool check_label2id(const HfConfig *config)
+{
+    const HfJson *json = config->json;
+    json_t *map = hf_get(json, "label2id"), *value;
+    const char *label;
+    if (map && !json_is_object(map))
+        return hf_wrong_type(json, "label2id", map, "an object");
+    json_object_foreach(map, label, value) {
+        int64_t number = label_number(value);
+        if (number < 0)
+            return hf_wrong_type(json, "label2id", value, "class numbers");
+        if (!config->labels || (number < config->num_labels && strcmp(config->labels[number], label) == 0))
+            continue;
+        diag_warning(json->diag, hf_key_span(json, "label2id"),
+                     "label2id says that \"%s\" is %lld, but id2label does not; id2label wins", label,
+                     (long long)number);
+        return true;
+    }
+    return true;
+}
+
 bool hf_config_labels(HfConfig *config)
 {
     const HfJson *json = config->json;
@@ -51,7 +82,7 @@ bool hf_config_labels(HfConfig *config)
         return hf_wrong_type(json, "id2label", map, "an object");
     if (!hf_int(json, "num_labels", 0, MAX_LABELS, &count))
         return false;
-    if (map && !read_id2label(config, map))
+    if ((map && !read_id2label(config, map)) || !check_label2id(config))
         return false;
     config->counts_labels = true;
     if (map && (count < 0 || count == config->num_labels))
@@ -132,7 +163,7 @@ bool hf_config_features(HfConfig *config)
         return false;
     }
     config->features = features.len ? features : indices;
-    if (config->features.len == 0)
+    if (!hf_get(json, "out_features") && !hf_get(json, "out_indices"))
         vec_push(json->arena, &config->features, config->num_stages);
     return true;
 }

@@ -247,6 +247,16 @@ static bool add_numbered(HfBuild *build, const char *stem, int64_t count)
     return true;
 }
 
+static bool add_feature_maps(HfBuild *build)
+{
+    const HfJson *json = build->config->json;
+    if (build->config->features.len)
+        return add_numbered(build, "feature_map.", build->config->features.len);
+    diag_error(json->diag, hf_key_span(json, hf_get(json, "out_features") ? "out_features" : "out_indices"),
+               "%s is empty, so there are no feature maps", hf_get(json, "out_features") ? "out_features" : "out_indices");
+    return false;
+}
+
 static bool check_loss(const HfBuild *build)
 {
     const HfJson *json = build->config->json;
@@ -262,7 +272,7 @@ static bool add_requested(HfBuild *build, const char *name)
     if (strcmp(name, "hidden_states") == 0)
         return add_numbered(build, "hidden_states.", last_state(build) + 1);
     if (strcmp(name, "feature_maps") == 0)
-        return add_numbered(build, "feature_map.", build->config->features.len);
+        return add_feature_maps(build);
     if (strcmp(name, "loss") == 0)
         return check_loss(build) && add_output(build, name) &&
                (!labels_decide(build->config) || add_output(build, LOSS_OF_FLOATS));

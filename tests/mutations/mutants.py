@@ -1,0 +1,111 @@
+"""The mutants: each breaks one rule of the reference on purpose, and says which golden cases are to notice.
+
+A mutant is a change of one source file: old text, which must occur there exactly once, and new text. `models` and
+`pictures` are patterns of golden cases; a model's runs from its folder at -O3, or by the roads and levels named.
+"""
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Mutant:
+    name: str
+    file: str
+    old: str
+    new: str
+    models: str = ""
+    pictures: str = ""
+    roads: str = "folder"
+    levels: str = "O3"
+    fast: bool = False  # also in the short selection
+
+
+TRUNK, HEADS, ACTS = ("compiler/frontend/hf_" + name for name in ("trunk.c", "outputs.c", "act.c"))
+PREPARE, RESIZE, IMAGE = ("runtime/image/" + name for name in ("prepare.c", "resize.c", "image.c"))
+
+MUTANTS = [
+    # The trunk
+    Mutant("trunk-epsilon-1e-5", TRUNK, "TRUNK_EPSILON = 1e-6", "TRUNK_EPSILON = 1e-5", "cls_small_variance"),
+    Mutant("blocks-use-layer-norm-eps", TRUNK, '".layernorm"), width, TRUNK_EPSILON)',
+           '".layernorm"), width, build->config->layer_norm_eps)', "cls_ln_eps_big", fast=True),
+    Mutant("stem-norm-missing", TRUNK, 'return norm_channels(build, x, "embeddings.layernorm", c->hidden_sizes.at[0]);',
+           "return x;", "cls_basic4"),
+    Mutant("stem-stride-turned", TRUNK, ".stride = {c->patch_height, c->patch_width}",
+           ".stride = {c->patch_width, c->patch_height}", "cls_patch_rect"),
+    Mutant("downsampling-norm-missing", TRUNK,
+           'x = norm_channels(build, x, hf_name(build, stage, ".downsampling_layer.0"), in);\n', "", "cls_basic4"),
+    Mutant("downsampling-norm-after-conv", TRUNK, """    x = norm_channels(build, x, hf_name(build, stage, ".downsampling_layer.0"), in);
+    return hf_conv(build, x, hf_name(build, stage, ".downsampling_layer.1"), &(HfConv){in, out, {2, 2}, {2, 2}, 0, 1});
+""", """    x = hf_conv(build, x, hf_name(build, stage, ".downsampling_layer.1"), &(HfConv){in, out, {2, 2}, {2, 2}, 0, 1});
+    return norm_channels(build, x, hf_name(build, stage, ".downsampling_layer.0"), in);
+""", "cls_equal_widths"),
+    Mutant("no-downsampling-of-equal-widths", TRUNK, "if (stage > 0)", "if (stage > 0 && in != out)", "cls_equal_widths"),
+    Mutant("layer-scale-ignored", TRUNK, "if (build->config->v2 || build->config->layer_scale_init <= 0)", "if (name)",
+           "cls_layer_scale_big", fast=True),
+    Mutant("layer-scale-from-config", TRUNK, "hf_weights_has(build->weights, name) ?", "hf_weights_has(build->weights, layer) ?",
+           "cls_layer_scale_big"),
+    Mutant("layer-scale-although-zero", TRUNK, "build->config->layer_scale_init <= 0)", "build->config->layer_scale_init < 0)",
+           "cls_no_layer_scale"),
+    Mutant("residual-dropped", TRUNK, "return hf_op(build, OP_Add, layer, x, hf_channels_first(build, y, layer), NULL);",
+           "return hf_channels_first(build, y, layer);", "cls_basic4"),
+    Mutant("grn-epsilon-1e-5", TRUNK, "mean, hf_scalar(build, TRUNK_EPSILON)", "mean, hf_scalar(build, 1e-5)", "v2_small_grn"),
+    Mutant("grn-residual-dropped", TRUNK, "return hf_op(build, OP_Add, name, y, x, NULL);", "return y;", "v2_cls", fast=True),
+    Mutant("grn-norm-over-rows-only", TRUNK, 'hf_name(build, name, ".norm"), plane, 2, true)', 'hf_name(build, name, ".norm"), plane, 1, true)',
+           "v2_cls"),
+    Mutant("grn-missing", TRUNK, "    y = hf_act(build, y, layer);\n    if (build->config->v2)\n", "    y = hf_act(build, y, layer);\n    if (!layer)\n",
+           "v2_base"),
+    # Activations
+    Mutant("gelu-by-tanh", ACTS, '{"gelu", OP_Gelu, NULL}', '{"gelu", 0, act_gelu_tanh}', "cls_basic4", fast=True),
+    Mutant("gelu-new-by-erf", ACTS, '{"gelu_new", 0, act_gelu_tanh}', '{"gelu_new", OP_Gelu, NULL}', "cls_gelu_new"),
+    # Heads
+    Mutant("final-epsilon-1e-6", HEADS, "build->config->layer_norm_eps);", "1e-6);", "cls_ln_eps_big"),
+    Mutant("final-norm-missing", HEADS, 'build->pooled = hf_layer_norm(build, mean, "layernorm", hf_width(build->config, last_state(build)),\n'
+           "                                      build->config->layer_norm_eps);", "build->pooled = mean;", "base_odd"),
+    Mutant("hidden-states-off-by-one", HEADS, "return build->hidden_states[k];", "return build->hidden_states[k > 0 ? k - 1 : 0];",
+           "base_hidden_states", fast=True),
+    Mutant("feature-map-not-normalised", HEADS, "    return hf_channels_first(build, x, name);\n}",
+           "    return build->hidden_states[state];\n}", "bb_features"),
+    Mutant("feature-maps-count-from-zero", "compiler/frontend/hf_labels.c", "indices.at[i] < 0 ? config->num_stages + 1 : 0",
+           "indices.at[i] < 0 ? config->num_stages : 0", "bb_indices_neg"),
+    Mutant("ignore-index-minus-1", HEADS, '"ignore_index", -100', '"ignore_index", -1', "cls_ignore_index"),
+    Mutant("loss-summed", HEADS, 'return hf_reduce(build, OP_ReduceMean, x, "loss"', 'return hf_reduce(build, OP_ReduceSum, x, "loss"',
+           "cls_regression_n"),
+    Mutant("multi-label-loss-unsigned", HEADS, 'hf_op(build, OP_Softplus, "loss.softplus", negative', 'hf_op(build, OP_Softplus, "loss.softplus", z',
+           "cls_multilabel_explicit"),
+    Mutant("labels-type-ignored", "runtime/cli/tensors.c", "return other < 0 ? i : other;", "return i + 0 * other;", "cls_multilabel"),
+    # Passes and code
+    Mutant("recognised-norm-epsilon", "compiler/passes/recognize_norm.c", 'node_set_float(norm, "epsilon", epsilon);',
+           'node_set_float(norm, "epsilon", 1e-5);', "bb_all,cls_odd_size", roads="onnx"),
+    Mutant("folded-bias-forgotten", "compiler/passes/affine.c", "add_shifts(w, shift, sums);", "(void)shift;", "cls_basic4"),
+    Mutant("variance-unbiased", "compiler/codegen/layernorm.c", "IrValue variance = row_mean(e, &r, add_squares);",
+           "IrValue variance = row_mean(e, &r, add_squares);\n    variance = LLVMBuildFMul(e->ir, variance, LLVMConstReal(e->f32, "
+           "(double)kernel->layernorm.n / ((double)kernel->layernorm.n - 1)), \"\");", "cls_basic4", fast=True),
+    Mutant("ignored-labels-counted", "compiler/codegen/cross_entropy.c", "weight = emit_select(e, ignored, zero, weight);", "",
+           "cls_ignore_index"),
+    # Pictures
+    Mutant("crop-offset-rounded-up", PREPARE, "int64_t start = (side->size - m) / 2,", "int64_t start = (side->size - m + 1) / 2,",
+           pictures="png_odd_crop"),
+    Mutant("crop-padding-swapped", PREPARE, "torchvision ? (m - side->size) / 2", "!torchvision ? (m - side->size) / 2",
+           pictures="png_crop_pct_over1_pad,png_center_crop_pad_extra"),
+    Mutant("crop-sides-swapped", PREPARE, "center_crop(x, how->crop_width,", "center_crop(x, how->crop_height,",
+           pictures="png_center_crop_*"),
+    Mutant("resize-target-rounded", PREPARE, ": MAX_EDGE; /* more", "+ (exact_edge - (double)(int64_t)exact_edge >= 0.5) : MAX_EDGE; /* more",
+           pictures="png_*", fast=True),
+    Mutant("long-edge-rounded", PREPARE, "(int64_t)((double)(edge * h) / (double)w)", "(int64_t)((double)(edge * h) / (double)w + 0.5)",
+           pictures="png_*,jpg_4*"),
+    Mutant("warp-above-384", PREPARE, "WARP_FROM = 384", "WARP_FROM = 385", pictures="png_size_384_warp"),
+    Mutant("mean-and-std-swapped", PREPARE, "(value - (float)mean) / (float)std : value", "(value - (float)std) / (float)mean : value",
+           pictures="png_rgb_bicubic", fast=True),
+    Mutant("channels-as-bgr", PREPARE, "how->n_mean == 1 ? 0 : c;", "how->n_mean == 1 ? 0 : how->n_mean - 1 - c;",
+           pictures="png_rgb_bicubic,png_size_224_std"),
+    Mutant("rescaled-in-float", PREPARE, ": (float)((double)sample * how->rescale_factor);", ": (float)sample * (float)how->rescale_factor;",
+           pictures="png_*"),
+    Mutant("bicubic-of-opencv", RESIZE, "const double a = -0.5;", "const double a = -0.75;", pictures="png_rgb_bicubic"),
+    Mutant("filters-swapped", RESIZE, "[RESAMPLE_BICUBIC] = {filter_bicubic, 2}, [RESAMPLE_BOX] = {filter_box, 0.5}",
+           "[RESAMPLE_BICUBIC] = {filter_bilinear, 1}, [RESAMPLE_BOX] = {filter_box, 0.5}", pictures="png_rgb_bicubic"),
+    Mutant("no-antialiasing", RESIZE, "stretch = scale < 1.0 ? 1.0 : scale;", "stretch = 1.0;", pictures="png_rgb_bilinear"),
+    Mutant("passes-in-pillow-12-order", RESIZE, "return how->vertical_first && !how->torchvision", "return false && !how->torchvision",
+           pictures="png_tall_vertical_first"),
+    Mutant("exif-turns-swapped", IMAGE, "case 6: *sx = y, *sy = w - 1 - x; break;", "case 6: *sx = h - 1 - y, *sy = x; break;",
+           pictures="jpg_exif_6"),
+    Mutant("gray-16-by-high-byte", IMAGE, "p[0] ? 255 : p[1]", "p[0]", pictures="png_gray16"),
+]
