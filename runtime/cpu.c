@@ -11,6 +11,7 @@ static const struct {
     int64_t bit;
     const char *name;
 } features_by_name[] = {
+    {CNXRT_CPU_SSE42, "SSE4.2"},
     {CNXRT_CPU_AVX2, "AVX2"},
     {CNXRT_CPU_FMA, "FMA"},
     {CNXRT_CPU_F16C, "F16C"},
@@ -44,15 +45,23 @@ static int64_t avx512_bits(uint32_t b7, uint32_t c7, uint32_t a71)
     return CNXRT_CPU_AVX512 | feature(c7, 11, CNXRT_CPU_AVX512_VNNI) | feature(a71, 5, CNXRT_CPU_AVX512_BF16);
 }
 
+static int64_t sse42_bits(uint32_t c1)
+{
+    const uint32_t all = 1u << 0 | 1u << 9 | 1u << 13 | 1u << 19 | 1u << 20 | 1u << 23; /* as CNXRT_CPU_SSE42 lists them */
+    return (c1 & all) == all ? CNXRT_CPU_SSE42 : 0;
+}
+
 int64_t cpu_features(void)
 {
     uint32_t a, b1, c1, d1, b7 = 0, c7 = 0, d7 = 0, a71 = 0, b, c, d;
-    if (!__get_cpuid(1, &a, &b1, &c1, &d1) || !(c1 >> 27 & 1)) /* no OSXSAVE: no vector state beyond SSE */
+    if (!__get_cpuid(1, &a, &b1, &c1, &d1))
         return 0;
+    if (!(c1 >> 27 & 1)) /* no OSXSAVE: no vector state beyond SSE */
+        return sse42_bits(c1);
     if (__get_cpuid_count(7, 0, &a, &b7, &c7, &d7) && a >= 1)
         __get_cpuid_count(7, 1, &a71, &b, &c, &d);
     uint64_t saved = saved_states();
-    int64_t found = feature(b7, 8, CNXRT_CPU_BMI2);
+    int64_t found = sse42_bits(c1) | feature(b7, 8, CNXRT_CPU_BMI2);
     if ((saved & 0x6) == 0x6 && (c1 >> 28 & 1))
         found |= feature(b7, 5, CNXRT_CPU_AVX2) | feature(c1, 12, CNXRT_CPU_FMA) | feature(c1, 29, CNXRT_CPU_F16C);
     if ((saved & 0xe6) == 0xe6)

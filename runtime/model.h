@@ -73,6 +73,7 @@ enum { /* CnxrtModel.cpu_features: what must be there before any generated code 
     CNXRT_CPU_AVX2 = 1 << 0, CNXRT_CPU_FMA = 1 << 1, CNXRT_CPU_F16C = 1 << 2, CNXRT_CPU_BMI2 = 1 << 3,
     CNXRT_CPU_AVX512 = 1 << 4, /* F, CD, BW, DQ and VL together */
     CNXRT_CPU_AVX512_BF16 = 1 << 5, CNXRT_CPU_AVX512_VNNI = 1 << 6, CNXRT_CPU_AMX_BF16 = 1 << 7,
+    CNXRT_CPU_SSE42 = 1 << 8, /* SSE3, SSSE3, SSE4.1, SSE4.2, POPCNT and CMPXCHG16B together */
 };
 
 enum { /* CnxrtModel.scores: how logits become scores */

@@ -116,6 +116,8 @@ IrValue emit_intrinsic_fixed(Emit *e, const char *intrinsic, IrValue *args, int 
 
 IrValue emit_fma(Emit *e, IrValue a, IrValue b, IrValue c)
 {
+    if (!cpu_has_fma(e->cpu)) /* LLVM would call libm's, which takes a hundred times as long */
+        return LLVMBuildFAdd(e->ir, LLVMBuildFMul(e->ir, a, b, ""), c, "");
     return emit_intrinsic(e, "llvm.fma", LLVMTypeOf(a), (IrValue[]){a, b, c}, 3);
 }
 

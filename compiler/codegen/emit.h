@@ -50,7 +50,7 @@ IrType emit_memory_type(const Emit *e, DType dtype);    /* NULL: not computed wi
 IrValue emit_intrinsic(Emit *e, const char *intrinsic, IrType overload, IrValue *args, int n_args);
 IrValue emit_intrinsic_fixed(Emit *e, const char *intrinsic, IrValue *args, int n_args); /* not overloaded */
 IrValue emit_intrinsic_of(Emit *e, const char *name, IrType *overloads, int n_overloads, IrValue *args, int n_args);
-IrValue emit_fma(Emit *e, IrValue a, IrValue b, IrValue c); /* a * b + c, rounded once */
+IrValue emit_fma(Emit *e, IrValue a, IrValue b, IrValue c); /* a * b + c, rounded once where the CPU has FMA */
 IrValue emit_unary(Emit *e, const char *intrinsic, IrValue a);
 IrValue emit_select(Emit *e, IrValue condition, IrValue yes, IrValue no);
 IrValue emit_max(Emit *e, IrValue a, IrValue b); /* a < b ? b : a: one instruction; NaN in a stays */

@@ -2,7 +2,7 @@
  *
  * Two ideas serve them all. Smooth functions with tails that die out (GELU, erf) are cut into as many segments as
  * a vector has lanes; one register then holds a coefficient for every segment, and one permutation by the
- * segment's number looks it up for all elements at once (vpermps). Functions with a scale (exp, log) split off the
+ * segment's number looks it up for all elements at once (vpermps, pshufb). Functions with a scale (exp, log) split off the
  * power of two and are a polynomial in the rest.
  *
  *     gelu(x) = max(x, 0) - a g(a),  a = min(|x|, 5.8),  g(t) = erfc(t / sqrt 2) / 2     no exp, no division
@@ -46,11 +46,16 @@ static IrValue fitted(Emit *e, IrValue x, FitFunction *f, double low, double hig
 typedef struct Segments {
     const char *name;   /* of the tables */
     FitFunction *f;
-    double step16;      /* of 16 segments; 8 segments are twice as long and need a higher degree */
-    int degree16, degree8;
+    double step16;      /* of 16 segments; 8 are twice as long, 4 four times, and need a higher degree */
+    int degree16, degree8, degree4;
 } Segments;
 
-static double segment_step(const Emit *e, const Segments *s) { return e->lanes == 16 ? s->step16 : 2 * s->step16; }
+static double segment_step(const Emit *e, const Segments *s) { return s->step16 * (16 / (double)e->lanes); }
+
+static int segment_degree(const Emit *e, const Segments *s)
+{
+    return e->lanes == 16 ? s->degree16 : e->lanes == 8 ? s->degree8 : s->degree4;
+}
 
 /* The largest argument that still falls into the last segment. */
 static double segments_end(const Emit *e, const Segments *s)
@@ -71,8 +76,22 @@ static IrValue segment_table(Emit *e, const Segments *s, int degree, int power)
     return emit_load(e, emit_float_table(e, arena_printf(e->arena, "%s_%d", s->name, power), values, e->lanes));
 }
 
+/* SSE permutes bytes: lane number n becomes the bytes 4n, 4n + 1, 4n + 2, 4n + 3. */
+static IrValue permute_bytes(Emit *e, IrValue table, IrValue index)
+{
+    IrType bytes = LLVMVectorType(e->i8, 16);
+    IrValue first = LLVMBuildShl(e->ir, LLVMBuildAnd(e->ir, index, emit_splat_i32(e, 3), ""), emit_splat_i32(e, 2), "");
+    IrValue two = LLVMBuildOr(e->ir, first, LLVMBuildShl(e->ir, first, emit_splat_i32(e, 8), ""), "");
+    IrValue four = LLVMBuildOr(e->ir, two, LLVMBuildShl(e->ir, two, emit_splat_i32(e, 16), ""), "");
+    four = LLVMBuildAdd(e->ir, four, emit_splat_i32(e, 0x03020100), "");
+    IrValue args[] = {LLVMBuildBitCast(e->ir, table, bytes, ""), LLVMBuildBitCast(e->ir, four, bytes, "")};
+    return LLVMBuildBitCast(e->ir, emit_intrinsic_fixed(e, "llvm.x86.ssse3.pshuf.b.128", args, 2), e->vf, "");
+}
+
 static IrValue permute(Emit *e, IrValue table, IrValue index)
 {
+    if (e->lanes == 4)
+        return permute_bytes(e, table, index);
     const char *name = e->lanes == 16 ? "llvm.x86.avx512.permvar.sf.512" : "llvm.x86.avx2.permps";
     return emit_intrinsic_fixed(e, name, (IrValue[]){table, index}, 2);
 }
@@ -80,7 +99,7 @@ static IrValue permute(Emit *e, IrValue table, IrValue index)
 static IrValue segments_at(Emit *e, const Segments *s, IrValue a)
 {
     double step = segment_step(e, s);
-    int degree = e->lanes == 16 ? s->degree16 : s->degree8;
+    int degree = segment_degree(e, s);
     IrValue magic = emit_splat_const(e, ROUND_F32);
     IrValue rounded = emit_fma(e, a, emit_splat_const(e, 1 / step), magic);
     IrValue index = LLVMBuildBitCast(e->ir, rounded, e->vi, "");
@@ -97,8 +116,8 @@ static IrValue segments_at(Emit *e, const Segments *s, IrValue a)
 static double normal_tail(double t) { return 0.5 * erfc(t * 0.70710678118654752440); }
 static double erf_slope(double t) { return t == 0 ? 1.12837916709551257390 : erf(t) / t; }
 
-static const Segments gelu_segments = {"gelu", normal_tail, 0.375, 5, 7};
-static const Segments erf_segments = {"erf", erf_slope, 0.265625, 5, 7};
+static const Segments gelu_segments = {"gelu", normal_tail, 0.375, 5, 7, 11};
+static const Segments erf_segments = {"erf", erf_slope, 0.265625, 5, 7, 11};
 
 static IrValue absolute(Emit *e, IrValue x) { return emit_unary(e, "llvm.fabs", x); }
 

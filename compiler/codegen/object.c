@@ -32,7 +32,7 @@ static void add_enum_attribute(Emit *e, const char *name)
 
 static void add_attributes(Emit *e)
 {
-    const char *bits = e->cpu->vector_bytes == 64 ? "512" : "256";
+    const char *bits = arena_printf(e->arena, "%lld", (long long)e->cpu->vector_bytes * 8);
     add_enum_attribute(e, "nounwind");
     add_enum_attribute(e, "noinline");
     add_attribute(e, "target-cpu", "x86-64");

@@ -20,7 +20,7 @@ typedef struct Options {
     StrList outputs, dims, arguments; /* arguments: MODEL and what follows it */
     int64_t jobs, threads, runs, seed;
     bool static_libc, time_passes, verify_each, save_temps, verbose, dry_run, config_only;
-    bool json, per_op, per_node, peak, help, version;
+    bool json, per_op, per_node, peak, host, xml, help, version;
     /* Derived by options_parse. */
     int opt_level;                    /* 0 … 3 */
     int64_t image_height, image_width;
@@ -85,7 +85,8 @@ int64_t option_count(void);
 const Option *option_at(int64_t index);
 FrontendOptions options_frontend(const Options *options);
 PipelineOptions options_pipeline(const Options *options);
-const CpuProfile *options_cpu(Driver *driver); /* NULL after a diagnostic */
+const CpuProfile *options_profile(Driver *driver); /* of -mcpu; NULL after a diagnostic */
+const CpuProfile *options_cpu(Driver *driver);     /* the same, and code can be made for it */
 
 /* An error of the command line: exit code 2. */
 void usage_error(Driver *driver, const char *format, ...) __attribute__((format(printf, 2, 3)));

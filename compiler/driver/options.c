@@ -375,27 +375,38 @@ PipelineOptions options_pipeline(const Options *o)
                              .time_passes = o->time_passes, .verify_each = o->verify_each};
 }
 
-const CpuProfile *options_cpu(Driver *driver)
+const CpuProfile *options_profile(Driver *driver)
 {
     const char *name = driver->options.cpu ? driver->options.cpu : "native";
     if (strchr(name, ',')) {
         diag_unsupported(&driver->diag, NO_SPAN, "-mcpu=%s: several CPUs in one artifact are not supported", name);
         return NULL;
     }
-    if (str_ends_with(name, ".xml")) {
-        diag_unsupported(&driver->diag, NO_SPAN, "-mcpu=%s: profiles from a file are not supported", name);
-        return NULL;
-    }
+    if (str_ends_with(name, ".xml"))
+        return cpu_read(name, driver->arena, &driver->diag);
     const CpuProfile *cpu = cpu_find(name);
     if (cpu)
         return cpu;
+    if (strcmp(name, "native") == 0) {
+        diag_unsupported(&driver->diag, NO_SPAN, "none of the profiles runs on this machine; -mcpu=NAME chooses another");
+        return NULL;
+    }
     const char **names = NEW_ARRAY(driver->arena, const char *, cpu_count() + 1);
     for (int64_t i = 0; i < cpu_count(); i++)
-        names[i] = cpu_at(i)->name;
+        names[i] = cpu_name_at(i);
     const char *near = nearest_name(name, names, cpu_count());
     if (near)
         usage_error(driver, "unknown CPU '%s'; did you mean '%s'?", name, near);
     else
         usage_error(driver, "unknown CPU '%s'; -mcpu=help lists them", name);
+    return NULL;
+}
+
+const CpuProfile *options_cpu(Driver *driver)
+{
+    const CpuProfile *cpu = options_profile(driver);
+    if (!cpu || cpu->arch == ARCH_X86_64)
+        return cpu;
+    diag_unsupported(&driver->diag, NO_SPAN, "-mcpu=%s: code for aarch64 is not supported", driver->options.cpu);
     return NULL;
 }

@@ -1,62 +1,130 @@
 /* cnxc targets, and -mcpu=help: the CPUs that can be compiled for, and which one this machine is.
  *
- *   * znver5          avx512  L1d 48 KB  L2 1024 KB  (this machine)
- *     haswell         avx2    L1d 32 KB  L2 256 KB */
+ *     name            isa     vectors     L1d    L2    L3  cores
+ *   * znver5          avx512  32 × 64 B   48K    1M   32M      8  AMD Zen 5 (this machine)
+ *     haswell         avx2    16 × 32 B   32K  256K    8M      4  Intel Haswell
+ *
+ * -mcpu=NAME or PROFILE.xml shows that one, --host this machine's; --xml writes it as a profile. */
 #include "compiler/driver/driver.h"
 #include "compiler/driver/peak.h"
+#include "ir/base/str.h"
 
 #include <jansson.h>
 #include <string.h>
 #include <unistd.h>
 
-static bool is_host(const CpuProfile *cpu)
+typedef struct Shown {
+    const CpuProfile *cpu;
+    bool host;               /* it is this machine's: measured, not assumed */
+} Shown;
+
+static Shown shown_at(int64_t index)
 {
     const CpuProfile *host = cpu_host();
-    return host && strcmp(host->name, cpu->name) == 0;
+    bool is_host = host && strcmp(host->name, cpu_name_at(index)) == 0;
+    return (Shown){is_host ? host : cpu_at(index), is_host};
 }
 
-static void print_cpu(const CpuProfile *cpu)
+static void print_size(int64_t bytes, int width)
 {
-    bool host = is_host(cpu);
-    const CpuProfile *shown = host ? cpu_host() : cpu; /* the host's caches are measured, not assumed */
-    printf("%c %-16s %-8s L1d %lld KB  L2 %lld KB%s\n", host ? '*' : ' ', shown->name, shown->isa,
-           (long long)(shown->l1d_bytes >> 10), (long long)(shown->l2_bytes >> 10), host ? "  (this machine)" : "");
+    char text[32] = "-";
+    if (bytes)
+        snprintf(text, sizeof text, "%lld%c", (long long)(bytes % (1 << 20) ? bytes >> 10 : bytes >> 20),
+                 bytes % (1 << 20) ? 'K' : 'M');
+    printf("%*s", width, text);
 }
 
-static json_t *cpu_json(const CpuProfile *cpu)
+static void print_cpu(Shown shown)
 {
-    bool host = is_host(cpu);
-    const CpuProfile *shown = host ? cpu_host() : cpu;
-    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:b}", "name", shown->name, "isa", shown->isa, "features",
-                     shown->features, "l1d_bytes", (json_int_t)shown->l1d_bytes, "l2_bytes",
-                     (json_int_t)shown->l2_bytes, "host", host);
+    const CpuProfile *cpu = shown.cpu;
+    char vectors[48];
+    snprintf(vectors, sizeof vectors, "%lld x %lld B", (long long)cpu->n_vectors, (long long)cpu->vector_bytes);
+    printf("%c %-16s %-7s %-9s", shown.host ? '*' : ' ', cpu->name, cpu->isa, vectors);
+    print_size(cpu->l1d_bytes, 6);
+    print_size(cpu->l2_bytes, 7);
+    print_size(cpu->l3_bytes, 7);
+    printf("%7lld  %s%s\n", (long long)cpu->cores, cpu->summary, shown.host ? " (this machine)" : "");
 }
 
-static void print_json(double one, double all, int64_t threads)
+static void put(json_t *object, const char *key, int64_t value)
+{
+    if (value)
+        json_object_set_new(object, key, json_integer((json_int_t)value));
+}
+
+static json_t *cpu_json(Shown shown)
+{
+    const CpuProfile *cpu = shown.cpu;
+    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "name", cpu->name, "summary", cpu->summary, "target",
+                          cpu->arch == ARCH_AARCH64 ? "aarch64" : "x86_64", "isa", cpu->isa, "llvm_cpu", cpu->llvm_cpu,
+                          "features", cpu->features, "host", shown.host);
+    put(o, "vector_bytes", cpu->vector_bytes), put(o, "vector_registers", cpu->n_vectors);
+    put(o, "fma_per_cycle", cpu->fma_per_cycle), put(o, "fma_latency", cpu->fma_latency);
+    put(o, "tile_registers", cpu->tile_registers);
+    put(o, "l1d_bytes", cpu->l1d_bytes), put(o, "l2_bytes", cpu->l2_bytes), put(o, "l3_bytes", cpu->l3_bytes);
+    put(o, "l2_shared_by", cpu->l2_shared_by), put(o, "l3_shared_by", cpu->l3_shared_by);
+    put(o, "cores", cpu->cores), put(o, "mhz", cpu->mhz);
+    put(o, "memory_gb_per_second", cpu->memory_bandwidth), put(o, "schedule_choices", cpu->n_choices);
+    return o;
+}
+
+typedef struct Peak { double one, all; int64_t threads; } Peak; /* threads 0: not asked for */
+
+static void print_json(const Shown *shown, int64_t count, Peak peak)
 {
     json_t *list = json_array(), *root = json_object();
-    for (int64_t i = 0; i < cpu_count(); i++)
-        json_array_append_new(list, cpu_json(cpu_at(i)));
+    for (int64_t i = 0; i < count; i++)
+        json_array_append_new(list, cpu_json(shown[i]));
     json_object_set_new(root, "cpus", list);
-    if (threads)
-        json_object_set_new(root, "peak", json_pack("{s:f, s:f, s:I}", "gflops_1_thread", one * 1e-9,
-                                                    "gflops_all_threads", all * 1e-9, "threads", (json_int_t)threads));
+    if (peak.threads)
+        json_object_set_new(root, "peak", json_pack("{s:f, s:f, s:I}", "gflops_1_thread", peak.one * 1e-9,
+                                                    "gflops_all_threads", peak.all * 1e-9, "threads",
+                                                    (json_int_t)peak.threads));
     json_dumpf(root, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
     putchar('\n');
     json_decref(root);
 }
 
+static void print_table(const Shown *shown, int64_t count, Peak peak)
+{
+    printf("  %-16s %-7s %-9s   L1d     L2     L3  cores\n", "name", "isa", "vectors");
+    for (int64_t i = 0; i < count; i++)
+        print_cpu(shown[i]);
+    if (peak.threads)
+        printf("peak: %.0f GFLOP/s on one thread, %.0f on %lld\n", peak.one * 1e-9, peak.all * 1e-9,
+               (long long)peak.threads);
+}
+
+static Peak measure_peak(void)
+{
+    int64_t threads = sysconf(_SC_NPROCESSORS_ONLN);
+    return (Peak){peak_flops(1), peak_flops(threads), threads};
+}
+
 ExitCode subcommand_targets(Driver *driver)
 {
-    int64_t threads = driver->options.peak ? sysconf(_SC_NPROCESSORS_ONLN) : 0;
-    double one = threads ? peak_flops(1) : 0, all = threads ? peak_flops(threads) : 0;
-    if (driver->options.json) {
-        print_json(one, all, threads);
+    const Options *o = &driver->options;
+    bool one = o->host || o->xml || (o->cpu && strcmp(o->cpu, "help") != 0);
+    int64_t count = one ? 1 : cpu_count();
+    Shown *shown = NEW_ARRAY(driver->arena, Shown, count);
+    if (o->host && o->cpu) {
+        usage_error(driver, "--host and -mcpu=%s: only one of them", o->cpu);
+        return EXIT_USAGE;
+    }
+    if (one)
+        shown[0] = (Shown){options_profile(driver), !o->cpu || strcmp(o->cpu, "native") == 0};
+    if (one && !shown[0].cpu)
+        return driver_exit_code(driver);
+    for (int64_t i = 0; i < count && !one; i++)
+        shown[i] = shown_at(i);
+    if (o->xml) {
+        cpu_write(shown[0].cpu, stdout);
         return EXIT_OK;
     }
-    for (int64_t i = 0; i < cpu_count(); i++)
-        print_cpu(cpu_at(i));
-    if (threads)
-        printf("peak: %.0f GFLOP/s on one thread, %.0f on %lld\n", one * 1e-9, all * 1e-9, (long long)threads);
+    Peak peak = o->peak ? measure_peak() : (Peak){0};
+    if (o->json)
+        print_json(shown, count, peak);
+    else
+        print_table(shown, count, peak);
     return EXIT_OK;
 }

@@ -1,28 +1,82 @@
-/* CPU profiles: what the schedule and the code generator know of a processor. */
+/* CPU profiles: what the schedule and the code generator know of a processor.
+ *
+ * A profile is an XML file (profile.rng says its form, docs/cpu-profiles.md explains it). The shipped ones are part of
+ * the compiler and read when they are asked for; others come from the user, or from this machine. */
 #ifndef CNXC_TARGET_CPU_H
 #define CNXC_TARGET_CPU_H
 
 #include "ir/base/arena.h"
+#include "ir/base/diag.h"
+#include "runtime/model.h"
 
 #include <stdbool.h>
 #include <stdio.h>
 
+typedef enum CpuArch { ARCH_X86_64, ARCH_AARCH64 } CpuArch;
+
+/* What a choice of the schedule is for: dims as the comments say, the rest 0. */
+typedef enum ScheduleOp {
+    SCHEDULE_GEMM,   /* m, k, n */
+    SCHEDULE_BLOCK,  /* images, height, width, channels, hidden */
+    SCHEDULE_DWCONV, /* height, width, channels, kernel height, kernel width */
+    N_SCHEDULE_OPS,
+} ScheduleOp;
+
+enum { SCHEDULE_DIMS = 5, PREFETCH_UNSAID = -1 };
+
+/* A choice that overrides the model's; 0: not said, except where noted. */
+typedef struct ScheduleChoice {
+    ScheduleOp op;
+    int64_t dims[SCHEDULE_DIMS];
+    int64_t tile_rows, tile_columns; /* of the kernel */
+    int64_t row_block;               /* rows of a chunk: of A (gemm), of the picture (block, dwconv) */
+    int64_t hidden_chunk;            /* columns of the wide side that are kept at a time (block) */
+    int64_t prefetch;                /* panels ahead; 0: none; PREFETCH_UNSAID */
+    int64_t thread_split;            /* chunks that the work is cut into */
+} ScheduleChoice;
+
 typedef struct CpuProfile {
-    const char *name;       /* as in -mcpu= */
-    const char *llvm_cpu;   /* LLVM's scheduling model */
-    const char *features;   /* LLVM's feature string: exactly what the code may use */
-    const char *isa;        /* suffix of kernel names: avx2, avx512 */
+    const char *name;         /* as in -mcpu= */
+    const char *summary;      /* one line for people; "" if there is none */
+    CpuArch arch;
+    const char *llvm_cpu;     /* LLVM's scheduling model */
+    const char *features;     /* LLVM's feature string: exactly what the code may use */
+    const char *isa;          /* suffix of kernel names: sse4, avx2, avx512, neon */
     int64_t runtime_features; /* CNXRT_CPU_ bits that say the same */
-    int64_t vector_bytes;   /* 32 or 64 */
-    int64_t n_vectors;      /* architectural vector registers: 16 or 32 */
-    int64_t l1d_bytes, l2_bytes, l3_bytes; /* L1 and L2 for each core, L3 shared */
+    int64_t vector_bytes;     /* 16, 32 or 64 */
+    int64_t n_vectors;        /* architectural vector registers: 16 or 32 */
+    int64_t fma_per_cycle;    /* multiply-adds of whole vectors */
+    int64_t fma_latency;      /* cycles */
+    int64_t tile_registers, tile_rows, tile_row_bytes; /* the matrix unit; 0 registers: none */
+    int64_t l1d_bytes, l2_bytes, l3_bytes;             /* l3_bytes 0: none */
+    int64_t line_bytes;
+    int64_t l2_shared_by, l3_shared_by;                /* cores that share one */
     int64_t cores;
+    int64_t mhz;              /* in vector code; 0: not known */
+    int64_t l1_bandwidth, l2_bandwidth, l3_bandwidth;  /* bytes a core reads in a cycle; 0: not known */
+    int64_t memory_bandwidth; /* 10^9 bytes a second, all cores together; 0: not known */
+    const ScheduleChoice *choices;
+    int64_t n_choices;
 } CpuProfile;
 
 const CpuProfile *cpu_find(const char *name); /* NULL: unknown; "native" is cpu_host() */
-const CpuProfile *cpu_host(void);             /* the best shipped profile that this machine can run, caches filled in */
-int64_t cpu_count(void);
+const CpuProfile *cpu_host(void);             /* what this machine is; NULL: none of the shipped ones runs here */
+int64_t cpu_count(void);                      /* of the shipped ones */
 const CpuProfile *cpu_at(int64_t index);
+const char *cpu_name_at(int64_t index);       /* the same profile's name, without reading it */
+
+/* A profile from a file. NULL after diagnostics. */
+const CpuProfile *cpu_read(const char *path, Arena *arena, Diag *diag);
+/* The profile as XML that cpu_read reads back: whole, extending nothing. */
+void cpu_write(const CpuProfile *cpu, FILE *out);
+
+/* The choice for a shape, NULL: the model decides. dims as for the op; the rest 0. */
+const ScheduleChoice *cpu_choice(const CpuProfile *cpu, ScheduleOp op, const int64_t dims[SCHEDULE_DIMS]);
+
 static inline int64_t cpu_lanes(const CpuProfile *cpu) { return cpu->vector_bytes / 4; } /* floats in a vector */
+static inline bool cpu_has_fma(const CpuProfile *cpu)
+{
+    return cpu->arch == ARCH_AARCH64 || (cpu->runtime_features & CNXRT_CPU_FMA);
+}
 
 #endif

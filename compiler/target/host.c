@@ -1,0 +1,226 @@
+/* What this machine is: its profile by vendor, family and model, if its features are all there (a hypervisor may hide
+ * some); else the generic profile with the widest vectors that runs. Then the caches, how they are shared, the cores
+ * and the clock as the kernel tells, and the features beyond the generic ones that are there.
+ *
+ *   AMD, family 0x19, model 0x11  →  znver4; 2 cores, 32 MiB of L3 shared by 2 */
+#include "compiler/target/features.h"
+#include "compiler/target/profile.h"
+
+#include "ir/base/str.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#ifdef __x86_64__
+#include <cpuid.h>
+
+static bool has_sse42(void)
+{
+    const unsigned wanted = bit_SSE3 | bit_SSSE3 | bit_CMPXCHG16B | bit_SSE4_1 | bit_SSE4_2 | bit_POPCNT;
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    return __get_cpuid(1, &a, &b, &c, &d) && (c & wanted) == wanted;
+}
+
+static int64_t host_features(void)
+{
+    __builtin_cpu_init(); /* these ask the operating system about its register state, too */
+    int64_t bits = has_sse42() ? CNXRT_CPU_SSE42 : 0;
+    bits |= __builtin_cpu_supports("avx2") ? CNXRT_CPU_AVX2 : 0;
+    bits |= __builtin_cpu_supports("fma") ? CNXRT_CPU_FMA : 0;
+    bits |= __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c") ? CNXRT_CPU_F16C : 0;
+    bits |= __builtin_cpu_supports("bmi2") ? CNXRT_CPU_BMI2 : 0;
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+        bits |= CNXRT_CPU_AVX512;
+    bits |= __builtin_cpu_supports("avx512bf16") ? CNXRT_CPU_AVX512_BF16 : 0;
+    bits |= __builtin_cpu_supports("avx512vnni") ? CNXRT_CPU_AVX512_VNNI : 0;
+    bits |= __builtin_cpu_supports("amx-bf16") ? CNXRT_CPU_AMX_BF16 : 0;
+    return bits;
+}
+
+static const char *amd_name(unsigned family, unsigned model)
+{
+    if (family >= 0x1a)
+        return "znver5";
+    if (family == 0x19)
+        return (model >= 0x10 && model <= 0x1f) || (model >= 0x60 && model <= 0xaf) ? "znver4" : "znver3";
+    return family == 0x17 ? (model >= 0x30 ? "znver2" : "znver1") : NULL;
+}
+
+static const char *intel_name(unsigned model)
+{
+    switch (model) {
+    case 0x3c: case 0x3f: case 0x45: case 0x46: return "haswell";
+    case 0x3d: case 0x47: case 0x4f: case 0x56: return "broadwell";
+    case 0x4e: case 0x5e: case 0x8e: case 0x9e: case 0xa5: case 0xa6: return "skylake";
+    case 0x55: return __builtin_cpu_supports("avx512vnni") ? "cascadelake" : "skylake-avx512";
+    case 0x6a: case 0x6c: return "icelake-server";
+    case 0x8f: return "sapphirerapids";
+    case 0xcf: case 0xad: case 0xae: return "emeraldrapids";
+    case 0x97: case 0x9a: case 0xb7: case 0xba: case 0xbf: case 0xaa: case 0xac: return "alderlake";
+    default: return NULL;
+    }
+}
+
+/* The profile's name by vendor, family and model (Intel SDM vol. 2, CPUID leaf 1); NULL: not one of ours. */
+static const char *host_name(void)
+{
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    if (!__get_cpuid(0, &a, &b, &c, &d))
+        return NULL;
+    bool amd = b == signature_AMD_ebx, intel = b == signature_INTEL_ebx;
+    if (!__get_cpuid(1, &a, &b, &c, &d))
+        return NULL;
+    unsigned family = (a >> 8) & 15, model = ((a >> 4) & 15) | ((a >> 12) & 0xf0);
+    if (family == 15)
+        family += (a >> 20) & 255;
+    return amd ? amd_name(family, model) : intel && family == 6 ? intel_name(model) : NULL;
+}
+
+static const CpuArch host_arch = ARCH_X86_64;
+static const char *const generic_names[] = {"x86-64-v4", "x86-64-v3", "x86-64-v2", NULL}; /* best first */
+#else
+static int64_t host_features(void) { return 0; }
+static const char *host_name(void) { return NULL; }
+static const CpuArch host_arch = ARCH_AARCH64;
+static const char *const generic_names[] = {"aarch64", NULL};
+#endif
+
+/* Whether the profile asks for nothing that is not there. */
+static bool can_run(const CpuProfile *profile, int64_t features)
+{
+    return profile && !(profile->runtime_features & ~features);
+}
+
+/* A copy of the named profile if it runs here, else of a generic one with all features that are here. */
+static bool choose_profile(CpuProfile *host, int64_t features, Arena *arena)
+{
+    const char *name = host_name();
+    const CpuProfile *named = name ? profile_shipped(name) : NULL;
+    if (can_run(named, features)) {
+        *host = *named;
+        return true;
+    }
+    for (int i = 0; generic_names[i]; i++) {
+        const CpuProfile *generic = profile_shipped(generic_names[i]);
+        if (!can_run(generic, features))
+            continue;
+        *host = *generic;
+        if (host_arch == ARCH_X86_64)
+            profile_derive(host, features_allowed(host_arch, features), arena);
+        return true;
+    }
+    return false;
+}
+
+/* ── sysfs ───────────────────────────────────────────────────────────────────────────────────────────── */
+
+enum { LINE = 256 };
+
+/* The first line of a file of cpu0; "" if it is not there. */
+static void read_line(const char *file, char line[static LINE])
+{
+    char path[128];
+    snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu0/%s", file);
+    line[0] = 0;
+    FILE *in = fopen(path, "r");
+    if (!in)
+        return;
+    if (!fgets(line, LINE, in))
+        line[0] = 0;
+    fclose(in);
+}
+
+static void read_cache_line(int index, const char *file, char line[static LINE])
+{
+    char name[64];
+    snprintf(name, sizeof name, "cache/index%d/%s", index, file);
+    read_line(name, line);
+}
+
+/* "48K" → 49152; 0 where it is not a size. */
+static int64_t cache_size(const char *text)
+{
+    long long size = 0;
+    char unit = 0;
+    if (sscanf(text, "%8lld%c", &size, &unit) < 1 || size < 0)
+        return 0;
+    return unit == 'K' ? size << 10 : unit == 'M' ? size << 20 : size;
+}
+
+/* How many CPUs "0-3,8-11" lists; 0 where it is not a list. */
+static int64_t list_length(const char *text)
+{
+    int64_t count = 0;
+    for (const char *p = text; *p >= '0' && *p <= '9'; p += strcspn(p, ",\n"), p += *p == ',') {
+        unsigned first = 0, last = 0;
+        int n = sscanf(p, "%6u-%6u", &first, &last);
+        count += n == 2 && last >= first ? last - first + 1 : 1;
+    }
+    return count;
+}
+
+/* Overwrites a number with one that a profile could have; others are not believed. */
+static void fill(CpuProfile *cpu, int64_t *field, int64_t value)
+{
+    for (int64_t i = 0; i < n_profile_numbers; i++)
+        if (profile_number(cpu, &profile_numbers[i]) == field && value >= profile_numbers[i].low &&
+            value <= profile_numbers[i].high && value > 0)
+            *field = value;
+}
+
+static void fill_cache(CpuProfile *cpu, int index, int64_t threads_per_core)
+{
+    char level[LINE], type[LINE], size[LINE], line[LINE], shared[LINE];
+    read_cache_line(index, "level", level);
+    read_cache_line(index, "type", type);
+    read_cache_line(index, "size", size);
+    read_cache_line(index, "coherency_line_size", line);
+    read_cache_line(index, "shared_cpu_list", shared);
+    if (type[0] == 'I')
+        return;
+    int64_t bytes = cache_size(size), cores = list_length(shared) / threads_per_core;
+    switch (level[0]) {
+    case '1': fill(cpu, &cpu->l1d_bytes, bytes), fill(cpu, &cpu->line_bytes, cache_size(line)); break;
+    case '2': fill(cpu, &cpu->l2_bytes, bytes), fill(cpu, &cpu->l2_shared_by, cores); break;
+    case '3': fill(cpu, &cpu->l3_bytes, bytes), fill(cpu, &cpu->l3_shared_by, cores); break;
+    default: break;
+    }
+}
+
+/* The clock that the kernel can say: the greatest where none is fixed. The profile's own is for all cores busy with
+ * vectors, so it is only lowered. */
+static void fill_clock(CpuProfile *cpu)
+{
+    char line[LINE];
+    read_line("cpufreq/cpuinfo_max_freq", line);
+    int64_t mhz = cache_size(line) / 1000;
+    if (mhz > 0 && mhz < cpu->mhz)
+        fill(cpu, &cpu->mhz, mhz);
+}
+
+static void fill_machine(CpuProfile *cpu, int64_t features)
+{
+    char siblings[LINE];
+    read_line("topology/thread_siblings_list", siblings);
+    int64_t threads = list_length(siblings);
+    for (int i = 0; i < 8; i++)
+        fill_cache(cpu, i, threads > 0 ? threads : 1);
+    fill(cpu, &cpu->cores, sysconf(_SC_NPROCESSORS_ONLN));
+    fill_clock(cpu);
+    if (host_arch == ARCH_X86_64 && !(features & CNXRT_CPU_AMX_BF16))
+        cpu->tile_registers = cpu->tile_rows = cpu->tile_row_bytes = 0;
+}
+
+const CpuProfile *cpu_host(void)
+{
+    static CpuProfile host;
+    static Arena *arena; /* of the process, as the shipped profiles' */
+    if (!arena) {
+        arena = arena_new();
+        int64_t features = host_features();
+        if (choose_profile(&host, features, arena))
+            fill_machine(&host, features);
+    }
+    return host.name ? &host : NULL;
+}

@@ -1,0 +1,34 @@
+/* Inside the target room: the numbers of a profile as one table, for reading and writing alike. */
+#ifndef CNXC_TARGET_PROFILE_H
+#define CNXC_TARGET_PROFILE_H
+
+#include "compiler/target/cpu.h"
+
+typedef struct ProfileNumber {
+    const char *element, *attribute;
+    size_t offset;           /* of an int64_t in CpuProfile */
+    int64_t low, high;       /* what is accepted */
+    bool size;               /* bytes: may be written 32K, 1M, 2G */
+    bool required;           /* after all that is extended */
+} ProfileNumber;
+
+extern const ProfileNumber profile_numbers[]; /* those of one element stand together, in the schema's order */
+extern const int64_t n_profile_numbers;
+extern const char *const schedule_op_names[N_SCHEDULE_OPS];
+extern const int schedule_op_dims[N_SCHEDULE_OPS]; /* numbers in a shape */
+
+static inline int64_t *profile_number(CpuProfile *cpu, const ProfileNumber *number)
+{
+    return (int64_t *)(void *)((char *)cpu + number->offset);
+}
+
+/* A shipped profile, read once for the process. NULL: there is none of that name. */
+const CpuProfile *profile_shipped(const char *name);
+
+/* Reads a profile. shipped: it may extend other shipped ones only. NULL after diagnostics. */
+const CpuProfile *profile_read(const Source *source, bool shipped, Arena *arena, Diag *diag);
+
+/* Sets the fields that follow from others: isa, runtime_features. set by features.h. */
+void profile_derive(CpuProfile *cpu, uint64_t set, Arena *arena);
+
+#endif
