@@ -1,12 +1,17 @@
 /* cnxc bench: time per image, and how much of this machine's peak that is.
  *
+ *      2.310 ms   5.4 %   212.9 GFLOP/s   98.1 % of peak   block      encoder.stages.0.layers.0_1
  *   median 42.4 ms   p90 42.9 ms   p99 43.6 ms   210 GFLOP/s   97 % of 217 (measured peak, 1 thread)
  *
- * The compiled program measures itself (--bench --json); the peak is measured right after, on as many threads. */
+ * The compiled program measures itself (--bench --json); the peak is measured right after, on as many threads. With
+ * --per-op it gives the time of each phase; which phases make a region is known from scheduling the model once more. */
 #include "compiler/driver/cache.h"
 #include "compiler/driver/cost.h"
 #include "compiler/driver/peak.h"
 #include "compiler/driver/process.h"
+#include "compiler/driver/survey.h"
+
+#include "ir/op.h"
 
 #include <jansson.h>
 #include <unistd.h>
@@ -30,13 +35,80 @@ static double number(const json_t *object, const char *key)
     return json_number_value(json_object_get(object, key));
 }
 
+/* ── Regions ─────────────────────────────────────────────────────────────────────────────────────────── */
+
+static json_t *phase_json(const Phase *phase, const json_t *measured)
+{
+    return json_pack("{s:s, s:f, s:f, s:I}", "name", phase->name, "ms", number(measured, "ms"), "gflops",
+                     number(measured, "gflops"), "chunks", (json_int_t)phase_chunks(phase));
+}
+
+static json_t *region_json(const Phase *phase, Arena *arena)
+{
+    const Node *origin = phase->origin;
+    const Value *output = origin ? node_output(origin, 0) : NULL;
+    const char *kind = origin && origin->op->kind == OP_Region ? node_attr_string(origin, "kind") : NULL;
+    if (!kind)
+        kind = origin ? arena_strdup(arena, origin->op->name) : "copy";
+    return json_pack("{s:s, s:s, s:f, s:f, s:o}", "name", output ? output->name : phase->name, "kind", kind, "ms", 0.0,
+                     "flops", 0.0, "phases", json_array());
+}
+
+static void add_to(json_t *object, const char *key, double more)
+{
+    json_object_set_new(object, key, json_real(number(object, key) + more));
+}
+
+/* Rates from the sums. */
+static void finish_region(json_t *region, double peak)
+{
+    double ms = number(region, "ms"), rate = ms > 0 ? number(region, "flops") / ms * 1e3 : 0;
+    json_object_del(region, "flops");
+    json_object_set_new(region, "gflops", json_real(rate * 1e-9));
+    json_object_set_new(region, "fraction_of_peak", json_real(peak > 0 ? rate / peak : 0));
+}
+
+/* The program's phases, grouped by the node they were made from; they are in the order of the measured ones. */
+static bool group_by_region(Build *build, json_t *answer, double peak)
+{
+    Driver *driver = build->driver;
+    if (!build->program && !build_program(build))
+        return false;
+    json_t *measured = json_object_get(answer, "per_op"), *regions = json_array(), *region = NULL;
+    PhaseList phases = program_phases(build->program, driver->arena);
+    for (int64_t i = 0; i < phases.len && i < (int64_t)json_array_size(measured); i++) {
+        const Phase *phase = phases.at[i];
+        const json_t *item = json_array_get(measured, (size_t)i);
+        if (i == 0 || phase->origin != phases.at[i - 1]->origin)
+            json_array_append_new(regions, region = region_json(phase, driver->arena));
+        add_to(region, "ms", number(item, "ms"));
+        add_to(region, "flops", number(item, "gflops") * 1e6 * number(item, "ms"));
+        json_array_append_new(json_object_get(region, "phases"), phase_json(phase, item));
+    }
+    size_t index;
+    json_array_foreach(regions, index, region)
+        finish_region(region, peak);
+    json_object_set_new(answer, "per_op", regions);
+    return true;
+}
+
+/* ── The answer ──────────────────────────────────────────────────────────────────────────────────────── */
+
 static void print_per_op(const json_t *answer)
 {
-    size_t index;
-    json_t *item;
-    json_array_foreach(json_object_get(answer, "per_op"), index, item)
-        printf("%10.3f ms  %5.1f GFLOP/s  %s\n", number(item, "ms"), number(item, "gflops"),
-               json_string_value(json_object_get(item, "name")));
+    size_t index, n_phases;
+    json_t *region, *phase;
+    json_array_foreach(json_object_get(answer, "per_op"), index, region) {
+        json_t *phases = json_object_get(region, "phases");
+        printf("%10.3f ms %5.1f %% %8.1f GFLOP/s %6.1f %% of peak  %-10s %s\n", number(region, "ms"),
+               100 * number(region, "ms") / number(answer, "median_ms"), number(region, "gflops"),
+               100 * number(region, "fraction_of_peak"), json_string_value(json_object_get(region, "kind")),
+               json_string_value(json_object_get(region, "name")));
+        json_array_foreach(phases, n_phases, phase)
+            if (json_array_size(phases) > 1)
+                printf("%14.3f ms       %8.1f GFLOP/s    in %s\n", number(phase, "ms"), number(phase, "gflops"),
+                       json_string_value(json_object_get(phase, "name")));
+    }
 }
 
 static void print_text(const json_t *answer)
@@ -66,10 +138,11 @@ ExitCode subcommand_bench(Driver *driver)
     json_object_set_new(answer, "gflops", json_real(rate * 1e-9));
     json_object_set_new(answer, "peak_gflops", json_real(peak * 1e-9));
     json_object_set_new(answer, "fraction_of_peak", json_real(peak > 0 ? rate / peak : 0));
-    if (o->json)
+    bool ok = !o->per_op || group_by_region(&build, answer, peak);
+    if (ok && o->json)
         json_dumpf(answer, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER), putchar('\n');
-    else
+    else if (ok)
         print_text(answer);
     json_decref(answer);
-    return EXIT_OK;
+    return driver_exit_code(driver);
 }

@@ -24,8 +24,6 @@ typedef struct Checker {
     const char *problem;
 } Checker;
 
-typedef struct Extent { int64_t low, high; } Extent; /* bytes touched, relative to an address: [low, high) */
-
 static void fail(Checker *checker, const char *kernel, const char *what)
 {
     if (!checker->problem)
@@ -111,7 +109,7 @@ static int own_arguments(const Kernel *k, int64_t lanes, Extent *extents, bool *
 }
 
 /* The kernel's own arguments, then its expression's operands. */
-static int arguments(const Kernel *k, int64_t lanes, Extent *extents, bool *optional)
+int kernel_extents(const Kernel *k, int64_t lanes, Extent *extents, bool *optional)
 {
     int n = own_arguments(k, lanes, extents, optional);
     int64_t rows, width;
@@ -167,7 +165,7 @@ static void check_call(Checker *checker, const Stmt *call)
     check_expr(checker, kernel);
     if (checker->problem)
         return;
-    int n = arguments(kernel, cpu_lanes(checker->program->cpu), extents, optional);
+    int n = kernel_extents(kernel, cpu_lanes(checker->program->cpu), extents, optional);
     if (n != call->n_args)
         fail(checker, kernel->name, "a wrong number of arguments");
     for (int i = 0; i < call->n_args && !checker->problem; i++) {

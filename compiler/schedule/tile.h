@@ -183,6 +183,12 @@ const Kernel *kernel_intern(Program *program, const Kernel *kernel);
 
 int64_t phase_chunks(const Phase *phase);
 
+typedef struct Extent { int64_t low, high; } Extent; /* bytes touched, relative to an address: [low, high) */
+
+/* What a call of the kernel touches around each of its arguments, and which may be left out (both MAX_ARGS +
+ * MAX_OPERANDS long); returns how many arguments there are. lanes: of the CPU's vectors. */
+int kernel_extents(const Kernel *kernel, int64_t lanes, Extent *extents, bool *optional);
+
 /* Checks what the code generator relies on: every ref stays inside its buffer for all loop values, argument counts,
  * expression operands. The first violation is described in *problem. */
 bool program_verify(const Program *program, const char **problem);
