@@ -1,7 +1,8 @@
 """The mutants: each breaks one rule of the reference on purpose, and says which golden cases are to notice.
 
-A mutant is a change of one source file: old text, which must occur there exactly once, and new text. `models` and
-`pictures` are patterns of golden cases; a model's runs from its folder at -O3, or by the roads and levels named.
+A mutant is a change of one source file: old text, which must occur there exactly once, and new text. `models`, `pictures`
+(images/ and e2e/) and `checkpoints` (checkpoints/ and tf/) are patterns of golden cases; a model's runs from its folder
+at -O3, or by the roads and levels named.
 """
 import dataclasses
 
@@ -14,6 +15,7 @@ class Mutant:
     new: str
     models: str = ""
     pictures: str = ""
+    checkpoints: str = ""
     roads: str = "folder"
     levels: str = "O3"
     fast: bool = False  # also in the short selection
@@ -60,6 +62,14 @@ MUTANTS = [
     Mutant("final-epsilon-1e-6", HEADS, "build->config->layer_norm_eps);", "1e-6);", "cls_ln_eps_big"),
     Mutant("final-norm-missing", HEADS, 'build->pooled = hf_layer_norm(build, mean, "layernorm", hf_width(build->config, last_state(build)),\n'
            "                                      build->config->layer_norm_eps);", "build->pooled = mean;", "base_odd"),
+    Mutant("norm-before-pooling", HEADS, """        Value *mean =
+            hf_reduce(build, OP_ReduceMean, build->hidden_states[last_state(build)], "pooled", plane, 2, false);
+        build->pooled = hf_layer_norm(build, mean, "layernorm", hf_width(build->config, last_state(build)),
+                                      build->config->layer_norm_eps);
+""", """        Value *normed = hf_layer_norm(build, hf_channels_last(build, build->hidden_states[last_state(build)], "pooled"),
+                                      "layernorm", hf_width(build->config, last_state(build)), build->config->layer_norm_eps);
+        build->pooled = hf_reduce(build, OP_ReduceMean, normed, "pooled", (const int64_t[]){1, 2 + 0 * plane[0]}, 2, false);
+""", "base_odd"),
     Mutant("hidden-states-off-by-one", HEADS, "return build->hidden_states[k];", "return build->hidden_states[k > 0 ? k - 1 : 0];",
            "base_hidden_states", fast=True),
     Mutant("feature-map-not-normalised", HEADS, "    return hf_channels_first(build, x, name);\n}",
@@ -79,32 +89,49 @@ MUTANTS = [
     Mutant("variance-unbiased", "compiler/codegen/layernorm.c", "IrValue variance = row_mean(e, &r, add_squares);",
            "IrValue variance = row_mean(e, &r, add_squares);\n    variance = LLVMBuildFMul(e->ir, variance, LLVMConstReal(e->f32, "
            "(double)kernel->layernorm.n / ((double)kernel->layernorm.n - 1)), \"\");", "cls_basic4", fast=True),
+    Mutant("epsilon-outside-the-root", "compiler/codegen/layernorm.c",
+           """    variance = LLVMBuildFAdd(e->ir, variance, LLVMConstReal(e->f32, kernel->layernorm.epsilon), "");
+    IrValue root = emit_unary(e, "llvm.sqrt", variance);
+""", """    IrValue root = emit_unary(e, "llvm.sqrt", variance);
+    root = LLVMBuildFAdd(e->ir, root, LLVMConstReal(e->f32, kernel->layernorm.epsilon), "");
+""", "cls_ln_eps_big,cls_small_variance"),
     Mutant("ignored-labels-counted", "compiler/codegen/cross_entropy.c", "weight = emit_select(e, ignored, zero, weight);", "",
            "cls_ignore_index"),
+    Mutant("scores-by-sigmoid", "compiler/driver/artifact.c", "bool independent = classes == 1 ||", "bool independent = classes > 1 ||",
+           pictures="e2e_*"),
+    # Checkpoints
+    Mutant("tensorflow-kernels-turned", "compiler/frontend/checkpoint_names.c", "conv[] = {3, 2, 0, 1}", "conv[] = {3, 2, 1, 0}",
+           checkpoints="tf_*"),
+    Mutant("tensorflow-loss-reduced", HEADS, 'loss_by_example ? "none" : "mean"', 'loss_by_example ? "mean" : "mean"', checkpoints="tf_cls"),
+    Mutant("dtype-bfloat16-as-float16", "compiler/frontend/safetensors.c", '{"BF16", DT_BFLOAT16}', '{"BF16", DT_FLOAT16}', "cls_bf16_weights"),
     # Pictures
-    Mutant("crop-offset-rounded-up", PREPARE, "int64_t start = (side->size - m) / 2,", "int64_t start = (side->size - m + 1) / 2,",
+    Mutant("default-filter", "compiler/frontend/hf_preprocessor.c", ".crop_pct = 0.875, .resample = 2", ".crop_pct = 0.875, .resample = 3",
+           pictures="png_default_params"),
+    Mutant("crop-offset-rounded-up", PREPARE, "int64_t half = surplus / 2;", "int64_t half = (surplus + 1) / 2;",
            pictures="png_odd_crop"),
-    Mutant("crop-padding-swapped", PREPARE, "torchvision ? (m - side->size) / 2", "!torchvision ? (m - side->size) / 2",
+    Mutant("crop-padding-swapped", PREPARE, "behind ? (m - side->size) / 2", "!behind ? (m - side->size) / 2",
            pictures="png_crop_pct_over1_pad,png_center_crop_pad_extra"),
     Mutant("crop-sides-swapped", PREPARE, "center_crop(x, how->crop_width,", "center_crop(x, how->crop_height,",
            pictures="png_center_crop_*"),
     Mutant("resize-target-rounded", PREPARE, ": MAX_EDGE; /* more", "+ (exact_edge - (double)(int64_t)exact_edge >= 0.5) : MAX_EDGE; /* more",
-           pictures="png_*", fast=True),
+           pictures="png_rgb_*", fast=True),
     Mutant("long-edge-rounded", PREPARE, "(int64_t)((double)(edge * h) / (double)w)", "(int64_t)((double)(edge * h) / (double)w + 0.5)",
-           pictures="png_*,jpg_4*"),
+           pictures="png_crop_*,png_wide,png_rgb_*"),
     Mutant("warp-above-384", PREPARE, "WARP_FROM = 384", "WARP_FROM = 385", pictures="png_size_384_warp"),
     Mutant("mean-and-std-swapped", PREPARE, "(value - (float)mean) / (float)std : value", "(value - (float)std) / (float)mean : value",
            pictures="png_rgb_bicubic", fast=True),
     Mutant("channels-as-bgr", PREPARE, "how->n_mean == 1 ? 0 : c;", "how->n_mean == 1 ? 0 : how->n_mean - 1 - c;",
            pictures="png_rgb_bicubic,png_size_224_std"),
     Mutant("rescaled-in-float", PREPARE, ": (float)((double)sample * how->rescale_factor);", ": (float)sample * (float)how->rescale_factor;",
-           pictures="png_*"),
+           pictures="png_rgb_*,png_rescale_factor"),
     Mutant("bicubic-of-opencv", RESIZE, "const double a = -0.5;", "const double a = -0.75;", pictures="png_rgb_bicubic"),
     Mutant("filters-swapped", RESIZE, "[RESAMPLE_BICUBIC] = {filter_bicubic, 2}, [RESAMPLE_BOX] = {filter_box, 0.5}",
            "[RESAMPLE_BICUBIC] = {filter_bilinear, 1}, [RESAMPLE_BOX] = {filter_box, 0.5}", pictures="png_rgb_bicubic"),
     Mutant("no-antialiasing", RESIZE, "stretch = scale < 1.0 ? 1.0 : scale;", "stretch = 1.0;", pictures="png_rgb_bilinear"),
     Mutant("passes-in-pillow-12-order", RESIZE, "return how->vertical_first && !how->torchvision", "return false && !how->torchvision",
            pictures="png_tall_vertical_first"),
+    Mutant("alpha-not-premultiplied", RESIZE, "bool alpha = image->channels == 4 &&", "bool alpha = image->channels == 5 &&",
+           pictures="png_rgba_native4"),
     Mutant("exif-turns-swapped", IMAGE, "case 6: *sx = y, *sy = w - 1 - x; break;", "case 6: *sx = h - 1 - y, *sy = x; break;",
            pictures="jpg_exif_6"),
     Mutant("gray-16-by-high-byte", IMAGE, "p[0] ? 255 : p[1]", "p[0]", pictures="png_gray16"),

@@ -5,7 +5,7 @@ each mutant: breaks its rule in the copy, builds what has changed, and runs its 
 that noticed and what it said. Ends with "N passed, N failed": a mutant fails that no case notices, that does not build,
 or whose place in the source is gone.
 
-    run.py --only 'grn-*'      noticed  grn-residual-dropped: v2_cls v2_cls folder O3: 3.38e+05 of atol
+    run.py --only 'grn-*'      noticed  grn-residual-dropped: v2_cls by folder at O3: 2.3e+05 of the tolerance
 """
 import argparse
 import concurrent.futures
@@ -21,6 +21,7 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "goldens"))
 
 import goldens
 import mutants
+import run_checkpoints
 import run_models
 import run_pictures
 
@@ -93,26 +94,50 @@ def model_checks(mutant, manifest):
     for case in manifest["models"]:
         if matches(case["name"], mutant.models):
             for road, path in run_models.roads_of(case, mutant.roads.split(",")):
-                yield from (("model", case["name"], road, path, level) for level in mutant.levels.split(","))
+                yield from (("models", case["name"], road, path, level) for level in mutant.levels.split(","))
 
 
 def picture_checks(mutant, manifest):
-    for case in manifest["images"]:
-        if matches(case["name"], mutant.pictures) and case["name"] not in run_pictures.NOT_BY_FILE:
-            yield "picture", case["name"]
+    for kind in ("images", "e2e"):
+        for case in manifest[kind]:
+            if matches(case["name"], mutant.pictures) and case["name"] not in run_pictures.NOT_BY_FILE:
+                yield kind, case["name"]
+
+
+def checks_of(mutant, manifest):
+    checkpoints = (("checkpoint", pattern) for pattern in mutant.checkpoints.split(",") if pattern)
+    return [*model_checks(mutant, manifest), *picture_checks(mutant, manifest), *checkpoints]
+
+
+def check_checkpoints(cnxc, pattern):
+    """What the first failing case of a pattern says."""
+    results = map(run_checkpoints.attempt, run_checkpoints.work_list(cnxc, ["O3"], pattern))
+    return next((f"{label}: {said(error, message)}" for _, label, error, message in results if message), "")
+
+
+def said(error, message):
+    return f"{error:.3g} of the tolerance" if error < float("inf") else gist(message)
+
+
+def gist(message):
+    """The line of a long message that names the error."""
+    lines = message.splitlines()
+    return next((line for line in lines if "error:" in line), lines[-1])
 
 
 def check(cnxc, manifest, what):
     """"" if the case passes, else what it says."""
     kind, name, *rest = what
-    case = next(c for c in manifest["models" if kind == "model" else "images"] if c["name"] == name)
-    if kind == "model":
-        _, label, worst, message = run_models.check(cnxc, case, *rest)
-        return f"{label}: {worst:.3g} of atol: {message.splitlines()[-1]}" if message else ""
+    if kind == "checkpoint":
+        return check_checkpoints(cnxc, name)
+    case = next(c for c in manifest[kind] if c["name"] == name)
+    if kind == "models":
+        _, _, error, message = run_models.check(cnxc, case, *rest)
+        return f"{name} by {rest[0]} at {rest[2]}: {said(error, message)}" if message else ""
     try:
-        problem = run_pictures.check_pixels(cnxc, case)
+        problem = (run_pictures.check_pixels if kind == "images" else run_pictures.check_logits)(cnxc, case)
     except Exception as e:  # a failing command is a failing case
-        problem = str(e).splitlines()[-1]
+        problem = gist(str(e))
     return f"{name}: {problem}" if problem else ""
 
 
@@ -126,7 +151,7 @@ def failures(cnxc, manifest, checks, jobs):
 
 def try_mutant(tree, manifest, mutant, jobs):
     """Whether a case noticed it, and what that case says."""
-    checks = [*model_checks(mutant, manifest), *picture_checks(mutant, manifest)]
+    checks = checks_of(mutant, manifest)
     try:
         undo = tree.mutate(mutant)
         try:
@@ -136,12 +161,14 @@ def try_mutant(tree, manifest, mutant, jobs):
             undo()
     except RuntimeError as e:
         return False, str(e)
-    return bool(noticed), f"{noticed[0]} ({len(noticed)} of {len(checks)} cases)" if noticed else f"not noticed by {mutant.models or mutant.pictures}"
+    if noticed:
+        return True, f"{noticed[0]} ({len(noticed)} of {len(checks)} cases)"
+    return False, "not noticed by " + (mutant.models or mutant.pictures or mutant.checkpoints)
 
 
 def unbroken(tree, manifest, chosen, jobs):
     """The cases of all mutants pass as long as nothing is broken."""
-    checks = {c: None for m in chosen for c in (*model_checks(m, manifest), *picture_checks(m, manifest))}
+    checks = {c: None for m in chosen for c in checks_of(m, manifest)}
     problems = list(failures(tree.cnxc, manifest, checks, jobs))
     for problem in problems:
         print(f"FAIL without a mutation: {problem}", flush=True)
