@@ -46,6 +46,8 @@ static void multiply_column(Emit *e, Row *r, int64_t c)
         if (!value)
             value = emit_load_lanes(e, e->f32, emit_offset(e, in, c * k->dwconv.in_col), k->dwconv.channels);
         r->sums[x] = emit_fma(e, r->weights[kx], value, r->sums[x]);
+        if (!cpu_has_fma(e->cpu)) /* as in gemm.c: a product must be added before the next one is made */
+            emit_hold(e, &r->sums[x], 1);
     }
 }
 

@@ -265,6 +265,27 @@ void emit_prefetch_l2(Emit *e, IrValue address)
     emit_intrinsic(e, "llvm.prefetch", e->ptr, args, 4);
 }
 
+void emit_hold(Emit *e, IrValue *vectors, int count)
+{
+    StrBuf constraints = {.arena = e->arena};
+    IrType types[MAX_CARRIED];
+    assert(count >= 1 && count <= MAX_CARRIED);
+    for (int i = 0; i < count; i++) {
+        sb_put(&constraints, "=x,");
+        types[i] = LLVMTypeOf(vectors[i]);
+    }
+    for (int i = 0; i < count; i++)
+        sb_printf(&constraints, "%d,", i);
+    sb_put(&constraints, "~{memory}");
+    IrType result = count > 1 ? LLVMStructTypeInContext(e->context, types, (unsigned)count, 0) : types[0];
+    IrType type = LLVMFunctionType(result, types, (unsigned)count, 0);
+    IrValue nothing = LLVMGetInlineAsm(type, "", 0, constraints.text, (size_t)constraints.len, 1, 0,
+                                       LLVMInlineAsmDialectATT, 0);
+    IrValue held = LLVMBuildCall2(e->ir, type, nothing, vectors, (unsigned)count, "");
+    for (int i = 0; i < count; i++)
+        vectors[i] = count > 1 ? LLVMBuildExtractValue(e->ir, held, (unsigned)i, "") : held;
+}
+
 /* ── Loops ───────────────────────────────────────────────────────────────────────────────────────────── */
 
 Loop emit_loop_begin(Emit *e, int64_t extent, IrValue *carried, int n_carried)

@@ -75,6 +75,8 @@ IrValue emit_load(Emit *e, IrValue address);                 /* a full vf */
 IrValue emit_load_lanes(Emit *e, IrType element, IrValue address, int64_t active);
 void emit_store_lanes(Emit *e, IrValue value, IrValue address, int64_t active);
 void emit_prefetch_l2(Emit *e, IrValue address);
+/* A place in the code where all these vectors are in registers and which no load moves across: an empty asm. */
+void emit_hold(Emit *e, IrValue *vectors, int count);
 
 /* A loop of a constant number of iterations, which carries values. Before: carried[] are the initial values.
  * Inside: the present ones; the body replaces them. After emit_loop_end: the final ones. One iteration makes no loop. */

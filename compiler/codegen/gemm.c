@@ -74,6 +74,8 @@ static void k_step(Emit *e, Tile *t, int64_t u)
         IrValue a = emit_splat(e, emit_load_scalar(e, e->f32, at));
         for (int64_t j = 0; j < t->nv; j++)
             *sum_at(t, i, j) = emit_fma(e, a, b[j], *sum_at(t, i, j));
+        if (!cpu_has_fma(e->cpu)) /* products take registers until they are added: LLVM must not begin the next row */
+            emit_hold(e, sum_at(t, i, 0), (int)t->nv);
     }
     if (kernel->gemm.prefetch)
         prefetch_step(e, t, u);

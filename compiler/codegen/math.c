@@ -46,11 +46,16 @@ static IrValue fitted(Emit *e, IrValue x, FitFunction *f, double low, double hig
 typedef struct Segments {
     const char *name;   /* of the tables */
     FitFunction *f;
-    double step16;      /* of 16 segments; 8 are twice as long, 4 four times, and need a higher degree */
-    int degree16, degree8, degree4;
+    double step16;      /* of 16 segments; 8 segments are twice as long and need a higher degree */
+    int degree16, degree8;
+    double step4;       /* of 4 segments: in all as long as 16, but few bits, too */
+    int degree4;
 } Segments;
 
-static double segment_step(const Emit *e, const Segments *s) { return s->step16 * (16 / (double)e->lanes); }
+static double segment_step(const Emit *e, const Segments *s)
+{
+    return e->lanes == 16 ? s->step16 : e->lanes == 8 ? 2 * s->step16 : s->step4;
+}
 
 static int segment_degree(const Emit *e, const Segments *s)
 {
@@ -116,17 +121,22 @@ static IrValue segments_at(Emit *e, const Segments *s, IrValue a)
 static double normal_tail(double t) { return 0.5 * erfc(t * 0.70710678118654752440); }
 static double erf_slope(double t) { return t == 0 ? 1.12837916709551257390 : erf(t) / t; }
 
-static const Segments gelu_segments = {"gelu", normal_tail, 0.375, 5, 7, 11};
-static const Segments erf_segments = {"erf", erf_slope, 0.265625, 5, 7, 11};
+static const Segments gelu_segments = {"gelu", normal_tail, 0.375, 5, 7, 1.6875, 12};
+static const Segments erf_segments = {"erf", erf_slope, 0.265625, 5, 7, 1.125, 11};
 
 static IrValue absolute(Emit *e, IrValue x) { return emit_unary(e, "llvm.fabs", x); }
 
 /* The tail is multiplied by a rather than tabulated times it: so small results are as precise as large ones. */
 IrValue math_gelu(Emit *e, IrValue x)
 {
-    IrValue a = emit_min(e, absolute(e, x), emit_splat_const(e, segments_end(e, &gelu_segments)));
+    IrValue positive = emit_max(e, x, emit_splat_const(e, 0)), a;
+    if (e->cpu->n_vectors == 16) /* registers are short: |x| without a mask, and x is needed no more */
+        a = emit_max(e, positive, LLVMBuildFSub(e->ir, positive, x, ""));
+    else
+        a = absolute(e, x);
+    a = emit_min(e, a, emit_splat_const(e, segments_end(e, &gelu_segments)));
     IrValue tail = LLVMBuildFNeg(e->ir, segments_at(e, &gelu_segments, a), "");
-    return emit_fma(e, a, tail, emit_max(e, x, emit_splat_const(e, 0)));
+    return emit_fma(e, a, tail, positive);
 }
 
 IrValue math_erf(Emit *e, IrValue x)

@@ -144,7 +144,8 @@ static void emit_tile(Lowering *l, const Depthwise *d, const Place *p, Columns c
 /* All columns of a row; neighbouring tiles with the same clipping share a loop. */
 static void emit_row(Lowering *l, const Depthwise *d, const Place *p)
 {
-    int64_t most = l->cpu->n_vectors - d->window->kernel[1] - 2;
+    int64_t others = cpu_has_fma(l->cpu) ? 2 : 4; /* a column; without FMA, products */
+    int64_t most = l->cpu->n_vectors - d->window->kernel[1] - others;
     Tiling tiles = tile_even(d->out.dims[1], most < 2 ? 2 : most < MAX_TILE ? most : MAX_TILE);
     for (int i = 0; i < 2; i++) {
         int64_t size = tiles.parts[i].size, count = tiles.parts[i].count;

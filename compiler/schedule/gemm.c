@@ -15,10 +15,10 @@
 
 enum { MAX_TILE_ROWS = 14 }; /* beyond it loads, not arithmetic, bound the tile (measured) */
 
-/* mr·nv accumulators, nv of B and one of A must leave one register free. */
+/* mr·nv accumulators, nv of B and one of A must leave one register free; without FMA two, for products. */
 int64_t gemm_rows(const CpuProfile *cpu, int64_t nr)
 {
-    int64_t nv = nr / cpu_lanes(cpu), rows = (cpu->n_vectors - 2 - nv) / nv;
+    int64_t nv = nr / cpu_lanes(cpu), rows = (cpu->n_vectors - (cpu_has_fma(cpu) ? 2 : 3) - nv) / nv;
     return rows < 1 ? 1 : rows < MAX_TILE_ROWS ? rows : MAX_TILE_ROWS;
 }
 
