@@ -5,6 +5,7 @@
  *
  * A node that fails is reported; what depends on it is skipped without a further word, so one mistake makes
  * one error. */
+#include "ir/infer.h"
 #include "ir/infer_util.h"
 
 #include <string.h>

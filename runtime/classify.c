@@ -1,6 +1,6 @@
 /* Classify: an encoded picture in, the best k labels out. */
-#include "runtime/internal.h"
 #include "runtime/classify.h"
+#include "runtime/internal.h"
 #include "runtime/file.h"
 
 #include <math.h>

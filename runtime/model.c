@@ -1,4 +1,5 @@
 /* Model: from options to a checked, immutable object, and what can be told without one. */
+#include "runtime/model.h"
 #include "runtime/internal.h"
 #include "runtime/cpu.h"
 

@@ -1,4 +1,5 @@
 /* The code generator's front: program in, file out; and the question whether a kernel would spill. */
+#include "compiler/codegen/codegen.h"
 #include "compiler/codegen/emit.h"
 
 #include <errno.h>

@@ -10,6 +10,7 @@
  *   hf_config.c, hf_labels.c   config.json       hf_trunk.c, hf_act.c   stem, stages, activations
  *   hf_preprocessor.c          pictures          hf_outputs.c           heads
  *   hf_weights.c               tensors by name   hf_ops.c               the builder's vocabulary */
+#include "compiler/frontend/hf.h"
 #include "compiler/frontend/hf_build.h"
 
 #include <stdlib.h>

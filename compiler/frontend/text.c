@@ -2,8 +2,8 @@
  *
  * ONNX text is UTF-8 without NUL and without a byte order mark. That is checked once, up front, so that names and
  * strings can be C strings from here on. */
-#include "compiler/frontend/frontend.h"
 #include "compiler/frontend/text.h"
+#include "compiler/frontend/frontend.h"
 
 #include "compiler/frontend/parser.h"
 

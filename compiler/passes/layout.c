@@ -11,9 +11,8 @@
  * In ConvNeXt only the picture and outputs in ONNX's layout keep a Transpose. Then pointwise convolutions become
  * MatMuls, and everything that only renames dimensions becomes Reshape.
  * Requires types, and axes as inputs (pass_upgrade) if the opset has them so; preserves names of outputs. */
-#include "compiler/passes/passes.h"
-
 #include "compiler/passes/layout.h"
+#include "compiler/passes/passes.h"
 #include "compiler/passes/permute.h"
 #include "compiler/passes/rewrite.h"
 

@@ -4,6 +4,7 @@
  *
  * The conversions are Pillow's convert("RGB"), including its peculiar ones: 16-bit gray is clipped at 255, not
  * scaled; alpha is dropped without blending; a palette index past the table is black. */
+#include "runtime/image/image.h"
 #include "runtime/image/decode.h"
 
 #include <stdarg.h>

@@ -1,0 +1,84 @@
+# Each room knows only what stands to its left: what a file may include, by its room. A source includes its own header first.
+# RUN: %python %s %root
+import os
+import re
+import sys
+
+ROOT = sys.argv[1]
+# What of the project each room may include, beside itself: rooms, or single headers.
+IR = ["ir/base", "ir"]
+ROOMS = {
+    "ir/base": [],
+    "ir": ["ir/base"],
+    "runtime": [],
+    "compiler/frontend": IR + ["runtime/model.h"],
+    "compiler/passes": IR,
+    "compiler/target": IR + ["runtime/model.h"],
+    "compiler/schedule": IR + ["compiler/target"],
+    "compiler/codegen": ["ir/base", "compiler/schedule/tile.h", "compiler/target", "runtime/model.h"],
+    "compiler/link": ["ir/base"],
+    "compiler/driver": IR + ["compiler", "runtime/model.h"],
+    "compiler": IR + ["compiler"],
+}
+# Libraries that stay in one room.
+OUTSIDE = {
+    "llvm-c/": ["compiler/codegen"],
+    "libxml/": ["compiler/target"],
+    "hdf5.h": ["compiler/frontend"],
+    "jansson.h": ["compiler/frontend", "compiler/driver"],
+    "jpeglib.h": ["runtime"],
+    "png.h": ["runtime"],
+    "webp/": ["runtime"],
+    "onnx.pb-c.h": ["compiler/frontend"],
+    "protobuf-c/": ["compiler/frontend"],
+}
+
+
+def room_of(path):
+    return next(room for room in sorted(ROOMS, key=len, reverse=True) if path.startswith(room + "/"))
+
+
+def sources(root):
+    for top in ("ir", "compiler", "runtime"):
+        for folder, _, names in os.walk(os.path.join(root, top)):
+            for name in names:
+                if name.endswith((".c", ".h", ".l", ".y", ".def")):
+                    yield os.path.relpath(os.path.join(folder, name), root)
+
+
+def allowed(path, header):
+    room = room_of(path)
+    for prefix, rooms in OUTSIDE.items():
+        if header.startswith(prefix):
+            return room in rooms
+    if header.startswith(("ir/", "compiler/", "runtime/")):
+        theirs = room_of(header)
+        return room == theirs or header in ROOMS[room] or any(theirs == r or theirs.startswith(r + "/") for r in ROOMS[room] if not r.endswith(".h"))
+    return True
+
+
+def mistakes(path, text, exists):
+    headers = re.findall(r'^[ \t]*#[ \t]*include[ \t]+["<]([^">]+)[">]', text, re.M)
+    for header in headers:
+        if not allowed(path, header):
+            yield f"{path} must not include {header}"
+    own = path[:-2] + ".h"
+    if path.endswith(".c") and exists(own) and headers[:1] != [own]:
+        yield f"{path} must include {own} first"
+
+
+# The test notices what it is there for.
+for path, header in [("ir/graph.c", "compiler/pipeline.h"), ("ir/base/str.c", "ir/graph.h"), ("runtime/npy.c", "compiler/codegen/codegen.h"),
+                     ("runtime/cli/cli.c", "llvm-c/Core.h"), ("compiler/frontend/hf.c", "compiler/codegen/emit.h"),
+                     ("compiler/codegen/gemm.c", "compiler/schedule/lower.h"), ("compiler/passes/fuse.c", "compiler/frontend/text.h"),
+                     ("compiler/codegen/gemm.c", "ir/graph.h"), ("compiler/link/link.c", "llvm-c/Core.h")]:
+    assert list(mistakes(path, f'#include "{header}"\n', lambda _: False)), (path, header)
+assert list(mistakes("ir/op.c", '#include <stdio.h>\n#include "ir/op.h"\n', lambda _: True))
+
+found, count = [], 0
+for path in sorted(sources(ROOT)):
+    with open(os.path.join(ROOT, path), encoding="utf-8") as f:
+        found += mistakes(path, f.read(), lambda header: os.path.exists(os.path.join(ROOT, header)))
+    count += 1
+assert count > 100, count
+sys.exit("\n".join(found) or 0)
