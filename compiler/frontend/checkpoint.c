@@ -137,7 +137,8 @@ static const char *only_file(const char *dir, Arena *arena, Diag *diag)
         return names.at[0];
     if (names.len == 0) {
         diag_resource(diag, NO_SPAN,
-                      "%s has no weights, expected model.safetensors, pytorch_model.bin, tf_model.h5 or a .pth file", dir);
+                      "%s has no weights, expected model.safetensors, pytorch_model.bin, tf_model.h5 or a .pth file",
+                      dir);
         return NULL;
     }
     qsort(names.at, (size_t)names.len, sizeof *names.at, by_text);
@@ -184,7 +185,8 @@ static const char *legacy_name(Arena *arena, const char *name)
         return name;
     int stem = (int)(dot - name);
     bool norm = stem >= 9 && memcmp(dot - 9, "layernorm", 9) == 0;
-    return norm ? arena_printf(arena, "%.*sLayerNorm.%s", stem - 9, name, last) : arena_printf(arena, "%.*s.%s", stem, name, last);
+    return norm ? arena_printf(arena, "%.*sLayerNorm.%s", stem - 9, name, last)
+                : arena_printf(arena, "%.*s.%s", stem, name, last);
 }
 
 static const StoredTensor *look_up(const Checkpoint *checkpoint, const char *bare)

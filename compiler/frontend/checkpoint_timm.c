@@ -86,7 +86,8 @@ static bool put_architecture(Translator *t)
         return hf_wrong_type(t->json, "architecture", value, "a string");
     const char *name = json_string_value(value);
     bool v2 = str_starts_with(name, "convnextv2_");
-    const Architecture *found = v2 || str_starts_with(name, "convnext_") ? find_architecture(strchr(name, '_') + 1) : NULL;
+    bool any = v2 || str_starts_with(name, "convnext_");
+    const Architecture *found = any ? find_architecture(strchr(name, '_') + 1) : NULL;
     if (!found)
         return unsupported(t, "architecture",
                            arena_printf(t->json->arena, "%s has no equivalent among Hugging Face's ConvNeXts", name));
@@ -94,7 +95,8 @@ static bool put_architecture(Translator *t)
         put(t->out, "layer_scale_init_value", json_integer(0));
     v2 = get(t->args, "use_grn") ? json_is_true(get(t->args, "use_grn")) : v2;
     put(t->out, "model_type", json_string(v2 ? "convnextv2" : "convnext"));
-    put(t->out, "architectures", json_pack("[s]", v2 ? "ConvNextV2ForImageClassification" : "ConvNextForImageClassification"));
+    put(t->out, "architectures",
+        json_pack("[s]", v2 ? "ConvNextV2ForImageClassification" : "ConvNextForImageClassification"));
     put(t->out, "depths", four(found->depths));
     put(t->out, "hidden_sizes", four(found->dims));
     put(t->out, "layer_norm_eps", json_real(1e-6));
@@ -124,8 +126,8 @@ static bool is_value(const json_t *value, const char *text)
     json_t *wanted = json_loads(text, JSON_DECODE_ANY, NULL);
     if (!wanted)
         out_of_memory();
-    bool same = json_equal(value, wanted) ||
-                (json_is_number(value) && json_is_number(wanted) && json_number_value(value) == json_number_value(wanted));
+    bool numbers = json_is_number(value) && json_is_number(wanted);
+    bool same = numbers ? json_number_value(value) == json_number_value(wanted) : json_equal(value, wanted);
     json_decref(wanted);
     return same;
 }
@@ -137,7 +139,8 @@ static bool put_argument(Translator *t, const char *name, const json_t *value)
         if (strcmp(a->name, name) != 0)
             continue;
         if (a->only && !json_is_null(value) && !is_value(value, a->only))
-            return unsupported(t, "model_args", arena_printf(t->json->arena, "only %s = %s has an equivalent", name, a->only));
+            return unsupported(t, "model_args",
+                               arena_printf(t->json->arena, "only %s = %s has an equivalent", name, a->only));
         if (a->key && !json_is_null(value))
             put(t->out, a->key, copy(value));
         return true;
@@ -207,7 +210,8 @@ static bool put_size(Translator *t, json_t *pictures)
     const json_t *size = get(t->pretrained, "input_size");
     if (!size)
         return true;
-    if (json_array_size(size) != 3 || !json_is_integer(json_array_get(size, 1)) || !json_is_integer(json_array_get(size, 2)))
+    if (json_array_size(size) != 3 || !json_is_integer(json_array_get(size, 1)) ||
+        !json_is_integer(json_array_get(size, 2)))
         return hf_wrong_type(t->json, "pretrained_cfg", size, "input_size as channels, height and width");
     if (!get(t->out, "num_channels"))
         put(t->out, "num_channels", copy(json_array_get(size, 0)));
@@ -226,7 +230,8 @@ static bool put_filter(Translator *t, json_t *pictures)
             put(pictures, "resample", json_integer(i));
             return true;
         }
-    return unsupported(t, "pretrained_cfg", "expected interpolation nearest, lanczos, bilinear, bicubic, box or hamming");
+    return unsupported(t, "pretrained_cfg",
+                       "expected interpolation nearest, lanczos, bilinear, bicubic, box or hamming");
 }
 
 static bool put_crop(Translator *t, json_t *pictures)

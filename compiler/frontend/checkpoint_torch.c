@@ -135,7 +135,8 @@ static bool check_byte_order(Reader *r, const Zip *zip, const char *folder)
     const ZipEntry *entry = strmap_get(&zip->by_name, arena_printf(r->arena, "%s/byteorder", folder));
     if (!entry || (entry->length == 6 && memcmp(r->file->data + entry->offset, "little", 6) == 0))
         return true;
-    diag_unsupported(r->diag, (Span){r->source, entry->offset, entry->offset + 1}, "only little-endian data is supported");
+    diag_unsupported(r->diag, (Span){r->source, entry->offset, entry->offset + 1},
+                     "only little-endian data is supported");
     return false;
 }
 
@@ -198,7 +199,8 @@ static bool check_machine(Reader *r, const PickleValue *machine)
     if (!little || little->kind != PICKLE_BOOL)
         return fails(r, r->pickle.begin, "expected a dict that tells the byte order");
     if (!little->integer)
-        diag_unsupported(r->diag, (Span){r->source, r->pickle.begin, r->pickle.at}, "only little-endian data is supported");
+        diag_unsupported(r->diag, (Span){r->source, r->pickle.begin, r->pickle.at},
+                         "only little-endian data is supported");
     return little->integer;
 }
 

@@ -146,8 +146,8 @@ static bool check_extent(Pickle *p, const PickleTensor *tensor)
         fits = fits && !__builtin_mul_overflow(tensor->dims[i] - 1, tensor->strides[i], &step) &&
                !__builtin_add_overflow(last, step, &last);
     if (tensor->count > MOST_REPEATED && tensor->count > tensor->storage->count)
-        return pickle_error(p, "a tensor repeats the %" PRId64 " elements of storage %s too often", tensor->storage->count,
-                            tensor->storage->key);
+        return pickle_error(p, "a tensor repeats the %" PRId64 " elements of storage %s too often",
+                            tensor->storage->count, tensor->storage->key);
     if (tensor->count == 0 || (fits && last < tensor->storage->count))
         return true;
     return pickle_error(p, "a tensor goes past the %" PRId64 " elements of storage %s", tensor->storage->count,
