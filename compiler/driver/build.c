@@ -145,6 +145,19 @@ bool build_weights(Build *build)
 
 /* ── Code and link ───────────────────────────────────────────────────────────────────────────────────── */
 
+static void print_report(const CodeReport *report)
+{
+    int64_t spilling = 0;
+    for (int64_t i = 0; i < report->kernels.len; i++) {
+        const KernelReport *kernel = &report->kernels.at[i];
+        spilling += kernel->spills > 0;
+        if (kernel->spills)
+            fprintf(stderr, "cnxc: %s spills %lld vector registers\n", kernel->kernel, (long long)kernel->spills);
+    }
+    fprintf(stderr, "cnxc: %lld kernels, %lld bytes; %lld of them spill\n", (long long)report->n_kernels,
+            (long long)report->code_bytes, (long long)spilling);
+}
+
 bool build_code(Build *build, CodeKind kind, const char *path)
 {
     Driver *driver = build->driver;
@@ -152,11 +165,8 @@ bool build_code(Build *build, CodeKind kind, const char *path)
     CodeReport report = {0};
     bool ok = codegen_emit(build->program, build->model->graph, &build->info, driver->options.opt_level, kind, path,
                            &report, driver->arena, &driver->diag);
-    if (ok && driver->options.verbose)
-        for (int64_t i = 0; i < report.kernels.len; i++)
-            if (report.kernels.at[i].spills)
-                fprintf(stderr, "cnxc: %s spills %lld vector registers\n", report.kernels.at[i].kernel,
-                        (long long)report.kernels.at[i].spills);
+    if (ok && driver->options.verbose && kind == CODE_OBJECT)
+        print_report(&report);
     return stage_end(build, "codegen", start) && ok;
 }
 

@@ -82,6 +82,21 @@ static void key_graph(Key *key, const Build *build)
     free(text);
 }
 
+/* All of the profile: any number of it may change the schedule. */
+static void key_cpu(Key *key, const CpuProfile *cpu)
+{
+    char *text = NULL;
+    size_t length = 0;
+    FILE *out = open_memstream(&text, &length);
+    if (!out)
+        out_of_memory();
+    cpu_write(cpu, out);
+    if (fclose(out) != 0)
+        out_of_memory();
+    key_bytes(key, text, (int64_t)length);
+    free(text);
+}
+
 static void key_values(Key *key, Value *const *values, int64_t count, Arena *arena)
 {
     for (int64_t i = 0; i < count; i++) {
@@ -94,7 +109,6 @@ static uint64_t build_key(const Build *build)
 {
     Driver *driver = build->driver;
     const Graph *graph = build->model->graph;
-    const CpuProfile *cpu = build->cpu;
     Key key = {XXH3_createState()};
     if (!key.state)
         out_of_memory();
@@ -102,10 +116,8 @@ static uint64_t build_key(const Build *build)
     key_text(&key, CNXC_VERSION);
     key_file_identity(&key, "/proc/self/exe");
     key_file_identity(&key, arena_printf(driver->arena, "%s/libcnxrt.a", resource_dir(driver)));
-    key_text(&key, cpu->name);
-    key_text(&key, cpu->features);
-    int64_t sizes[] = {driver->options.opt_level, cpu->l1d_bytes, cpu->l2_bytes, cpu->l3_bytes};
-    key_bytes(&key, sizes, sizeof sizes);
+    key_cpu(&key, build->cpu);
+    key_bytes(&key, &driver->options.opt_level, sizeof driver->options.opt_level);
     key_values(&key, graph->inputs.at, graph->inputs.len, driver->arena);
     key_values(&key, graph->outputs.at, graph->outputs.len, driver->arena);
     key_graph(&key, build);

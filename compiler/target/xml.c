@@ -4,7 +4,7 @@
  *
  *     <l2 size="0"/>  →  my.xml:4:3: error: attribute 'size' of <l2> can't be '0'
  *
- * libxml2 reports through callbacks; the first report is the one that is shown, for the rest follow from it. */
+ * libxml2 reports through callbacks; one report is shown, for the rest follow from it. */
 #include "compiler/target/xml.h"
 
 #include "compiler/target/embedded.h"
@@ -17,7 +17,7 @@
 #include <libxml/xmlerror.h>
 #include <string.h>
 
-enum { DEEPEST = 8, LARGEST = 256 << 10, LONGEST_MESSAGE = 400 };
+enum { DEEPEST = 8, MOST_ATTRIBUTES = 32, LARGEST = 256 << 10, LONGEST_MESSAGE = 400 };
 
 typedef struct Reading {
     const Source *source;
@@ -55,14 +55,12 @@ static void report(Reading *r, int64_t line, const char *message)
 }
 
 /* libxml2's own sentence, without the end of line, shortened, as a message of ours. */
-static void report_as_said(Reading *r, int64_t line, const char *said)
+static void tidy(const char *said, char message[static LONGEST_MESSAGE])
 {
-    char message[LONGEST_MESSAGE];
-    snprintf(message, sizeof message, "%s", said ? said : "malformed");
+    snprintf(message, LONGEST_MESSAGE, "%s", said ? said : "malformed");
     message[strcspn(message, "\n")] = '\0';
     if (message[0] >= 'A' && message[0] <= 'Z' && !(message[1] >= 'A' && message[1] <= 'Z'))
         message[0] = (char)(message[0] - 'A' + 'a');
-    report(r, line, message);
 }
 
 /* ── Parsing ─────────────────────────────────────────────────────────────────────────────────────────── */
@@ -85,6 +83,8 @@ static void on_element(void *context, const xmlChar *name, const xmlChar *prefix
     xmlParserCtxt *parser = context;
     if (parser->nodeNr >= DEEPEST)
         refuse(parser, "elements are nested too deeply for a profile");
+    else if (n_attributes > MOST_ATTRIBUTES || n_namespaces > MOST_ATTRIBUTES)
+        refuse(parser, "an element has more attributes than a profile's could");
     else
         xmlSAX2StartElementNs(context, name, prefix, uri, n_namespaces, namespaces, n_attributes, n_defaulted,
                               attributes);
@@ -93,8 +93,10 @@ static void on_element(void *context, const xmlChar *name, const xmlChar *prefix
 static void on_parse_error(void *context, xmlErrorPtr error)
 {
     xmlParserCtxt *parser = context;
+    char message[LONGEST_MESSAGE];
+    tidy(error->message, message);
     if (error->level > XML_ERR_WARNING)
-        report_as_said(parser->_private, error->line, error->message);
+        report(parser->_private, error->line, message);
 }
 
 static xmlDoc *parse(Reading *r)
@@ -117,6 +119,12 @@ static xmlDoc *parse(Reading *r)
 }
 
 /* ── The schema ──────────────────────────────────────────────────────────────────────────────────────── */
+
+typedef struct Complaint {
+    int rank;              /* of all that is said, the highest rank is shown */
+    int64_t line;
+    char message[LONGEST_MESSAGE];
+} Complaint;
 
 static void describe_attribute(const xmlError *error, char message[static LONGEST_MESSAGE])
 {
@@ -144,19 +152,32 @@ static void describe_element(const char *name, char message[static LONGEST_MESSA
              near ? near : "", near ? ">?" : "");
 }
 
+/* libxml2 reports what failed in the end, then what that followed from, the latter sometimes without a place. */
+static int rank_of(const xmlError *error)
+{
+    bool placed = error->node || error->line > 0;
+    return error->code == XML_RELAXNG_ERR_INVALIDATTR || error->code == XML_RELAXNG_ERR_ELEMWRONG ? 3 : placed ? 2 : 1;
+}
+
 static void on_schema_error(void *context, xmlErrorPtr error)
 {
-    char message[LONGEST_MESSAGE];
-    int64_t line = error->line > 0 ? error->line : error->node ? xmlGetLineNo(error->node) : 1;
+    Complaint *best = context;
+    if (rank_of(error) <= best->rank)
+        return;
+    best->rank = rank_of(error);
+    best->line = error->node ? xmlGetLineNo(error->node) : error->line > 0 ? error->line : 1;
+    const char *name = error->node ? (const char *)((const xmlNode *)error->node)->name : error->str1;
     switch (error->code) {
-    case XML_RELAXNG_ERR_INVALIDATTR: describe_attribute(error, message); break;
-    case XML_RELAXNG_ERR_ELEMWRONG: describe_element(error->str1 ? error->str1 : "", message); break;
-    case XML_RELAXNG_ERR_ATTRVALID:
-        snprintf(message, sizeof message, "<%.60s> lacks an attribute, or has a value that can't be", error->str1);
+    case XML_RELAXNG_ERR_INVALIDATTR: describe_attribute(error, best->message); break;
+    case XML_RELAXNG_ERR_ELEMWRONG: describe_element(error->str1 ? error->str1 : "", best->message); break;
+    case XML_RELAXNG_ERR_DATATYPE:
+        snprintf(best->message, LONGEST_MESSAGE, "a value of <%.60s> has a form that it can't have", name);
         break;
-    default: report_as_said(context, line, error->message); return;
+    case XML_RELAXNG_ERR_ATTRVALID:
+        snprintf(best->message, LONGEST_MESSAGE, "<%.60s> lacks an attribute, or one of its values can't be", name);
+        break;
+    default: tidy(error->message, best->message);
     }
-    report(context, line, message);
 }
 
 static void on_schema_bug(void *context, xmlErrorPtr error)
@@ -184,9 +205,10 @@ static void validate(Reading *r, xmlDoc *doc)
     xmlRelaxNGValidCtxt *validator = xmlRelaxNGNewValidCtxt(schema);
     if (!validator)
         out_of_memory();
-    xmlRelaxNGSetValidStructuredErrors(validator, on_schema_error, r);
+    Complaint complaint = {.line = 1, .message = "the document does not fit the profile schema"};
+    xmlRelaxNGSetValidStructuredErrors(validator, on_schema_error, &complaint);
     if (xmlRelaxNGValidateDoc(validator, doc) != 0)
-        report(r, 1, "the document does not fit the profile schema");
+        report(r, complaint.line, complaint.message);
     xmlRelaxNGFreeValidCtxt(validator);
     xmlRelaxNGFree(schema);
 }
