@@ -1,12 +1,17 @@
-"""cnxc beside ONNX Runtime and OpenVINO: same weights, same input, outputs checked, runs in turn.
+"""cnxc beside what a user would pick instead: same weights, same input, outputs checked, runs in turn.
 
-    python3 compare.py CNXC [--variant tiny] [--batch 1] [--threads 1,2] [--rounds 15] [--json FILE] [--peers ort,ov]
+    python3 compare.py CNXC [--variants tiny] [--sizes 224] [--batches 1,8,32] [--threads 1,2] [--json FILE] [--peers …]
 
-Needs a Python with requirements.txt installed. Writes a full-size checkpoint, compiles it, lets cnxc print the
-same graph as .onnx for the peers, and measures in one run: this machine's FMA peak (peak.c), each
-engine's time for an image with 1 and 2 threads (pinned alike; engines take turns within each round, medians
-count), cnxc's compile time, the compiler's peak memory, the artifact's size and the first answer from a cold
-start. Each engine lives in a process of its own, so that none disturbs another's threads.
+For each model it writes a full-size checkpoint, compiles it, lets cnxc print the same graph as .onnx for the peers, and
+measures in one run:
+
+  machine   for each number of threads: the peak of fp32, bf16 and int8 multiply-adds, and of reading memory (peak.c)
+  engines   time of a run, all pinned to the same processors; within each round they take turns, medians count; outputs
+            are compared with the float64 reference where tests/goldens/full has one, and with cnxc's
+  compile   time and memory of the compiler, size of the executable
+  start     JPEG to label in a fresh process (page cache warm) beside the time of a warm run; peak memory
+
+A peer that is not installed or fails is listed with the reason. chart.py draws the JSON. See README.md.
 """
 import argparse
 import json
@@ -20,100 +25,65 @@ import time
 import numpy as np
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-GOLDENS = os.path.join(HERE, "..", "goldens")
-sys.path.insert(0, os.path.join(GOLDENS, "full"))
+FULL = os.path.join(HERE, "..", "goldens", "full")
+sys.path.insert(0, FULL)
 from make_checkpoint import VARIANTS, pixel_values  # noqa: E402
+from engines import ENGINES  # noqa: E402
 
 
-def ort_engine(model, x, threads):
-    import onnxruntime as ort
-    options = ort.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "1")
-    session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    return lambda: session.run(["logits"], {"pixel_values": x})[0]
-
-
-def ov_engine(model, x, threads):
-    import openvino as ov
-    core = ov.Core()
-    compiled = core.compile_model(core.read_model(model), "CPU", {
-        "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"})
-    request = compiled.create_infer_request()
-    return lambda: request.infer({"pixel_values": x})["logits"]
-
-
-def cnxc_engine(library, x, threads):
-    import ctypes
-    lib = ctypes.CDLL(library)
-
-    class Options(ctypes.Structure):
-        _fields_ = [("struct_size", ctypes.c_size_t), ("n_threads", ctypes.c_int64), ("weights_path", ctypes.c_char_p), ("parallel_for", ctypes.c_void_p), ("parallel_user", ctypes.c_void_p)]
-    options = Options(struct_size=ctypes.sizeof(Options), n_threads=threads)
-    model, context = ctypes.c_void_p(), ctypes.c_void_p()
-    assert lib.bench_create(ctypes.byref(options), ctypes.byref(model)) == 0
-    assert lib.bench_context_create(model, None, ctypes.c_size_t(0), ctypes.byref(context)) == 0
-    y = np.empty((x.shape[0], 1000), np.float32)
-    inputs, outputs = (ctypes.c_void_p * 1)(x.ctypes.data), (ctypes.c_void_p * 1)(y.ctypes.data)
-
-    def run():
-        status = lib.bench_run(context, inputs, ctypes.c_int64(x.shape[0]), outputs)
-        assert status == 0, status
-        return y
-    return run
-
-
-ENGINES = {"cnxc": cnxc_engine, "ort": ort_engine, "ov": ov_engine}
-
-
-def serve(engine, model, x_path, threads):
-    """A child: for each line on standard input runs once and answers with milliseconds; first saves its output."""
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
-    x = np.load(x_path)
-    run = ENGINES[engine](model, x, threads)
-    for _ in range(3):
-        y = run()
-    np.save(x_path + f".{engine}.out.npy", y)
-    print("ready", flush=True)
-    for _ in sys.stdin:
-        start = time.perf_counter()
-        run()
-        print((time.perf_counter() - start) * 1e3, flush=True)
-
+# ── Parts ───────────────────────────────────────────────────────────────────────────────────────────────
 
 class Child:
-    def __init__(self, engine, model, x_path, threads):
-        self.process = subprocess.Popen([sys.executable, __file__, "--serve", engine, model, x_path, str(threads)],
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        if self.process.stdout.readline().strip() != "ready":
-            raise RuntimeError(f"{engine}: {self.process.stderr.read()[-800:]}")
+    """An engine in a process of its own (engines.py)."""
 
-    def run(self):
-        self.process.stdin.write("\n")
+    def __init__(self, engine, models, x_path, threads):
+        self.y_path = f"{x_path}.{engine}.{threads}.npy"
+        self.process = subprocess.Popen(
+            [sys.executable, os.path.join(HERE, "engines.py"), engine, json.dumps(models), x_path, self.y_path, str(threads)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        line = self.process.stdout.readline()
+        self.about = json.loads(line) if line else {"missing": "its process ended"}
+
+    def run(self, n):
+        self.process.stdin.write(f"{n}\n")
         self.process.stdin.flush()
-        return float(self.process.stdout.readline())
+        return json.loads(self.process.stdout.readline())
 
     def stop(self):
+        """Its peak memory in MB."""
         self.process.stdin.close()
-        self.process.wait()
+        _, _, usage = os.wait4(self.process.pid, 0)
+        return usage.ru_maxrss / 1024
+
+
+def median(values):
+    return sorted(values)[len(values) // 2]
 
 
 def timed(command, **how):
-    """Seconds and peak memory (MB) of a command and its children."""
+    """Seconds and peak memory (MB) of a command; of its children, the largest counts."""
     start = time.perf_counter()
-    process = subprocess.Popen(command, **how)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, **how)
     _, status, usage = os.wait4(process.pid, 0)
     if status:
-        raise RuntimeError(f"failed: {command}")
+        raise SystemExit(f"failed: {command}")
     return time.perf_counter() - start, usage.ru_maxrss / 1024
 
 
-def machine(folder):
+def pinned(threads):
+    processors = sorted(os.sched_getaffinity(0))[:threads]
+    return lambda: os.sched_setaffinity(0, processors)
+
+
+def build_peak(folder):
     peak = os.path.join(folder, "peak")
-    subprocess.run(["cc", "-O2", os.path.join(HERE, "peak.c"), "-o", peak], check=True)
+    subprocess.run(["cc", "-O2", "-pthread", os.path.join(HERE, "peak.c"), "-o", peak], check=True)
+    return peak
+
+
+def cpu_name():
     with open("/proc/cpuinfo") as f:
-        name = next((line.split(":")[1].strip() for line in f if line.startswith("model name")), platform.processor())
-    return {"cpu": name, "cores": os.cpu_count(), "peak_gflops_per_core": json.loads(subprocess.check_output([peak]))}
+        return next((line.split(":")[1].strip() for line in f if line.startswith("model name")), platform.processor())
 
 
 def flops(variant, side):
@@ -129,65 +99,154 @@ def flops(variant, side):
     return 2 * (total + dims[-1] * 1000)
 
 
-def measure(children, rounds):
-    times = {name: [] for name in children}
+def reference_logits(variant, size):
+    """Of the first pictures that pixel_values(1, …) makes: (rows, atol), or None."""
+    with open(os.path.join(FULL, "refs.json")) as f:
+        for ref in json.load(f).values():
+            if ref["variant"] == variant and ref["shape"][2:] == [size, size] and ref["seed"] == 1:
+                return np.array(ref["logits"]), ref["atol"]
+    return None
+
+
+# ── Measurements ────────────────────────────────────────────────────────────────────────────────────────
+
+def measure_engines(engines, models, x_path, threads, rounds, runs):
+    """Medians in ms and memory in MB of those that run; reasons of those that don't; their outputs."""
+    children, found, missing = {}, {}, []
+    for engine in engines:
+        child = Child(engine, models, x_path, threads)
+        if "missing" in child.about:
+            missing.append({"engine": engine, "threads": threads, "reason": child.about["missing"]})
+            child.stop()
+        else:
+            children[engine] = child
+    times = {engine: [] for engine in children}
     for _ in range(rounds):
-        for name, child in children.items():
-            times[name].append(child.run())
-    return {name: sorted(t)[len(t) // 2] for name, t in times.items()}
+        for engine, child in children.items():
+            times[engine] += child.run(runs)
+    for engine, child in children.items():
+        found[engine] = {"ms": median(times[engine]), "best_ms": min(times[engine]), "version": child.about["version"],
+                         "memory_mb": round(child.stop(), 1), "output": np.load(child.y_path)}
+    return found, missing
 
 
-def main():
-    ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def check(output, cnxc_output, reference):
+    difference = np.abs(output - cnxc_output).max() / np.abs(cnxc_output).max()
+    result = {"relative_difference_from_cnxc": float(f"{difference:.1e}")}
+    if reference is not None:
+        n = min(len(output), len(reference[0]))
+        error = np.abs(output[:n] - reference[0][:n]).max()
+        result |= {"error_of_float64_reference": float(f"{error:.1e}"), "within_atol": bool(error <= reference[1])}
+    return result
+
+
+def compare(a, models, x_path, threads, batch, work, peak, reference):
+    found, missing = measure_engines(["cnxc", *a.peers], models, x_path, threads, a.rounds, a.runs)
+    if "cnxc" not in found:
+        raise SystemExit(f"cnxc did not run: {missing}")
+    runs = []
+    for engine, f in found.items():
+        run = {"engine": engine, "version": f["version"], "batch": batch, "threads": threads, "ms": round(f["ms"], 3),
+               "best_ms": round(f["best_ms"], 3), "ms_per_image": round(f["ms"] / batch, 3),
+               "gflops": round(work * batch / f["ms"] / 1e6, 1), "memory_mb": f["memory_mb"],
+               "fraction_of_peak": round(work * batch / f["ms"] / 1e6 / peak["f32"], 3),
+               "cnxc_is_faster_by": round(f["ms"] / found["cnxc"]["ms"], 3),
+               **check(f["output"], found["cnxc"]["output"], reference)}
+        runs.append(run)
+        print(f"  {engine:14s} batch {batch:3d} {threads} threads {run['ms_per_image']:9.2f} ms an image "
+              f"{100 * run['fraction_of_peak']:5.1f} % of peak  {run['cnxc_is_faster_by']:6.2f} x cnxc's time  "
+              f"differs by {run['relative_difference_from_cnxc']:.1e}"
+              + ("" if run.get("within_atol", True) else ", beyond the reference's tolerance"), flush=True)
+    for m in missing:
+        m["batch"] = batch
+        print(f"  {m['engine']:14s} batch {batch:3d} {threads} threads: {m['reason']}", flush=True)
+    return runs, missing
+
+
+def write_picture(path):
+    """A JPEG of 640 x 480 with something of everything in it, as a camera's."""
+    from PIL import Image
+    pixels = np.random.default_rng(1).integers(0, 256, (30, 40, 3), dtype=np.uint8)
+    Image.fromarray(pixels).resize((640, 480), Image.Resampling.BICUBIC).save(path, quality=90)
+
+
+def measure_start(executable, picture, threads):
+    """JPEG to label in fresh processes; the same program's warm run beside it."""
+    command = [executable, f"--threads={threads}", picture]
+    starts = [timed(command, preexec_fn=pinned(threads)) for _ in range(10)][1:]  # the first one warms the page cache
+    bench = subprocess.check_output([executable, f"--threads={threads}", "--bench", "--json"], preexec_fn=pinned(threads))
+    cold, warm = median([s for s, _ in starts]) * 1e3, json.loads(bench)["median_ms"]
+    return {"threads": threads, "jpeg_to_label_ms": round(cold, 1), "warm_run_ms": round(warm, 1),
+            "more_than_warm_ms": round(cold - warm, 1), "peak_memory_mb": round(max(m for _, m in starts), 1)}
+
+
+def measure_model(a, variant, size, path, peaks):
+    size_option, folder = f"--image-size={size}x{size}", path("hf")
+    subprocess.run([sys.executable, os.path.join(FULL, "make_checkpoint.py"), variant, folder], check=True)
+    cnxc = lambda *options: [a.cnxc, "compile", folder, size_option, *options]
+    native = f"-mcpu={a.mcpu}"
+    seconds, memory = timed(cnxc(native, "-o", path("exe")))
+    weights = os.path.getsize(os.path.join(folder, "model.safetensors"))
+    subprocess.run(cnxc(native, "--emit=shared", "--prefix=bench", "-o", path("bench.so")), check=True)
+    result = {"variant": variant, "size": size, "flops": flops(variant, size), "weights_mb": round(weights / 1e6, 2),
+              "compile": {"seconds": round(seconds, 2), "peak_memory_over_weights": round(memory * 2**20 / weights, 2)},
+              "executable_minus_weights_mb": round((os.path.getsize(path("exe")) - weights) / 1e6, 3), "runs": [], "missing": []}
+    try:
+        write_picture(path("picture.jpg"))
+        result["start"] = [measure_start(path("exe"), path("picture.jpg"), t) for t in a.threads]
+        for s in result["start"]:
+            s["memory_minus_weights_mb"] = round(s["peak_memory_mb"] * 2**20 / 1e6 - weights / 1e6, 2)
+    except ImportError as error:
+        result["missing"].append({"engine": "cnxc", "reason": f"start is not measured: {error}"})
+    print(json.dumps({k: v for k, v in result.items() if k not in ("runs", "missing")}), flush=True)
+    for batch in a.batches:
+        x_path = path(f"x{batch}.npy")
+        np.save(x_path, pixel_values(1, (batch, 3, size, size)))
+        models = {"shared": path("bench.so"), "onnx": path(f"b{batch}.onnx"), "folder": folder}
+        subprocess.run(cnxc(f"--dim=batch_size={batch}", "--emit=onnx", "-o", models["onnx"]), check=True)
+        for threads in a.threads:
+            runs, missing = compare(a, models, x_path, threads, batch, result["flops"], peaks[threads],
+                                    reference_logits(variant, size))
+            result["runs"] += runs
+            result["missing"] += missing
+    return result
+
+
+def arguments():
+    integers = lambda text: [int(n) for n in text.split(",")]
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("cnxc", type=os.path.abspath)
-    ap.add_argument("--variant", default="tiny", choices=VARIANTS)
-    ap.add_argument("--size", type=int, default=224)
-    ap.add_argument("--batch", type=int, default=1)
-    ap.add_argument("--threads", default="1,2")
-    ap.add_argument("--rounds", type=int, default=15)
-    ap.add_argument("--peers", default="ort,ov")
+    ap.add_argument("--variants", default=["tiny"], type=lambda text: text.split(","), help=", ".join(VARIANTS))
+    ap.add_argument("--sizes", default=[224], type=integers)
+    ap.add_argument("--batches", default=[1], type=integers)
+    ap.add_argument("--threads", default=[1, 2], type=integers)
+    ap.add_argument("--rounds", type=int, default=7, help="each engine's turns")
+    ap.add_argument("--runs", type=int, default=3, help="timed runs in a turn, after one that is not")
+    ap.add_argument("--peers", default=[e for e in ENGINES if e != "cnxc"], type=lambda text: [p for p in text.split(",") if p])
     ap.add_argument("--mcpu", default="native")
     ap.add_argument("--json")
     a = ap.parse_args()
+    if not set(a.variants) <= set(VARIANTS) or not set(a.peers) <= set(ENGINES):
+        ap.error(f"variants are {', '.join(VARIANTS)}; peers are {', '.join(ENGINES)}")
+    return a
+
+
+def main():
+    a = arguments()
     with tempfile.TemporaryDirectory(prefix="cnxc-bench-") as folder:
-        path = lambda name: os.path.join(folder, name)
-        subprocess.run([sys.executable, os.path.join(GOLDENS, "full", "make_checkpoint.py"), a.variant, path("hf")], check=True)
-        size = f"--image-size={a.size}x{a.size}"
-        result = {"machine": machine(folder), "variant": a.variant, "size": a.size, "batch": a.batch, "runs": []}
-        seconds, memory = timed([a.cnxc, "compile", path("hf"), size, f"-mcpu={a.mcpu}", "-o", path("exe")])
-        weights = os.path.getsize(path("hf/model.safetensors"))
-        result["compile"] = {"seconds": round(seconds, 2), "peak_memory_over_weights": round(memory * 2**20 / weights, 2),
-                             "executable_minus_weights_mb": round((os.path.getsize(path("exe")) - weights) / 2**20, 2)}
-        subprocess.run([a.cnxc, "compile", path("hf"), size, f"-mcpu={a.mcpu}", "--emit=shared", "--prefix=bench", "-o", path("bench.so")], check=True)
-        subprocess.run([a.cnxc, "compile", path("hf"), size, "--emit=onnx", "-o", path("model.onnx")], check=True)
-        np.save(path("x.npy"), pixel_values(1, (a.batch, 3, a.size, a.size)))
-        seconds, memory = timed([path("exe"), "--threads=1", "--input", "pixel_values=" + path("x.npy"), "--output", "logits=" + path("y.npy")])
-        result["cold_start"] = {"ms": round(seconds * 1e3, 1), "memory_mb": round(memory, 1)}
-        work = flops(a.variant, a.size) * a.batch
-        for threads in map(int, a.threads.split(",")):
-            names = ["cnxc", *(p for p in a.peers.split(",") if p)]
-            children = {n: Child(n, path("bench.so") if n == "cnxc" else path("model.onnx"), path("x.npy"), threads) for n in names}
-            medians = measure(children, a.rounds)
-            for child in children.values():
-                child.stop()
-            reference = np.load(path("x.npy.cnxc.out.npy"))
-            peak = result["machine"]["peak_gflops_per_core"]["f32"] * threads
-            for name, ms in medians.items():
-                y = np.load(path(f"x.npy.{name}.out.npy"))
-                run = {"engine": name, "threads": threads, "ms": round(ms, 2), "fraction_of_peak": round(work / ms / 1e6 / peak, 3),
-                       "cnxc_is_faster_by": round(ms / medians["cnxc"], 3),
-                       "relative_difference": float(f"{np.abs(y - reference).max() / np.abs(reference).max():.1e}")}
-                result["runs"].append(run)
-                print(f"{name:5s} {threads} threads  {run['ms']:8.2f} ms  {100 * run['fraction_of_peak']:5.1f} % of peak  "
-                      f"{run['cnxc_is_faster_by']:.2f}x cnxc's time  differs by {run['relative_difference']:.1e}", flush=True)
-    print(json.dumps({k: v for k, v in result.items() if k != "runs"}, indent=1))
+        program = build_peak(folder)
+        peaks = {t: json.loads(subprocess.check_output([program, "0.5", str(t)], preexec_fn=pinned(t))) for t in a.threads}
+        result = {"machine": {"cpu": cpu_name(), "cores": os.cpu_count(), "peak": peaks},
+                  "cnxc": subprocess.check_output([a.cnxc, "--version"], text=True).split()[-1], "mcpu": a.mcpu, "models": []}
+        print(json.dumps(result["machine"]), flush=True)
+        for variant in a.variants:
+            for size in a.sizes:
+                with tempfile.TemporaryDirectory(dir=folder) as place:
+                    result["models"].append(measure_model(a, variant, size, lambda name: os.path.join(place, name), peaks))
     if a.json:
         with open(a.json, "w") as f:
             json.dump(result, f, indent=1)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1 and sys.argv[1] == "--serve":
-        serve(sys.argv[2], sys.argv[3], sys.argv[4], int(sys.argv[5]))
-    else:
-        main()
+    main()
