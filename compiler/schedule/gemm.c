@@ -199,7 +199,7 @@ bool linear_rows(const View *view, View *rows)
 /* ── One product ─────────────────────────────────────────────────────────────────────────────────────── */
 
 typedef struct Strip { /* a panel's columns, over all rows */
-    Ref b, c, bias, next, operands[MAX_OPERANDS];
+    Ref b, c, bias, next, squares, operands[MAX_OPERANDS];
     int64_t n, nr;
     bool fused; /* the epilogue is part of the tiles */
 } Strip;
@@ -219,6 +219,7 @@ static Strip strip_at(const Gemm *g, Ref b, Pos panel, int64_t nr, int64_t step,
     Strip strip = {.b = b, .n = n, .nr = nr, .c = column(&g->c, panel, step)};
     if (g->bias.buffer)
         strip.bias = ref_pos(g->bias, panel, step * 4);
+    strip.squares = ref_pos(g->squares, panel, step * 4);
     for (int i = 1; i < n_operands(g); i++)
         strip.operands[i] = column(&g->operands[i], panel, step);
     strip.fused = g->epilogue && g->epilogue->expr.n_steps && !expr_wants_strip(&g->epilogue->expr);
@@ -269,6 +270,18 @@ static void emit_epilogue(Lowering *l, const Gemm *g, const Strip *s)
     map_emit(l, &g->epilogue->expr, operands[0], operands);
 }
 
+/* The columns' sums of squares, over all rows of the finished strip. */
+static void emit_squares(Lowering *l, const Gemm *g, const Strip *s)
+{
+    Kernel kernel = {.kind = KERNEL_REDUCE};
+    kernel.reduce.op = REDUCE_SUM_SQUARE;
+    kernel.reduce.n = g->a.dims[0];
+    kernel.reduce.step = g->c.strides[0];
+    kernel.reduce.n1 = 1;
+    kernel.reduce.width = s->n;
+    emit_call(l, &kernel, (Ref[]){s->c, s->squares}, 2);
+}
+
 static void emit_strip(Lowering *l, const Gemm *g, const Strip *s)
 {
     Tiling rows = tile_even(g->a.dims[0], gemm_rows(l->cpu, s->nr));
@@ -288,6 +301,8 @@ static void emit_strip(Lowering *l, const Gemm *g, const Strip *s)
     }
     if (g->epilogue && g->epilogue->expr.n_steps && !s->fused)
         emit_epilogue(l, g, s);
+    if (s->squares.buffer)
+        emit_squares(l, g, s);
 }
 
 /* `count` full panels from `first` on; what is read after each is the next, at the end `next` if given. */
@@ -328,13 +343,19 @@ static int64_t at_least(int64_t a, int64_t b) { return a > b ? a : b; }
 static int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* A block of rows fills at most half of L2. Where rows are few, or the panels stream from L3 anyway, chunks
- * are column ranges instead, and each weight is read once. */
+ * are column ranges instead, and each weight is read once. The profile may know better for this very shape. */
 static Blocking block_for(const CpuProfile *cpu, int64_t m, const Panels *p)
 {
+    const ScheduleChoice *choice = cpu_choice(cpu, SCHEDULE_GEMM, (int64_t[SCHEDULE_DIMS]){m, p->k, p->n});
     int64_t mr = gemm_rows(cpu, p->nr), chunks = at_least(8, 2 * cpu->cores), row_bytes = p->k * 4;
     int64_t a_bytes = m * row_bytes, b_bytes = p->n * row_bytes;
     Blocking blocking = {.rows = m, .row_blocks = 1};
-    if (m > 4 * mr && !(a_bytes <= cpu->l2_bytes / 2 && b_bytes > cpu->l2_bytes / 2)) {
+    if (choice && choice->thread_split)
+        chunks = choice->thread_split;
+    if (choice && choice->row_block) {
+        blocking.rows = at_most(m, choice->row_block);
+        blocking.row_blocks = (m + blocking.rows - 1) / blocking.rows;
+    } else if (m > 4 * mr && !(a_bytes <= cpu->l2_bytes / 2 && b_bytes > cpu->l2_bytes / 2)) {
         int64_t fits = at_least(1, cpu->l2_bytes / 2 / row_bytes / mr), wanted = at_least(1, m / chunks / mr);
         int64_t tiles = at_most(at_most(fits, 16), at_least(wanted, 4));
         int64_t blocks = (m + tiles * mr - 1) / (tiles * mr);
