@@ -33,7 +33,8 @@ static const Command commands[] = {
      "", 0, -1, true, subcommand_tune},
     {"targets", C_TARGETS, "[options]", "CPUs that can be compiled for, and which one this machine is",
      "cnxc targets --peak\n"
-     "cnxc targets --host --xml > mine.xml    # then: cnxc compile model/ -mcpu=mine.xml -o tiny\n", 0, 0, false, subcommand_targets},
+     "cnxc targets --host --xml > mine.xml    # then: cnxc compile model/ -mcpu=mine.xml -o tiny\n",
+     0, 0, false, subcommand_targets},
     {"help", C_HELP, "[COMMAND] [--format=KIND]", "help, also as man page and completions",
      "cnxc help compile\n"
      "cnxc help --format=bash > /etc/bash_completion.d/cnxc\n",
