@@ -1,8 +1,9 @@
 /* A build, stage by stage: load → optimise → schedule → weights → code → link.
  *
- * Packed weights go to a file first, because their hash is part of the descriptor that the code holds; the
- * assembler then embeds that file, so the weights never pass through the code generator. */
+ * Packed weights go to a file first, because their hash is part of the descriptor that the code holds. If they are to be
+ * embedded, that file is an object, which the linker takes as it is: the weights never pass through the code generator. */
 #include "compiler/driver/build.h"
+#include "compiler/link/weights.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -97,38 +98,73 @@ static uint64_t graph_hash(const Build *build)
     return hash;
 }
 
+/* Bytes in front of the weights in their file. */
+static int64_t head_bytes(const Build *build)
+{
+    return build->weights_name ? 0 : WEIGHTS_OBJECT_HEAD;
+}
+
 static bool write_packed(const Build *build, FILE *out)
 {
-    static const CnxrtWeightsHeader blank;
-    return fwrite(&blank, sizeof blank, 1, out) == 1 && program_write_weights(build->program, out) &&
-           fflush(out) == 0;
+    static const uint8_t blank[WEIGHTS_OBJECT_HEAD + sizeof(CnxrtWeightsHeader)];
+    size_t before = (size_t)head_bytes(build) + sizeof(CnxrtWeightsHeader);
+    return fwrite(blank, before, 1, out) == 1 && program_write_weights(build->program, out) && fflush(out) == 0;
+}
+
+/* Of the file's bytes [from, to), mapped a window at a time: the weights may be larger than the memory that is free. */
+static bool hash_range(int file, int64_t from, int64_t to, uint64_t *hash)
+{
+    enum { WINDOW = 32 << 20 };
+    XXH3_state_t *state = XXH3_createState();
+    if (!state)
+        out_of_memory();
+    XXH3_64bits_reset(state);
+    bool ok = true;
+    for (int64_t at = from; ok && at < to;) {
+        int64_t start = at / WINDOW * WINDOW, end = start + WINDOW < to ? start + WINDOW : to;
+        uint8_t *data = mmap(NULL, (size_t)(end - start), PROT_READ, MAP_SHARED | MAP_POPULATE, file, start);
+        ok = data != MAP_FAILED;
+        if (ok) {
+            XXH3_64bits_update(state, data + (at - start), (size_t)(end - at));
+            munmap(data, (size_t)(end - start));
+        }
+        at = end;
+    }
+    *hash = XXH3_64bits_digest(state);
+    XXH3_freeState(state);
+    return ok;
+}
+
+static bool write_at(int file, const void *bytes, size_t size, int64_t offset)
+{
+    return pwrite(file, bytes, size, offset) == (ssize_t)size;
 }
 
 /* The header needs the hash of what follows it, so it is written last. */
 static bool write_header(Build *build, FILE *file)
 {
-    int64_t bytes = build->info.weights_bytes;
-    const uint8_t *data = mmap(NULL, (size_t)bytes, PROT_READ, MAP_SHARED, fileno(file), 0);
-    if (data == MAP_FAILED)
-        return false;
+    int64_t bytes = build->info.weights_bytes, at = head_bytes(build);
     CnxrtWeightsHeader header = {.magic = "CNXCWGT", .abi = CNXRT_ABI, .bytes = (uint64_t)bytes};
-    header.weights_hash = XXH3_64bits(data + sizeof header, (size_t)bytes - sizeof header);
+    uint8_t head[WEIGHTS_OBJECT_HEAD];
+    if (!hash_range(fileno(file), at + (int64_t)sizeof header, at + bytes, &header.weights_hash))
+        return false;
     header.graph_hash = graph_hash(build);
-    munmap((void *)(uintptr_t)data, (size_t)bytes);
     build->info.weights_hash = header.weights_hash;
     build->info.graph_hash = header.graph_hash;
-    return pwrite(fileno(file), &header, sizeof header, 0) == (ssize_t)sizeof header;
+    weights_object_head(head, bytes);
+    return (!at || write_at(fileno(file), head, sizeof head, 0)) && write_at(fileno(file), &header, sizeof header, at);
 }
 
 bool build_weights(Build *build)
 {
     Driver *driver = build->driver;
     double start = stage_begin(build, "weights");
-    build->weights_path = arena_printf(driver->arena, "%s/weights.bin", build->temp_dir);
+    build->weights_path = arena_printf(driver->arena, "%s/weights.%s", build->temp_dir,
+                                       build->weights_name ? "bin" : "o");
     FILE *file = fopen(build->weights_path, "w+be");
     bool ok = file && write_packed(build, file);
     if (ok) {
-        build->info.weights_bytes = (int64_t)lseek(fileno(file), 0, SEEK_END);
+        build->info.weights_bytes = (int64_t)lseek(fileno(file), 0, SEEK_END) - head_bytes(build);
         ok = write_header(build, file);
     }
     int error = errno;
@@ -193,7 +229,7 @@ bool build_artifact(Build *build, ArtifactKind kind, const char *path)
     double start = stage_begin(build, "link");
     LinkOptions options = {
         .kind = kind, .output = path, .prefix = build->prefix, .model_object = object,
-        .weights_file = build->weights_name ? NULL : build->weights_path, .runtime_dir = runtime,
+        .weights_object = build->weights_name ? NULL : build->weights_path, .runtime_dir = runtime,
         .header_extra = header_constants(build), .temp_dir = build->temp_dir,
         .symbols = driver->options.save_temps, .static_libc = driver->options.static_libc,
         .verbose = driver->options.verbose};

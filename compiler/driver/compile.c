@@ -140,7 +140,7 @@ static bool save_binaries(Build *build)
 {
     Arena *arena = build->driver->arena;
     return keep(build, arena_printf(arena, "%s/model.o", build->temp_dir), ".o") &&
-           (build->weights_name || keep(build, build->weights_path, ".weights"));
+           (build->weights_name || keep(build, build->weights_path, ".weights.o"));
 }
 
 static bool write_artifact(Build *build, const Emit *emit, const char *path)
@@ -258,7 +258,7 @@ static bool print_commands(Build *build, const Emit *emit)
         return runtime != NULL;
     LinkOptions options = {
         .kind = emit->artifact, .output = output, .prefix = build->prefix, .model_object = "model.o",
-        .weights_file = build->weights_name ? NULL : "weights.bin", .runtime_dir = runtime, .header_extra = "",
+        .weights_object = build->weights_name ? NULL : "weights.o", .runtime_dir = runtime, .header_extra = "",
         .temp_dir = ".", .static_libc = driver->options.static_libc, .verbose = true, .dry_run = true};
     return link_artifact(&options, driver->arena, &driver->diag);
 }

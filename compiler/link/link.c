@@ -6,7 +6,7 @@
  *                → it is the .o, ar makes the .a, cc -shared the .so; NAME.h is made beside it
  *
  * So a library shows PREFIX_ symbols only, and any number of models, each with its own copy of the runtime, live in
- * one process. Weights enter through the assembler's .incbin: no C array, no compiler memory. */
+ * one process. Weights are an object from the start (weights.c): no C array, no assembler, no memory. */
 #include "compiler/link/link.h"
 #include "compiler/link/command.h"
 #include "compiler/link/header.h"
@@ -21,7 +21,6 @@ typedef struct Linking {
     const LinkOptions *options;
     Arena *arena;
     Diag *diag;
-    const char *weights_object; /* NULL: not embedded */
     const char *output;         /* the temporary beside options->output */
 } Linking;
 
@@ -60,46 +59,6 @@ static bool write_text(const Linking *link, const char *path, const char *text)
 
 /* ── Parts ───────────────────────────────────────────────────────────────────────────────────────────── */
 
-static const char *assembler_string(const char *text, Arena *arena)
-{
-    StrBuf out = {.arena = arena};
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\')
-            sb_put(&out, "\\");
-        sb_put_n(&out, text, 1);
-    }
-    return out.text;
-}
-
-static bool assemble_weights(Linking *link)
-{
-    const LinkOptions *options = link->options;
-    if (!options->weights_file)
-        return true;
-    const char *source = temp_path(link, "weights.s");
-    link->weights_object = temp_path(link, "weights.o");
-    const char *text = arena_printf(link->arena,
-                                    "    .section .rodata.cnxrt_weights,\"a\",@progbits\n"
-                                    "    .balign 4096\n" /* a page of the program starts with the weights */
-                                    "    .globl cnxrt_weights\n"
-                                    "    .hidden cnxrt_weights\n"
-                                    "    .type cnxrt_weights,@object\n"
-                                    "cnxrt_weights:\n"
-                                    "    .incbin \"%s\"\n"
-                                    "    .size cnxrt_weights,.-cnxrt_weights\n"
-                                    "    .section .note.GNU-stack,\"\",@progbits\n",
-                                    assembler_string(options->weights_file, link->arena));
-    if (!write_text(link, source, text))
-        return false;
-    Command command = {.arena = link->arena};
-    command_add_tool(&command, "CC", "cc");
-    command_add(&command, "-c");
-    command_add(&command, source);
-    command_add(&command, "-o");
-    command_add(&command, link->weights_object);
-    return run(link, &command);
-}
-
 /* Where the C compiler finds a static library; its bare name if it does not. */
 static const char *library_path(const Linking *link, const char *name)
 {
@@ -121,8 +80,8 @@ static void leave_encoders_out(const Linking *link, Command *command, const char
 static bool add_parts(const Linking *link, Command *command)
 {
     command_add(command, link->options->model_object);
-    if (link->weights_object)
-        command_add(command, link->weights_object);
+    if (link->options->weights_object)
+        command_add(command, link->options->weights_object);
     command_add(command, arena_printf(link->arena, "%s/libcnxrt.a", link->options->runtime_dir));
     for (int64_t i = 0; i < countof(image_libraries); i++) {
         const char *path = library_path(link, image_libraries[i]);
@@ -277,8 +236,6 @@ static bool put_in_place(const Linking *link, const char *temporary, const char 
 static bool link_and_place(Linking *link, const char *header, const char *header_temporary)
 {
     const LinkOptions *options = link->options;
-    if (!assemble_weights(link))
-        return false;
     if (options->kind == ARTIFACT_EXE)
         return link_executable(link) && put_in_place(link, link->output, options->output);
     const char *text = header_text(options, link->arena, link->diag);

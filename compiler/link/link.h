@@ -11,7 +11,7 @@ typedef struct LinkOptions {
     const char *output;       /* written whole or not at all: a temporary beside it, renamed */
     const char *prefix;       /* cnxrt_ becomes PREFIX_ in libraries; the header is output's stem + ".h" */
     const char *model_object; /* from codegen */
-    const char *weights_file; /* packed weights with header: embedded through the assembler (.incbin), or NULL */
+    const char *weights_object; /* packed weights behind a weights_object_head, to be embedded; or NULL */
     const char *runtime_dir;  /* holds libcnxrt.a and api.h */
     const char *header_extra; /* constants of this model, put into the header: C text that spells the prefix CNXRT_;
                                  CNXRT_ARENA_BYTES and CNXRT_SCRATCH_BYTES must be among them; NULL for executables */
