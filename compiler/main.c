@@ -1,6 +1,7 @@
 /* cnxc: the ConvNeXt compiler. The command line only: streams, options, dispatch, exit code. */
 #include "compiler/driver/driver.h"
 #include "compiler/driver/output.h"
+#include "ir/base/parallel.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -78,6 +79,7 @@ int main(int argc, char **argv)
     Driver driver = {.arena = arena, .program = argv[0]};
     driver.diag.json = asks_for_json(argc, argv); /* mistakes of the command line, too */
     options_parse(&driver, argc, argv);
+    parallel_set_jobs(driver.options.jobs);
     driver.diag.color = wants_color(&driver.options);
     driver.diag.json = driver.options.diagnostics && strcmp(driver.options.diagnostics, "json") == 0;
     ExitCode code = finish_output(&driver, dispatch(&driver));

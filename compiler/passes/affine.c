@@ -15,9 +15,11 @@
 
 #include "compiler/passes/rewrite.h"
 
+#include "ir/base/parallel.h"
 #include "ir/infer.h"
 
 #include <math.h>
+#include <string.h>
 
 /* ── Weights by channel ──────────────────────────────────────────────────────────────────────────────── */
 
@@ -86,12 +88,16 @@ static const float *weight_at(const Weights *w, int64_t row, int64_t col)
     return (const float *)w->tensor->data + row * w->row_step + col * w->col_step;
 }
 
-/* Every row and column, some rows at a time, so that reading across a matrix stays in its cache lines. */
-enum { ROWS_AT_ONCE = 16 };
-#define FOR_WEIGHTS(w, row, col)                                                                     \
-    for (int64_t row##_begin = 0; row##_begin < (w)->rows; row##_begin += ROWS_AT_ONCE)              \
-        for (int64_t col = 0; col < (w)->cols; col++)                                                \
-            for (int64_t row = row##_begin; row < (w)->rows && row < row##_begin + ROWS_AT_ONCE; row++)
+/* Rows or columns at a time, so that reading across a matrix stays in its cache lines. */
+enum { AT_ONCE = 16, GRAIN = 1 << 18 /* weights that are worth a thread */ };
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* Rows or columns, of so many elements each, that are worth a thread. */
+static int64_t grain_of(int64_t elements)
+{
+    return GRAIN / (elements ? elements : 1) + 1;
+}
 
 static Tensor *new_weights(const Weights *w)
 {
@@ -100,42 +106,119 @@ static Tensor *new_weights(const Weights *w)
     return tensor_new(w->node->graph->model->arena, DT_FLOAT, w->is_conv ? 4 : 2, dims);
 }
 
+typedef struct Scaling {
+    const Weights *w;
+    const float *in, *out; /* by input or by output channel: one of them */
+    float *to;
+} Scaling;
+
+/* One column of some rows of a matrix. */
+static void scale_column(const Scaling *s, int64_t col, int64_t begin, int64_t end)
+{
+    const Weights *w = s->w;
+    const float *from = weight_at(w, 0, col);
+    for (int64_t row = begin; row < end; row++) {
+        double scale = s->in ? s->in[row] : s->out[col];
+        s->to[row * w->cols + col] = (float)(from[row * w->row_step] * scale);
+    }
+}
+
+static void scale_kernel(const Scaling *s, int64_t row)
+{
+    const Weights *w = s->w;
+    for (int64_t col = 0; col < w->cols; col++) {
+        const float *from = weight_at(w, row, col);
+        double scale = s->in ? s->in[in_channel(w, row, col)] : s->out[out_channel(w, row, col)];
+        for (int64_t tap = 0; tap < w->taps; tap++)
+            s->to[(row * w->cols + col) * w->taps + tap] = (float)(from[tap] * scale);
+    }
+}
+
+static void scale_rows(void *context, int64_t begin, int64_t end)
+{
+    const Scaling *s = context;
+    for (int64_t row = begin; s->w->is_conv && row < end; row++)
+        scale_kernel(s, row);
+    for (int64_t row = begin; !s->w->is_conv && row < end; row += AT_ONCE)
+        for (int64_t col = 0; col < s->w->cols; col++)
+            scale_column(s, col, row, least(row + AT_ONCE, end));
+}
+
 /* Weights scaled by input channel (by_in) or output channel (by_out). */
 static Tensor *scaled_weights(const Weights *w, const Tensor *by_in, const Tensor *by_out)
 {
     Tensor *result = new_weights(w);
-    const float *scales = by_in ? by_in->data : by_out->data;
-    FOR_WEIGHTS(w, row, col) {
-        const float *from = weight_at(w, row, col);
-        float *to = (float *)result->data + (row * w->cols + col) * w->taps;
-        double scale = scales[by_in ? in_channel(w, row, col) : out_channel(w, row, col)];
-        for (int64_t tap = 0; tap < w->taps; tap++)
-            to[tap] = (float)(from[tap] * scale);
-    }
+    Scaling s = {w, by_in ? by_in->data : NULL, by_out ? by_out->data : NULL, (float *)result->data};
+    parallel_ranges(w->rows, grain_of(w->cols * w->taps), scale_rows, &s);
     return result;
+}
+
+/* The bits of the largest magnitude; above those of infinity if there is a NaN. Magnitudes are ordered as their bits. */
+static uint32_t largest_bits(const Tensor *tensor)
+{
+    const uint8_t *data = tensor->data; /* may be unaligned in a mapped file */
+    uint32_t most = 0;
+    for (int64_t i = 0; i < tensor->count; i++) {
+        uint32_t bits;
+        memcpy(&bits, data + i * 4, sizeof bits);
+        bits &= 0x7fffffff;
+        most = bits > most ? bits : most;
+    }
+    return most;
+}
+
+static double largest(const Tensor *tensor)
+{
+    float value;
+    uint32_t bits = largest_bits(tensor);
+    memcpy(&value, &bits, sizeof value);
+    return isnan(value) ? INFINITY : value;
 }
 
 /* Whether the largest weight times the largest scale is a finite float. */
 static bool scales_finitely(const Weights *w, const Tensor *scale)
 {
-    const float *weights = w->tensor->data, *scales = scale->data;
-    double most = 0, by = 0;
-    for (int64_t i = 0; i < w->tensor->count; i++)
-        most = fmax(most, isnan(weights[i]) ? INFINITY : fabs(weights[i]));
-    for (int64_t i = 0; i < scale->count; i++)
-        by = fmax(by, isnan(scales[i]) ? INFINITY : fabs(scales[i]));
-    return isfinite((float)(most * by));
+    return isfinite((float)(largest(w->tensor) * largest(scale)));
+}
+
+typedef struct Shifting {
+    const Weights *w;
+    const float *shifts;
+    double *sums;
+} Shifting;
+
+/* Some output channels of a matrix, side by side: a cache line holds 16 columns, or 16 rows of one where it is read
+ * across, and no addition waits for the one before. */
+static void shift_columns(void *context, int64_t begin, int64_t end)
+{
+    const Shifting *s = context;
+    const Weights *w = s->w;
+    for (int64_t first = begin; first < end; first += AT_ONCE) {
+        int64_t n = least(AT_ONCE, end - first);
+        const float *from = weight_at(w, 0, first);
+        for (int64_t row = 0; row < w->rows; row++)
+            for (int64_t i = 0; i < n; i++)
+                s->sums[first + i] += (double)s->shifts[row] * from[row * w->row_step + i * w->col_step];
+    }
+}
+
+static void shift_kernels(const Shifting *s)
+{
+    const Weights *w = s->w;
+    for (int64_t row = 0; row < w->rows; row++)
+        for (int64_t col = 0; col < w->cols; col++)
+            for (int64_t tap = 0; tap < w->taps; tap++)
+                s->sums[out_channel(w, row, col)] += (double)s->shifts[in_channel(w, row, col)] * weight_at(w, row, col)[tap];
 }
 
 /* sums[output channel] += Σ shift[input channel] · weight. */
 static void add_shifts(const Weights *w, const Tensor *shift, double *sums)
 {
-    const float *shifts = shift->data;
-    FOR_WEIGHTS(w, row, col) {
-        const float *weight = weight_at(w, row, col);
-        for (int64_t tap = 0; tap < w->taps; tap++)
-            sums[out_channel(w, row, col)] += (double)shifts[in_channel(w, row, col)] * weight[tap];
-    }
+    Shifting s = {w, shift->data, sums};
+    if (w->is_conv)
+        shift_kernels(&s);
+    else
+        parallel_ranges(w->cols, grain_of(w->rows), shift_columns, &s);
 }
 
 /* ── Biases ──────────────────────────────────────────────────────────────────────────────────────────── */

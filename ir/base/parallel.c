@@ -1,0 +1,67 @@
+/* Parallel loops: one thread for each range, started and joined in place.
+ *
+ *   parallel_ranges(1000, 100, body, c)   on 2 processors →   body(c, 0, 500) beside body(c, 500, 1000)
+ *
+ * For work of milliseconds and more, so that starting a thread does not matter. A thread that can't be started is no
+ * error: its range is done here. */
+#include "ir/base/parallel.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+enum { MOST_THREADS = 64, MOST_BY_ITSELF = 8 };
+
+static _Atomic int64_t jobs_wanted;
+
+void parallel_set_jobs(int64_t jobs)
+{
+    atomic_store(&jobs_wanted, jobs);
+}
+
+typedef struct Part {
+    RangeBody *body;
+    void *context;
+    int64_t begin, end;
+    pthread_t thread;
+    int error; /* of pthread_create */
+} Part;
+
+static void *run_part(void *argument)
+{
+    const Part *part = argument;
+    part->body(part->context, part->begin, part->end);
+    return NULL;
+}
+
+static int64_t thread_count(int64_t count, int64_t grain)
+{
+    int64_t wanted = atomic_load(&jobs_wanted), most = wanted, useful = count / (grain > 0 ? grain : 1);
+    if (!wanted) {
+        most = sysconf(_SC_NPROCESSORS_ONLN);
+        most = most > MOST_BY_ITSELF ? MOST_BY_ITSELF : most;
+    }
+    most = most > MOST_THREADS ? MOST_THREADS : most;
+    most = most > useful ? useful : most;
+    return most > 1 ? most : 1;
+}
+
+void parallel_ranges(int64_t count, int64_t grain, RangeBody *body, void *context)
+{
+    Part parts[MOST_THREADS];
+    int64_t n = thread_count(count, grain), share = count / n, rest = count % n, begin = 0;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t end = begin + share + (i < rest);
+        parts[i] = (Part){.body = body, .context = context, .begin = begin, .end = end};
+        begin = end;
+    }
+    for (int64_t i = 1; i < n; i++)
+        parts[i].error = pthread_create(&parts[i].thread, NULL, run_part, &parts[i]);
+    run_part(&parts[0]);
+    for (int64_t i = 1; i < n; i++) {
+        if (parts[i].error)
+            run_part(&parts[i]);
+        else
+            pthread_join(parts[i].thread, NULL);
+    }
+}
