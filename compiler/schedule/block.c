@@ -11,40 +11,33 @@
  *
  * W2 is packed range by range, so that weights are read front to back; each panel's first tile prefetches the next
  * panel, from W1 into W2 and on to the next range (PERFORMANCE, "Dataflow of a block"). */
-#include "compiler/schedule/lower.h"
+#include "compiler/schedule/block.h"
 
 #include <string.h>
 
 enum { MAX_PIXELS = 224, MIN_PIXELS = 48, HIDDEN = 384 }; /* of a block of rows; columns of a range (measured) */
 
-typedef struct Block {
-    const char *name;
-    View x, out;               /* [N, H, W, C] */
-    Window window;
-    Depthwise depthwise;
-    Fusion norm, up, down;     /* what happens to the results of LayerNorm, W1, W2 */
-    const Fusion *up_rest, *down_rest; /* without the biases */
-    double epsilon;
-    const Tensor *w1, *w2;     /* [C, hidden], [hidden, C] */
-    int64_t rows, hidden, range, n_ranges; /* range: columns */
-    Panels p1, p2;             /* p2: a group for each range */
-    Ref bias1, bias2;          /* buffer NULL: none */
-    View a, h;                 /* scratch: [rows, W, C], [rows·W, range] */
-} Block;
-
 /* ── Recognition ─────────────────────────────────────────────────────────────────────────────────────── */
 
-static const OpKind anchors[] = {OP_ConvNHWC, OP_LayerNormalization, OP_MatMul, OP_MatMul};
+enum { DEPTHWISE, NORM, UP, PLAIN = 4, FEWEST_GRN = 7 }; /* segments; how many of them there are */
 
+static bool works_on(const Segment *segment, const Segment *before)
+{
+    return segment->anchor && segment->anchor->inputs.at[0] == before->last->outputs.at[0];
+}
+
+static bool is_anchored(const Segment *segment, OpKind kind)
+{
+    return segment->anchor && segment->anchor->op->kind == kind;
+}
+
+/* The products at the ends of the hidden tensor, and what leads to the first. */
 static bool has_form(const Segment *segments, int n)
 {
-    if (n != countof(anchors))
-        return false;
-    for (int i = 0; i < n; i++)
-        if (!segments[i].anchor || segments[i].anchor->op->kind != anchors[i] ||
-            (i > 0 && segments[i].anchor->inputs.at[0] != segments[i - 1].last->outputs.at[0]))
-            return false;
-    return true;
+    return (n == PLAIN || n >= FEWEST_GRN) && is_anchored(&segments[DEPTHWISE], OP_ConvNHWC) &&
+           is_anchored(&segments[NORM], OP_LayerNormalization) && works_on(&segments[NORM], &segments[DEPTHWISE]) &&
+           is_anchored(&segments[UP], OP_MatMul) && works_on(&segments[UP], &segments[NORM]) &&
+           is_anchored(&segments[n - 1], OP_MatMul) && works_on(&segments[n - 1], &segments[n - 2]);
 }
 
 /* Every operand is one row for all pixels: it need not move with the block of rows. */
@@ -84,7 +77,7 @@ static bool take_product(Lowering *l, const Segment *segment, Fusion *fusion, co
 static bool all_float(const Segment *segments, int n)
 {
     for (int i = 0; i < n; i++)
-        if (segments[i].anchor->outputs.at[0]->type.dtype != DT_FLOAT || segments[i].last->outputs.at[0]->type.dtype != DT_FLOAT)
+        if (segments[i].first->outputs.at[0]->type.dtype != DT_FLOAT || segments[i].last->outputs.at[0]->type.dtype != DT_FLOAT)
             return false;
     return true;
 }
@@ -107,23 +100,22 @@ static void choose_range(Block *b, int64_t nr)
         }
 }
 
-/* Rows to a block: as many as there are threads' worth of blocks, and at most what L2 holds beside the weights. False:
- * so few pixels that each would load all weights for little; then columns are better shared out than rows. */
-static bool choose_rows(const CpuProfile *cpu, Block *b)
+/* As many rows as there are threads' worth of blocks, and at most what L2 holds beside the weights. False: so few pixels that each would load all weights for little; then columns are better shared out than rows. */
+bool block_rows_of(const CpuProfile *cpu, Block *b, int64_t elements)
 {
-    int64_t images = b->out.dims[0], height = b->out.dims[1], width = b->out.dims[2], channels = b->out.dims[3];
+    int64_t images = b->out.dims[0], height = b->out.dims[1], width = b->out.dims[2];
     int64_t threads = at_most(at_least(cpu->cores, 2), 8), blocks = (threads + images - 1) / images;
-    int64_t pixels = at_most(MAX_PIXELS, cpu->l2_bytes * 3 / 5 / ((channels + b->range) * 4));
+    int64_t pixels = at_most(MAX_PIXELS, cpu->l2_bytes * 3 / 5 / (elements * 4));
     b->rows = at_most((height + blocks - 1) / blocks, at_least(pixels / width, 1));
     blocks = (height + b->rows - 1) / b->rows;
     b->rows = (height + blocks - 1) / blocks;
-    return b->rows * width >= MIN_PIXELS && b->rows * width * (channels + b->range) * 4 <= cpu->l2_bytes;
+    return b->rows * width >= MIN_PIXELS && b->rows * width * elements * 4 <= cpu->l2_bytes;
 }
 
-static void pack(Lowering *l, Block *b, const Segment *segments)
+void block_pack(Lowering *l, Block *b, const Segment *up_segment, const Segment *down_segment)
 {
     int64_t channels = b->out.dims[3], pixels = b->rows * b->out.dims[2];
-    const char *name1 = segments[2].anchor->inputs.at[1]->name, *name2 = segments[3].anchor->inputs.at[1]->name;
+    const char *name1 = up_segment->anchor->inputs.at[1]->name, *name2 = down_segment->anchor->inputs.at[1]->name;
     b->bias1 = split_bias(l, name1, &b->up_rest, b->hidden);
     b->bias2 = split_bias(l, name2, &b->down_rest, channels);
     WeightLayout up = {.t = 1, .c = b->w1->dims[0], .n = b->hidden, .c_stride = b->hidden, .n_stride = 1, .groups = 1};
@@ -136,12 +128,6 @@ static void pack(Lowering *l, Block *b, const Segment *segments)
 
 /* ── The phase ───────────────────────────────────────────────────────────────────────────────────────── */
 
-typedef struct Rows { /* one block of rows */
-    Pos pixel;     /* its first pixel, among all */
-    int64_t pixels;
-    View a, h;     /* [pixels, C], [pixels, range] */
-} Rows;
-
 static void normalise(Lowering *l, const Block *b, const Rows *r)
 {
     View operands[MAX_OPERANDS];
@@ -150,7 +136,7 @@ static void normalise(Lowering *l, const Block *b, const Rows *r)
     layernorm_rows(l, r->a, r->a, b->epsilon, &b->norm, operands);
 }
 
-static int start_from(const Ref *bias)
+int block_init(const Ref *bias)
 {
     return bias->buffer ? GEMM_INIT_BIAS : GEMM_INIT_ZERO;
 }
@@ -163,7 +149,7 @@ static Ref first_panel(const Panels *panels)
 /* H = act(A · W1[range] + b1). Columns are counted from the first range's on, H from its own first. */
 static void multiply_up(Lowering *l, const Block *b, const Rows *r, Pos range, Ref next)
 {
-    Gemm gemm = {.a = r->a, .c = r->h, .panels = &b->p1, .bias = b->bias1, .init = start_from(&b->bias1), .next = next};
+    Gemm gemm = {.a = r->a, .c = r->h, .panels = &b->p1, .bias = b->bias1, .init = block_init(&b->bias1), .next = next};
     int64_t panels = b->n_ranges > 1 ? b->range / b->p1.nr : b->p1.n_full;
     gemm.c.ref = ref_pos(gemm.c.ref, range, -b->range * 4);
     gemm.first = range.at * panels;
@@ -184,7 +170,7 @@ static void multiply_down(Lowering *l, const Block *b, const Rows *r, Pos range,
 {
     Panels panels = panels_group(b->p2, range);
     Gemm gemm = {.a = r->h, .panels = &panels, .count = panels.n_full, .tail = true, .bias = b->bias2, .next = next};
-    gemm.init = first ? start_from(&b->bias2) : GEMM_INIT_C;
+    gemm.init = first ? block_init(&b->bias2) : GEMM_INIT_C;
     linear_rows(&b->out, &gemm.c);
     gemm.c = view_slice(gemm.c, 0, r->pixel, r->pixels, 1);
     if (last) {
@@ -215,22 +201,32 @@ static void emit_ranges(Lowering *l, const Block *b, const Rows *r, int64_t firs
     loop_close(l);
 }
 
-static void emit_rows(Lowering *l, const Block *b, Pos image, const RowGroup *group, Pos step)
+Rows block_rows_at(const Block *b, Pos image, int64_t y, int64_t rows, Pos step)
 {
-    int64_t height = b->out.dims[1], width = b->out.dims[2], pixels = group->rows * width;
-    Rows r = {.pixels = pixels};
-    r.pixel.at = (image.at * height + group->y) * width;
+    int64_t height = b->out.dims[1], width = b->out.dims[2];
+    Rows r = {.pixels = rows * width, .pixel.at = (image.at * height + y) * width};
     for (int i = 0; i < image.n_terms; i++)
         r.pixel = pos_loop(r.pixel, image.terms[i].loop, image.terms[i].step * height * width);
     for (int i = 0; i < step.n_terms; i++)
         r.pixel = pos_loop(r.pixel, step.terms[i].loop, step.terms[i].step * width);
+    return r;
+}
+
+void block_normalised(Lowering *l, const Block *b, Pos image, const RowGroup *group, Pos step, Rows *r)
+{
     Depthwise d = b->depthwise;
     d.x = view_drop(view_slice(b->x, 0, image, 1, 1), 0);
     d.out = view_slice(b->a, 0, pos_at(0), group->rows, 1);
     depthwise_rows(l, &d, group->y, group->rows, step, 0, pos_at(0));
-    linear_rows(&d.out, &r.a);
-    r.h = view_slice(b->h, 0, pos_at(0), pixels, 1);
-    normalise(l, b, &r);
+    linear_rows(&d.out, &r->a);
+    normalise(l, b, r);
+}
+
+static void emit_rows(Lowering *l, const Block *b, Pos image, const RowGroup *group, Pos step)
+{
+    Rows r = block_rows_at(b, image, group->y, group->rows, step);
+    block_normalised(l, b, image, group, step, &r);
+    r.h = view_slice(b->h, 0, pos_at(0), r.pixels, 1);
     bool several = b->n_ranges > 1;
     emit_ranges(l, b, &r, 0, 1);
     emit_ranges(l, b, &r, 1, b->n_ranges - 2);
@@ -248,13 +244,19 @@ static void emit_image(Lowering *l, const Block *b, Pos image)
     }
 }
 
+int64_t block_flops(const Block *b, int64_t products)
+{
+    int64_t taps = b->window.kernel[0] * b->window.kernel[1];
+    return view_count(&b->out) * (2 * taps + 2 * products * b->hidden);
+}
+
 static void emit_block(Lowering *l, Block *b)
 {
-    int64_t images = b->out.dims[0], width = b->out.dims[2], channels = b->out.dims[3], pixels = view_count(&b->out) / channels;
-    int64_t h_dims[] = {b->rows * width, b->range}, a_dims[] = {b->rows, width, channels};
+    int64_t images = b->out.dims[0], width = b->out.dims[2];
+    int64_t h_dims[] = {b->rows * width, b->range}, a_dims[] = {b->rows, width, b->out.dims[3]};
     b->a = view_temp(l, SPACE_SCRATCH, DT_FLOAT, 3, a_dims, true);
     b->h = view_temp(l, SPACE_SCRATCH, DT_FLOAT, 2, h_dims, true);
-    phase_open(l, b->name, pixels * channels * (2 * b->window.kernel[0] * b->window.kernel[1] + 4 * b->hidden));
+    phase_open(l, b->name, block_flops(b, 2));
     if (images <= 4) {
         for (int64_t n = 0; n < images; n++)
             emit_image(l, b, pos_at(n));
@@ -264,30 +266,36 @@ static void emit_block(Lowering *l, Block *b)
     loop_close(l);
 }
 
-bool lower_block(Lowering *l, const Segment *segments, int n)
+static bool lower_plain_block(Lowering *l, Block *b, const Segment *segments, const Value *result)
 {
-    if (!has_form(segments, n) || !all_float(segments, n))
-        return false;
-    Block *b = NEW(l->arena, Block);
-    b->x = view_of_input(l, segments[0].anchor, 0);
-    if (b->x.strides[3] != 4 || !take_depthwise(l, b, &segments[0]) || !take_norm(l, b, &segments[1]) ||
-        !take_product(l, &segments[2], &b->up, &b->w1) || !take_product(l, &segments[3], &b->down, &b->w2) ||
-        !is_per_column(&b->up))
-        return false;
-    const Value *result = segments[n - 1].last->outputs.at[0];
-    value_dims(result, b->out.dims);
-    b->hidden = b->w1->dims[1];
-    b->up_rest = &b->up;
-    b->down_rest = &b->down;
     choose_range(b, 2 * cpu_lanes(l->cpu));
-    if (!choose_rows(l->cpu, b))
+    if (!block_rows_of(l->cpu, b, b->out.dims[3] + b->range))
         return false;
-    b->name = result->name;
     b->out = view_output(l, result, NULL, true);
-    pack(l, b, segments);
+    block_pack(l, b, &segments[UP], &segments[PLAIN - 1]);
     if (b->n_ranges > 1 && b->range % b->p1.nr)
         return false;
     emit_block(l, b);
     view_set(l, result, b->out);
     return true;
+}
+
+bool lower_block(Lowering *l, const Segment *segments, int n)
+{
+    if (!has_form(segments, n) || !all_float(segments, n))
+        return false;
+    Block *b = NEW(l->arena, Block);
+    const Segment *down = &segments[n - 1];
+    b->x = view_of_input(l, segments[0].anchor, 0);
+    if (b->x.strides[3] != 4 || !take_depthwise(l, b, &segments[DEPTHWISE]) || !take_norm(l, b, &segments[NORM]) ||
+        !take_product(l, &segments[UP], &b->up, &b->w1) || !take_product(l, down, &b->down, &b->w2) ||
+        !is_per_column(&b->up))
+        return false;
+    const Value *result = down->last->outputs.at[0];
+    value_dims(result, b->out.dims);
+    b->name = result->name;
+    b->hidden = b->w1->dims[1];
+    b->up_rest = &b->up;
+    b->down_rest = &b->down;
+    return n == PLAIN ? lower_plain_block(l, b, segments, result) : lower_grn_block(l, b, segments, n);
 }

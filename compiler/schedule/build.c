@@ -61,6 +61,10 @@ Buffer *buffer_constant(Lowering *l, const char *name, const Tensor *tensor, int
 
 void phase_open(Lowering *l, const char *name, int64_t flops)
 {
+    if (l->joined) {
+        l->phase->flops += flops;
+        return;
+    }
     Phase *phase = NEW(l->arena, Phase);
     phase->name = name;
     phase->origin = l->region ? l->region : l->node;
@@ -96,8 +100,23 @@ static void append(Lowering *l, Stmt *stmt)
     vec_push(l->arena, &l->phase->sections, stmt);
 }
 
+void phases_join(Lowering *l, const char *name)
+{
+    phase_open(l, name, 0);
+    section_open(l, 1);
+    l->joined = true;
+}
+
+void phases_joined(Lowering *l)
+{
+    l->joined = false;
+    loop_close(l);
+}
+
 Stmt *section_open(Lowering *l, int64_t extent)
 {
+    if (l->joined)
+        return loop_open(l, extent);
     assert(l->depth == 0);
     Stmt *loop = stmt_loop(l, extent);
     append(l, loop);

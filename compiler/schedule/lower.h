@@ -58,6 +58,7 @@ typedef struct Lowering {
     When when;              /* list to which phases go */
     When earliest;          /* of a region's nodes: when all of its inputs are there */
     Phase *phase;
+    bool joined;            /* phases that are opened become part of the open one, and sections of its one chunk */
     Stmt *open[16];         /* the loops around what is emitted; NULL: a loop of one iteration, left out */
     int depth;
     int64_t n_names;        /* for fresh buffer names */
@@ -86,6 +87,9 @@ Buffer *buffer_constant(Lowering *l, const char *name, const Tensor *tensor, int
 
 void phase_open(Lowering *l, const char *name, int64_t flops);
 Stmt *section_open(Lowering *l, int64_t extent); /* a parallel loop of the open phase */
+/* What is opened between these two is small: it runs as one phase, in order, on one thread. */
+void phases_join(Lowering *l, const char *name);
+void phases_joined(Lowering *l);
 Stmt *loop_open(Lowering *l, int64_t extent);    /* NULL if extent is 1; close it all the same */
 Stmt *any_open(Lowering *l, int64_t extent);     /* a section where none is open, else a loop */
 void loop_close(Lowering *l);                    /* the innermost loop or section */
@@ -186,6 +190,7 @@ typedef struct Gemm {
     const Fusion *epilogue; /* NULL: none */
     View operands[MAX_OPERANDS]; /* of the epilogue, as [m, n], from 1 on */
     Ref next;               /* what is read after the last panel; buffer NULL: what lies behind it */
+    Ref squares;            /* of column 0: where each column's sum of squares goes; buffer NULL: nowhere */
 } Gemm;
 
 int64_t gemm_rows(const CpuProfile *cpu, int64_t nr); /* mr: rows of a tile that has nr columns */
@@ -233,6 +238,7 @@ void layernorm_rows(Lowering *l, View in, View out, double epsilon, const Fusion
 typedef struct Segment { const Node *first, *last, *anchor; } Segment;
 int segments_of(const Graph *body, Segment *segments, int most); /* their number; 0: more than most */
 bool segment_fuse(Lowering *l, const Segment *segment, Fusion *fusion); /* false: it has no such form */
+bool lower_segment(Lowering *l, const Segment *segment);
 
 /* A whole ConvNeXt block as one phase; false: it is not one, or better done in several. */
 bool lower_block(Lowering *l, const Segment *segments, int n);

@@ -2,7 +2,7 @@
  *
  *   body: p = MatMul(x, w)  q = Add(p, b)  y = Gelu(q)   →   one phase: the product with "+ b, gelu" as its epilogue
  *
- * A body is cut into segments, each an anchor and the elementwise nodes behind it. The anchor's lowering takes them as
+ * A body is cut into segments, each an anchor and the elementwise nodes of its shape behind it. The anchor's lowering takes them as
  * its epilogue if its kernel can apply it; otherwise the anchor is one phase and they are a second. A segment whose
  * inner values are used elsewhere is lowered node by node: slower, and as right. */
 #include "compiler/schedule/lower.h"
@@ -107,12 +107,18 @@ Result result_take(Lowering *l, const Node *node, bool (*fits)(const Fusion *epi
 
 /* ── Segments ────────────────────────────────────────────────────────────────────────────────────────── */
 
+static bool same_shape(const Node *a, const Node *b)
+{
+    const Value *x = node_output(a, 0), *y = node_output(b, 0);
+    return x && y && shape_equal(&x->type.shape, &y->type.shape);
+}
+
 int segments_of(const Graph *body, Segment *segments, int most)
 {
     int n = 0;
     FOR_NODES(node, body) {
         bool anchor = node->op->class != CLASS_ELEMENTWISE;
-        if (!n || anchor) {
+        if (!n || anchor || !same_shape(node, segments[n - 1].last)) {
             if (n == most)
                 return 0;
             segments[n++] = (Segment){.first = node, .anchor = anchor ? node : NULL};
@@ -207,7 +213,7 @@ static bool lower_anchor(Lowering *l, const Node *anchor, Fusion *fusion)
     return true;
 }
 
-static bool lower_segment(Lowering *l, const Segment *segment)
+bool lower_segment(Lowering *l, const Segment *segment)
 {
     Fusion *fusion = NEW(l->arena, Fusion);
     l->node = segment->first;

@@ -1,0 +1,40 @@
+/* What the two forms of a ConvNeXt block share: with the hidden tensor in scratch (block.c), and with global response
+ * normalisation between the products, which needs all of it at once (block_grn.c). */
+#ifndef CNXC_SCHEDULE_BLOCK_H
+#define CNXC_SCHEDULE_BLOCK_H
+
+#include "compiler/schedule/lower.h"
+
+typedef struct Block {
+    const char *name;
+    View x, out;               /* [N, H, W, C] */
+    Window window;
+    Depthwise depthwise;
+    Fusion norm, up, down;     /* what happens to the results of LayerNorm, W1, W2 */
+    const Fusion *up_rest, *down_rest; /* without the biases */
+    double epsilon;
+    const Tensor *w1, *w2;     /* [C, hidden], [hidden, C] */
+    int64_t rows, hidden, range, n_ranges; /* range: columns */
+    Panels p1, p2;             /* p2: a group for each range */
+    Ref bias1, bias2;          /* buffer NULL: none */
+    View a, h;                 /* scratch: [rows, W, C], [rows·W, range] */
+} Block;
+
+typedef struct Rows { /* one block of rows */
+    Pos pixel;     /* its first pixel, among all */
+    int64_t pixels;
+    View a, h;     /* [pixels, C], [pixels, range] */
+} Rows;
+
+/* Rows of the picture to a block, when each pixel takes so many elements of L2. False: better done otherwise. */
+bool block_rows_of(const CpuProfile *cpu, Block *b, int64_t elements);
+void block_pack(Lowering *l, Block *b, const Segment *up, const Segment *down);
+Rows block_rows_at(const Block *b, Pos image, int64_t y, int64_t rows, Pos step); /* pixel and pixels */
+void block_normalised(Lowering *l, const Block *b, Pos image, const RowGroup *group, Pos step, Rows *r); /* sets r->a */
+int64_t block_flops(const Block *b, int64_t products); /* of the depthwise convolution and so many products */
+int block_init(const Ref *bias);
+
+/* A block with global response normalisation: segments between the products; false: not of that form. */
+bool lower_grn_block(Lowering *l, Block *b, const Segment *segments, int n);
+
+#endif

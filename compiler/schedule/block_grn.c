@@ -1,0 +1,263 @@
+/* A ConvNeXt V2 block: global response normalisation needs the norm of every hidden channel over the whole picture
+ * before the second product, so the block runs in three phases.
+ *
+ *   for each block of rows (parallel)                         H stays in the arena
+ *     A = layernorm(dwconv(x));  H = act(A · W1 + b1);  part[block] = Σ H² over the block's pixels
+ *   norm = sqrt(Σ part);  response = norm / mean(norm)        small: one chunk
+ *   for each block of rows (parallel)
+ *     S = H * response * w + H;  y = S · W2 + b2 + x          S in scratch: what W2's panels read again and again
+ *
+ * Sums are taken while a strip of H is in L1, each block's in a place of its own, and added up in the order of the
+ * blocks: the bits do not depend on who computed which. */
+#include "compiler/schedule/block.h"
+
+typedef struct Grn {
+    Block *block;
+    const Segment *segments;   /* of the whole block */
+    int n;
+    const Value *hidden, *norm; /* values: act's result, the norms */
+    View h, parts;             /* arena: [N, H, W, hidden], [N, blocks, hidden] */
+    Fusion scale;              /* what becomes of H on its way to W2 */
+    View scaled;               /* scratch: [pixels, hidden] */
+    int64_t rows;              /* of the picture, to a block of the last phase */
+} Grn;
+
+enum { UP = 2, NORM = 3, MOST_PIXELS = 112 };
+
+/* ── Recognition ─────────────────────────────────────────────────────────────────────────────────────── */
+
+static bool has_dims(const Value *value, int64_t n, int64_t height, int64_t width, int64_t channels)
+{
+    int64_t dims[MAX_RANK];
+    return value_dims(value, dims) == 4 && dims[0] == n && dims[1] == height && dims[2] == width && dims[3] == channels;
+}
+
+/* The norms of each image's channels: that is what dimensions N, 1, 1, hidden mean. */
+static bool is_norm(const Grn *g)
+{
+    const Segment *s = &g->segments[NORM];
+    const Block *b = g->block;
+    return s->anchor && s->anchor == s->last && s->anchor->op->kind == OP_ReduceL2 && s->anchor->inputs.at[0] == g->hidden &&
+           has_dims(g->norm, b->out.dims[0], 1, 1, b->hidden);
+}
+
+/* Between the norms and the last expression there is one number a channel, or less, and nothing uses H. */
+static bool is_small(const Grn *g)
+{
+    for (int i = NORM + 1; i < g->n - 2; i++)
+        for (const Node *node = g->segments[i].first;; node = node->next) {
+            int64_t dims[MAX_RANK], count = 1;
+            int rank = value_dims(node->outputs.at[0], dims);
+            for (int j = 0; j < rank; j++)
+                count *= dims[j];
+            for (int64_t j = 0; j < node->inputs.len; j++)
+                if (node->inputs.at[j] == g->hidden)
+                    return false;
+            if (count > g->block->out.dims[0] * g->block->hidden)
+                return false;
+            if (node == g->segments[i].last)
+                break;
+        }
+    return true;
+}
+
+/* Whether an operand has one row for all pixels of an image. */
+static bool is_for_image(const View *view)
+{
+    return (!view->strides[1] || view->dims[1] == 1) && (!view->strides[2] || view->dims[2] == 1);
+}
+
+static bool take_scale(Lowering *l, Grn *g)
+{
+    const Segment *segment = &g->segments[g->n - 2];
+    if (segment->anchor || !segment_fuse(l, segment, &g->scale))
+        return false;
+    for (int i = 0; i < g->scale.expr.n_operands; i++)
+        if (g->scale.sources[i] != g->hidden && !is_for_image(&g->scale.operands[i]))
+            return false;
+    return true;
+}
+
+/* ── Phases ──────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* H's rows and their sums of squares, which go to row `slot` of the parts. */
+static void multiply_up(Lowering *l, const Grn *g, const Rows *r, Pos image, Pos slot)
+{
+    const Block *b = g->block;
+    Gemm gemm = {.a = r->a, .panels = &b->p1, .count = b->p1.n_full, .tail = true, .bias = b->bias1};
+    gemm.init = block_init(&b->bias1);
+    linear_rows(&g->h, &gemm.c);
+    gemm.c = view_slice(gemm.c, 0, r->pixel, r->pixels, 1);
+    gemm.squares = ref_pos(ref_pos(g->parts.ref, image, g->parts.strides[0]), slot, g->parts.strides[1]);
+    gemm.epilogue = b->up_rest;
+    for (int i = 1; i < b->up_rest->expr.n_operands; i++) {
+        linear_rows(&b->up_rest->operands[i], &gemm.operands[i]);
+        gemm.operands[i].dims[0] = r->pixels;
+    }
+    gemm_emit(l, &gemm);
+}
+
+static void emit_hidden(Lowering *l, const Grn *g, Pos image, const RowGroup *groups, int64_t n)
+{
+    int64_t slot = 0;
+    for (int64_t i = 0; i < n; slot += groups[i++].count) {
+        Stmt *loop = any_open(l, groups[i].count);
+        Pos step = pos_loop(pos_at(0), loop, groups[i].rows);
+        Rows r = block_rows_at(g->block, image, groups[i].y, groups[i].rows, step);
+        block_normalised(l, g->block, image, &groups[i], step, &r);
+        multiply_up(l, g, &r, image, pos_loop(pos_at(slot), loop, 1));
+        loop_close(l);
+    }
+}
+
+/* Calls emit for each image: unrolled where there are few, so that their blocks are chunks of their own. */
+#define FOR_IMAGES(l, images, emit, ...)                                     \
+    do {                                                                     \
+        for (int64_t n_ = 0; (images) <= 4 && n_ < (images); n_++)           \
+            emit(l, g, pos_at(n_), __VA_ARGS__);                             \
+        if ((images) > 4) {                                                  \
+            emit(l, g, pos_loop(pos_at(0), section_open(l, images), 1), __VA_ARGS__); \
+            loop_close(l);                                                   \
+        }                                                                    \
+    } while (0)
+
+static void hidden_phase(Lowering *l, Grn *g)
+{
+    Block *b = g->block;
+    int64_t images = b->out.dims[0], height = b->out.dims[1], width = b->out.dims[2], slots = 0;
+    RowGroup *groups;
+    int64_t n = row_groups(l, &b->window, b->x.dims[1], height, b->rows, &groups);
+    for (int64_t i = 0; i < n; i++)
+        slots += groups[i].count;
+    g->h = view_temp(l, SPACE_ARENA, DT_FLOAT, 4, (int64_t[]){images, height, width, b->hidden}, true);
+    b->a = view_temp(l, SPACE_SCRATCH, DT_FLOAT, 3, (int64_t[]){b->rows, width, b->out.dims[3]}, true);
+    g->parts = view_temp(l, SPACE_ARENA, DT_FLOAT, 3, (int64_t[]){images, slots, b->hidden}, false);
+    phase_open(l, g->hidden->name, block_flops(b, 1));
+    FOR_IMAGES(l, images, emit_hidden, groups, n);
+}
+
+static View image_view(View view, const Value *value)
+{
+    view.per_image = value->type.shape.dims[0].size < 0;
+    return view;
+}
+
+/* norm = sqrt(Σ parts), and what is computed from it. */
+static bool response_phase(Lowering *l, Grn *g)
+{
+    const Block *b = g->block;
+    int64_t images = b->out.dims[0], dims[] = {images, 1, 1, b->hidden};
+    View norm = view_temp(l, SPACE_ARENA, DT_FLOAT, 4, dims, false);
+    Kernel kernel = {.kind = KERNEL_REDUCE};
+    kernel.reduce.op = REDUCE_SUM;
+    kernel.reduce.n = g->parts.dims[1];
+    kernel.reduce.step = g->parts.strides[1];
+    kernel.reduce.n1 = 1;
+    kernel.reduce.width = b->hidden;
+    kernel.expr = (Expr){.n_operands = 1, .n_steps = 1, .steps[0] = {.op = OP_Sqrt, .dtype = DT_FLOAT}};
+    phases_join(l, g->norm->name);
+    Stmt *image = loop_open(l, images);
+    emit_call(l, &kernel, (Ref[]){ref_loop(g->parts.ref, image, g->parts.strides[0]), ref_loop(norm.ref, image, norm.strides[0])}, 2);
+    loop_close(l);
+    view_set(l, g->norm, image_view(norm, g->norm));
+    view_set(l, g->hidden, image_view(g->h, g->hidden));
+    bool ok = true;
+    for (int i = NORM + 1; ok && i < g->n - 2; i++)
+        ok = lower_segment(l, &g->segments[i]);
+    phases_joined(l);
+    return ok;
+}
+
+/* One image's rows of an operand, as [pixels, hidden]. */
+static View operand_rows(View operand, bool is_hidden, Pos image, const Rows *r)
+{
+    View rows = operand;
+    if (is_hidden) {
+        linear_rows(&operand, &rows);
+        return view_slice(rows, 0, r->pixel, r->pixels, 1);
+    }
+    rows = view_drop(view_drop(view_slice(rows, 0, image, 1, 1), 0), 0);
+    rows.dims[0] = r->pixels;
+    rows.strides[0] = 0;
+    return rows;
+}
+
+static void emit_scaled(Lowering *l, const Grn *g, Pos image, const Rows *r, View scaled)
+{
+    View operands[MAX_OPERANDS];
+    for (int i = 0; i < g->scale.expr.n_operands; i++)
+        operands[i] = operand_rows(g->scale.operands[i], g->scale.sources[i] == g->hidden, image, r);
+    map_emit(l, &g->scale.expr, scaled, operands);
+}
+
+static void multiply_down(Lowering *l, const Grn *g, const Rows *r, View scaled)
+{
+    const Block *b = g->block;
+    Gemm gemm = {.a = scaled, .panels = &b->p2, .count = b->p2.n_full, .tail = true, .bias = b->bias2};
+    gemm.init = block_init(&b->bias2);
+    linear_rows(&b->out, &gemm.c);
+    gemm.c = view_slice(gemm.c, 0, r->pixel, r->pixels, 1);
+    gemm.epilogue = b->down_rest;
+    for (int i = 1; i < b->down_rest->expr.n_operands; i++) {
+        linear_rows(&b->down_rest->operands[i], &gemm.operands[i]);
+        gemm.operands[i] = view_slice(gemm.operands[i], 0, r->pixel, r->pixels, 1);
+    }
+    gemm_emit(l, &gemm);
+}
+
+static void emit_output(Lowering *l, const Grn *g, Pos image, const Tiling *blocks)
+{
+    for (int i = 0; i < 2; i++) {
+        int64_t rows = blocks->parts[i].size, count = blocks->parts[i].count;
+        if (!count)
+            continue;
+        Pos step = pos_loop(pos_at(0), any_open(l, count), rows);
+        Rows r = block_rows_at(g->block, image, blocks->parts[i].start, rows, step);
+        View scaled = view_slice(g->scaled, 0, pos_at(0), r.pixels, 1);
+        emit_scaled(l, g, image, &r, scaled);
+        multiply_down(l, g, &r, scaled);
+        loop_close(l);
+    }
+}
+
+static void output_phase(Lowering *l, Grn *g)
+{
+    Block *b = g->block;
+    int64_t images = b->out.dims[0], width = b->out.dims[2];
+    Tiling blocks = tile_blocks(b->out.dims[1], g->rows);
+    g->scaled = view_temp(l, SPACE_SCRATCH, DT_FLOAT, 2, (int64_t[]){g->rows * width, b->hidden}, true);
+    phase_open(l, b->name, 2 * view_count(&b->out) * b->hidden);
+    FOR_IMAGES(l, images, emit_output, &blocks);
+}
+
+/* Rows to a block of the last phase: S and what it is made from fill at most half of L2. */
+static int64_t output_rows(const CpuProfile *cpu, const Block *b)
+{
+    int64_t width = b->out.dims[2], pixels = cpu->l2_bytes / 2 / (b->hidden * 4);
+    int64_t most = (pixels < MOST_PIXELS ? pixels : MOST_PIXELS) / width;
+    return most < 1 ? 0 : fair_rows(b->out.dims[1], most, cpu->cores);
+}
+
+bool lower_grn_block(Lowering *l, Block *b, const Segment *segments, int n)
+{
+    Grn *g = NEW(l->arena, Grn);
+    *g = (Grn){.block = b, .segments = segments, .n = n};
+    g->hidden = segments[UP].last->outputs.at[0];
+    g->norm = segments[NORM].last->outputs.at[0];
+    b->range = b->hidden;
+    b->n_ranges = 1;
+    g->rows = output_rows(l->cpu, b);
+    if (!is_norm(g) || !is_small(g) || !g->rows || !block_rows_of(l->cpu, b, b->out.dims[3]))
+        return false;
+    const Value *result = segments[n - 1].last->outputs.at[0];
+    b->out = view_output(l, result, NULL, true);
+    block_pack(l, b, &segments[UP], &segments[n - 1]);
+    hidden_phase(l, g);
+    if (!response_phase(l, g))
+        return false;
+    if (!take_scale(l, g)) /* a form of its own: H is there, the rest follows as usual */
+        return lower_segment(l, &segments[n - 2]) && lower_segment(l, &segments[n - 1]);
+    output_phase(l, g);
+    view_set(l, result, b->out);
+    return true;
+}
