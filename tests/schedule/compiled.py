@@ -167,7 +167,36 @@ y = ReduceMean <keepdims=0> (q, a)""",
           tensor("w1", c, hidden), tensor("b1", hidden), tensor("w2", hidden, c), tensor("b2", c)])
 
 
+def grn_block(name, n, height, width, c, hidden, act, order):
+    """A V2 block: between the products each channel's norm over the picture, divided by their mean."""
+    scaled = {"plain": "r = Mul(h, q)\nu = Mul(r, gamma)\nz = Add(u, h)", "first": "r = Mul(q, gamma)\nu = Mul(h, r)\nz = Add(h, u)",
+              "shift": "r = Mul(q, h)\nu = Mul(gamma, r)\nv = Add(u, beta)\nz = Add(v, h)"}[order]
+    case(name, f"float[{n},{height},{width},{c}] i", f"float[{n},{height},{width},{c}] y", f"""
+x = Relu(i)
+d0 = Transpose <perm=[0,3,1,2]> (x)
+d = Conv <group={c},pads=[3,3,3,3]> (d0, k, b)
+t = Transpose <perm=[0,2,3,1]> (d)
+n = LayerNormalization(t, g, b)
+h0 = MatMul(n, w1)
+h1 = Add(h0, b1)
+h = {act}(h1)
+p = ReduceL2 <keepdims=1> (h, a)
+m0 = ReduceMean <keepdims=1> (p, l)
+m = Add(m0, e)
+q = Div(p, m)
+{scaled}
+o0 = MatMul(z, w2)
+o1 = Add(o0, b)
+y = Add(x, o1)""",
+         [ints("a", 1, 2), ints("l", -1), tensor("k", c, 1, 7, 7), tensor("b", c), tensor("g", c), tensor("w1", c, hidden),
+          tensor("b1", hidden), tensor("w2", hidden, c), tensor("gamma", hidden), tensor("beta", hidden), tensor("e", values=[1e-6])])
+
+
 def blocks():
+    grn_block("grn", "N", 9, 11, 19, 70, "Gelu", "plain")
+    grn_block("grnfew", 3, 14, 14, 16, 64, "Relu", "first")
+    grn_block("grnmany", 6, 16, 7, 8, 33, "Selu", "shift")
+    grn_block("grnsmall", "N", 3, 3, 24, 96, "Gelu", "plain")
     block("one", 9, 11, 19, 70, 7)
     block("ranges", 14, 14, 16, 1024, 7)
     block("uneven", 30, 13, 33, 132, 5)
