@@ -2,7 +2,7 @@
  *
  *   --emit=shared   --emit shared   -o FILE   -oFILE   -O2   -j4   -mcpu=znver5
  *
- * Names take one or two dashes as the table spells them. A long name is never abbreviated: scripts that do so
+ * Long names take two dashes, or one as in clang: --save-temps, -save-temps. A long name is never abbreviated: scripts that do so
  * break when options are added. After "--" everything is an argument. */
 #include "compiler/driver/driver.h"
 
@@ -51,30 +51,38 @@ static bool is_short(const char *name)
     return name[0] == '-' && name[1] != '-' && name[2] == '\0';
 }
 
-/* Does word spell this name? Sets *value to what is joined to it, or NULL. */
-static bool matches(const Option *option, const char *name, const char *word, const char **value)
+/* Is word this name, whole? Sets *value to what follows '=', or NULL. */
+static bool spells(const Option *option, const char *name, const char *word, const char **value)
 {
-    size_t length = name ? strlen(name) : 0;
-    if (!name || strncmp(word, name, length) != 0)
+    if (!name)
         return false;
-    *value = NULL;
-    if (word[length] == '\0')
-        return option->kind != KIND_LEVEL;
-    if (word[length] == '=') {
-        *value = word + length + 1;
-        return true;
-    }
-    *value = word + length;
-    bool fits = option->kind != KIND_INT || (**value >= '0' && **value <= '9'); /* -j4, but -json is a mistake */
-    return is_short(name) && takes_value(option) && fits;
+    if (strncmp(name, "--", 2) == 0 && word[1] != '-')
+        name++; /* -save-temps */
+    size_t length = strlen(name);
+    if (strncmp(word, name, length) != 0 || (word[length] != '\0' && word[length] != '='))
+        return false;
+    *value = word[length] ? word + length + 1 : NULL;
+    return *value || option->kind != KIND_LEVEL;
 }
 
-/* The option that word spells, preferring those of the command: exact names first, so that -o is not -outputs. */
+/* Is word this short name with its value joined to it: -oFILE, -O2, -j4? */
+static bool joins(const Option *option, const char *word, const char **value)
+{
+    if (!is_short(option->name) || !takes_value(option) || strncmp(word, option->name, 2) != 0 || !word[2])
+        return false;
+    *value = word + 2;
+    return option->kind != KIND_INT || (word[2] >= '0' && word[2] <= '9'); /* -j4, but -jsn is a mistake */
+}
+
+/* The option that word spells, of these commands. Whole names first, so that -outputs=x is not -o utputs=x. */
 static const Option *option_find(const char *word, unsigned commands, const char **value)
 {
     for (int64_t i = 0; i < countof(options); i++)
-        if ((options[i].commands & commands) && (matches(&options[i], options[i].name, word, value) ||
-                                                 matches(&options[i], options[i].alias, word, value)))
+        if ((options[i].commands & commands) &&
+            (spells(&options[i], options[i].name, word, value) || spells(&options[i], options[i].alias, word, value)))
+            return &options[i];
+    for (int64_t i = 0; i < countof(options); i++)
+        if ((options[i].commands & commands) && joins(&options[i], word, value))
             return &options[i];
     return NULL;
 }
