@@ -16,11 +16,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Files that are open, so that each is mapped once: a compilation may name one file a thousand times. */
+/* Files that were opened, so that each is mapped, or missed, once: a compilation may name one file a thousand times. */
 typedef struct OpenFile {
     struct OpenFile *next;
     const Arena *arena; /* the compilation it belongs to */
-    WeightFile file;
+    WeightFile file;    /* data NULL: it cannot be read, which has been said */
 } OpenFile;
 static OpenFile *open_files;
 
@@ -128,18 +128,14 @@ const WeightFile *weights_open(const char *dir, const char *location, Span span,
     const char *path = join(arena, dir, location);
     for (const OpenFile *f = open_files; f; f = f->next)
         if (f->arena == arena && strcmp(f->file.path, path) == 0)
-            return &f->file;
-    if (!check_place(path, dir, span, diag))
-        return NULL;
+            return f->file.data ? &f->file : NULL;
     OpenFile *f = NEW(arena, OpenFile);
     f->arena = arena;
     f->file = (WeightFile){.path = path, .location = arena_strdup(arena, location)};
-    if (!map_file(&f->file, span, arena, diag))
-        return NULL;
     f->next = open_files;
     open_files = f;
     arena_on_free(arena, forget, f);
-    return &f->file;
+    return check_place(path, dir, span, diag) && map_file(&f->file, span, arena, diag) ? &f->file : NULL;
 }
 
 /* Elements may be read through pointers of their type: an unaligned place is copied. */
