@@ -61,10 +61,10 @@ int process_run(Driver *driver, const char *const *arguments, StrBuf *output)
     return -1;
 }
 
-void process_become(Driver *driver, const char *const *arguments)
+void process_become(Driver *driver, const char *path, const char *const *arguments)
 {
     fflush(NULL);
     signal(SIGPIPE, SIG_DFL);
-    execv(arguments[0], (char *const *)(uintptr_t)arguments);
-    diag_resource(&driver->diag, NO_SPAN, "'%s' can't be run: %s", arguments[0], strerror(errno));
+    execv(path, (char *const *)(uintptr_t)arguments);
+    diag_resource(&driver->diag, NO_SPAN, "'%s' can't be run: %s", path, strerror(errno));
 }

@@ -8,7 +8,7 @@
  * output, NUL-terminated. Returns its exit code, or -1 after a diagnostic (it could not run, or a signal ended it). */
 int process_run(Driver *driver, const char *const *arguments, StrBuf *output);
 
-/* Becomes that program; returns only after a diagnostic. */
-void process_become(Driver *driver, const char *const *arguments);
+/* Becomes the program at path, which sees arguments[0] as its name; returns only after a diagnostic. */
+void process_become(Driver *driver, const char *path, const char *const *arguments);
 
 #endif

@@ -12,9 +12,9 @@ ExitCode subcommand_run(Driver *driver)
     if (!program)
         return driver_exit_code(driver);
     const char **arguments = NEW_ARRAY(driver->arena, const char *, o->arguments.len + 1);
-    arguments[0] = program;
+    arguments[0] = arena_printf(driver->arena, "cnxc run %s", build.input); /* as which its help and messages speak */
     for (int64_t i = 1; i < o->arguments.len; i++)
         arguments[i] = o->arguments.at[i];
-    process_become(driver, arguments);
+    process_become(driver, program, arguments);
     return driver_exit_code(driver);
 }
