@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -62,11 +63,11 @@ static cnxrt_status map_file(const CnxrtModel *compiled, int fd, Weights *weight
 /* The folder of the executable or shared library that holds this code, plus name. */
 static bool place_beside(const char *name, char path[PATH_MAX])
 {
-    Dl_info here;
+    Dl_info here, program;
     const char *artifact = "/proc/self/exe";
     char link[PATH_MAX];
-    if (dladdr(&compiled_model, &here) && here.dli_fname && strchr(here.dli_fname, '/') &&
-        strstr(here.dli_fname, ".so"))
+    if (dladdr(&compiled_model, &here) && dladdr((const void *)(uintptr_t)getauxval(AT_ENTRY), &program) &&
+        here.dli_fbase != program.dli_fbase && here.dli_fname && strchr(here.dli_fname, '/'))
         artifact = here.dli_fname;
     else if (readlink(artifact, link, sizeof link - 1) > 0)
         artifact = realpath(artifact, link) ? link : artifact;

@@ -46,7 +46,8 @@ bool cli_open(Cli *cli, int64_t n_threads)
         bool weights = status >= CNXRT_ERROR_FILE && status <= CNXRT_ERROR_WEIGHTS_DAMAGED;
         const char *file = cli->weights ? cli->weights : compiled_model.weights_file;
         if (status == CNXRT_ERROR_FILE)
-            return cli_error(cli, CLI_RESOURCE, file, "the weights cannot be read");
+            return cli_error(cli, CLI_RESOURCE, file, "the weights cannot be read%s", cli->weights ? "" :
+                             "; they belong beside the program, or --weights FILE names their place");
         return cli_fail(cli, status, weights ? file : NULL);
     }
     status = cnxrt_context_create(cli->model, NULL, 0, &cli->context);
@@ -105,11 +106,17 @@ static bool dispatch(Cli *cli, int argc, char **argv)
     return check_cpu(cli) && run(cli);
 }
 
+/* What a user would type: the last part of the path, or "cnxc run MODEL", which is how cnxc calls a program in its cache. */
+static const char *program_name(int argc, char **argv)
+{
+    const char *name = argc > 0 ? argv[0] : compiled_model.name;
+    const char *slash = strncmp(name, "cnxc run ", 9) == 0 ? NULL : strrchr(name, '/');
+    return slash ? slash + 1 : name;
+}
+
 int cnxrt_main(int argc, char **argv)
 {
-    Cli cli = {0};
-    const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
-    cli.program = slash ? slash + 1 : argc > 0 ? argv[0] : compiled_model.name;
+    Cli cli = {.program = program_name(argc, argv)};
     hold_standard_streams();
     if (!dispatch(&cli, argc, argv) && cli.exit_code == CLI_OK)
         cli.exit_code = CLI_BUG;
