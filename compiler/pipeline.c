@@ -68,7 +68,7 @@ static void run_pass(const Pass *pass, Model *model, const PipelineOptions *opti
     double start = now_ms();
     bool changed = pass->run(model->graph);
     if (options->time_passes)
-        fprintf(stderr, "%9.2f ms  %s%s\n", now_ms() - start, pass->name, changed ? "" : " (unchanged)");
+        fprintf(stderr, "%10.3f ms    pass %s%s\n", now_ms() - start, pass->name, changed ? "" : " (unchanged)");
     if (must_verify(options) && !diag_failed(model->diag))
         verify_after(pass, model);
     if (str_equal(options->print_after, pass->name) || str_equal(options->print_after, "all"))

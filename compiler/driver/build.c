@@ -197,13 +197,14 @@ static void print_report(const CodeReport *report)
 bool build_code(Build *build, CodeKind kind, const char *path)
 {
     Driver *driver = build->driver;
-    double start = stage_begin(build, "codegen");
+    static const char *const stages[] = {[CODE_LLVM] = "llvm", [CODE_ASM] = "asm", [CODE_OBJECT] = "codegen"};
+    double start = stage_begin(build, stages[kind]);
     CodeReport report = {0};
     bool ok = codegen_emit(build->program, build->model->graph, &build->info, driver->options.opt_level, kind, path,
                            &report, driver->arena, &driver->diag);
     if (ok && driver->options.verbose && kind == CODE_OBJECT)
         print_report(&report);
-    return stage_end(build, "codegen", start) && ok;
+    return stage_end(build, stages[kind], start) && ok;
 }
 
 /* The model's numbers for NAME.h; the linker gives CNXRT_ the user's prefix. */
