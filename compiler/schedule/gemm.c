@@ -342,8 +342,8 @@ typedef struct Blocking { int64_t rows, row_blocks, panels; } Blocking; /* of a 
 static int64_t at_least(int64_t a, int64_t b) { return a > b ? a : b; }
 static int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* A block of rows fills at most half of L2. Where rows are few, or the panels stream from L3 anyway, chunks
- * are column ranges instead, and each weight is read once. The profile may know better for this very shape. */
+/* A block of rows fills at most half of L2. Where rows are few, or far fewer bytes than the panels that stream from L3
+ * anyway, chunks are column ranges instead, and each weight is read once. The profile may know better for this very shape. */
 static Blocking block_for(const CpuProfile *cpu, int64_t m, const Panels *p)
 {
     const ScheduleChoice *choice = cpu_choice(cpu, SCHEDULE_GEMM, (int64_t[SCHEDULE_DIMS]){m, p->k, p->n});
@@ -355,11 +355,11 @@ static Blocking block_for(const CpuProfile *cpu, int64_t m, const Panels *p)
     if (choice && choice->row_block) {
         blocking.rows = at_most(m, choice->row_block);
         blocking.row_blocks = (m + blocking.rows - 1) / blocking.rows;
-    } else if (m > 4 * mr && !(a_bytes <= cpu->l2_bytes / 2 && b_bytes > cpu->l2_bytes / 2)) {
+    } else if (m > 4 * mr && !(b_bytes > cpu->l2_bytes / 2 && (a_bytes <= cpu->l2_bytes / 2 || 4 * a_bytes <= b_bytes))) {
         int64_t fits = at_least(1, cpu->l2_bytes / 2 / row_bytes / mr), wanted = at_least(1, m / chunks / mr);
         int64_t tiles = at_most(at_most(fits, 16), at_least(wanted, 4));
         int64_t blocks = (m + tiles * mr - 1) / (tiles * mr);
-        blocking.rows = at_most(m, round_up((m + blocks - 1) / blocks, mr));
+        blocking.rows = (m + blocks - 1) / blocks;
         blocking.row_blocks = (m + blocking.rows - 1) / blocking.rows;
     }
     int64_t wanted = (chunks + blocking.row_blocks - 1) / blocking.row_blocks;
@@ -380,6 +380,49 @@ static Gemm gemm_block(const Gemm *g, Pos row, int64_t rows)
     return block;
 }
 
+/* Rows of the panels to multiply at a time: all, unless the left operand's rows and two panels overflow L2. */
+static int64_t slice_rows(const CpuProfile *cpu, int64_t m, const Panels *p)
+{
+    int64_t row_bytes = (m + 2 * p->nr) * 4, fits = at_least(64, cpu->l2_bytes / 2 / row_bytes);
+    if (p->k * row_bytes <= cpu->l2_bytes * 3 / 4)
+        return p->k;
+    int64_t slices = (p->k + fits - 1) / fits;
+    return at_most(p->k, round_up((p->k + slices - 1) / slices, 16));
+}
+
+/* The slice's rows of all panels, which stay where they are. */
+static Panels panels_slice(const Panels *all, int64_t start, int64_t k)
+{
+    Panels slice = *all;
+    slice.k = k;
+    slice.full = ref_shift(slice.full, start * all->nr * 4);
+    slice.tail = ref_shift(slice.tail, start * all->tail_nr * 4);
+    return slice;
+}
+
+/* A long sum in slices, each of which adds to what the columns hold: the left operand's columns of a slice stay in L2
+ * while the panels pass by. */
+static void emit_slices(Lowering *l, const Gemm *g)
+{
+    int64_t k = g->panels->k, step = slice_rows(l->cpu, g->a.dims[0], g->panels);
+    Pos first = pos_add(pos_at(g->first), g->panel);
+    for (int64_t start = 0; start < k; start += step) {
+        Gemm part = *g;
+        bool last = start + step >= k;
+        Panels panels = panels_slice(g->panels, start, last ? k - start : step);
+        part.panels = &panels;
+        part.a = view_slice(g->a, 1, pos_at(start), panels.k, 1);
+        part.init = start ? GEMM_INIT_C : g->init;
+        part.epilogue = last ? g->epilogue : NULL;
+        if (g->panels->constant && g->count) { /* the same panels' next slice, or the first of those that follow */
+            part.next = ref_pos(g->panels->full, first, g->panels->panel_bytes);
+            part.next = last ? ref_shift(part.next, g->count * g->panels->panel_bytes)
+                             : ref_shift(part.next, (start + step) * g->panels->nr * 4);
+        }
+        gemm_emit(l, step < k ? &part : g);
+    }
+}
+
 /* One block of rows, its columns cut into chunks of `panels` panels and the narrow last one. */
 static void column_sections(Lowering *l, const Gemm *g, int64_t panels)
 {
@@ -393,7 +436,7 @@ static void column_sections(Lowering *l, const Gemm *g, int64_t panels)
         range.panel = pos_loop(pos_at(0), chunk, ranges.parts[i].size);
         range.count = ranges.parts[i].size;
         range.tail = false;
-        gemm_emit(l, &range);
+        emit_slices(l, &range);
         loop_close(l);
     }
     if (!g->panels->tail_n)
@@ -401,7 +444,7 @@ static void column_sections(Lowering *l, const Gemm *g, int64_t panels)
     Gemm tail = *g;
     tail.count = 0;
     section_open(l, 1);
-    gemm_emit(l, &tail);
+    emit_slices(l, &tail);
     loop_close(l);
 }
 
@@ -409,7 +452,7 @@ void gemm_sections(Lowering *l, const Gemm *g)
 {
     int64_t m = g->a.dims[0];
     Blocking blocking = block_for(l->cpu, m, g->panels);
-    Tiling rows = tile_blocks(m, blocking.rows);
+    Tiling rows = tile_even(m, blocking.rows);
     for (int i = 0; i < 2; i++) {
         int64_t start = rows.parts[i].start, size = rows.parts[i].size, count = rows.parts[i].count;
         for (int64_t b = 0; blocking.panels && b < count; b++) {
@@ -420,7 +463,7 @@ void gemm_sections(Lowering *l, const Gemm *g)
             continue;
         Stmt *chunk = section_open(l, count);
         Gemm block = gemm_block(g, pos_loop(pos_at(start), chunk, size), size);
-        gemm_emit(l, &block);
+        emit_slices(l, &block);
         loop_close(l);
     }
 }
