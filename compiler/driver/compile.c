@@ -7,6 +7,7 @@
 #include "compiler/driver/dot.h"
 #include "compiler/driver/output.h"
 #include "compiler/frontend/hf.h"
+#include "compiler/frontend/weights.h"
 
 #include <errno.h>
 #include <string.h>
@@ -211,25 +212,36 @@ static bool check_output(Build *build, const Emit *emit)
            (!separate_weights(o) || output_check(driver, o->weights, build->input));
 }
 
-/* The files that weights come from must not be the output either. */
-static bool check_constants(Build *build)
+/* May path be written, now that it is known which files the model consists of? */
+static bool check_place(Build *build, const char *path)
 {
     Driver *driver = build->driver;
-    const Graph *graph = build->model->graph;
-    struct stat s;
-    bool is_folder = stat(build->input, &s) == 0 && S_ISDIR(s.st_mode);
-    const char *dir = is_folder ? build->input : path_directory(driver->arena, build->input), *last = "";
-    for (int64_t i = 0; i < graph->constants.len; i++) {
-        const Tensor *tensor = graph->constants.at[i]->constant;
-        if (!tensor || !tensor->location || strcmp(tensor->location, last) == 0)
-            continue;
-        last = tensor->location;
-        const char *path = arena_printf(driver->arena, "%s/%s", dir, last);
-        if (!output_check(driver, driver->options.output, path) ||
-            (separate_weights(&driver->options) && !output_check(driver, driver->options.weights, path)))
+    static const char *const configs[] = {"config.json", "preprocessor_config.json"};
+    for (int64_t i = 0; i < countof(configs); i++)
+        if (!output_check(driver, path, arena_printf(driver->arena, "%s/%s", build->input, configs[i])))
             return false;
-    }
-    return true;
+    if (strcmp(path, "-") == 0 || !weights_are_read_from(path, driver->arena))
+        return true;
+    diag_resource(&driver->diag, NO_SPAN, "the output '%s' holds weights of the input", path);
+    return false;
+}
+
+static bool check_stages(Build *build)
+{
+    Driver *driver = build->driver;
+    const char *text = arena_printf(driver->arena, "%s.onnxtxt", driver->options.output);
+    return output_check(driver, text, build->input) && check_place(build, text) &&
+           check_place(build, arena_printf(driver->arena, "%s.data", text));
+}
+
+static bool check_places(Build *build, const Emit *emit)
+{
+    Arena *arena = build->driver->arena;
+    const Options *o = &build->driver->options;
+    return check_place(build, o->output) && (!o->save_temps || check_stages(build)) &&
+           (!emit->is_text || check_place(build, arena_printf(arena, "%s.data", o->output))) &&
+           (!separate_weights(o) || check_place(build, o->weights)) &&
+           (!emit->has_header || check_place(build, header_path(arena, o->output)));
 }
 
 /* Data before what names it, so that nobody sees an artifact without its parts. */
@@ -267,7 +279,7 @@ static bool load(Build *build)
 {
     Driver *driver = build->driver;
     if (!driver->options.config_only)
-        return build_load(build) && check_constants(build);
+        return build_load(build);
     FrontendOptions options = options_frontend(&driver->options);
     const char *text_dir = path_directory(driver->arena, driver->options.output ? driver->options.output : "-");
     build->model = hf_graph_from_config(build->input, text_dir, &options, driver->arena, &driver->diag);
@@ -280,7 +292,7 @@ static bool compile(Build *build, const Emit *emit)
 {
     Driver *driver = build->driver;
     Options *o = &driver->options;
-    if (!load(build))
+    if (!load(build) || !check_places(build, emit))
         return false;
     build->temp_dir = output_temp_dir(driver, o->output);
     if (!build->temp_dir)

@@ -138,6 +138,17 @@ const WeightFile *weights_open(const char *dir, const char *location, Span span,
     return check_place(path, dir, span, diag) && map_file(&f->file, span, arena, diag) ? &f->file : NULL;
 }
 
+bool weights_are_read_from(const char *path, const Arena *arena)
+{
+    struct stat asked, open;
+    bool found = false;
+    if (stat(path, &asked) != 0)
+        return false;
+    for (const OpenFile *f = open_files; f && !found; f = f->next)
+        found = f->arena == arena && stat(f->file.path, &open) == 0 && open.st_dev == asked.st_dev && open.st_ino == asked.st_ino;
+    return found;
+}
+
 /* Elements may be read through pointers of their type: an unaligned place is copied. */
 void weights_place(Tensor *tensor, const WeightFile *file, int64_t offset, int64_t length, Arena *arena)
 {

@@ -14,6 +14,9 @@ typedef struct WeightFile {
 } WeightFile;
 const WeightFile *weights_open(const char *dir, const char *location, Span span, Arena *arena, Diag *diag);
 
+/* Is the file at path, by whatever name, one that this compilation has opened? */
+bool weights_are_read_from(const char *path, const Arena *arena);
+
 /* ONNX external data: fills tensor->data (dtype and dims are set) from location, offset and length; length -1:
  * what dtype and dims need. Works for any file, a .safetensors among them. */
 bool weights_external(Tensor *tensor, const char *dir, const char *location, int64_t offset, int64_t length,
