@@ -128,7 +128,13 @@ static bool make_buffers(cnxrt_context *context)
     return false;
 }
 
-/* Labels for the loss may stay zero: logits do not depend on them. Any other input must come from the caller. */
+/* Labels for a loss may stay zero: logits do not depend on them. */
+static bool is_labels(const char *name)
+{
+    return strcmp(name, "labels") == 0 || strcmp(name, "labels.multi_label") == 0;
+}
+
+/* Any other input beside the picture must come from the caller. */
 static cnxrt_status check_classifies(cnxrt_context *context)
 {
     const CnxrtModel *compiled = context->model->compiled;
@@ -138,7 +144,7 @@ static cnxrt_status check_classifies(cnxrt_context *context)
     if (context->model->n_classes == 0)
         return context_fail(context, CNXRT_ERROR_UNSUPPORTED, "this model does not classify");
     for (int64_t i = 0; i < compiled->n_inputs; i++)
-        if (i != compiled->pixel_input && strcmp(compiled->tensors[i].name, "labels") != 0)
+        if (i != compiled->pixel_input && !is_labels(compiled->tensors[i].name))
             return context_fail(context, CNXRT_ERROR_UNSUPPORTED, "the model needs input '%s' beside the picture",
                                 compiled->tensors[i].name);
     return CNXRT_OK;

@@ -69,3 +69,9 @@ expect(multi, (floats > 0.5).astype(np.int64), multi_label)
 single = compile_model("single", "--problem-type=single_label_classification")
 expect(single, numbers, single_label)
 refuse(single, floats, 1, "'labels' takes N")
+
+# A picture alone is answered whatever loss there is.
+picture = os.path.join(MODEL, "..", "..", "..", "..", "models", "digits", "test", "seven", "3504.png")
+for model in (undecided, multi, single):
+    done = subprocess.run([model, "-k", "1", picture], capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout.startswith(f"{picture}\tLABEL_"), (done.stdout, done.stderr)
