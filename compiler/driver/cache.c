@@ -142,15 +142,21 @@ static bool make_folders(char *path)
     return mkdir(path, 0777) == 0 || errno == EEXIST;
 }
 
-/* The specification says that a relative XDG_CACHE_HOME is to be ignored. */
+/* The specification says that a relative XDG_CACHE_HOME is to be ignored. Without a home there is no place that is
+ * only the user's, and what lies in the cache is run. */
 static const char *cache_dir(Driver *driver)
 {
     const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    char *dir = xdg && xdg[0] == '/' ? arena_printf(driver->arena, "%s/cnxc", xdg)
-                                     : arena_printf(driver->arena, "%s/.cache/cnxc", home && *home ? home : "/tmp");
-    if (make_folders(dir))
+    char *dir = xdg && xdg[0] == '/'   ? arena_printf(driver->arena, "%s/cnxc", xdg)
+                : home && home[0] == '/' ? arena_printf(driver->arena, "%s/.cache/cnxc", home)
+                                         : NULL;
+    if (dir && make_folders(dir))
         return dir;
-    diag_resource(&driver->diag, NO_SPAN, "can't make the cache folder '%s': %s", dir, strerror(errno));
+    if (dir)
+        diag_resource(&driver->diag, NO_SPAN, "can't make the cache folder '%s': %s; XDG_CACHE_HOME may name another place",
+                      dir, strerror(errno));
+    else
+        diag_resource(&driver->diag, NO_SPAN, "no place for the cache: neither XDG_CACHE_HOME nor HOME is an absolute path");
     return NULL;
 }
 

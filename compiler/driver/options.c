@@ -202,6 +202,8 @@ static void store(Driver *driver, const Option *option, const char *value)
         *(const char **)field = value;
         break;
     case KIND_LIST:
+        if (!value[strspn(value, ",")])
+            usage_error(driver, "%s needs a value", option->name);
         store_list(driver, value, field);
         break;
     case KIND_INT:
