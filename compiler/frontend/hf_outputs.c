@@ -220,7 +220,7 @@ static bool unknown_output(HfBuild *build, const char *name)
     diag_error(build->graph->model->diag, NO_SPAN,
                "unknown output \"%s\"%s%s%s; there are logits, probabilities, loss, last_hidden_state, pooler_output, "
                "hidden_states.0 to %lld, feature_map.0 to %lld",
-               name, near ? ", did you mean " : "", near ? near : "", near ? "?" : "", (long long)last_state(build),
+               name, near ? ", did you mean \"" : "", near ? near : "", near ? "\"" : "", (long long)last_state(build),
                (long long)build->config->features.len - 1);
     return false;
 }
