@@ -190,11 +190,20 @@ static void emit_scaled(Lowering *l, const Grn *g, Pos image, const Rows *r, Vie
     map_emit(l, &g->scale.expr, scaled, operands);
 }
 
+static Ref rows_behind(const Grn *g, const Rows *r)
+{
+    View h;
+    linear_rows(&g->h, &h);
+    return ref_shift(ref_pos(h.ref, r->pixel, h.strides[0]), r->pixels * h.strides[0]);
+}
+
 static void multiply_down(Lowering *l, const Grn *g, const Rows *r, View scaled)
 {
     const Block *b = g->block;
     Gemm gemm = {.a = scaled, .panels = &b->p2, .count = b->p2.n_full, .tail = true, .bias = b->bias2};
     gemm.init = block_init(&b->bias2);
+    if (b->hidden * b->out.dims[3] * 4 <= l->cpu->l2_bytes / 4) /* W2 stays in L2: fetch the next block's rows of H */
+        gemm.ahead = rows_behind(g, r);
     linear_rows(&b->out, &gemm.c);
     gemm.c = view_slice(gemm.c, 0, r->pixel, r->pixels, 1);
     gemm.epilogue = b->down_rest;

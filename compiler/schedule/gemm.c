@@ -311,7 +311,9 @@ static void emit_panels(Lowering *l, const Gemm *g, Pos first, int64_t count, Re
     const Panels *p = g->panels;
     Pos panel = pos_loop(first, loop_open(l, count), 1);
     Strip strip = strip_at(g, ref_pos(p->full, panel, p->panel_bytes), panel, p->nr, p->nr, p->nr);
-    if (p->constant)
+    if (g->ahead.buffer)
+        strip.next = ref_pos(g->ahead, panel, p->panel_bytes);
+    else if (p->constant)
         strip.next = next.buffer ? next : ref_shift(strip.b, p->panel_bytes);
     emit_strip(l, g, &strip);
     loop_close(l);

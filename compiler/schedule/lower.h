@@ -190,6 +190,7 @@ typedef struct Gemm {
     const Fusion *epilogue; /* NULL: none */
     View operands[MAX_OPERANDS]; /* of the epilogue, as [m, n], from 1 on */
     Ref next;               /* what is read after the last panel; buffer NULL: what lies behind it */
+    Ref ahead;              /* fetched instead, panel by panel, where the panels stay in L2 anyway; buffer NULL: nothing */
     Ref squares;            /* of column 0: where each column's sum of squares goes; buffer NULL: nowhere */
 } Gemm;
 
