@@ -140,7 +140,7 @@ ExitCode subcommand_bench(Driver *driver)
     json_object_set_new(answer, "fraction_of_peak", json_real(peak > 0 ? rate / peak : 0));
     bool ok = !o->per_op || group_by_region(&build, answer, peak);
     if (ok && o->json)
-        json_dumpf(answer, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER), putchar('\n');
+        json_dumpf(answer, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9)), putchar('\n');
     else if (ok)
         print_text(answer);
     json_decref(answer);

@@ -195,7 +195,7 @@ static void print_result(const Eval *e)
                              (double)e->top5 / count, "top1_right", (json_int_t)e->top1, "top5_right",
                              (json_int_t)e->top5, "pictures", (json_int_t)e->pictures.len, "unreadable",
                              (json_int_t)e->unreadable);
-    json_dumpf(root, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+    json_dumpf(root, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9));
     putchar('\n');
     json_decref(root);
 }
