@@ -292,10 +292,12 @@ bool lower_block(Lowering *l, const Segment *segments, int n)
         !is_per_column(&b->up))
         return false;
     const Value *result = down->last->outputs.at[0];
-    value_dims(result, b->out.dims);
+    b->out.rank = value_dims(result, b->out.dims);
     b->name = result->name;
     b->hidden = b->w1->dims[1];
     b->up_rest = &b->up;
     b->down_rest = &b->down;
+    if (!b->hidden || !view_count(&b->out))
+        return false;
     return n == PLAIN ? lower_plain_block(l, b, segments, result) : lower_grn_block(l, b, segments, n);
 }
