@@ -47,6 +47,12 @@ static bool looks_like_text(const Source *source)
     return is_letter(s[i]) && (i + 1 == n || s[i + 1] >= ' ' || strchr("\t\n\v\f\r", s[i + 1]));
 }
 
+/* Eight bytes of length, little-endian and far below 2^56, then a JSON object. */
+static bool is_safetensors(const Source *source)
+{
+    return source->length > 10 && source->text[7] == 0 && memcmp(source->text + 8, "{\"", 2) == 0;
+}
+
 static Model *read_file(const char *path, Arena *arena, Diag *diag)
 {
     const Source *source = source_open(path, arena, diag);
@@ -57,8 +63,9 @@ static Model *read_file(const char *path, Arena *arena, Diag *diag)
     bytes.binary = true;
     if (source->length == 0)
         diag_error(diag, (Span){&bytes, 0, 0}, "the file is empty, expected ONNX text or a protobuf");
-    else if (foreign)
-        diag_error(diag, (Span){&bytes, 0, 0}, "this is %s, expected an ONNX model", foreign);
+    else if (foreign || is_safetensors(source))
+        diag_error(diag, (Span){&bytes, 0, 0}, "this is %s, expected an ONNX model or a Hugging Face model's folder",
+                   foreign ? foreign : "a safetensors file");
     else
         return looks_like_text(source) ? text_parse(source, dir, arena, diag) : onnx_read(source, dir, arena, diag);
     return NULL;
