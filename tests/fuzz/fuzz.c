@@ -1,0 +1,87 @@
+/* The targets' common part: see fuzz.h. */
+#include "tests/fuzz/fuzz.h"
+
+#include "ir/verify.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static FILE *nowhere;
+static char folder[PATH_MAX];
+
+static void remove_folder(void)
+{
+    pid_t child = fork();
+    if (child == 0)
+        execl("/bin/rm", "rm", "-rf", "--", folder, (char *)NULL);
+}
+
+static void make_folder(void)
+{
+    static const uint8_t weights[64] = {0, 0, 128, 63}; /* begins with 1.0f */
+    const char *parent = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"; /* it is written for every input */
+    snprintf(folder, sizeof folder, "%s/cnxc-fuzz-XXXXXX", parent);
+    fuzz_require(mkdtemp(folder) != NULL, "a temporary folder can be made");
+    atexit(remove_folder);
+    fuzz_write("w.bin", weights, sizeof weights);
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    (void)argc;
+    (void)argv;
+    nowhere = fopen("/dev/null", "w");
+    fuzz_require(nowhere != NULL, "/dev/null can be opened");
+    make_folder();
+    return 0;
+}
+
+const char *fuzz_folder(void)
+{
+    return folder;
+}
+
+void fuzz_write(const char *name, const uint8_t *data, size_t size)
+{
+    char path[PATH_MAX + 64];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "wb");
+    bool ok = file && fwrite(data, 1, size, file) == size;
+    fuzz_require(file && fclose(file) == 0 && ok, "the folder can be written");
+}
+
+Fuzz fuzz_begin(void)
+{
+    return (Fuzz){arena_new(), {.out = nowhere}};
+}
+
+void fuzz_end(Fuzz *fuzz)
+{
+    arena_free(fuzz->arena);
+}
+
+void fuzz_require(bool holds, const char *promise)
+{
+    if (holds)
+        return;
+    fprintf(stderr, "broken promise: %s\n", promise);
+    abort();
+}
+
+void fuzz_require_said(const Fuzz *fuzz, bool ok)
+{
+    fuzz_require(ok != diag_failed(&fuzz->diag), ok ? "what has an error is refused" : "what is refused has an error");
+}
+
+bool fuzz_check_model(Fuzz *fuzz, Model *model)
+{
+    const char *problem;
+    bool ok = model_inline_functions(model, &fuzz->diag) && graph_infer(model->graph, &fuzz->diag) &&
+              graph_check_dims(model->graph, &fuzz->diag);
+    fuzz_require_said(fuzz, ok);
+    if (ok && !graph_verify(model->graph, &problem))
+        fuzz_require(false, problem);
+    return ok;
+}

@@ -1,0 +1,35 @@
+/* What the fuzz targets share. Each fuzz_NAME.c reads one kind of input from outside with LLVMFuzzerTestOneInput;
+ * tests/fuzz/README.md says how to run them. A finding is a crash, a sanitizer's report, a leak, an input that takes
+ * seconds or gigabytes, an error without a diagnostic, or a broken promise (fuzz_require). */
+#ifndef CNXC_TESTS_FUZZ_H
+#define CNXC_TESTS_FUZZ_H
+
+#include "compiler/frontend/frontend.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* One input's compilation: diagnostics are formatted, and go to /dev/null. */
+typedef struct Fuzz {
+    Arena *arena;
+    Diag diag;
+} Fuzz;
+Fuzz fuzz_begin(void);
+void fuzz_end(Fuzz *fuzz);
+
+/* A folder of this process's own, removed when it ends; it holds w.bin with 64 bytes of external data. */
+const char *fuzz_folder(void);
+void fuzz_write(const char *name, const uint8_t *data, size_t size); /* a file in that folder */
+
+/* ok says whether a reader made something of the input: if it did not, it must have said why. */
+void fuzz_require_said(const Fuzz *fuzz, bool ok);
+void fuzz_require(bool holds, const char *promise);
+
+/* What a model from outside goes through once it is read: functions inlined, types inferred, verified. False: it was
+ * refused, with a diagnostic. */
+bool fuzz_check_model(Fuzz *fuzz, Model *model);
+
+#endif
