@@ -23,6 +23,7 @@ typedef struct Emit {
     IrValue function;            /* being built */
     IrType none, i1, i8, i32, i64, f32, f64, ptr;
     IrType vf, vd, vi;           /* `lanes` of f32, f64, i32 */
+    IrValue saved_mode;          /* MXCSR between bf16_begin and bf16_end */
     IrValue zeros;               /* 64 zero bytes in memory: stands for arguments left out */
     LLVMAttributeRef attrs[8];   /* of every function */
     int n_attrs;
@@ -65,6 +66,13 @@ IrValue emit_combine_add(Emit *e, IrValue a, IrValue b);
 IrValue emit_combine_mul(Emit *e, IrValue a, IrValue b);
 IrValue emit_across(Emit *e, IrValue vector, EmitCombine *combine); /* scalar */
 IrValue emit_keep_lanes(Emit *e, IrValue vector, int64_t active, double rest); /* other lanes become rest */
+
+/* Pairs of bf16 (gemm_bf16.c), in the lanes of vf: c + a.high * b.high + a.low * b.low, between begin and end, which pass
+ * the sums through. */
+IrValue bf16_dot(Emit *e, IrValue a, IrValue b, IrValue c);
+void bf16_begin(Emit *e, IrValue *sums, int count);
+void bf16_end(Emit *e, IrValue *sums, int count);
+IrValue bf16_round(Emit *e, IrValue x); /* vf → vf with bf16's values; subnormals become zero */
 
 /* Addresses and memory. Nothing is assumed of alignment beyond the element's. */
 IrValue emit_offset(Emit *e, IrValue address, int64_t bytes);

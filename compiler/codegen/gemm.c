@@ -73,8 +73,8 @@ static void k_step(Emit *e, Tile *t, int64_t u)
         IrValue at = emit_offset(e, *walker(t, AT_A), i * kernel->gemm.a_row + u * kernel->gemm.a_k);
         IrValue a = emit_splat(e, emit_load_scalar(e, e->f32, at));
         for (int64_t j = 0; j < t->nv; j++)
-            *sum_at(t, i, j) = emit_fma(e, a, b[j], *sum_at(t, i, j));
-        if (!cpu_has_fma(e->cpu)) /* products take registers until they are added: LLVM must not begin the next row */
+            *sum_at(t, i, j) = (kernel->gemm.pairs ? bf16_dot : emit_fma)(e, a, b[j], *sum_at(t, i, j));
+        if (!cpu_has_fma(e->cpu) && !kernel->gemm.pairs) /* products take registers until they are added: LLVM must not begin the next row */
             emit_hold(e, sum_at(t, i, 0), (int)t->nv);
     }
     if (kernel->gemm.prefetch)
@@ -186,7 +186,11 @@ void kernel_gemm(Emit *e, const Kernel *kernel)
     Tile t = {.kernel = kernel, .m = kernel->gemm.m, .nv = kernel->gemm.nr / e->lanes, .lanes = e->lanes};
     assert(kernel->gemm.nr % e->lanes == 0 && t.m * t.nv + N_WALKERS <= MAX_CARRIED);
     init_sums(e, &t);
+    if (kernel->gemm.pairs)
+        bf16_begin(e, t.sums, (int)(t.m * t.nv));
     multiply(e, &t);
+    if (kernel->gemm.pairs)
+        bf16_end(e, t.sums, (int)(t.m * t.nv));
     if (may_revisit(kernel))
         store_and_revisit(e, &t);
     else

@@ -75,7 +75,8 @@ bool build_program(Build *build)
     if (!build->cpu || !build_optimize(build))
         return false;
     double start = stage_begin(build, "schedule");
-    build->program = schedule_graph(build->model->graph, build->cpu, driver->arena, &driver->diag);
+    DType precision = options_precision(&driver->options);
+    build->program = schedule_graph_in(build->model->graph, precision, build->cpu, driver->arena, &driver->diag);
     return stage_end(build, "schedule", start) && build->program;
 }
 

@@ -86,6 +86,7 @@ const Option *option_at(int64_t index);
 FrontendOptions options_frontend(const Options *options);
 PipelineOptions options_pipeline(const Options *options);
 const CpuProfile *options_profile(Driver *driver); /* of -mcpu; NULL after a diagnostic */
+DType options_precision(const Options *options);
 const CpuProfile *options_cpu(Driver *driver);     /* the same, and code can be made for it */
 
 /* An error of the command line: exit code 2. */

@@ -60,7 +60,7 @@ const char *artifact_info_json(const Build *build)
     set_text(root, "version", info->version);
     set_text(root, "task", model_prop(build->model, "cnxc.task"));
     set_text(root, "cpu", build->cpu->name);
-    set_text(root, "precision", "f32");
+    set_text(root, "precision", build->program->precision == DT_BFLOAT16 ? "bf16" : "f32");
     json_object_set_new(root, "opt_level", json_integer(build->driver->options.opt_level));
     json_object_set_new(root, "inputs", values_json(graph->inputs.at, graph->inputs.len));
     json_object_set_new(root, "outputs", values_json(graph->outputs.at, graph->outputs.len));

@@ -332,11 +332,16 @@ static void check_pass_name(Driver *driver)
         usage_error(driver, "--print-after: no pass '%s'; there are all, %s", name, list.text ? list.text : "");
 }
 
+DType options_precision(const Options *o)
+{
+    return o->precision && strcmp(o->precision, "bf16") == 0 ? DT_BFLOAT16 : DT_FLOAT;
+}
+
 static void check_unsupported(Driver *driver)
 {
     const Options *o = &driver->options;
-    if (o->precision && strcmp(o->precision, "f32") != 0)
-        diag_unsupported(&driver->diag, NO_SPAN, "--precision=%s is not supported; f32 is", o->precision);
+    if (o->precision && strcmp(o->precision, "int8") == 0)
+        diag_unsupported(&driver->diag, NO_SPAN, "--precision=%s is not supported; f32 and bf16 are", o->precision);
     if (o->target && (!str_starts_with(o->target, "x86_64") || !strstr(o->target, "linux")))
         diag_unsupported(&driver->diag, NO_SPAN, "--target=%s is not supported; x86_64-linux-gnu is", o->target);
 }

@@ -82,6 +82,21 @@ static bool all_float(const Segment *segments, int n)
     return true;
 }
 
+/* Both products in bf16: what they read is rounded where it is made. Rows of odd length are left to separate phases. */
+static bool in_bf16(Lowering *l, Block *b)
+{
+    int64_t channels = b->x.dims[3];
+    Fusion *norm = NEW(l->arena, Fusion), *up = NEW(l->arena, Fusion);
+    b->bf16 = bf16_wanted(l, &b->x);
+    if (!b->bf16)
+        return true;
+    if (channels % 2 || b->hidden % 2 || !bf16_fuse(&b->norm, norm) || !bf16_fuse(b->up_rest, up))
+        return false;
+    b->norm = *norm;
+    b->up_rest = up;
+    return true;
+}
+
 /* ── Sizes ───────────────────────────────────────────────────────────────────────────────────────────── */
 
 static int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -119,21 +134,25 @@ void block_pack(Lowering *l, Block *b, const Segment *up_segment, const Segment 
     b->bias1 = split_bias(l, name1, &b->up_rest, b->hidden);
     b->bias2 = split_bias(l, name2, &b->down_rest, channels);
     WeightLayout up = {.t = 1, .c = b->w1->dims[0], .n = b->hidden, .c_stride = b->hidden, .n_stride = 1, .groups = 1};
-    b->p1 = panels_constant(l, name1, b->w1, up, gemm_columns(l->cpu, pixels, b->range));
+    Panels (*panels)(Lowering *, const char *, const Tensor *, WeightLayout, int64_t) =
+        b->bf16 ? bf16_panels : panels_constant;
+    b->p1 = panels(l, name1, b->w1, up, gemm_columns(l->cpu, pixels, b->range));
     WeightLayout down = {.t = 1, .c = b->range, .n = channels, .c_stride = channels, .n_stride = 1};
     down.groups = b->n_ranges;
     down.group_stride = b->range * channels;
-    b->p2 = panels_constant(l, name2, b->w2, down, gemm_columns(l->cpu, pixels, channels));
+    b->p2 = panels(l, name2, b->w2, down, gemm_columns(l->cpu, pixels, channels));
 }
 
 /* ── The phase ───────────────────────────────────────────────────────────────────────────────────────── */
 
-static void normalise(Lowering *l, const Block *b, const Rows *r)
+static void normalise(Lowering *l, const Block *b, Rows *r)
 {
+    View normal = b->bf16 ? view_slice(b->normal, 0, pos_at(0), r->pixels, 1) : r->a;
     View operands[MAX_OPERANDS];
     for (int i = 1; i < b->norm.expr.n_operands; i++)
         linear_rows(&b->norm.operands[i], &operands[i]);
-    layernorm_rows(l, r->a, r->a, b->epsilon, &b->norm, operands);
+    layernorm_rows(l, r->a, normal, b->epsilon, &b->norm, operands);
+    r->a = b->bf16 ? bf16_pairs(normal) : normal;
 }
 
 int block_init(const Ref *bias)
@@ -151,7 +170,8 @@ static void multiply_up(Lowering *l, const Block *b, const Rows *r, Pos range, R
 {
     Gemm gemm = {.a = r->a, .c = r->h, .panels = &b->p1, .bias = b->bias1, .init = block_init(&b->bias1), .next = next};
     int64_t panels = b->n_ranges > 1 ? b->range / b->p1.nr : b->p1.n_full;
-    gemm.c.ref = ref_pos(gemm.c.ref, range, -b->range * 4);
+    gemm.c.ref = ref_pos(gemm.c.ref, range, -b->range * gemm.c.strides[1]);
+    gemm.strip = b->strip;
     gemm.first = range.at * panels;
     for (int i = 0; i < range.n_terms; i++)
         gemm.panel = pos_loop(gemm.panel, range.terms[i].loop, range.terms[i].step * panels);
@@ -169,7 +189,8 @@ static void multiply_up(Lowering *l, const Block *b, const Rows *r, Pos range, R
 static void multiply_down(Lowering *l, const Block *b, const Rows *r, Pos range, bool first, bool last, Ref next)
 {
     Panels panels = panels_group(b->p2, range);
-    Gemm gemm = {.a = r->h, .panels = &panels, .count = panels.n_full, .tail = true, .bias = b->bias2, .next = next};
+    Gemm gemm = {.panels = &panels, .count = panels.n_full, .tail = true, .bias = b->bias2, .next = next};
+    gemm.a = b->bf16 ? bf16_pairs(r->h) : r->h;
     gemm.init = first ? block_init(&b->bias2) : GEMM_INIT_C;
     linear_rows(&b->out, &gemm.c);
     gemm.c = view_slice(gemm.c, 0, r->pixel, r->pixels, 1);
@@ -255,7 +276,11 @@ static void emit_block(Lowering *l, Block *b)
     int64_t images = b->out.dims[0], width = b->out.dims[2];
     int64_t h_dims[] = {b->rows * width, b->range}, a_dims[] = {b->rows, width, b->out.dims[3]};
     b->a = view_temp(l, SPACE_SCRATCH, DT_FLOAT, 3, a_dims, true);
-    b->h = view_temp(l, SPACE_SCRATCH, DT_FLOAT, 2, h_dims, true);
+    b->h = view_temp(l, SPACE_SCRATCH, b->bf16 ? DT_BFLOAT16 : DT_FLOAT, 2, h_dims, true);
+    if (b->bf16) {
+        b->normal = view_temp(l, SPACE_SCRATCH, DT_BFLOAT16, 2, (int64_t[]){h_dims[0], a_dims[2]}, true);
+        b->strip = view_temp(l, SPACE_SCRATCH, DT_FLOAT, 2, (int64_t[]){h_dims[0], b->p1.nr}, false);
+    }
     phase_open(l, b->name, block_flops(b, 2));
     if (images <= 4) {
         for (int64_t n = 0; n < images; n++)
@@ -268,6 +293,8 @@ static void emit_block(Lowering *l, Block *b)
 
 static bool lower_plain_block(Lowering *l, Block *b, const Segment *segments, const Value *result)
 {
+    if (!in_bf16(l, b))
+        return false;
     choose_range(b, 2 * cpu_lanes(l->cpu));
     if (!block_rows_of(l->cpu, b, b->out.dims[3] + b->range))
         return false;
@@ -299,5 +326,7 @@ bool lower_block(Lowering *l, const Segment *segments, int n)
     b->down_rest = &b->down;
     if (!b->hidden || !view_count(&b->out))
         return false;
-    return n == PLAIN ? lower_plain_block(l, b, segments, result) : lower_grn_block(l, b, segments, n);
+    if (n == PLAIN)
+        return lower_plain_block(l, b, segments, result);
+    return !bf16_wanted(l, &b->x) && lower_grn_block(l, b, segments, n); /* bf16: its products are phases of their own */
 }

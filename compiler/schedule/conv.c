@@ -100,7 +100,7 @@ static bool matrix_of(const View *patches, int n_pixels, View *matrix)
 
 /* ── Weights ─────────────────────────────────────────────────────────────────────────────────────────── */
 
-static Panels constant_weights(Lowering *l, const Conv *conv, int64_t nr)
+static WeightLayout weight_layout(const Conv *conv)
 {
     const View *w = conv->w;
     int64_t taps = product(conv->window.kernel, conv->window.n), channels = w->dims[1], k = taps * channels;
@@ -111,7 +111,12 @@ static Panels constant_weights(Lowering *l, const Conv *conv, int64_t nr)
     layout.t_stride = inside ? 1 : taps;
     layout.c = inside ? channels : taps;
     layout.c_stride = inside ? taps : 1;
-    return panels_constant(l, conv->weights_name, w->constant, layout, nr);
+    return layout;
+}
+
+static Panels constant_weights(Lowering *l, const Conv *conv, int64_t nr)
+{
+    return panels_constant(l, conv->weights_name, conv->w->constant, weight_layout(conv), nr);
 }
 
 /* [M, C, kernel…] → [group, kernel…, C, M/group] or [group, C, kernel…, M/group] */
@@ -209,18 +214,21 @@ static bool share_columns(const Lowering *l, const Conv *conv, int64_t k)
 }
 
 /* All patches, gathered into the arena by a phase of its own. */
-static View gathered_patches(Lowering *l, const Conv *conv, const View *patches)
+static View gathered_patches(Lowering *l, const Conv *conv, const View *patches, bool bf16)
 {
     int n_pixels = 1 + conv->window.n;
     int64_t dims[2] = {product(patches->dims, n_pixels), product(patches->dims + n_pixels, patches->rank - n_pixels)};
-    View matrix = view_temp(l, SPACE_ARENA, DT_FLOAT, 2, dims, true), spread = *patches;
-    int64_t row = matrix.strides[0], element = 4;
+    const char *name = arena_printf(l->arena, "%s.patches", conv->name);
+    View matrix = bf16 ? bf16_rows(l, name, dims[0], dims[1]) : view_temp(l, SPACE_ARENA, DT_FLOAT, 2, dims, true);
+    View spread = *patches;
+    int64_t row = matrix.strides[0], element = dtype_size(matrix.dtype);
     for (int i = n_pixels - 1; i >= 0; row *= patches->dims[i], i--)
         spread.strides[i] = row;
     for (int i = patches->rank - 1; i >= n_pixels; element *= patches->dims[i], i--)
         spread.strides[i] = element;
     spread.ref = matrix.ref;
-    copy_phase(l, arena_printf(l->arena, "%s.patches", conv->name), spread, *patches);
+    spread.dtype = matrix.dtype;
+    (bf16 ? bf16_copy_phase : copy_phase)(l, name, spread, *patches);
     return matrix;
 }
 
@@ -263,6 +271,28 @@ static void gathered_product(Lowering *l, const Conv *conv, const Gemm *all, con
     }
 }
 
+/* Pointwise, or patches that do not overlap: gathering them in bf16 takes no more room than the input. */
+static bool takes_bf16(const Lowering *l, const Conv *conv)
+{
+    const Window *w = &conv->window;
+    WeightLayout layout = weight_layout(conv);
+    bool apart = true;
+    for (int i = 0; i < w->n; i++)
+        apart &= w->kernel[i] <= w->stride[i];
+    return apart && conv->group == 1 && conv->w->constant && bf16_wanted(l, &conv->x) && bf16_layout_fits(&layout);
+}
+
+/* The product of the patches, gathered and rounded by a phase, and the weights in bf16. */
+static void bf16_conv(Lowering *l, const Conv *conv, Gemm *gemm, const View *patches, int64_t nr)
+{
+    Panels panels = bf16_panels(l, conv->weights_name, conv->w->constant, weight_layout(conv), nr);
+    gemm->a = bf16_pairs(gathered_patches(l, conv, patches, true));
+    gemm->panels = &panels;
+    gemm->count = panels.n_full;
+    phase_open(l, conv->name, conv->flops);
+    gemm_sections(l, gemm);
+}
+
 static void dense_conv(Lowering *l, Conv *conv)
 {
     int64_t pixels = product(conv->out.dims, conv->out.rank - 1);
@@ -272,12 +302,16 @@ static void dense_conv(Lowering *l, Conv *conv)
         gemm.bias = bias_vector(l, conv->name, conv->bias, conv->w->dims[0]);
     View x = is_padded(&conv->window) ? padded_input(l, conv) : conv->x;
     conv->x = x;
-    Panels panels = conv->w->constant ? constant_weights(l, conv, nr) : runtime_weights(l, conv, nr);
     View patches = patches_of(conv, x);
     set_rows(&gemm, conv);
+    if (takes_bf16(l, conv)) {
+        bf16_conv(l, conv, &gemm, &patches, nr);
+        return;
+    }
+    Panels panels = conv->w->constant ? constant_weights(l, conv, nr) : runtime_weights(l, conv, nr);
     bool whole = conv->group == 1 && matrix_of(&patches, 1 + conv->window.n, &gemm.a);
     if (!whole && share_columns(l, conv, panels.k)) {
-        gemm.a = gathered_patches(l, conv, &patches);
+        gemm.a = gathered_patches(l, conv, &patches, false);
         whole = true;
     }
     phase_open(l, conv->name, conv->flops);

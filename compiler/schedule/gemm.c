@@ -199,7 +199,7 @@ bool linear_rows(const View *view, View *rows)
 /* ── One product ─────────────────────────────────────────────────────────────────────────────────────── */
 
 typedef struct Strip { /* a panel's columns, over all rows */
-    Ref b, c, bias, next, squares, operands[MAX_OPERANDS];
+    Ref b, c, sums, bias, next, squares, operands[MAX_OPERANDS]; /* sums: c or the strip of the product */
     int64_t n, nr;
     bool fused; /* the epilogue is part of the tiles */
 } Strip;
@@ -207,6 +207,22 @@ typedef struct Strip { /* a panel's columns, over all rows */
 static Ref column(const View *view, Pos panel, int64_t nr)
 {
     return ref_pos(view->ref, panel, nr * view->strides[1]);
+}
+
+/* Where the tiles leave their sums. */
+static const View *sums_of(const Gemm *g)
+{
+    return g->strip.ref.buffer ? &g->strip : &g->c;
+}
+
+/* Emulated pairs come apart in registers: both halves of nv vectors of B and of one of A. */
+static int64_t tile_rows(const CpuProfile *cpu, const Gemm *g, int64_t nr)
+{
+    int64_t nv = nr / cpu_lanes(cpu), rows = gemm_rows(cpu, nr);
+    if (!g->panels->pairs || cpu_has_dot_bf16(cpu))
+        return rows;
+    int64_t left = (cpu->n_vectors - 2 * nv - 4) / nv;
+    return left < 1 ? 1 : left < rows ? left : rows;
 }
 
 static int n_operands(const Gemm *g)
@@ -217,12 +233,13 @@ static int n_operands(const Gemm *g)
 static Strip strip_at(const Gemm *g, Ref b, Pos panel, int64_t nr, int64_t step, int64_t n)
 {
     Strip strip = {.b = b, .n = n, .nr = nr, .c = column(&g->c, panel, step)};
+    strip.sums = g->strip.ref.buffer ? g->strip.ref : strip.c;
     if (g->bias.buffer)
         strip.bias = ref_pos(g->bias, panel, step * 4);
     strip.squares = ref_pos(g->squares, panel, step * 4);
     for (int i = 1; i < n_operands(g); i++)
         strip.operands[i] = column(&g->operands[i], panel, step);
-    strip.fused = g->epilogue && g->epilogue->expr.n_steps && !expr_wants_strip(&g->epilogue->expr);
+    strip.fused = g->epilogue && g->epilogue->expr.n_steps && !g->strip.ref.buffer && !expr_wants_strip(&g->epilogue->expr);
     return strip;
 }
 
@@ -236,11 +253,13 @@ static void emit_tile(Lowering *l, const Gemm *g, const Strip *s, int64_t rows, 
     kernel.gemm.k = g->panels->k;
     kernel.gemm.a_row = rows > 1 ? g->a.strides[0] : 0;
     kernel.gemm.a_k = g->a.strides[1];
-    kernel.gemm.c_row = rows > 1 ? g->c.strides[0] : 0;
+    kernel.gemm.c_row = rows > 1 ? sums_of(g)->strides[0] : 0;
     kernel.gemm.init = g->init;
     kernel.gemm.prefetch = prefetch;
+    kernel.gemm.pairs = g->panels->pairs;
     Pos row = pos_loop(pos_at(start), loop, rows);
-    Ref args[MAX_ARGS] = {ref_pos(g->a.ref, row, g->a.strides[0]), s->b, ref_pos(s->c, row, g->c.strides[0]),
+    Ref args[MAX_ARGS] = {ref_pos(g->a.ref, row, g->a.strides[0]), s->b,
+                          ref_pos(s->sums, row, sums_of(g)->strides[0]),
                           g->init == GEMM_INIT_BIAS ? s->bias : (Ref){0}, prefetch ? s->next : (Ref){0}};
     int n = 5;
     if (s->fused) {
@@ -261,13 +280,13 @@ static View strip_view(const View *view, Ref ref, int64_t n)
     return strip;
 }
 
-/* The epilogue over the finished strip, in place. */
+/* The epilogue over the finished strip, in place unless the sums have their own. */
 static void emit_epilogue(Lowering *l, const Gemm *g, const Strip *s)
 {
-    View operands[MAX_OPERANDS] = {strip_view(&g->c, s->c, s->n)};
+    View operands[MAX_OPERANDS] = {strip_view(sums_of(g), s->sums, s->n)};
     for (int i = 1; i < n_operands(g); i++)
         operands[i] = strip_view(&g->operands[i], s->operands[i], s->n);
-    map_emit(l, &g->epilogue->expr, operands[0], operands);
+    map_emit(l, &g->epilogue->expr, strip_view(&g->c, s->c, s->n), operands);
 }
 
 /* The columns' sums of squares, over all rows of the finished strip. */
@@ -284,7 +303,7 @@ static void emit_squares(Lowering *l, const Gemm *g, const Strip *s)
 
 static void emit_strip(Lowering *l, const Gemm *g, const Strip *s)
 {
-    Tiling rows = tile_even(g->a.dims[0], gemm_rows(l->cpu, s->nr));
+    Tiling rows = tile_even(g->a.dims[0], tile_rows(l->cpu, g, s->nr));
     bool prefetch = s->next.buffer != NULL;
     for (int i = 0; i < 2; i++) {
         int64_t start = rows.parts[i].start, size = rows.parts[i].size, count = rows.parts[i].count;

@@ -37,7 +37,7 @@ static const char *describe(Arena *arena, const Kernel *k)
     switch (k->kind) {
     case KERNEL_GEMM:
         NUMBERS(&sb, k->gemm.m, k->gemm.n, k->gemm.k, k->gemm.nr, k->gemm.a_row, k->gemm.a_k, k->gemm.c_row,
-                k->gemm.init, k->gemm.prefetch);
+                k->gemm.init, k->gemm.prefetch, k->gemm.pairs);
         break;
     case KERNEL_DWCONV:
         NUMBERS(&sb, k->dwconv.width, k->dwconv.channels, k->dwconv.kh, k->dwconv.kw, k->dwconv.stride_w,
@@ -108,7 +108,8 @@ static void put_stem(StrBuf *sb, const Kernel *k)
     static const char *const reduce_names[] = {"sum", "mean", "l2", "l1", "max", "min", "prod", "sumsquare"};
     switch (k->kind) {
     case KERNEL_GEMM:
-        sb_printf(sb, "cnx_gemm_f32_%lldx%lld_k%lld", (long long)k->gemm.m, (long long)k->gemm.n, (long long)k->gemm.k);
+        sb_printf(sb, "cnx_gemm_%s_%lldx%lld_k%lld", k->gemm.pairs ? "bf16" : "f32", (long long)k->gemm.m,
+                  (long long)k->gemm.n, (long long)k->gemm.k * (k->gemm.pairs ? 2 : 1));
         break;
     case KERNEL_DWCONV:
         sb_printf(sb, "cnx_dwconv_f32_%lldx%lld_k%lldx%lld", (long long)k->dwconv.width, (long long)k->dwconv.channels,

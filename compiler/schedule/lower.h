@@ -174,6 +174,7 @@ typedef struct Panels {
     Ref full, tail;
     int64_t panel_bytes;
     bool constant;
+    bool pairs;             /* of bf16: an element of K is two of them, and the left operand is bf16_pairs */
 } Panels;
 /* How W's elements lie: element (t, c, n) of K = T × C and N at base + t*t_stride + c*c_stride + n*n_stride. */
 typedef struct WeightLayout { int64_t base, t, c, n, t_stride, c_stride, n_stride, groups, group_stride; } WeightLayout;
@@ -189,6 +190,8 @@ typedef struct Gemm {
     Ref bias;               /* of column 0; buffer NULL: none */
     const Fusion *epilogue; /* NULL: none */
     View operands[MAX_OPERANDS]; /* of the epilogue, as [m, n], from 1 on */
+    View strip;             /* [m, nr] floats for one panel's sums, when the epilogue makes another type of them in c;
+                               buffer NULL: the sums go to c */
     Ref next;               /* what is read after the last panel; buffer NULL: what lies behind it */
     Ref ahead;              /* fetched instead, panel by panel, where the panels stay in L2 anyway; buffer NULL: nothing */
     Ref squares;            /* of column 0: where each column's sum of squares goes; buffer NULL: nowhere */
@@ -204,6 +207,17 @@ void gemm_emit(Lowering *l, const Gemm *gemm);
 /* The whole product as the open phase's sections: row blocks and column ranges by what the caches hold. */
 void gemm_sections(Lowering *l, const Gemm *gemm);
 bool linear_rows(const View *view, View *rows); /* [a, b, …, n] → [a*b*…, n] */
+
+/* ── bf16.c: products of bf16 with sums in float ─────────────────────────────────────────────────────── */
+
+bool bf16_wanted(const Lowering *l, const View *a); /* for constant weights times these rows */
+View bf16_rows(Lowering *l, const char *name, int64_t m, int64_t k);   /* in the arena; rows end at an even element */
+View bf16_rounded(Lowering *l, const char *name, View rows);           /* a phase that rounds them */
+View bf16_pairs(View rows);                           /* as a product's left operand: [m, k/2] of four bytes */
+bool bf16_fuse(const Fusion *fusion, Fusion *rounded); /* the expression (NULL: none), then rounding; false: too long */
+void bf16_copy_phase(Lowering *l, const char *name, View out, View in);
+Panels bf16_panels(Lowering *l, const char *name, const Tensor *weights, WeightLayout layout, int64_t nr);
+bool bf16_layout_fits(const WeightLayout *layout);    /* no pair crosses from one t to the next */
 
 /* ── conv.c, dwconv.c, norm.c, reduce.c, region.c, block.c ───────────────────────────────────────────── */
 

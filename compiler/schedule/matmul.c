@@ -68,16 +68,19 @@ static bool constant_product(Lowering *l, const Node *node, View a, const View *
     int64_t k = b->dims[transposed ? 1 : 0], n = b->dims[transposed ? 0 : 1];
     Result result = result_take(l, node, epilogue_is_linear);
     const char *name = node->outputs.at[0]->name;
+    bool bf16 = bf16_wanted(l, &a);
     a = rows_of(l, a);
     View out = float_output(l, result.value, NULL, true);
     if (is_empty(l, result.value, out, k))
         return true;
-    Gemm gemm = {.a = a, .init = GEMM_INIT_ZERO, .tail = true};
+    Gemm gemm = {.a = bf16 ? bf16_rounded(l, name, a) : a, .init = GEMM_INIT_ZERO, .tail = true};
     gemm.bias = c ? bias_vector(l, name, c, n) : split_bias(l, name, &result.epilogue, n);
     gemm.init = gemm.bias.buffer ? GEMM_INIT_BIAS : GEMM_INIT_ZERO;
     set_epilogue(&gemm, result.epilogue);
     WeightLayout layout = {.t = 1, .c = k, .n = n, .groups = 1, .c_stride = transposed ? 1 : n, .n_stride = transposed ? k : 1};
-    Panels panels = panels_constant(l, node->inputs.at[1]->name, b->constant, layout, gemm_columns(l->cpu, a.dims[0], n));
+    const char *weights = node->inputs.at[1]->name;
+    int64_t nr = gemm_columns(l->cpu, a.dims[0], n);
+    Panels panels = (bf16 ? bf16_panels : panels_constant)(l, weights, b->constant, layout, nr);
     gemm.panels = &panels;
     gemm.count = panels.n_full;
     linear_rows(&out, &gemm.c);

@@ -62,6 +62,7 @@ static void expr_space(const Kernel *k, int64_t *rows, int64_t *n)
 /* Number of a kernel's own arguments; their extents, in order. An argument that may be left out has optional set. */
 static int own_arguments(const Kernel *k, int64_t lanes, Extent *extents, bool *optional)
 {
+    int64_t size;
     switch (k->kind) {
     case KERNEL_GEMM:
         extents[0] = extent_of(k->gemm.m, k->gemm.a_row, k->gemm.k, k->gemm.a_k, 4);
@@ -81,7 +82,8 @@ static int own_arguments(const Kernel *k, int64_t lanes, Extent *extents, bool *
         return 4;
     case KERNEL_LAYERNORM:
         extents[0] = extent_of(k->layernorm.rows, k->layernorm.in_row, k->layernorm.n, 4, 4);
-        extents[1] = extent_of(k->layernorm.rows, k->layernorm.out_row, k->layernorm.n, 4, 4);
+        size = k->expr.n_steps ? dtype_size(k->expr.steps[k->expr.n_steps - 1].dtype) : 4;
+        extents[1] = extent_of(k->layernorm.rows, k->layernorm.out_row, k->layernorm.n, size, size);
         return 2;
     case KERNEL_SOFTMAX:
         extents[0] = extent_of(k->softmax.rows, k->softmax.in_row, k->softmax.n, 4, 4);

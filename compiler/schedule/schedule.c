@@ -289,8 +289,13 @@ static bool is_batch_free(const Graph *graph)
 
 Program *schedule_graph(Graph *graph, const CpuProfile *cpu, Arena *arena, Diag *diag)
 {
+    return schedule_graph_in(graph, DT_FLOAT, cpu, arena, diag);
+}
+
+Program *schedule_graph_in(Graph *graph, DType precision, const CpuProfile *cpu, Arena *arena, Diag *diag)
+{
     Program *program = NEW(arena, Program);
-    *program = (Program){.arena = arena, .cpu = cpu, .batch_free = is_batch_free(graph)};
+    *program = (Program){.arena = arena, .cpu = cpu, .precision = precision, .batch_free = is_batch_free(graph)};
     Lowering lowering = {.program = program, .graph = graph, .cpu = cpu, .arena = arena, .diag = diag};
     reset_marks(graph);
     if (!lower_graph(&lowering))

@@ -68,7 +68,8 @@ typedef struct Ref {
 typedef struct ExprStep {
     OpKind op;             /* an elementwise operator, or OP_Constant (imm[0] is the value) */
     int in[3];             /* values */
-    double imm[2];         /* attributes: Gelu: 1 for tanh; LeakyRelu alpha; Selu alpha, gamma; Clip bounds … */
+    double imm[2];         /* attributes: Gelu: 1 for tanh; LeakyRelu alpha; Selu alpha, gamma; Clip bounds;
+                              Cast to bf16: 1 for subnormals to zero, as vcvtneps2bf16 does … */
     DType dtype;           /* of the result */
 } ExprStep;
 
@@ -112,6 +113,8 @@ typedef struct Kernel {
             int64_t c_row;             /* bytes; C's columns are contiguous */
             enum { GEMM_INIT_ZERO, GEMM_INIT_BIAS, GEMM_INIT_C } init; /* INIT_C adds to what C holds (raw sums) */
             bool prefetch;
+            bool pairs;                /* A and B are pairs of bf16, two neighbours of K in the four bytes of a float;
+                                          k, nr and strides count pairs. Sums as vdpbf16ps does */
         } gemm;
         /* A row of `width` output pixels of depthwise convolution for `channels` (at most 1 vector) channels:
          * out[x, c] = expr(bias[c] + Σ in[x*stride_w + kx*dilation_w + x0, ky][c] * w[ky, kx][c]), taps with a column
@@ -171,6 +174,7 @@ typedef struct Phase {
 typedef struct Program {
     Arena *arena;
     const CpuProfile *cpu;
+    DType precision;                /* of pointwise and patch layers: float or bf16 */
     VEC(Phase *) begin, image, end; /* once before, for each image, once after */
     VEC(Buffer *) buffers;
     VEC(Kernel *) kernels;          /* in order of first use, distinct names */

@@ -78,5 +78,10 @@ static inline bool cpu_has_fma(const CpuProfile *cpu)
 {
     return cpu->arch == ARCH_AARCH64 || (cpu->runtime_features & CNXRT_CPU_FMA);
 }
+/* vdpbf16ps on whole vectors */
+static inline bool cpu_has_dot_bf16(const CpuProfile *cpu)
+{
+    return (cpu->runtime_features & CNXRT_CPU_AVX512_BF16) && cpu->vector_bytes == 64;
+}
 
 #endif

@@ -1,0 +1,105 @@
+/* Products in bf16: half the bytes and, where the CPU multiplies pairs (vdpbf16ps), twice the speed.
+ *
+ * Two neighbours of K lie in the four bytes of one float, so a product of K/2 pairs has the loops, panels and strides of
+ * a product of K/2 floats; only the multiply-add in its kernel differs. The left operand is rounded where it is produced,
+ * or by a phase of its own; the weights when they are packed. A row of odd length ends in a zero.
+ *
+ *   A float [m, k] → bf16 [m, k] → pairs [m, k/2];  B float [k, n] → [n/nr][k/2][nr][2];  C float [m, n]
+ *
+ * The head stays in float: its rows are pictures, so it is small, and its result is the answer. */
+#include "compiler/schedule/lower.h"
+
+#include <string.h>
+
+static int64_t half(int64_t n) { return (n + 1) / 2; }
+
+static bool is_head(const Lowering *l, const View *a)
+{
+    int64_t dims[MAX_RANK];
+    if (a->rank != 2 || !l->graph->inputs.len)
+        return a->rank < 2;
+    return value_dims(l->graph->inputs.at[0], dims) > 0 && dims[0] == a->dims[0];
+}
+
+bool bf16_wanted(const Lowering *l, const View *a)
+{
+    return l->program->precision == DT_BFLOAT16 && !is_head(l, a) && view_count(a);
+}
+
+void bf16_copy_phase(Lowering *l, const char *name, View out, View in)
+{
+    Expr expr = {.n_operands = 1, .n_steps = 1, .steps[0] = {.op = OP_Cast, .dtype = DT_BFLOAT16, .imm = {1}}};
+    map_phase(l, name, &expr, out, &in);
+}
+
+View bf16_rows(Lowering *l, const char *name, int64_t m, int64_t k)
+{
+    View rows = view_temp(l, SPACE_ARENA, DT_BFLOAT16, 2, (int64_t[]){m, 2 * half(k)}, true);
+    if (k % 2)
+        fill_phase(l, arena_printf(l->arena, "%s.even", name), view_slice(rows, 1, pos_at(k), 1, 1), 0);
+    rows.dims[1] = k;
+    return rows;
+}
+
+View bf16_rounded(Lowering *l, const char *name, View rows)
+{
+    name = arena_printf(l->arena, "%s.bf16", name);
+    View out = bf16_rows(l, name, rows.dims[0], rows.dims[1]);
+    bf16_copy_phase(l, name, out, rows);
+    return bf16_pairs(out);
+}
+
+View bf16_pairs(View rows)
+{
+    rows.dims[1] = half(rows.dims[1]);
+    rows.strides[1] *= 2;
+    return rows;
+}
+
+bool bf16_fuse(const Fusion *fusion, Fusion *rounded)
+{
+    memset(rounded, 0, sizeof *rounded);
+    if (fusion)
+        *rounded = *fusion;
+    Expr *expr = &rounded->expr;
+    if (expr->n_steps == countof(expr->steps))
+        return false;
+    if (!expr->n_operands)
+        expr->n_operands = 1;
+    int last = expr->n_steps ? expr->n_operands + expr->n_steps - 1 : 0;
+    expr->steps[expr->n_steps++] = (ExprStep){.op = OP_Cast, .in = {last}, .dtype = DT_BFLOAT16, .imm = {1}};
+    return true;
+}
+
+/* ── Weights ─────────────────────────────────────────────────────────────────────────────────────────── */
+
+bool bf16_layout_fits(const WeightLayout *w)
+{
+    return w->t == 1 || w->c % 2 == 0;
+}
+
+static Ref pack_pairs(Lowering *l, const char *name, const Tensor *weights, const WeightLayout *w, int64_t first,
+                      int64_t n_panels, int64_t nr)
+{
+    Pack *pack = NEW(l->arena, Pack);
+    *pack = (Pack){
+        .source = weights, .dtype = DT_BFLOAT16, .base = w->base + first * w->n_stride, .n_axes = 4, .n_loops = 6,
+        .axes = {{w->groups, w->group_stride}, {w->n - first, w->n_stride}, {w->t, w->t_stride}, {w->c, w->c_stride}},
+        .loops = {{0, 1, w->groups}, {1, nr, n_panels}, {2, 1, w->t}, {3, 2, half(w->c)}, {1, 1, nr}, {3, 1, 2}}};
+    return ref_to(buffer_packed(l, name, pack));
+}
+
+Panels bf16_panels(Lowering *l, const char *name, const Tensor *weights, WeightLayout layout, int64_t nr)
+{
+    int64_t lanes = cpu_lanes(l->cpu), n = layout.n;
+    Panels panels = {.k = layout.t * half(layout.c), .n = n, .nr = nr, .n_full = n / nr, .tail_n = n % nr};
+    panels.constant = panels.pairs = true;
+    panels.panel_bytes = panels.k * nr * 4;
+    panels.tail_nr = (panels.tail_n + lanes - 1) / lanes * lanes;
+    name = arena_printf(l->arena, "%s.pairs", name);
+    if (panels.n_full)
+        panels.full = pack_pairs(l, name, weights, &layout, 0, panels.n_full, nr);
+    if (panels.tail_n)
+        panels.tail = pack_pairs(l, name, weights, &layout, panels.n_full * nr, 1, panels.tail_nr);
+    return panels;
+}
