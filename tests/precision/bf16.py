@@ -1,0 +1,128 @@
+# RUN: %python %s %bin/cnxc
+"""--precision=bf16 against its definition, bit for bit, on CPUs with vdpbf16ps and without.
+
+Every product is computed here in exact steps: operands rounded to bf16, two fused multiply-adds a pair, the odd element
+first, subnormals as zero. A model of products must give these bits when it is compiled for each of the CPUs that this
+machine can run. So the emulation equals the instruction wherever both run.
+"""
+import os
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+
+CNXC = sys.argv[1]
+LARGE = len(sys.argv) > 2  # any second argument: shapes of real models
+TINY = np.float32(2.0 ** -126)
+
+
+def text(values):
+    return ", ".join(repr(float(v)) for v in values.ravel())
+
+
+def to_bf16(x):
+    """Nearest even; subnormals become zero."""
+    bits = x.astype(np.float32).view(np.uint32).astype(np.uint64)
+    bits = (bits + 0x7FFF + (bits >> 16 & 1)) & 0xFFFF0000
+    bits = np.where(np.abs(x) < TINY, np.signbit(x).astype(np.uint64) << 31, bits)
+    return bits.astype(np.uint32).view(np.float32)
+
+
+def fma(a, b, c):
+    """round(a * b + c): the product of two bf16 is exact in double. The sum is rounded to odd there, and once more to
+    float, which then is right. Its zeros have the sign that they have in hardware: only +0 here, sums start with it."""
+    p, c = a.astype(np.float64) * b, np.where(np.abs(c) < TINY, 0, c).astype(np.float64)
+    s = p + c
+    t = s - p
+    rest = (p - (s - t)) + (c - t)
+    bits = s.view(np.int64)
+    towards = np.where((rest > 0) == (s > 0), 1, -1)
+    bits = np.where((rest != 0) & (bits & 1 == 0), bits + towards, bits)
+    s = bits.view(np.float64)
+    bits = s.view(np.int64)
+    r = s.astype(np.float32)
+    # a result is subnormal if it is so with 24 bits and any exponent
+    m, e = np.frexp(s)
+    unbounded = np.ldexp(np.round(m * 2.0 ** 24), e - 24)
+    return np.where(np.abs(unbounded) < float(TINY), np.copysign(np.float32(0), r), r)
+
+
+def product(x, w, bias):
+    """x [m, k] · w [k, n] as vdpbf16ps sums it up."""
+    k = x.shape[1]
+    if k % 2:
+        x, w = np.pad(x, ((0, 0), (0, 1))), np.pad(w, ((0, 1), (0, 0)))
+    x, w = to_bf16(x), to_bf16(w)
+    c = np.tile(bias, (x.shape[0], 1)).astype(np.float32)
+    for t in range(0, k, 2):
+        for u in (t + 1, t):
+            c = fma(x[:, u:u + 1], w[u:u + 1], c)
+    return c
+
+
+def values(rng, shape, spread):
+    """Of many magnitudes: rounding happens, sums cancel; with a spread of 60 products leave the normal numbers."""
+    x = rng.standard_normal(shape) * 2.0 ** rng.uniform(-spread, 0, shape)
+    return x.astype(np.float32)
+
+
+def model(cases):
+    """One graph: y0 = MatMul(x0, w0) + b0, …"""
+    inputs = ", ".join(f"float[1,{m},{k}] x{i}" for i, (m, k, n, _) in enumerate(cases))
+    outputs = ", ".join(f"float[1,{m},{n}] y{i}" for i, (m, k, n, _) in enumerate(cases))
+    return inputs, outputs
+
+
+def write_model(path, cases, weights, biases):
+    inputs, outputs = model(cases)
+    held = ", ".join(f"float[{k},{n}] w{i} = {{{text(weights[i])}}}, float[{n}] b{i} = {{{text(biases[i])}}}"
+                     for i, (m, k, n, _) in enumerate(cases))
+    nodes = "".join(f"  p{i} = MatMul(x{i}, w{i})\n  y{i} = Add(p{i}, b{i})\n" for i in range(len(cases)))
+    with open(path, "w") as f:
+        f.write(f'<ir_version: 8, opset_import: ["" : 17]>\nproducts ({inputs}) => ({outputs})\n<{held}>\n{{\n{nodes}}}\n')
+
+
+def can_run(cpu):
+    with open("/proc/cpuinfo") as f:
+        flags = next(line for line in f if line.startswith("flags")).split()
+    needs = {"x86-64-v3": {"avx2", "fma"}, "x86-64-v4": {"avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512cd"},
+             "znver4": {"avx512_bf16", "avx512_vnni", "avx512_bitalg", "gfni", "vaes"}}
+    return needs[cpu] <= set(flags)
+
+
+def main():
+    rng = np.random.default_rng(5)
+    cases = [(1, 2, 16, 2), (5, 7, 33, 4), (29, 64, 48, 8), (14, 96, 32, 60), (3, 1, 5, 2), (40, 31, 70, 63)]
+    if LARGE:
+        cases += [(196, 384, 1536, 6), (196, 1536, 384, 6)]
+    xs = [values(rng, (m, k), s) for m, k, n, s in cases]
+    ws = [values(rng, (k, n), s) for m, k, n, s in cases]
+    bs = [values(rng, n, 2 * s) for m, k, n, s in cases]
+    want = [product(x, w, b) for x, w, b in zip(xs, ws, bs)]
+    cpus = [cpu for cpu in ("x86-64-v3", "x86-64-v4", "znver4") if can_run(cpu)]
+    failed = 0
+    with tempfile.TemporaryDirectory(prefix="cnxc-bf16-") as folder:
+        path = os.path.join(folder, "products.onnxtxt")
+        write_model(path, cases, ws, bs)
+        for i, x in enumerate(xs):
+            np.save(os.path.join(folder, f"x{i}.npy"), x[None])
+        for cpu in cpus:
+            exe = os.path.join(folder, cpu)
+            subprocess.run([CNXC, "compile", path, "--precision=bf16", f"-mcpu={cpu}", "-o", exe], check=True)
+            args = [f"--input=x{i}={folder}/x{i}.npy" for i in range(len(cases))]
+            args += [f"--output=y{i}={folder}/y{i}.npy" for i in range(len(cases))]
+            subprocess.run([exe, *args], check=True, stdout=subprocess.DEVNULL)
+            for i, case in enumerate(cases):
+                got = np.load(os.path.join(folder, f"y{i}.npy"))[0]
+                wrong = int((got.view(np.uint32) != want[i].view(np.uint32)).sum())
+                if wrong:
+                    failed += 1
+                    print(f"FAIL {cpu} {case}: {wrong} of {got.size} elements differ")
+    assert cpus, "no CPU of the list runs here"
+    print(f"{len(cpus) * len(cases) - failed} products right on {', '.join(cpus)}, {failed} wrong")
+    return failed > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
