@@ -76,7 +76,7 @@ bool build_program(Build *build)
         return false;
     double start = stage_begin(build, "schedule");
     DType precision = options_precision(&driver->options);
-    build->program = schedule_graph_in(build->model->graph, precision, build->cpu, driver->arena, &driver->diag);
+    build->program = schedule_graph(build->model->graph, precision, build->cpu, driver->arena, &driver->diag);
     return stage_end(build, "schedule", start) && build->program;
 }
 

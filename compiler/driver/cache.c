@@ -118,6 +118,8 @@ static uint64_t build_key(const Build *build)
     key_file_identity(&key, arena_printf(driver->arena, "%s/libcnxrt.a", resource_dir(driver)));
     key_cpu(&key, build->cpu);
     key_bytes(&key, &driver->options.opt_level, sizeof driver->options.opt_level);
+    DType precision = options_precision(&driver->options);
+    key_bytes(&key, &precision, sizeof precision);
     key_values(&key, graph->inputs.at, graph->inputs.len, driver->arena);
     key_values(&key, graph->outputs.at, graph->outputs.len, driver->arena);
     key_graph(&key, build);

@@ -46,6 +46,18 @@ __attribute__((target("avx2,fma"))) static double work_avx2(void)
     return 12.0 * 8 * 2 * LOOPS;
 }
 
+#define STEP_PAIRS(i) s##i = _mm512_dpbf16_ps(s##i, (__m512bh)a, (__m512bh)b);
+__attribute__((target("avx512f,avx512bf16"))) static double work_bf16(void)
+{
+    __m512i a = _mm512_set1_epi16(0x3a83), b = _mm512_set1_epi16(0x3a83); /* 1e-3 */
+    REPEAT24(START512)
+    for (int64_t n = 0; n < LOOPS; n++) {
+        REPEAT24(STEP_PAIRS)
+        REPEAT24(HOLD512)
+    }
+    return 24.0 * 16 * 4 * LOOPS;
+}
+
 enum { WAIT, GO, GIVE_UP };
 
 typedef struct Runner {
@@ -85,18 +97,29 @@ static double run_round(Runner *runners, int64_t count)
     return rate;
 }
 
-double peak_flops(int64_t n_threads)
+static double best_rate(double (*work)(void), int64_t n_threads)
 {
     static Runner runners[MOST_THREADS];
-    bool avx512 = __builtin_cpu_supports("avx512f");
-    if (n_threads > MOST_THREADS || !(avx512 || (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))))
+    double best = 0;
+    if (n_threads > MOST_THREADS)
         return 0;
     for (int64_t i = 0; i < n_threads; i++)
-        runners[i].work = avx512 ? work_avx512 : work_avx2;
-    double best = 0;
+        runners[i].work = work;
     for (int i = 0; i < ROUNDS; i++) {
         double rate = run_round(runners, n_threads);
         best = rate > best ? rate : best;
     }
     return best;
+}
+
+double peak_flops(int64_t n_threads)
+{
+    if (__builtin_cpu_supports("avx512f"))
+        return best_rate(work_avx512, n_threads);
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? best_rate(work_avx2, n_threads) : 0;
+}
+
+double peak_flops_bf16(int64_t n_threads)
+{
+    return __builtin_cpu_supports("avx512bf16") ? best_rate(work_bf16, n_threads) : peak_flops(n_threads);
 }

@@ -1,4 +1,4 @@
-/* This machine's peak of fp32 multiply-adds, measured. */
+/* This machine's peak of multiply-adds, measured. */
 #ifndef CNXC_DRIVER_PEAK_H
 #define CNXC_DRIVER_PEAK_H
 
@@ -6,5 +6,7 @@
 
 /* FLOP/s of so many threads at once, in registers only, with the widest vectors there are; 0: can't be measured. */
 double peak_flops(int64_t n_threads);
+/* The same of bf16 pairs with sums in fp32; where the CPU has no instruction for them, of fp32. */
+double peak_flops_bf16(int64_t n_threads);
 
 #endif

@@ -287,12 +287,7 @@ static bool is_batch_free(const Graph *graph)
     return false;
 }
 
-Program *schedule_graph(Graph *graph, const CpuProfile *cpu, Arena *arena, Diag *diag)
-{
-    return schedule_graph_in(graph, DT_FLOAT, cpu, arena, diag);
-}
-
-Program *schedule_graph_in(Graph *graph, DType precision, const CpuProfile *cpu, Arena *arena, Diag *diag)
+Program *schedule_graph(Graph *graph, DType precision, const CpuProfile *cpu, Arena *arena, Diag *diag)
 {
     Program *program = NEW(arena, Program);
     *program = (Program){.arena = arena, .cpu = cpu, .precision = precision, .batch_free = is_batch_free(graph)};

@@ -5,10 +5,8 @@
 #include "compiler/schedule/tile.h"
 
 /* NULL after diagnostics (an op that mixes the images of a free batch, a dtype that is not computed). The
- * program is verified and its memory planned. */
-Program *schedule_graph(Graph *graph, const CpuProfile *cpu, Arena *arena, Diag *diag);
-/* The same with pointwise and patch layers in another precision: float or bf16. */
-Program *schedule_graph_in(Graph *graph, DType precision, const CpuProfile *cpu, Arena *arena, Diag *diag);
+ * program is verified and its memory planned. precision is that of pointwise and patch layers: float or bf16. */
+Program *schedule_graph(Graph *graph, DType precision, const CpuProfile *cpu, Arena *arena, Diag *diag);
 
 /* Places arena buffers by lifetime, scratch and weights in order; sets the three sizes. */
 void plan_memory(Program *program);

@@ -1,0 +1,76 @@
+# RUN: %python %s %bin/cnxc %root
+"""--precision=bf16 on whole models: logits beside float64, labels of digits beside fp32, weights' size, what is refused.
+
+Every golden of classification comes from its folder. bf16 rounds each operand by up to 2^-9, and few-channel models with random
+weights amplify that: BOUND holds for most, WORST for all. An error far below bf16's would mean that nothing was rounded.
+"""
+import os
+import subprocess
+import sys
+import tempfile
+
+CNXC, ROOT = sys.argv[1:3]
+sys.path.insert(0, os.path.join(ROOT, "tests", "goldens"))
+import goldens  # noqa: E402
+import numpy as np  # noqa: E402
+
+BOUND, WORST = 6e-3, 4e-2
+CASES = ("cls_basic4", "cls_simd_width", "cls_equal_widths", "cls_large_mean", "cls_many_channels", "cls_drop_path", "v2_cls",
+         "cls_odd_size", "cls_width_one", "cls_gray_input")
+DIGITS = os.path.join(ROOT, "models", "digits")
+
+
+def compile_to(folder, model, *options):
+    executable = os.path.join(folder, "model" + "".join(options).replace("/", ""))
+    goldens.run([CNXC, "compile", model, *options, "-o", executable])
+    return executable
+
+
+def logits(case, folder, *options):
+    shape = case["inputs"]["pixel_values"]["shape"]
+    place = os.path.join(goldens.HERE, case["dir"])
+    executable = compile_to(folder, place, f"--image-size={shape[2]}x{shape[3]}", "--outputs=logits", *options)
+    inputs = {"pixel_values": goldens.read_raw(place, case["inputs"]["pixel_values"])}
+    return [goldens.run_model(executable, inputs, ["logits"], folder, threads)["logits"] for threads in (1, 2)]
+
+
+def check_goldens(folder, all_cases):
+    cases = [c for c in goldens.manifest()["models"]
+             if "logits" in c["outputs"] and (all_cases or os.path.basename(c["dir"]) in CASES)]
+    errors = []
+    for case in cases:
+        one, two = logits(case, folder, "--precision=bf16")
+        want = goldens.read_raw(os.path.join(goldens.HERE, case["dir"]), case["outputs"]["logits"])
+        errors.append(float(np.abs(one - want).max() / np.abs(want).max()))
+        assert np.array_equal(one, two), f"{case['dir']}: bits depend on threads"
+        assert 1e-5 < errors[-1] < WORST, f"{case['dir']}: error {errors[-1]:.1e}"
+    good = sum(e <= BOUND for e in errors)
+    print(f"{good} of {len(errors)} goldens within {BOUND}, worst {max(errors):.1e}")
+    assert len(errors) >= len(CASES) and good * 2 >= len(errors)
+
+
+def labels(executable, pictures):
+    said = goldens.run([executable, "-k", "1", *pictures], cwd=DIGITS)
+    return [line.split("\t")[1] for line in said.splitlines()]
+
+
+def check_digits(folder):
+    with open(os.path.join(DIGITS, "test", "expected.tsv")) as f:
+        pictures = [line.split("\t")[0] for line in f]
+    short, full = compile_to(folder, DIGITS, "--precision=bf16"), compile_to(folder, DIGITS)
+    differ = sum(a != b for a, b in zip(labels(short, pictures), labels(full, pictures)))
+    print(f"{differ} of {len(pictures)} labels differ")
+    assert len(pictures) >= 50 and differ <= 2
+    assert os.path.getsize(short) < os.path.getsize(full)
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix="cnxc-bf16-") as folder:
+        check_goldens(folder, len(sys.argv) > 3)
+        check_digits(folder)
+    refused = subprocess.run([CNXC, "compile", DIGITS, "--precision=int8", "-o", os.devnull], capture_output=True, text=True)
+    assert refused.returncode == 3 and "f32 and bf16 are" in refused.stderr
+
+
+if __name__ == "__main__":
+    main()
