@@ -5,9 +5,9 @@
  *     c = round(c + a.high * b.high);  c = round(c + a.low * b.low)
  *
  * each a fused multiply-add, rounded once to nearest even; subnormal operands count as zero and subnormal results become
- * zero of their sign, whatever MXCSR says (Intel SDM, VDPBF16PS; on AMD's the order was measured). Elsewhere two FMAs do it, with MXCSR
- * set to flush and to round so while a tile is computed. NaNs differ only in payload. Without FMA the product, which is
- * exact in a float, is rounded apart: that differs where the product alone is subnormal or overflows.
+ * zero of their sign, whatever MXCSR says (Intel SDM, VDPBF16PS; AMD's was compared on random bits). Elsewhere two FMAs
+ * do it, with MXCSR set to flush and to round so while a tile is computed. NaNs differ only in payload. Without FMA the
+ * product, which is exact in a float, is rounded apart: that differs where it is subnormal by itself, or overflows.
  *
  * Rounding a float to bf16 follows vcvtneps2bf16: to nearest even, subnormals to zero, NaNs quiet. */
 #include "compiler/codegen/emit.h"

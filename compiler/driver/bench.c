@@ -135,7 +135,8 @@ ExitCode subcommand_bench(Driver *driver)
     if (!answer)
         return driver_exit_code(driver);
     bool bf16 = options_precision(o) == DT_BFLOAT16;
-    double peak = bf16 ? peak_flops_bf16(threads) : peak_flops(threads), rate = flops / (number(answer, "median_ms") * 1e-3);
+    double peak = bf16 ? peak_flops_bf16(threads) : peak_flops(threads);
+    double rate = flops / (number(answer, "median_ms") * 1e-3);
     json_object_set_new(answer, "gflops", json_real(rate * 1e-9));
     json_object_set_new(answer, "peak_gflops", json_real(peak * 1e-9));
     json_object_set_new(answer, "fraction_of_peak", json_real(peak > 0 ? rate / peak : 0));

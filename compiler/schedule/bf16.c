@@ -1,8 +1,8 @@
 /* Products in bf16: half the bytes and, where the CPU multiplies pairs (vdpbf16ps), twice the speed.
  *
- * Two neighbours of K lie in the four bytes of one float, so a product of K/2 pairs has the loops, panels and strides of
- * a product of K/2 floats; only the multiply-add in its kernel differs. The left operand is rounded where it is produced,
- * or by a phase of its own; the weights when they are packed. A row of odd length ends in a zero.
+ * Two neighbours of K lie in the four bytes of one float, so a product of K/2 pairs has the loops, panels and
+ * strides of a product of K/2 floats; only the multiply-add in its kernel differs. The left operand is rounded where it is
+ * produced, or by a phase of its own; the weights when they are packed. A row of odd length ends in a zero.
  *
  *   A float [m, k] → bf16 [m, k] → pairs [m, k/2];  B float [k, n] → [n/nr][k/2][nr][2];  C float [m, n]
  *

@@ -68,7 +68,7 @@ def values(rng, shape, spread):
 
 
 def model(cases):
-    """One graph: y0 = MatMul(x0, w0) + b0, …"""
+    """Inputs and outputs of one graph: y0 = MatMul(x0, w0) + b0, …"""
     inputs = ", ".join(f"float[1,{m},{k}] x{i}" for i, (m, k, n, _) in enumerate(cases))
     outputs = ", ".join(f"float[1,{m},{n}] y{i}" for i, (m, k, n, _) in enumerate(cases))
     return inputs, outputs

@@ -1,8 +1,9 @@
 # RUN: %python %s %bin/cnxc %root
-"""--precision=bf16 on whole models: logits beside float64, labels of digits beside fp32, weights' size, what is refused.
+"""--precision=bf16 on whole models: logits beside float64, labels of digits beside fp32, size, what is refused.
 
-Every golden of classification comes from its folder. bf16 rounds each operand by up to 2^-9, and few-channel models with random
-weights amplify that: BOUND holds for most, WORST for all. An error far below bf16's would mean that nothing was rounded.
+Goldens of classification come from their folders; a third argument takes all. bf16 rounds each operand by up to 2^-9,
+and models of few channels with random weights amplify that: BOUND holds for most, WORST for all. An error far below
+bf16's would mean that nothing was rounded.
 """
 import os
 import subprocess
@@ -15,8 +16,8 @@ import goldens  # noqa: E402
 import numpy as np  # noqa: E402
 
 BOUND, WORST = 6e-3, 4e-2
-CASES = ("cls_basic4", "cls_simd_width", "cls_equal_widths", "cls_large_mean", "cls_many_channels", "cls_drop_path", "v2_cls",
-         "cls_odd_size", "cls_width_one", "cls_gray_input")
+CASES = ("cls_basic4", "cls_simd_width", "cls_equal_widths", "cls_large_mean", "cls_many_channels", "cls_drop_path",
+         "v2_cls", "cls_odd_size", "cls_width_one", "cls_gray_input")
 DIGITS = os.path.join(ROOT, "models", "digits")
 
 
@@ -68,7 +69,8 @@ def main():
     with tempfile.TemporaryDirectory(prefix="cnxc-bf16-") as folder:
         check_goldens(folder, len(sys.argv) > 3)
         check_digits(folder)
-    refused = subprocess.run([CNXC, "compile", DIGITS, "--precision=int8", "-o", os.devnull], capture_output=True, text=True)
+    refused = subprocess.run([CNXC, "compile", DIGITS, "--precision=int8", "-o", os.devnull], capture_output=True,
+                             text=True)
     assert refused.returncode == 3 and "f32 and bf16 are" in refused.stderr
 
 
