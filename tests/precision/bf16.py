@@ -80,7 +80,8 @@ def write_model(path, cases, weights, biases):
                      for i, (m, k, n, _) in enumerate(cases))
     nodes = "".join(f"  p{i} = MatMul(x{i}, w{i})\n  y{i} = Add(p{i}, b{i})\n" for i in range(len(cases)))
     with open(path, "w") as f:
-        f.write(f'<ir_version: 8, opset_import: ["" : 17]>\nproducts ({inputs}) => ({outputs})\n<{held}>\n{{\n{nodes}}}\n')
+        f.write(f'<ir_version: 8, opset_import: ["" : 17]>\nproducts ({inputs}) => ({outputs})\n')
+        f.write(f"<{held}>\n{{\n{nodes}}}\n")
 
 
 def can_run(cpu):
