@@ -37,7 +37,8 @@ static const char *describe(Arena *arena, const Kernel *k)
     switch (k->kind) {
     case KERNEL_GEMM:
         NUMBERS(&sb, k->gemm.m, k->gemm.n, k->gemm.k, k->gemm.nr, k->gemm.a_row, k->gemm.a_k, k->gemm.c_row,
-                k->gemm.init, k->gemm.prefetch, k->gemm.pairs);
+                k->gemm.init, k->gemm.prefetch);
+        sb_put(&sb, k->gemm.pairs ? " pairs" : "");
         break;
     case KERNEL_DWCONV:
         NUMBERS(&sb, k->dwconv.width, k->dwconv.channels, k->dwconv.kh, k->dwconv.kw, k->dwconv.stride_w,
