@@ -21,18 +21,21 @@ def text(values):
     return ", ".join(repr(float(v)) for v in values.ravel())
 
 
+def flush(x):
+    return np.where(np.abs(x) < TINY, np.copysign(np.float32(0), x), x)
+
+
 def to_bf16(x):
-    """Nearest even; subnormals become zero."""
+    """Nearest even."""
     bits = x.astype(np.float32).view(np.uint32).astype(np.uint64)
     bits = (bits + 0x7FFF + (bits >> 16 & 1)) & 0xFFFF0000
-    bits = np.where(np.abs(x) < TINY, np.signbit(x).astype(np.uint64) << 31, bits)
     return bits.astype(np.uint32).view(np.float32)
 
 
 def fma(a, b, c):
     """round(a * b + c): the product of two bf16 is exact in double. The sum is rounded to odd there, and once more to
-    float, which then is right. Its zeros have the sign that they have in hardware: only +0 here, sums start with it."""
-    p, c = a.astype(np.float64) * b, np.where(np.abs(c) < TINY, 0, c).astype(np.float64)
+    float, which then is right."""
+    p, c = a.astype(np.float64) * b, flush(c).astype(np.float64)
     s = p + c
     t = s - p
     rest = (p - (s - t)) + (c - t)
@@ -53,7 +56,7 @@ def product(x, w, bias):
     k = x.shape[1]
     if k % 2:
         x, w = np.pad(x, ((0, 0), (0, 1))), np.pad(w, ((0, 1), (0, 0)))
-    x, w = to_bf16(x), to_bf16(w)
+    x, w = to_bf16(flush(x)), flush(to_bf16(w))  # a subnormal that rounds to a normal number: zero in x, kept in w
     c = np.tile(bias, (x.shape[0], 1)).astype(np.float32)
     for t in range(0, k, 2):
         for u in (t + 1, t):
@@ -61,23 +64,23 @@ def product(x, w, bias):
     return c
 
 
-def values(rng, shape, spread):
-    """Of many magnitudes: rounding happens, sums cancel; with a spread of 60 products leave the normal numbers."""
-    x = rng.standard_normal(shape) * 2.0 ** rng.uniform(-spread, 0, shape)
+def values(rng, shape, spread, exponent):
+    """Of many magnitudes up to 2^exponent: rounding happens, sums cancel."""
+    x = rng.standard_normal(shape) * 2.0 ** (rng.uniform(-spread, 0, shape) + exponent)
     return x.astype(np.float32)
 
 
 def model(cases):
     """Inputs and outputs of one graph: y0 = MatMul(x0, w0) + b0, …"""
-    inputs = ", ".join(f"float[1,{m},{k}] x{i}" for i, (m, k, n, _) in enumerate(cases))
-    outputs = ", ".join(f"float[1,{m},{n}] y{i}" for i, (m, k, n, _) in enumerate(cases))
+    inputs = ", ".join(f"float[1,{m},{k}] x{i}" for i, (m, k, n, *_) in enumerate(cases))
+    outputs = ", ".join(f"float[1,{m},{n}] y{i}" for i, (m, k, n, *_) in enumerate(cases))
     return inputs, outputs
 
 
 def write_model(path, cases, weights, biases):
     inputs, outputs = model(cases)
     held = ", ".join(f"float[{k},{n}] w{i} = {{{text(weights[i])}}}, float[{n}] b{i} = {{{text(biases[i])}}}"
-                     for i, (m, k, n, _) in enumerate(cases))
+                     for i, (m, k, n, *_) in enumerate(cases))
     nodes = "".join(f"  p{i} = MatMul(x{i}, w{i})\n  y{i} = Add(p{i}, b{i})\n" for i in range(len(cases)))
     with open(path, "w") as f:
         f.write(f'<ir_version: 8, opset_import: ["" : 17]>\nproducts ({inputs}) => ({outputs})\n')
@@ -94,12 +97,16 @@ def can_run(cpu):
 
 def main():
     rng = np.random.default_rng(5)
-    cases = [(1, 2, 16, 2), (5, 7, 33, 4), (29, 64, 48, 8), (14, 96, 32, 60), (3, 1, 5, 2), (40, 31, 70, 63)]
+    # m, k, n, spread, and the exponents of x, w and b: the last three meet subnormal sums, inputs and weights
+    cases = [(1, 2, 16, 2, 0, 0, 0), (5, 7, 33, 4, 0, 0, 0), (29, 64, 48, 8, 3, 0, 9), (14, 96, 32, 60, 0, 0, 0),
+             (3, 1, 5, 2, 0, 0, 0), (40, 31, 70, 63, 0, 0, -60), (30, 12, 48, 3, -64, -62, -126),
+             (17, 8, 32, 2, -125, 4, -124), (17, 9, 32, 2, 3, -126, -125)]
     if LARGE:
-        cases += [(196, 384, 1536, 6), (196, 1536, 384, 6)]
-    xs = [values(rng, (m, k), s) for m, k, n, s in cases]
-    ws = [values(rng, (k, n), s) for m, k, n, s in cases]
-    bs = [values(rng, n, 2 * s) for m, k, n, s in cases]
+        cases[:0] = [(196, 384, 1536, 6, 0, 0, 0), (196, 1536, 384, 6, 0, 0, 0)]
+    xs = [values(rng, (m, k), s, e) for m, k, n, s, e, _, _ in cases]
+    xs[-2][:, 0] = TINY * np.float32(1 - 2.0 ** -10)
+    ws = [values(rng, (k, n), s, e) for m, k, n, s, _, e, _ in cases]
+    bs = [values(rng, n, 2 * s, e) for m, k, n, s, _, _, e in cases]
     want = [product(x, w, b) for x, w, b in zip(xs, ws, bs)]
     cpus = [cpu for cpu in ("x86-64-v3", "x86-64-v4", "znver4") if can_run(cpu)]
     failed = 0
