@@ -75,7 +75,7 @@ bool bf16_fuse(const Fusion *fusion, Fusion *rounded)
 
 bool bf16_layout_fits(const WeightLayout *w)
 {
-    return w->t == 1 || w->c % 2 == 0;
+    return w->t == 1 || w->c == 1 || w->c % 2 == 0;
 }
 
 static Ref pack_pairs(Lowering *l, const char *name, const Tensor *weights, const WeightLayout *w, int64_t first,
@@ -92,6 +92,11 @@ static Ref pack_pairs(Lowering *l, const char *name, const Tensor *weights, cons
 Panels bf16_panels(Lowering *l, const char *name, const Tensor *weights, WeightLayout layout, int64_t nr)
 {
     int64_t lanes = cpu_lanes(l->cpu), n = layout.n;
+    if (layout.c == 1) { /* pointwise on channels that lie apart: pairs go over t */
+        layout.c = layout.t;
+        layout.c_stride = layout.t_stride;
+        layout.t = 1;
+    }
     Panels panels = {.k = layout.t * half(layout.c), .n = n, .nr = nr, .n_full = n / nr, .tail_n = n % nr};
     panels.constant = panels.pairs = true;
     panels.panel_bytes = panels.k * nr * 4;
