@@ -3,7 +3,6 @@
  * An instruction is usable if CPUID lists it and the operating system saves its registers: XCR0 bits 1 and 2 for
  * YMM, 5 to 7 for the masks and ZMM, 17 and 18 for AMX tiles (Intel SDM volume 1, 13.3). */
 #include "runtime/cpu.h"
-#include "runtime/model.h"
 
 #include <stdio.h>
 
@@ -76,6 +75,15 @@ int64_t cpu_features(void)
     return 0;
 }
 #endif
+
+const CnxrtVariant *cpu_variant(const CnxrtModel *compiled)
+{
+    int64_t missing = ~cpu_features();
+    for (int64_t i = 0; i < compiled->n_variants; i++)
+        if (!(compiled->variants[i]->cpu_features & missing))
+            return compiled->variants[i];
+    return NULL;
+}
 
 const char *cpu_feature_names(int64_t features, char *text, size_t size)
 {

@@ -119,7 +119,7 @@ static float *written(Program *p, size_t *count)
     size_t size;
     FILE *out = open_memstream(&text, &size);
     plan_memory(p);
-    assert_true(program_write_weights(p, out));
+    assert_true(programs_write_weights(&p, 1, out));
     fclose(out);
     assert_int_equal(size, p->weights_bytes);
     *count = size / 4;
@@ -177,7 +177,7 @@ static void full_disk_is_reported(void **state)
         skip();
     add_buffer(p, "w", SPACE_WEIGHTS, 4 << 20);
     plan_memory(p);
-    assert_false(program_write_weights(p, full));
+    assert_false(programs_write_weights(&p, 1, full));
     fclose(full);
 }
 
