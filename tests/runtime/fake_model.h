@@ -116,15 +116,7 @@ static const CnxrtVariant fake_variant = {
     .scratch_bytes = 64,
 };
 
-#ifdef FAKE_BEST_FEATURES /* a second variant, whose code is the same */
-static const CnxrtVariant fake_best = {
-    .cpu_name = "best", .cpu_features = FAKE_BEST_FEATURES, .n_begin = 1, .n_image = 2, .n_end = 1,
-    .phases = fake_phases, .arena_bytes = sizeof(FakeArena), .scratch_bytes = 64,
-};
-static const CnxrtVariant *const fake_variants[] = {&fake_best, &fake_variant};
-#else
 static const CnxrtVariant *const fake_variants[] = {&fake_variant};
-#endif
 
 extern const CnxrtModel compiled_model __asm__("cnxrt_model");
 const CnxrtModel compiled_model = {
@@ -135,7 +127,7 @@ const CnxrtModel compiled_model = {
     .n_inputs = 2,
     .n_outputs = 2,
     .tensors = fake_tensors,
-    .n_variants = sizeof fake_variants / sizeof *fake_variants,
+    .n_variants = 1,
     .variants = fake_variants,
 #ifndef FAKE_WEIGHTS_FILE
     .weights = (const uint8_t *)&fake_weights,
