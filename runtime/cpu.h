@@ -10,6 +10,10 @@
 /* CNXRT_CPU_ bits that the processor has and the operating system saves. */
 int64_t cpu_features(void);
 
+/* Those of the CNXRT_CPU_ bits that cannot be used here. Asks the system for the tile registers, which it gives to those
+ * who ask only, if they are among the bits. */
+int64_t cpu_missing(int64_t needed);
+
 /* The best variant that this machine runs; NULL: it runs none. */
 const CnxrtVariant *cpu_variant(const CnxrtModel *compiled);
 

@@ -25,7 +25,7 @@ static bool check_cpu(Cli *cli)
     char names[128];
     if (cpu_variant(&compiled_model))
         return true;
-    cpu_feature_names(least->cpu_features & ~cpu_features(), names, sizeof names);
+    cpu_feature_names(cpu_missing(least->cpu_features), names, sizeof names);
     return cli_error(cli, CLI_RESOURCE, NULL, "compiled for %s%s, but this processor lacks %s; compile with -mcpu for "
                      "this machine", least->cpu_name, compiled_model.n_variants > 1 ? " and better" : "", names);
 }

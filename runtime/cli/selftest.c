@@ -16,7 +16,7 @@ static bool test_cpu(Cli *cli)
 {
     char names[128];
     cpu_feature_names(cli->model->variant->cpu_features, names, sizeof names);
-    return report(cli, "cpu", !(cli->model->variant->cpu_features & ~cpu_features()), CLI_RESOURCE,
+    return report(cli, "cpu", !cpu_missing(cli->model->variant->cpu_features), CLI_RESOURCE,
                   names[0] ? names : "baseline");
 }
 
