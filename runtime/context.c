@@ -76,21 +76,21 @@ size_t cnxrt_workspace_bytes(const cnxrt_model *model)
 {
     if (!model)
         return 0;
-    return (size_t)(round_up(model->compiled->arena_bytes) + model->n_threads * round_up(model->compiled->scratch_bytes));
+    return (size_t)(round_up(model->variant->arena_bytes) + model->n_threads * round_up(model->variant->scratch_bytes));
 }
 
 /* ── Create, destroy ─────────────────────────────────────────────────────────────────────────────────── */
 
 static void make_frames(cnxrt_context *context)
 {
-    const CnxrtModel *compiled = context->model->compiled;
-    int64_t n = model_tensor_count(compiled);
-    uint8_t *scratch = context->workspace + round_up(compiled->arena_bytes);
+    const CnxrtVariant *variant = context->model->variant;
+    int64_t n = model_tensor_count(context->model->compiled);
+    uint8_t *scratch = context->workspace + round_up(variant->arena_bytes);
     for (int64_t t = 0; t < context->model->n_threads; t++)
         context->frames[t] = (CnxrtFrame){
             .weights = context->model->weights.data,
             .arena = context->workspace,
-            .scratch = scratch + t * round_up(compiled->scratch_bytes),
+            .scratch = scratch + t * round_up(variant->scratch_bytes),
             .tensors = context->tensors + t * n,
         };
 }
@@ -261,7 +261,7 @@ static int64_t nanoseconds(void)
 static void run_phase(cnxrt_context *context, int64_t index, int64_t thread)
 {
     const cnxrt_model *model = context->model;
-    const CnxrtPhase *phase = &model->compiled->phases[index];
+    const CnxrtPhase *phase = &model->variant->phases[index];
     bool timed = context->phase_ns && thread == 0;
     int64_t start = timed ? nanoseconds() : 0;
     if (model->parallel_for) {
@@ -290,19 +290,19 @@ static void move_to(cnxrt_context *context, int64_t thread, int64_t image, int64
 static void run_thread(void *argument, int64_t thread)
 {
     cnxrt_context *context = argument;
-    const CnxrtModel *compiled = context->model->compiled;
-    int64_t batch = context->frames[thread].batch, images = compiled->batch_free ? batch : 1;
-    int64_t image_phases = compiled->n_begin + compiled->n_image;
+    const CnxrtVariant *variant = context->model->variant;
+    int64_t batch = context->frames[thread].batch, images = context->model->compiled->batch_free ? batch : 1;
+    int64_t image_phases = variant->n_begin + variant->n_image;
     move_to(context, thread, 0, 0);
-    for (int64_t p = 0; p < compiled->n_begin; p++)
+    for (int64_t p = 0; p < variant->n_begin; p++)
         run_phase(context, p, thread);
     for (int64_t image = 0; image < images; image++) {
         move_to(context, thread, image, image);
-        for (int64_t p = compiled->n_begin; p < image_phases; p++)
+        for (int64_t p = variant->n_begin; p < image_phases; p++)
             run_phase(context, p, thread);
     }
     move_to(context, thread, batch, 0);
-    for (int64_t p = image_phases; p < image_phases + compiled->n_end; p++)
+    for (int64_t p = image_phases; p < image_phases + variant->n_end; p++)
         run_phase(context, p, thread);
 }
 

@@ -1,10 +1,11 @@
 /* CPU: read CPUID and XGETBV, so that an unsuitable machine gets a sentence and not SIGILL.
  *
  * An instruction is usable if CPUID lists it and the operating system saves its registers: XCR0 bits 1 and 2 for
- * YMM, 5 to 7 for the masks and ZMM, 17 and 18 for AMX tiles (Intel SDM volume 1, 13.3). */
+ * YMM, 5 to 7 for the masks and ZMM, 17 and 18 for AMX tiles (Intel SDM volume 1, 13.3). Linux gives tiles to a process
+ * that asks, which enlarges its signal frames: only who needs them asks (Documentation/arch/x86/xstate.rst). */
 #include "runtime/cpu.h"
-#include "runtime/model.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 
 static const struct {
@@ -24,6 +25,8 @@ static const struct {
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 static uint64_t saved_states(void)
 {
@@ -70,12 +73,39 @@ int64_t cpu_features(void)
         found |= feature(d7, 24, 1) & feature(d7, 22, 1) ? CNXRT_CPU_AMX_BF16 : 0;
     return found;
 }
+
+static bool tiles_granted(void)
+{
+    enum { ARCH_REQ_XCOMP_PERM = 0x1023, TILE_DATA = 18 };
+    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, TILE_DATA) == 0;
+}
 #else
+static bool tiles_granted(void)
+{
+    return false;
+}
+
 int64_t cpu_features(void)
 {
     return 0;
 }
 #endif
+
+int64_t cpu_missing(int64_t needed)
+{
+    int64_t missing = needed & ~cpu_features();
+    if ((needed & ~missing & CNXRT_CPU_AMX_BF16) && !tiles_granted())
+        missing |= CNXRT_CPU_AMX_BF16;
+    return missing;
+}
+
+const CnxrtVariant *cpu_variant(const CnxrtModel *compiled)
+{
+    for (int64_t i = 0; i < compiled->n_variants; i++)
+        if (!cpu_missing(compiled->variants[i]->cpu_features))
+            return compiled->variants[i];
+    return NULL;
+}
 
 const char *cpu_feature_names(int64_t features, char *text, size_t size)
 {

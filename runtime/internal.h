@@ -17,6 +17,7 @@
 
 struct cnxrt_model {
     const CnxrtModel *compiled;
+    const CnxrtVariant *variant; /* the one for this machine */
     Weights weights;
     const char *const *labels;  /* one for each class; the compiled ones or LABEL_i */
     char *label_text;           /* owned: the LABEL_i; NULL with compiled labels */
@@ -52,9 +53,10 @@ cnxrt_status context_fail(cnxrt_context *context, cnxrt_status status, const cha
 /* cnxrt_run for a caller who has entered. */
 cnxrt_status context_run(cnxrt_context *context, const void *const *inputs, int64_t batch, void *const *outputs);
 
-int64_t model_phase_count(const CnxrtModel *compiled);
-int64_t model_phase_runs(const CnxrtModel *compiled, int64_t phase, int64_t batch); /* how often a run executes it */
-double model_flops(const CnxrtModel *compiled, int64_t batch); /* of one run */
+/* Arithmetic of one run over `images` images, which is 1 where the batch is not free: of one phase, of all. */
+int64_t variant_phase_count(const CnxrtVariant *variant);
+double variant_phase_flops(const CnxrtVariant *variant, int64_t phase, int64_t images);
+double variant_flops(const CnxrtVariant *variant, int64_t images);
 size_t dtype_bytes(int64_t dtype); /* of one element; 0: unknown */
 static inline int64_t model_tensor_count(const CnxrtModel *compiled)
 {

@@ -40,22 +40,22 @@ int64_t cnxrt_abi_version(void)
     return CNXRT_ABI_VERSION;
 }
 
-int64_t model_phase_count(const CnxrtModel *compiled)
+int64_t variant_phase_count(const CnxrtVariant *variant)
 {
-    return compiled->n_begin + compiled->n_image + compiled->n_end;
+    return variant->n_begin + variant->n_image + variant->n_end;
 }
 
-int64_t model_phase_runs(const CnxrtModel *compiled, int64_t phase, int64_t batch)
+double variant_phase_flops(const CnxrtVariant *variant, int64_t phase, int64_t images)
 {
-    bool image = phase >= compiled->n_begin && phase < compiled->n_begin + compiled->n_image;
-    return image && compiled->batch_free ? batch : 1;
+    bool image = phase >= variant->n_begin && phase < variant->n_begin + variant->n_image;
+    return (double)variant->phases[phase].flops * (double)(image ? images : 1);
 }
 
-double model_flops(const CnxrtModel *compiled, int64_t batch)
+double variant_flops(const CnxrtVariant *variant, int64_t images)
 {
     double flops = 0;
-    for (int64_t p = 0; p < model_phase_count(compiled); p++)
-        flops += (double)compiled->phases[p].flops * (double)model_phase_runs(compiled, p, batch);
+    for (int64_t p = 0; p < variant_phase_count(variant); p++)
+        flops += variant_phase_flops(variant, p, images);
     return flops;
 }
 
@@ -111,12 +111,14 @@ cnxrt_status cnxrt_create(const cnxrt_options *given, cnxrt_model **out)
     cnxrt_status status = read_options(given, &options);
     if (status != CNXRT_OK)
         return status;
-    if (compiled_model.cpu_features & ~cpu_features())
+    const CnxrtVariant *variant = cpu_variant(&compiled_model);
+    if (!variant)
         return CNXRT_ERROR_CPU;
     cnxrt_model *model = calloc(1, sizeof *model);
     if (!model)
         return CNXRT_ERROR_MEMORY;
     model->compiled = &compiled_model;
+    model->variant = variant;
     model->n_threads = options.n_threads;
     model->parallel_for = options.parallel_for;
     model->parallel_user = options.parallel_user;

@@ -1,7 +1,13 @@
 /* What the generated code and the runtime agree on: one descriptor for each compiled model.
  *
  * The compiler emits one hidden symbol, cnxrt_model, into the model's object; every runtime function finds its
- * model there. The compiler links model, weights and runtime into one relocatable object and renames cnxrt_*
+ * model there. What depends on the CPU is a variant; an artifact for several CPUs has several, each with its code in
+ * an object of its own, and all of them use the same packed weights:
+ *
+ *   cnxrt_model → variants[0] sapphirerapids → phases, 37 MB of arena
+ *                 variants[1] x86-64-v3      → phases, 38 MB of arena
+ *
+ * The compiler links model, weights and runtime into one relocatable object and renames cnxrt_*
  * to the user's prefix, so any number of models live in one process.
  *
  * A run: for each phase of `begin`, then for each image each phase of `image`, then each phase of `end`:
@@ -69,7 +75,7 @@ enum { /* CnxrtPreprocessor.resize_rule; s: shortest_edge */
     CNXRT_RESIZE_SQUASH = 2,   /* timm's: both edges to s / crop_pct, then the central s × s */
 };
 
-enum { /* CnxrtModel.cpu_features: what must be there before any generated code runs */
+enum { /* CnxrtVariant.cpu_features: what must be there before any generated code runs */
     CNXRT_CPU_AVX2 = 1 << 0, CNXRT_CPU_FMA = 1 << 1, CNXRT_CPU_F16C = 1 << 2, CNXRT_CPU_BMI2 = 1 << 3,
     CNXRT_CPU_AVX512 = 1 << 4, /* F, CD, BW, DQ and VL together */
     CNXRT_CPU_AVX512_BF16 = 1 << 5, CNXRT_CPU_AVX512_VNNI = 1 << 6, CNXRT_CPU_AMX_BF16 = 1 << 7,
@@ -81,18 +87,24 @@ enum { /* CnxrtModel.scores: how logits become scores */
     CNXRT_SCORES_SOFTMAX = 1, CNXRT_SCORES_SIGMOID = 2,
 };
 
+/* The code for one CPU. */
+typedef struct CnxrtVariant {
+    const char *cpu_name;        /* compiled for; for the sentence on an unsuitable CPU */
+    int64_t cpu_features;
+    int64_t n_begin, n_image, n_end;
+    const CnxrtPhase *phases;    /* begin, image, end in a row */
+    int64_t arena_bytes, scratch_bytes;
+} CnxrtVariant;
+
 typedef struct CnxrtModel {
     int64_t abi;                 /* CNXRT_ABI */
     const char *name;            /* the artifact's prefix */
     const char *version;         /* of cnxc */
     const char *info_json;       /* what NAME_info_json returns */
-    const char *cpu_name;        /* compiled for; for the sentence on an unsuitable CPU */
-    int64_t cpu_features;
     int64_t n_inputs, n_outputs;
     const CnxrtTensor *tensors;  /* inputs, then outputs */
-    int64_t n_begin, n_image, n_end;
-    const CnxrtPhase *phases;    /* begin, image, end in a row */
-    int64_t arena_bytes, scratch_bytes;
+    int64_t n_variants;          /* at least 1 */
+    const CnxrtVariant *const *variants; /* the most demanding first: the first one that runs is the best */
     const uint8_t *weights;      /* embedded, header included; NULL: in a file */
     int64_t weights_bytes;       /* header included */
     const char *weights_file;    /* default name, beside the artifact; NULL if embedded */

@@ -1,6 +1,7 @@
 # lit's configuration. A test is a file with RUN lines; FileCheck compares what it prints with its CHECK lines.
 #   lit tests --param cnxc=build/release/bin/cnxc --param python=…/bin/python
 import os
+import shutil
 
 import lit.formats
 
@@ -31,3 +32,5 @@ config.environment["NO_COLOR"] = "1"
 config.environment["XDG_CACHE_HOME"] = os.path.join(build, "cache")
 if lit_config.params.get("sanitize"):
     config.available_features.add("sanitize")
+if shutil.which("qemu-x86_64"):
+    config.available_features.add("qemu")

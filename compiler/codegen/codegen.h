@@ -16,6 +16,7 @@ typedef struct ArtifactInfo {
     const char *const *labels;
     int64_t n_labels;
     const struct CnxrtPreprocessor *preprocessor; /* NULL: none */
+    int64_t n_variants;          /* programs, one for each CPU; the most demanding first */
 } ArtifactInfo;
 
 typedef enum CodeKind { CODE_LLVM, CODE_ASM, CODE_OBJECT } CodeKind;
@@ -30,9 +31,10 @@ typedef struct CodeReport {      /* of CODE_OBJECT only */
     VEC(KernelReport) kernels;
 } CodeReport;
 
-/* Writes path. graph gives names and types of inputs and outputs. False after a diagnostic. opt_level is 0 … 3;
+/* Writes path: the program, which is the artifact's given variant, as cnxrt_variant_N; variant 0 comes with
+ * cnxrt_model, which refers to the others. graph gives names and types of inputs and outputs. False after a diagnostic. opt_level is 0 … 3;
  * report may be NULL. */
-bool codegen_emit(const Program *program, const Graph *graph, const ArtifactInfo *info, int opt_level,
+bool codegen_emit(const Program *program, int64_t variant, const Graph *graph, const ArtifactInfo *info, int opt_level,
                   CodeKind kind, const char *path, CodeReport *report, Arena *arena, Diag *diag);
 
 /* Vector registers that a kernel moves to or from the stack; 0 is what a tile should have. Generates the kernel, which

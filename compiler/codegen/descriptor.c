@@ -1,6 +1,7 @@
 /* The descriptor: runtime/model.h's structs as constants, field by field.
  *
- *     CnxrtModel cnxrt_model = { 1, "tiny", …, phases, … };   const, hidden
+ *     CnxrtVariant cnxrt_variant_0 = { "x86-64-v4", …, phases, … };           const, hidden, one in each object
+ *     CnxrtModel cnxrt_model = { 1, "tiny", …, { &cnxrt_variant_0, … }, … };  const, hidden, in the first object
  *
  * All fields are 8 bytes wide, so a struct is the list of its fields. The static asserts below fail when model.h
  * changes and this file does not. */
@@ -12,11 +13,12 @@
 #include <ctype.h>
 #include <string.h>
 
-enum { WORD = 8, PHASE_WORDS = 4, TENSOR_WORDS = 6, MODEL_WORDS = 35,
+enum { WORD = 8, PHASE_WORDS = 4, TENSOR_WORDS = 6, VARIANT_WORDS = 8, MODEL_WORDS = 29,
        PREPROCESSOR_WORDS = sizeof(CnxrtPreprocessor) / WORD };
 
 static_assert(sizeof(CnxrtPhase) == PHASE_WORDS * WORD, "phase");
 static_assert(sizeof(CnxrtTensor) == TENSOR_WORDS * WORD, "tensor");
+static_assert(sizeof(CnxrtVariant) == VARIANT_WORDS * WORD, "variant");
 static_assert(sizeof(CnxrtModel) == MODEL_WORDS * WORD, "model");
 
 /* ── Pieces ──────────────────────────────────────────────────────────────────────────────────────────── */
@@ -158,17 +160,51 @@ static IrValue weights_symbol(Emit *e, const ArtifactInfo *info)
 
 /* ── The model ───────────────────────────────────────────────────────────────────────────────────────── */
 
-void descriptor_emit(Emit *e, const Program *program, const Graph *graph, const ArtifactInfo *info,
-                     const IrValue *phases)
+/* A hidden constant of this name; defined elsewhere if value is NULL. */
+static IrValue hidden_constant(Emit *e, const char *name, IrValue value)
+{
+    IrValue global = LLVMAddGlobal(e->module, value ? LLVMTypeOf(value) : e->i8, name);
+    if (value)
+        LLVMSetInitializer(global, value);
+    LLVMSetGlobalConstant(global, 1);
+    LLVMSetVisibility(global, LLVMHiddenVisibility);
+    LLVMSetAlignment(global, WORD);
+    return global;
+}
+
+static const char *variant_symbol(const Emit *e, int64_t variant)
+{
+    return arena_printf(e->arena, "cnxrt_variant_%lld", (long long)variant);
+}
+
+void variant_emit(Emit *e, const Program *program, int64_t variant, const IrValue *phases)
+{
+    IrValue values[VARIANT_WORDS] = {
+        text(e, e->cpu->name), number(e, e->cpu->runtime_features),
+        number(e, program->begin.len), number(e, program->image.len), number(e, program->end.len),
+        phases_constant(e, program, phases),
+        number(e, program->arena_bytes), number(e, program->scratch_bytes),
+    };
+    hidden_constant(e, variant_symbol(e, variant), fields(e, values, VARIANT_WORDS));
+}
+
+/* The first is in this object, the others are in theirs. */
+static IrValue variants_constant(Emit *e, const ArtifactInfo *info)
+{
+    IrValue *all = NEW_ARRAY(e->arena, IrValue, info->n_variants);
+    all[0] = LLVMGetNamedGlobal(e->module, variant_symbol(e, 0));
+    for (int64_t i = 1; i < info->n_variants; i++)
+        all[i] = hidden_constant(e, variant_symbol(e, i), NULL);
+    return array_of(e, all, info->n_variants);
+}
+
+void descriptor_emit(Emit *e, const Program *program, const Graph *graph, const ArtifactInfo *info)
 {
     IrValue reserved = number(e, 0);
     IrValue values[MODEL_WORDS] = {
         number(e, CNXRT_ABI), text(e, info->name), text(e, info->version), text(e, info->info_json),
-        text(e, e->cpu->name), number(e, e->cpu->runtime_features),
         number(e, graph->inputs.len), number(e, graph->outputs.len), tensors_constant(e, graph),
-        number(e, program->begin.len), number(e, program->image.len), number(e, program->end.len),
-        phases_constant(e, program, phases),
-        number(e, program->arena_bytes), number(e, program->scratch_bytes),
+        number(e, info->n_variants), variants_constant(e, info),
         weights_symbol(e, info), number(e, info->weights_bytes), text(e, info->weights_file),
         number(e, (int64_t)info->graph_hash), number(e, (int64_t)info->weights_hash),
         number(e, info->pixel_input), number(e, info->logits_output), number(e, info->scores),
@@ -177,11 +213,6 @@ void descriptor_emit(Emit *e, const Program *program, const Graph *graph, const 
         number(e, program->batch_free),
         reserved, reserved, reserved, reserved, reserved, reserved, reserved, reserved,
     };
-    static_assert(offsetof(CnxrtModel, reserved) == 27 * WORD, "fields of the model before reserved");
-    IrValue model = fields(e, values, MODEL_WORDS);
-    IrValue global = LLVMAddGlobal(e->module, LLVMTypeOf(model), "cnxrt_model");
-    LLVMSetInitializer(global, model);
-    LLVMSetGlobalConstant(global, 1);
-    LLVMSetVisibility(global, LLVMHiddenVisibility);
-    LLVMSetAlignment(global, WORD);
+    static_assert(offsetof(CnxrtModel, reserved) == 21 * WORD, "fields of the model before reserved");
+    hidden_constant(e, "cnxrt_model", fields(e, values, MODEL_WORDS));
 }

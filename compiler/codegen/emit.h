@@ -152,8 +152,8 @@ void kernel_emit(Emit *e, const Kernel *kernel); /* the whole function */
 
 /* Program and descriptor. */
 void program_emit(Emit *e, const Program *program, IrValue *phases); /* begin, image, end in a row */
-void descriptor_emit(Emit *e, const Program *program, const Graph *graph, const ArtifactInfo *info,
-                     const IrValue *phases);
+void variant_emit(Emit *e, const Program *program, int64_t variant, const IrValue *phases);
+void descriptor_emit(Emit *e, const Program *program, const Graph *graph, const ArtifactInfo *info); /* after variant 0 */
 
 /* Modules and objects (object.c). */
 void emit_open(Emit *e, const char *name, const CpuProfile *cpu, Arena *arena);

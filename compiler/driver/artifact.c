@@ -81,6 +81,7 @@ void artifact_describe(Build *build)
     info->name = build->prefix;
     info->version = CNXC_VERSION;
     info->weights_file = build->weights_name;
+    info->n_variants = build->programs.len;
     info->preprocessor = preprocessor_read(model, driver->arena, &driver->diag);
     info->pixel_input = info->preprocessor ? pixel_input(model->graph) : -1;
     info->logits_output = logits_output(model->graph, &probabilities);

@@ -71,13 +71,23 @@ bool build_optimize(Build *build)
 bool build_program(Build *build)
 {
     Driver *driver = build->driver;
-    build->cpu = options_cpu(driver);
-    if (!build->cpu || !build_optimize(build))
+    build->cpus = options_cpus(driver);
+    if (!build->cpus.len || !build_optimize(build))
         return false;
     double start = stage_begin(build, "schedule");
     DType precision = options_precision(&driver->options);
-    build->program = schedule_graph(build->model->graph, precision, build->cpu, driver->arena, &driver->diag);
-    return stage_end(build, "schedule", start) && build->program;
+    bool ok = true;
+    for (int64_t i = 0; ok && i < build->cpus.len; i++) {
+        Program *program = schedule_graph(build->model->graph, precision, build->cpus.at[i], driver->arena,
+                                          &driver->diag);
+        vec_push(driver->arena, &build->programs, program);
+        ok = program != NULL;
+    }
+    if (ok)
+        share_weights(build->programs.at, build->programs.len);
+    build->cpu = build->cpus.at[0];
+    build->program = build->programs.at[0];
+    return stage_end(build, "schedule", start) && ok;
 }
 
 /* ── Weights ─────────────────────────────────────────────────────────────────────────────────────────── */
@@ -90,8 +100,10 @@ static uint64_t graph_hash(const Build *build)
     FILE *out = open_memstream(&text, &length);
     if (!out)
         out_of_memory();
-    fprintf(out, "cnxc %s %s %s\n", CNXC_VERSION, build->cpu->name, build->cpu->features);
-    program_print(build->program, out);
+    for (int64_t i = 0; i < build->programs.len; i++) {
+        fprintf(out, "cnxc %s %s %s\n", CNXC_VERSION, build->cpus.at[i]->name, build->cpus.at[i]->features);
+        program_print(build->programs.at[i], out);
+    }
     if (fclose(out) != 0)
         out_of_memory();
     uint64_t hash = XXH3_64bits(text, length);
@@ -109,7 +121,8 @@ static bool write_packed(const Build *build, FILE *out)
 {
     static const uint8_t blank[WEIGHTS_OBJECT_HEAD + sizeof(CnxrtWeightsHeader)];
     size_t before = (size_t)head_bytes(build) + sizeof(CnxrtWeightsHeader);
-    return fwrite(blank, before, 1, out) == 1 && program_write_weights(build->program, out) && fflush(out) == 0;
+    return fwrite(blank, before, 1, out) == 1 &&
+           programs_write_weights(build->programs.at, build->programs.len, out) && fflush(out) == 0;
 }
 
 /* Of the file's bytes [from, to), mapped a window at a time: the weights may be larger than the memory that is free. */
@@ -195,17 +208,34 @@ static void print_report(const CodeReport *report)
             (long long)report->code_bytes, (long long)spilling);
 }
 
-bool build_code(Build *build, CodeKind kind, const char *path)
+bool build_code(Build *build, int64_t variant, CodeKind kind, const char *path)
 {
     Driver *driver = build->driver;
     static const char *const stages[] = {[CODE_LLVM] = "llvm", [CODE_ASM] = "asm", [CODE_OBJECT] = "codegen"};
     double start = stage_begin(build, stages[kind]);
     CodeReport report = {0};
-    bool ok = codegen_emit(build->program, build->model->graph, &build->info, driver->options.opt_level, kind, path,
-                           &report, driver->arena, &driver->diag);
+    bool ok = codegen_emit(build->programs.at[variant], variant, build->model->graph, &build->info,
+                           driver->options.opt_level, kind, path, &report, driver->arena, &driver->diag);
     if (ok && driver->options.verbose && kind == CODE_OBJECT)
         print_report(&report);
     return stage_end(build, stages[kind], start) && ok;
+}
+
+/* What is enough for any of the variants. */
+static int64_t most_arena(const Build *build)
+{
+    int64_t most = 0;
+    for (int64_t i = 0; i < build->programs.len; i++)
+        most = build->programs.at[i]->arena_bytes > most ? build->programs.at[i]->arena_bytes : most;
+    return most;
+}
+
+static int64_t most_scratch(const Build *build)
+{
+    int64_t most = 0;
+    for (int64_t i = 0; i < build->programs.len; i++)
+        most = build->programs.at[i]->scratch_bytes > most ? build->programs.at[i]->scratch_bytes : most;
+    return most;
 }
 
 /* The model's numbers for NAME.h; the linker gives CNXRT_ the user's prefix. */
@@ -213,24 +243,43 @@ static const char *header_constants(const Build *build)
 {
     const Graph *graph = build->model->graph;
     StrBuf sb = {.arena = build->driver->arena};
-    sb_printf(&sb, "#define CNXRT_ARENA_BYTES %lld\n", (long long)build->program->arena_bytes);
-    sb_printf(&sb, "#define CNXRT_SCRATCH_BYTES %lld\n", (long long)build->program->scratch_bytes);
+    sb_printf(&sb, "#define CNXRT_ARENA_BYTES %lld\n", (long long)most_arena(build));
+    sb_printf(&sb, "#define CNXRT_SCRATCH_BYTES %lld\n", (long long)most_scratch(build));
     sb_printf(&sb, "#define CNXRT_N_INPUTS %lld\n", (long long)graph->inputs.len);
     sb_printf(&sb, "#define CNXRT_N_OUTPUTS %lld\n", (long long)graph->outputs.len);
     sb_printf(&sb, "#define CNXRT_N_LABELS %lld\n", (long long)build->info.n_labels);
     return sb.text;
 }
 
+/* "DIR/model.o", and "DIR/model.1.o" … for the variants after the first. */
+const char *build_model_object(Arena *arena, const char *dir, int64_t variant)
+{
+    return variant ? arena_printf(arena, "%s/model.%lld.o", dir, (long long)variant)
+                   : arena_printf(arena, "%s/model.o", dir);
+}
+
+static bool build_objects(Build *build, StrList *objects)
+{
+    Arena *arena = build->driver->arena;
+    for (int64_t i = 0; i < build->programs.len; i++) {
+        const char *object = build_model_object(arena, build->temp_dir, i);
+        vec_push(arena, objects, object);
+        if (!build_code(build, i, CODE_OBJECT, object))
+            return false;
+    }
+    return true;
+}
+
 bool build_artifact(Build *build, ArtifactKind kind, const char *path)
 {
     Driver *driver = build->driver;
     const char *runtime = resource_dir(driver);
-    const char *object = arena_printf(driver->arena, "%s/model.o", build->temp_dir);
-    if (!runtime || !build_code(build, CODE_OBJECT, object))
+    StrList objects = {0};
+    if (!runtime || !build_objects(build, &objects))
         return false;
     double start = stage_begin(build, "link");
     LinkOptions options = {
-        .kind = kind, .output = path, .prefix = build->prefix, .model_object = object,
+        .kind = kind, .output = path, .prefix = build->prefix, .model_objects = objects.at, .n_model_objects = objects.len,
         .weights_object = build->weights_name ? NULL : build->weights_path, .runtime_dir = runtime,
         .header_extra = header_constants(build), .temp_dir = build->temp_dir,
         .symbols = driver->options.save_temps, .static_libc = driver->options.static_libc,

@@ -12,8 +12,10 @@ typedef struct Build {
     Driver *driver;
     const char *input;        /* MODEL */
     Model *model;             /* after build_load */
-    const CpuProfile *cpu;    /* after build_program */
-    Program *program;         /* after build_program */
+    CpuList cpus;             /* after build_program: the most demanding first */
+    VEC(Program *) programs;  /* after build_program: one for each of them, sharing weights */
+    const CpuProfile *cpu;    /* after build_program: the first */
+    Program *program;         /* after build_program: the first */
     const char *temp_dir;     /* set by the caller before build_weights */
     const char *prefix;       /* set by the caller before build_weights */
     const char *weights_name; /* of a separate weights file, NULL: embedded */
@@ -24,10 +26,12 @@ typedef struct Build {
 /* Each is false after diagnostics, requires the one before, and may run once. */
 bool build_load(Build *build);     /* frontend */
 bool build_optimize(Build *build); /* passes */
-bool build_program(Build *build);  /* passes, then schedule */
+bool build_program(Build *build);  /* passes, then a schedule for each CPU */
 bool build_weights(Build *build);  /* packs and hashes the weights, fills info */
-bool build_code(Build *build, CodeKind kind, const char *path);
+bool build_code(Build *build, int64_t variant, CodeKind kind, const char *path);
 bool build_artifact(Build *build, ArtifactKind kind, const char *path); /* code and link; path in temp_dir */
+/* Where the variant's object lies in the temporary folder. */
+const char *build_model_object(Arena *arena, const char *dir, int64_t variant);
 
 /* An executable in dir/NAME, from a loaded model; dir is the temporary folder. */
 const char *build_executable(Build *build, const char *dir, const char *name);

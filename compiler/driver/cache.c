@@ -116,7 +116,8 @@ static uint64_t build_key(const Build *build)
     key_text(&key, CNXC_VERSION);
     key_file_identity(&key, "/proc/self/exe");
     key_file_identity(&key, arena_printf(driver->arena, "%s/libcnxrt.a", resource_dir(driver)));
-    key_cpu(&key, build->cpu);
+    for (int64_t i = 0; i < build->cpus.len; i++)
+        key_cpu(&key, build->cpus.at[i]);
     key_bytes(&key, &driver->options.opt_level, sizeof driver->options.opt_level);
     DType precision = options_precision(&driver->options);
     key_bytes(&key, &precision, sizeof precision);
@@ -185,8 +186,8 @@ const char *cache_executable(Build *build)
     const char *dir = cache_dir(driver);
     if (!dir || !resource_dir(driver) || !build_load(build))
         return NULL;
-    build->cpu = options_cpu(driver);
-    if (!build->cpu)
+    build->cpus = options_cpus(driver);
+    if (!build->cpus.len)
         return NULL;
     const char *path = arena_printf(driver->arena, "%s/%s-%016llx", dir, model_name(build),
                                     (unsigned long long)build_key(build));

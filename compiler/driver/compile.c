@@ -91,26 +91,34 @@ static bool write_dot(Build *build, const Emit *emit, const char *path)
     return close_file(build, file, path, true);
 }
 
-static bool write_program_text(Build *build, const char *path)
+static bool write_program_text(Build *build, int64_t variant, const char *path)
 {
     FILE *file = open_file(build, path);
     if (!file)
         return false;
-    program_print(build->program, file);
+    program_print(build->programs.at[variant], file);
     return close_file(build, file, path, true);
+}
+
+/* Texts show one program. */
+static bool check_one_cpu(Build *build, const Emit *emit)
+{
+    if (build->cpus.len > 1)
+        usage_error(build->driver, "--emit=%s takes one CPU, got %lld", emit->name, (long long)build->cpus.len);
+    return build->cpus.len == 1;
 }
 
 static bool write_tile(Build *build, const Emit *emit, const char *path)
 {
-    (void)emit;
-    return build_program(build) && write_program_text(build, path);
+    return build_program(build) && check_one_cpu(build, emit) && write_program_text(build, 0, path);
 }
 
 /* ── Code ────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static bool write_code(Build *build, const Emit *emit, const char *path)
 {
-    return build_program(build) && build_weights(build) && build_code(build, emit->code, path);
+    return build_program(build) && check_one_cpu(build, emit) && build_weights(build) &&
+           build_code(build, 0, emit->code, path);
 }
 
 static bool keep(Build *build, const char *temp, const char *suffix)
@@ -121,27 +129,45 @@ static bool keep(Build *build, const char *temp, const char *suffix)
     return stat(temp, &s) != 0 || output_commit(driver, temp, to);
 }
 
+/* "OUTPUT.tile", and "OUTPUT.1.tile" … for the variants after the first. */
+static bool keep_of(Build *build, int64_t variant, const char *temp, const char *suffix)
+{
+    return keep(build, temp,
+                variant ? arena_printf(build->driver->arena, ".%lld%s", (long long)variant, suffix) : suffix);
+}
+
+static bool save_variant(Build *build, int64_t variant)
+{
+    Arena *arena = build->driver->arena;
+    const char *tile = arena_printf(arena, "%s/stage.tile", build->temp_dir);
+    const char *ll = arena_printf(arena, "%s/stage.ll", build->temp_dir);
+    const char *assembly = arena_printf(arena, "%s/stage.s", build->temp_dir);
+    return write_program_text(build, variant, tile) && build_code(build, variant, CODE_LLVM, ll) &&
+           build_code(build, variant, CODE_ASM, assembly) && keep_of(build, variant, tile, ".tile") &&
+           keep_of(build, variant, ll, ".ll") && keep_of(build, variant, assembly, ".s");
+}
+
 /* --save-temps: the stages' texts first, since the link may fail. */
 static bool save_texts(Build *build)
 {
     Arena *arena = build->driver->arena;
-    const char *base = arena_printf(arena, "%s/stage", build->temp_dir);
-    const char *graph = arena_printf(arena, "%s.onnxtxt", base), *tile = arena_printf(arena, "%s.tile", base);
-    const char *ll = arena_printf(arena, "%s.ll", base), *assembly = arena_printf(arena, "%s.s", base);
+    const char *graph = arena_printf(arena, "%s/stage.onnxtxt", build->temp_dir);
     PrintOptions options = {.text_dir = path_directory(arena, build->driver->options.output),
                             .data_path = arena_printf(arena, "%s.onnxtxt.data", build->driver->options.output)};
     FILE *file = open_file(build, graph);
-    return file && close_file(build, file, graph, model_print(build->model, file, &options)) &&
-           write_program_text(build, tile) && build_code(build, CODE_LLVM, ll) &&
-           build_code(build, CODE_ASM, assembly) && keep(build, graph, ".onnxtxt") && keep(build, tile, ".tile") &&
-           keep(build, ll, ".ll") && keep(build, assembly, ".s");
+    bool ok = file && close_file(build, file, graph, model_print(build->model, file, &options)) &&
+              keep(build, graph, ".onnxtxt");
+    for (int64_t i = 0; ok && i < build->programs.len; i++)
+        ok = save_variant(build, i);
+    return ok;
 }
 
 static bool save_binaries(Build *build)
 {
-    Arena *arena = build->driver->arena;
-    return keep(build, arena_printf(arena, "%s/model.o", build->temp_dir), ".o") &&
-           (build->weights_name || keep(build, build->weights_path, ".weights.o"));
+    for (int64_t i = 0; i < build->programs.len; i++)
+        if (!keep_of(build, i, build_model_object(build->driver->arena, build->temp_dir, i), ".o"))
+            return false;
+    return build->weights_name || keep(build, build->weights_path, ".weights.o");
 }
 
 static bool write_artifact(Build *build, const Emit *emit, const char *path)
@@ -268,8 +294,15 @@ static bool print_commands(Build *build, const Emit *emit)
     const char *runtime = resource_dir(driver), *output = driver->options.output;
     if (!runtime || emit->write != write_artifact)
         return runtime != NULL;
+    StrList objects = {0};
+    CpuList cpus = options_cpus(driver);
+    for (int64_t i = 0; i < cpus.len; i++)
+        vec_push(driver->arena, &objects, build_model_object(driver->arena, ".", i));
+    if (!cpus.len)
+        return false;
     LinkOptions options = {
-        .kind = emit->artifact, .output = output, .prefix = build->prefix, .model_object = "model.o",
+        .kind = emit->artifact, .output = output, .prefix = build->prefix, .model_objects = objects.at,
+        .n_model_objects = objects.len,
         .weights_object = build->weights_name ? NULL : "weights.o", .runtime_dir = runtime, .header_extra = "",
         .temp_dir = ".", .static_libc = driver->options.static_libc, .verbose = true, .dry_run = true};
     return link_artifact(&options, driver->arena, &driver->diag);

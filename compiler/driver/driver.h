@@ -12,6 +12,7 @@
 #include "ir/graph.h"
 
 typedef VEC(const char *) StrList;
+typedef VEC(const CpuProfile *) CpuList;
 
 typedef struct Options {
     /* As written; NULL, 0 or empty where nothing was said. */
@@ -87,7 +88,8 @@ FrontendOptions options_frontend(const Options *options);
 PipelineOptions options_pipeline(const Options *options);
 const CpuProfile *options_profile(Driver *driver); /* of -mcpu; NULL after a diagnostic */
 DType options_precision(const Options *options);
-const CpuProfile *options_cpu(Driver *driver);     /* the same, and code can be made for it */
+CpuList options_cpus(Driver *driver); /* of -mcpu=A,B…: code can be made for all, the most demanding first; none after
+                                        a diagnostic */
 
 /* An error of the command line: exit code 2. */
 void usage_error(Driver *driver, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -51,6 +51,15 @@ static void set_hash(json_t *object, const char *key, uint64_t hash)
     json_object_set_new(object, key, json_string(text));
 }
 
+/* All that there is code for, the most demanding first. */
+static json_t *cpus_json(const Build *build)
+{
+    json_t *list = json_array();
+    for (int64_t i = 0; i < build->cpus.len; i++)
+        json_array_append_new(list, json_string(build->cpus.at[i]->name));
+    return list;
+}
+
 const char *artifact_info_json(const Build *build)
 {
     const ArtifactInfo *info = &build->info;
@@ -60,6 +69,7 @@ const char *artifact_info_json(const Build *build)
     set_text(root, "version", info->version);
     set_text(root, "task", model_prop(build->model, "cnxc.task"));
     set_text(root, "cpu", build->cpu->name);
+    json_object_set_new(root, "cpus", cpus_json(build));
     set_text(root, "precision", build->program->precision == DT_BFLOAT16 ? "bf16" : "f32");
     json_object_set_new(root, "opt_level", json_integer(build->driver->options.opt_level));
     json_object_set_new(root, "inputs", values_json(graph->inputs.at, graph->inputs.len));

@@ -390,13 +390,8 @@ PipelineOptions options_pipeline(const Options *o)
                              .time_passes = o->time_passes, .verify_each = o->verify_each};
 }
 
-const CpuProfile *options_profile(Driver *driver)
+static const CpuProfile *profile_named(Driver *driver, const char *name)
 {
-    const char *name = driver->options.cpu ? driver->options.cpu : "native";
-    if (strchr(name, ',')) {
-        diag_unsupported(&driver->diag, NO_SPAN, "-mcpu=%s: several CPUs in one artifact are not supported", name);
-        return NULL;
-    }
     if (str_ends_with(name, ".xml"))
         return cpu_read(name, driver->arena, &driver->diag);
     const CpuProfile *cpu = cpu_find(name);
@@ -417,11 +412,46 @@ const CpuProfile *options_profile(Driver *driver)
     return NULL;
 }
 
-const CpuProfile *options_cpu(Driver *driver)
+const CpuProfile *options_profile(Driver *driver)
 {
-    const CpuProfile *cpu = options_profile(driver);
-    if (!cpu || cpu->arch == ARCH_X86_64)
-        return cpu;
-    diag_unsupported(&driver->diag, NO_SPAN, "-mcpu=%s: code for aarch64 is not supported", driver->options.cpu);
-    return NULL;
+    return profile_named(driver, driver->options.cpu ? driver->options.cpu : "native");
+}
+
+/* How much a CPU's code demands: the artifact takes the first variant that runs. */
+static int64_t demand(const CpuProfile *cpu)
+{
+    return __builtin_popcountll((uint64_t)cpu->runtime_features);
+}
+
+/* Behind those that demand as much; of two with equal demands the second would never run. */
+static void insert_cpu(Driver *driver, CpuList *cpus, const CpuProfile *cpu)
+{
+    int64_t at = cpus->len;
+    vec_push(driver->arena, cpus, cpu);
+    for (int64_t i = 0; i < cpus->len - 1; i++)
+        if (cpus->at[i]->runtime_features == cpu->runtime_features)
+            usage_error(driver, "-mcpu: %s needs the same instructions as %s, so only one of them would ever run",
+                        cpu->name, cpus->at[i]->name);
+    for (; at > 0 && demand(cpus->at[at - 1]) < demand(cpu); at--)
+        cpus->at[at] = cpus->at[at - 1];
+    cpus->at[at] = cpu;
+}
+
+CpuList options_cpus(Driver *driver)
+{
+    StrList names = {0};
+    CpuList cpus = {0};
+    store_list(driver, driver->options.cpu ? driver->options.cpu : "native", &names);
+    if (names.len > 1 && !(driver->command->bit & (C_COMPILE | C_CHECK)))
+        usage_error(driver, "'cnxc %s' takes one CPU; several go with 'cnxc compile'", driver->command->name);
+    else if (!names.len)
+        usage_error(driver, "-mcpu needs the name of a CPU");
+    for (int64_t i = 0; i < names.len && !diag_failed(&driver->diag); i++) {
+        const CpuProfile *cpu = profile_named(driver, names.at[i]);
+        if (cpu && cpu->arch != ARCH_X86_64)
+            diag_unsupported(&driver->diag, NO_SPAN, "-mcpu=%s: code for aarch64 is not supported", names.at[i]);
+        else if (cpu)
+            insert_cpu(driver, &cpus, cpu);
+    }
+    return diag_failed(&driver->diag) ? (CpuList){0} : cpus;
 }

@@ -79,7 +79,8 @@ static void leave_encoders_out(const Linking *link, Command *command, const char
 
 static bool add_parts(const Linking *link, Command *command)
 {
-    command_add(command, link->options->model_object);
+    for (int64_t i = 0; i < link->options->n_model_objects; i++)
+        command_add(command, link->options->model_objects[i]);
     if (link->options->weights_object)
         command_add(command, link->options->weights_object);
     command_add(command, arena_printf(link->arena, "%s/libcnxrt.a", link->options->runtime_dir));

@@ -125,20 +125,28 @@ static int64_t write_buffer(const Buffer *buffer, Writer *writer)
     return written;
 }
 
-bool program_write_weights(const Program *program, FILE *out)
+/* Writes the program's buffers, of which those before `at` are there already; where it ends. */
+static int64_t write_program(const Program *program, Writer *writer, int64_t at)
+{
+    for (int64_t i = 0; i < program->buffers.len && !writer->failed; i++) {
+        const Buffer *buffer = program->buffers.at[i];
+        if (buffer->space != SPACE_WEIGHTS || buffer->offset < at)
+            continue;
+        write_zeros(writer, buffer->offset - at);
+        at = buffer->offset + write_buffer(buffer, writer);
+    }
+    return at;
+}
+
+bool programs_write_weights(Program *const *programs, int64_t n, FILE *out)
 {
     Writer writer = {.out = out, .bytes = malloc(STRETCH)};
     if (!writer.bytes)
         out_of_memory();
     int64_t at = 0;
-    for (int64_t i = 0; i < program->buffers.len && !writer.failed; i++) {
-        const Buffer *buffer = program->buffers.at[i];
-        if (buffer->space != SPACE_WEIGHTS)
-            continue;
-        write_zeros(&writer, buffer->offset - at);
-        at = buffer->offset + write_buffer(buffer, &writer);
-    }
-    write_zeros(&writer, program->weights_bytes - at);
+    for (int64_t i = 0; i < n; i++)
+        at = write_program(programs[i], &writer, at);
+    write_zeros(&writer, programs[0]->weights_bytes - at);
     writer_flush(&writer);
     free(writer.bytes);
     return !writer.failed;

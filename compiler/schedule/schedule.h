@@ -11,4 +11,8 @@ Program *schedule_graph(Graph *graph, DType precision, const CpuProfile *cpu, Ar
 /* Places arena buffers by lifetime, scratch and weights in order; sets the three sizes. */
 void plan_memory(Program *program);
 
+/* Gives several programs of one graph, planned, the same weights: equal packs of a constant lie at the same place.
+ * One program stays as it is. */
+void share_weights(Program *const *programs, int64_t n);
+
 #endif

@@ -199,7 +199,8 @@ bool program_verify(const Program *program, const char **problem);
 
 void program_print(const Program *program, FILE *out); /* --emit=tile */
 
-/* Writes the packed weights, 64-byte aligned each at its offset, streaming. False: errno says why. */
-bool program_write_weights(const Program *program, FILE *out);
+/* Writes the packed weights, 64-byte aligned each at its offset, streaming. False: errno says why. Several programs
+ * share what share_weights found to be equal; n is at least 1. */
+bool programs_write_weights(Program *const *programs, int64_t n, FILE *out);
 
 #endif

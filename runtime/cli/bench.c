@@ -68,38 +68,39 @@ static double phase_ms(const Bench *bench, int64_t p)
     return (double)bench->phase_ns[p] * 1e-6 / (double)bench->n;
 }
 
-static double phase_gflops(const CnxrtModel *compiled, const Bench *bench, int64_t p, int64_t batch)
+static double phase_gflops(const CnxrtVariant *variant, const Bench *bench, int64_t p, int64_t images)
 {
     double ms = phase_ms(bench, p);
-    double flops = (double)compiled->phases[p].flops * (double)model_phase_runs(compiled, p, batch);
-    return ms > 0 ? flops / ms * 1e-6 : 0;
+    return ms > 0 ? variant_phase_flops(variant, p, images) / ms * 1e-6 : 0;
 }
 
 static void print_json(const Cli *cli, const Bench *bench, int64_t batch)
 {
-    const CnxrtModel *compiled = cli->model->compiled;
+    const CnxrtVariant *variant = cli->model->variant;
+    int64_t images = cli->model->compiled->batch_free ? batch : 1;
     double median = quantile_ms(bench, 0.5);
     printf("{\"median_ms\": %.6g, \"p90_ms\": %.6g, \"p99_ms\": %.6g, \"runs\": %lld, \"threads\": %lld, "
            "\"batch\": %lld, \"gflops\": %.4g",
            median, quantile_ms(bench, 0.9), quantile_ms(bench, 0.99), (long long)bench->n,
-           (long long)cli->model->n_threads, (long long)batch, model_flops(compiled, batch) / median * 1e-6);
-    for (int64_t p = 0; bench->phase_ns && p < model_phase_count(compiled); p++) {
+           (long long)cli->model->n_threads, (long long)batch, variant_flops(variant, images) / median * 1e-6);
+    for (int64_t p = 0; bench->phase_ns && p < variant_phase_count(variant); p++) {
         fputs(p ? ",\n {\"name\": " : ", \"per_op\": [\n {\"name\": ", stdout);
-        put_json_string(stdout, compiled->phases[p].name ? compiled->phases[p].name : "");
-        printf(", \"ms\": %.6g, \"gflops\": %.4g}", phase_ms(bench, p), phase_gflops(compiled, bench, p, batch));
+        put_json_string(stdout, variant->phases[p].name ? variant->phases[p].name : "");
+        printf(", \"ms\": %.6g, \"gflops\": %.4g}", phase_ms(bench, p), phase_gflops(variant, bench, p, images));
     }
-    puts(bench->phase_ns && model_phase_count(compiled) ? "]}" : "}");
+    puts(bench->phase_ns && variant_phase_count(variant) ? "]}" : "}");
 }
 
 static void print_text(const Cli *cli, const Bench *bench, int64_t batch)
 {
-    const CnxrtModel *compiled = cli->model->compiled;
+    const CnxrtVariant *variant = cli->model->variant;
+    int64_t images = cli->model->compiled->batch_free ? batch : 1;
     double median = quantile_ms(bench, 0.5);
-    for (int64_t p = 0; bench->phase_ns && p < model_phase_count(compiled); p++)
+    for (int64_t p = 0; bench->phase_ns && p < variant_phase_count(variant); p++)
         printf("%10.4f ms %6.1f %% %8.1f GFLOP/s  %s\n", phase_ms(bench, p), phase_ms(bench, p) / median * 100,
-               phase_gflops(compiled, bench, p, batch), compiled->phases[p].name ? compiled->phases[p].name : "");
+               phase_gflops(variant, bench, p, images), variant->phases[p].name ? variant->phases[p].name : "");
     printf("median %.4g ms   p90 %.4g ms   p99 %.4g ms   %.1f GFLOP/s   (%lld runs of batch %lld, %lld thread%s)\n",
-           median, quantile_ms(bench, 0.9), quantile_ms(bench, 0.99), model_flops(compiled, batch) / median * 1e-6,
+           median, quantile_ms(bench, 0.9), quantile_ms(bench, 0.99), variant_flops(variant, images) / median * 1e-6,
            (long long)bench->n, (long long)batch, (long long)cli->model->n_threads,
            cli->model->n_threads == 1 ? "" : "s");
 }
@@ -109,7 +110,7 @@ bool cli_bench(Cli *cli)
     Tensors tensors;
     Bench bench = {.seconds = calloc(MAX_RUNS, sizeof *bench.seconds)};
     if (cli->per_op)
-        bench.phase_ns = calloc((size_t)model_phase_count(cli->model->compiled) + 1, sizeof *bench.phase_ns);
+        bench.phase_ns = calloc((size_t)variant_phase_count(cli->model->variant) + 1, sizeof *bench.phase_ns);
     bool ok = bench.seconds && (!cli->per_op || bench.phase_ns);
     if (!ok)
         cli_error(cli, CLI_RESOURCE, NULL, "out of memory");

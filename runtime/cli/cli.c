@@ -18,20 +18,24 @@ static void hold_standard_streams(void)
             return;
 }
 
+/* What the least demanding variant lacks is the least that is missing. */
 static bool check_cpu(Cli *cli)
 {
-    int64_t missing = compiled_model.cpu_features & ~cpu_features();
+    const CnxrtVariant *least = compiled_model.variants[compiled_model.n_variants - 1];
     char names[128];
-    return !missing || cli_error(cli, CLI_RESOURCE, NULL, "compiled for %s, but this processor lacks %s; compile with "
-                                 "-mcpu for this machine", compiled_model.cpu_name,
-                                 cpu_feature_names(missing, names, sizeof names));
+    if (cpu_variant(&compiled_model))
+        return true;
+    cpu_feature_names(cpu_missing(least->cpu_features), names, sizeof names);
+    return cli_error(cli, CLI_RESOURCE, NULL, "compiled for %s%s, but this processor lacks %s; compile with -mcpu for "
+                     "this machine", least->cpu_name, compiled_model.n_variants > 1 ? " and better" : "", names);
 }
 
 /* All processors allowed, but no more than have something to do: below some 0.3 ms of work (at 100 GFLOP/s) a thread
  * costs more in waking and waiting than it gives. */
 static int64_t default_threads(void)
 {
-    double useful = 1 + floor(model_flops(&compiled_model, 1) / 30e6);
+    const CnxrtVariant *variant = cpu_variant(&compiled_model);
+    double useful = 1 + floor((variant ? variant_flops(variant, 1) : 0) / 30e6);
     int64_t most = allowed_cpus() < CNXRT_MAX_THREADS ? allowed_cpus() : CNXRT_MAX_THREADS;
     return useful < (double)most ? (int64_t)useful : most;
 }

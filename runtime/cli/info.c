@@ -14,10 +14,25 @@ static void print_tensor(const char *kind, const CnxrtTensor *tensor)
     printf("%s\n", tensor->rank ? "" : "scalar");
 }
 
+/* With several variants, a line each, and a mark at the one that this machine gets. */
+static void print_cpus(const CnxrtModel *m)
+{
+    const CnxrtVariant *picked = cpu_variant(m);
+    char features[128];
+    for (int64_t i = 0; i < m->n_variants; i++) {
+        const CnxrtVariant *v = m->variants[i];
+        cpu_feature_names(v->cpu_features, features, sizeof features);
+        printf("%-9s%s%s%s%s%s\n", "cpu", v->cpu_name, features[0] ? " (" : "", features, features[0] ? ")" : "",
+               m->n_variants > 1 && v == picked ? ", used on this machine" : "");
+    }
+    if (!picked)
+        printf("%-9s%s\n", "", "this machine is unsuitable");
+}
+
 bool cli_info(Cli *cli)
 {
     const CnxrtModel *m = &compiled_model;
-    char features[128];
+    const CnxrtVariant *variant = cpu_variant(m);
     if (cli->json) {
         puts(m->info_json);
         return true;
@@ -29,11 +44,12 @@ bool cli_info(Cli *cli)
         print_tensor("output", &m->tensors[m->n_inputs + i]);
     if (m->n_labels)
         printf("%-9s%lld: %s%s\n", "labels", (long long)m->n_labels, m->labels[0], m->n_labels > 1 ? ", ..." : "");
-    cpu_feature_names(m->cpu_features, features, sizeof features);
-    printf("%-9s%s%s%s%s\n", "cpu", m->cpu_name, features[0] ? " (" : "", features, features[0] ? ")" : "");
+    print_cpus(m);
     printf("%-9s%.2f MB%s%s\n", "weights", (double)m->weights_bytes * 1e-6, m->weights ? "" : " in ",
            m->weights ? "" : m->weights_file ? m->weights_file : "a file");
-    printf("%-9s%.2f MB, and %.2f MB for each thread\n", "memory", (double)m->arena_bytes * 1e-6,
-           (double)m->scratch_bytes * 1e-6);
+    if (!variant)
+        variant = m->variants[0];
+    printf("%-9s%.2f MB, and %.2f MB for each thread\n", "memory", (double)variant->arena_bytes * 1e-6,
+           (double)variant->scratch_bytes * 1e-6);
     return true;
 }

@@ -15,8 +15,8 @@ static bool report(Cli *cli, const char *what, bool ok, int exit_code, const cha
 static bool test_cpu(Cli *cli)
 {
     char names[128];
-    cpu_feature_names(compiled_model.cpu_features, names, sizeof names);
-    return report(cli, "cpu", !(compiled_model.cpu_features & ~cpu_features()), CLI_RESOURCE,
+    cpu_feature_names(cli->model->variant->cpu_features, names, sizeof names);
+    return report(cli, "cpu", !cpu_missing(cli->model->variant->cpu_features), CLI_RESOURCE,
                   names[0] ? names : "baseline");
 }
 

@@ -239,7 +239,7 @@ bool suite_build(Suite *suite)
     Program program = {.arena = suite->arena, .cpu = suite->cpu};
     Graph graph = {0};
     ArtifactInfo info = {.name = "kernels", .version = "0", .info_json = "{}", .weights_file = "none",
-                         .pixel_input = -1, .logits_output = -1};
+                         .pixel_input = -1, .logits_output = -1, .n_variants = 1};
     Diag diag = {.out = stderr};
     CodeReport report = {0};
     for (int64_t i = 0; i < suite->cases.len; i++)
@@ -248,7 +248,7 @@ bool suite_build(Suite *suite)
     if (!mkdtemp(dir))
         return false;
     const char *object = arena_printf(suite->arena, "%s/model.o", dir);
-    bool ok = codegen_emit(&program, &graph, &info, 3, CODE_OBJECT, object, &report, suite->arena, &diag) &&
+    bool ok = codegen_emit(&program, 0, &graph, &info, 3, CODE_OBJECT, object, &report, suite->arena, &diag) &&
               link_and_load(suite, dir);
     for (int64_t i = 0; i < report.kernels.len; i++)
         if (getenv("CNXC_SHOW_SPILLS"))
@@ -266,7 +266,7 @@ void suite_run(Suite *suite, int64_t index, int64_t repeat)
     memcpy(tensors + index * MAX_ARGS, c->args, sizeof c->args);
     CnxrtFrame frame = {.tensors = tensors, .batch = 1};
     for (int64_t i = 0; i < repeat; i++)
-        suite->model->phases[index].run(&frame, 0, 1);
+        suite->model->variants[0]->phases[index].run(&frame, 0, 1);
     free(tensors);
 }
 

@@ -31,7 +31,11 @@ static bool link_with(LinkOptions options, Diag *diag)
     options.runtime_dir = runtime_dir;
     options.temp_dir = "temp";
     options.prefix = options.prefix ? options.prefix : "fake";
-    options.model_object = options.model_object ? options.model_object : "fake.o";
+    static const char *const fake[] = {"fake.o"};
+    if (!options.n_model_objects) {
+        options.model_objects = fake;
+        options.n_model_objects = 1;
+    }
     options.header_extra = "#define CNXRT_ARENA_BYTES 104\n#define CNXRT_SCRATCH_BYTES 64\n";
     *diag = (Diag){.out = fopen("said", "w")};
     bool ok = link_artifact(&options, arena, diag);
@@ -122,7 +126,8 @@ static void test_failures(void **state)
 {
     Diag diag;
     (void)state;
-    assert_false(link_with((LinkOptions){.kind = ARTIFACT_EXE, .output = "none", .model_object = "no.o"}, &diag));
+    assert_false(link_with((LinkOptions){.kind = ARTIFACT_EXE, .output = "none", .model_objects = (const char *const[]){"no.o"},
+                                           .n_model_objects = 1}, &diag));
     assert_int_equal(diag.exit_code, EXIT_RESOURCE);
     assert_false(link_with((LinkOptions){.kind = ARTIFACT_EXE, .output = "temp"}, &diag)); /* a folder */
     assert_int_equal(diag.exit_code, EXIT_RESOURCE);

@@ -103,25 +103,32 @@ static const CnxrtPreprocessor fake_preprocessor = {
 
 static const char *const fake_labels[] = {"red", "green, leaf", "blue \"sky\"", "dark"};
 
-extern const CnxrtModel compiled_model __asm__("cnxrt_model");
-const CnxrtModel compiled_model = {
-    .abi = CNXRT_ABI,
-    .name = "fake",
-    .version = "0",
-    .info_json = "{\"name\": \"fake\"}",
+static const CnxrtVariant fake_variant = {
     .cpu_name = "x86-64",
 #ifdef FAKE_CPU_FEATURES
     .cpu_features = FAKE_CPU_FEATURES,
 #endif
-    .n_inputs = 2,
-    .n_outputs = 2,
-    .tensors = fake_tensors,
     .n_begin = 1,
     .n_image = 2,
     .n_end = 1,
     .phases = fake_phases,
     .arena_bytes = sizeof(FakeArena),
     .scratch_bytes = 64,
+};
+
+static const CnxrtVariant *const fake_variants[] = {&fake_variant};
+
+extern const CnxrtModel compiled_model __asm__("cnxrt_model");
+const CnxrtModel compiled_model = {
+    .abi = CNXRT_ABI,
+    .name = "fake",
+    .version = "0",
+    .info_json = "{\"name\": \"fake\"}",
+    .n_inputs = 2,
+    .n_outputs = 2,
+    .tensors = fake_tensors,
+    .n_variants = 1,
+    .variants = fake_variants,
 #ifndef FAKE_WEIGHTS_FILE
     .weights = (const uint8_t *)&fake_weights,
 #else

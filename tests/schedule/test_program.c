@@ -119,7 +119,7 @@ static float *written(Program *p, size_t *count)
     size_t size;
     FILE *out = open_memstream(&text, &size);
     plan_memory(p);
-    assert_true(program_write_weights(p, out));
+    assert_true(programs_write_weights(&p, 1, out));
     fclose(out);
     assert_int_equal(size, p->weights_bytes);
     *count = size / 4;
@@ -169,6 +169,35 @@ static void long_runs_are_packed(void **state)
     free(w);
 }
 
+/* Two programs that pack W alike share it; what only one has comes behind, and the file holds each once. */
+static void equal_packs_are_shared(void **state)
+{
+    Program *p = *state, second = {.arena = p->arena, .cpu = p->cpu}, *programs[] = {p, &second};
+    Tensor *w = counting(p->arena, 4, 4), *bias = counting(p->arena, 1, 16);
+    Pack panels = {.source = w, .dtype = DT_FLOAT, .n_axes = 2, .n_loops = 3, .axes = {{4, 4}, {4, 1}},
+                   .loops = {{1, 2, 2}, {0, 1, 4}, {1, 1, 2}}};
+    Pack rows = {.source = w, .dtype = DT_FLOAT, .n_axes = 1, .n_loops = 1, .axes = {{16, 1}}, .loops = {{0, 1, 16}}};
+    Pack same_panels = panels, other = rows, same_other = rows;
+    other.source = same_other.source = bias;
+    Buffer *a = add_buffer(p, "w", SPACE_WEIGHTS, 64), *b = add_buffer(p, "bias", SPACE_WEIGHTS, 64);
+    Buffer *c = add_buffer(&second, "rows", SPACE_WEIGHTS, 64), *d = add_buffer(&second, "w", SPACE_WEIGHTS, 64);
+    Buffer *e = add_buffer(&second, "bias", SPACE_WEIGHTS, 64);
+    a->pack = &panels, b->pack = &other, c->pack = &rows, d->pack = &same_panels, e->pack = &same_other;
+    plan_memory(p);
+    plan_memory(&second);
+    share_weights(programs, 2);
+    assert_int_equal(a->offset, d->offset);
+    assert_int_equal(b->offset, e->offset);
+    assert_int_equal(c->offset, 128);
+    assert_int_equal(p->weights_bytes, 192);
+    assert_int_equal(second.weights_bytes, 192);
+    float got[48] = {0};
+    FILE *out = fmemopen(got, sizeof got, "wb");
+    assert_true(programs_write_weights(programs, 2, out));
+    fclose(out);
+    assert_true(got[0] == 1 && got[1] == 2 && got[2] == 5 && got[16] == 1 && got[31] == 16 && got[32] == 1 && got[34] == 3);
+}
+
 static void full_disk_is_reported(void **state)
 {
     Program *p = *state;
@@ -177,7 +206,7 @@ static void full_disk_is_reported(void **state)
         skip();
     add_buffer(p, "w", SPACE_WEIGHTS, 4 << 20);
     plan_memory(p);
-    assert_false(program_write_weights(p, full));
+    assert_false(programs_write_weights(&p, 1, full));
     fclose(full);
 }
 
@@ -231,7 +260,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(chain_reuses_memory), TEST(begin_lives_through_images), TEST(panels_are_packed), TEST(long_runs_are_packed),
-        TEST(full_disk_is_reported), TEST(names_tell_kernels_apart), TEST(reach_is_verified), TEST(chunks_are_counted),
+        TEST(equal_packs_are_shared), TEST(full_disk_is_reported),
+        TEST(names_tell_kernels_apart), TEST(reach_is_verified), TEST(chunks_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,66 @@
+/* Sharing weights between the programs of one graph for several CPUs.
+ *
+ * A packed buffer is named by its contents: which constant, packed how. CPUs with the same panel width ask for the same
+ * ones, and biases and depthwise rows are often the same for all; what is asked for again lies where it lies already.
+ *
+ *   x86-64-v4        w1 in panels of 32 at 0, bias at 4096
+ *   sapphirerapids   w1 in panels of 32          → 0        bias → 4096
+ *   x86-64-v3        w1 in panels of 16          → 4608     bias → 4096 */
+#include "compiler/schedule/schedule.h"
+
+#include "ir/base/str.h"
+
+enum { ALIGN = 64 };
+
+static int64_t align_up(int64_t bytes)
+{
+    return (bytes + ALIGN - 1) / ALIGN * ALIGN;
+}
+
+/* The source by its address: all programs come from one graph. */
+static const char *contents_name(const Buffer *buffer, Arena *arena)
+{
+    StrBuf sb = {.arena = arena};
+    const Pack *pack = buffer->pack;
+    sb_printf(&sb, "%lld", (long long)buffer->bytes);
+    if (!pack || !pack->source)
+        return arena_printf(arena, "%s zero", sb.text);
+    sb_printf(&sb, " %p %d %lld", (const void *)pack->source, (int)pack->dtype, (long long)pack->base);
+    for (int i = 0; i < pack->n_axes; i++)
+        sb_printf(&sb, " a%lld,%lld", (long long)pack->axes[i].size, (long long)pack->axes[i].stride);
+    for (int i = 0; i < pack->n_loops; i++)
+        sb_printf(&sb, " l%d,%lld,%lld", pack->loops[i].axis, (long long)pack->loops[i].step,
+                  (long long)pack->loops[i].extent);
+    return sb.text;
+}
+
+static int64_t place(Program *program, int64_t end, StrMap *placed)
+{
+    for (int64_t i = 0; i < program->buffers.len; i++) {
+        Buffer *buffer = program->buffers.at[i];
+        if (buffer->space != SPACE_WEIGHTS)
+            continue;
+        const char *name = contents_name(buffer, placed->arena);
+        const Buffer *same = strmap_get(placed, name);
+        buffer->offset = same ? same->offset : end;
+        if (same)
+            continue;
+        strmap_put(placed, name, buffer);
+        end += align_up(buffer->bytes);
+    }
+    return end;
+}
+
+void share_weights(Program *const *programs, int64_t n)
+{
+    int64_t end = 0;
+    if (n == 1)
+        return;
+    Arena *scratch = arena_new();
+    StrMap placed = {.arena = scratch};
+    for (int64_t i = 0; i < n; i++)
+        end = place(programs[i], end, &placed);
+    for (int64_t i = 0; i < n; i++)
+        programs[i]->weights_bytes = end;
+    arena_free(scratch);
+}
