@@ -152,5 +152,7 @@ LLVMMemoryBufferRef emit_generate(Emit *e, CodeKind kind, int opt_level)
     else if (LLVMTargetMachineEmitToMemoryBuffer(machine, e->module, type, &message, &buffer))
         diag_bug(__FILE__, __LINE__, message);
     LLVMDisposeTargetMachine(machine);
+    if (!buffer)
+        out_of_memory(); /* LLVM's only other reason */
     return buffer;
 }

@@ -1,7 +1,11 @@
-/* Outputs: see output.h. A signal may arrive anywhere, so what its handler needs is plain static memory, and the
- * folder is removed by rm in a child: fork and exec are safe there, opendir is not. */
+/* Outputs: see output.h. A signal may arrive anywhere, so what its handler needs is plain static memory and
+ * system calls; opendir would allocate. */
+#define _GNU_SOURCE /* RTLD_DEFAULT, getdents64 */
 #include "compiler/driver/output.h"
+#include "compiler/frontend/file.h"
 
+#include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -9,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 static char temp_dir[PATH_MAX]; /* "" : none */
@@ -30,18 +33,35 @@ const char *path_base(const char *path)
 
 /* ── Removing ────────────────────────────────────────────────────────────────────────────────────────── */
 
+/* Files of a directory; false: there was none. */
+static bool remove_some(int dir)
+{
+    _Alignas(struct dirent64) static char entries[4096];
+    bool removed = false;
+    ssize_t bytes = lseek(dir, 0, SEEK_SET) == 0 ? getdents64(dir, entries, sizeof entries) : -1;
+    for (ssize_t at = 0; at < bytes;) {
+        const struct dirent64 *entry = (const struct dirent64 *)(entries + at);
+        removed |= unlinkat(dir, entry->d_name, 0) == 0; /* not "." and ".." */
+        at += entry->d_reclen;
+    }
+    return removed;
+}
+
 void output_cleanup(void)
 {
     if (!temp_dir[0])
         return;
-    pid_t child = fork();
-    if (child == 0) {
-        execl("/bin/rm", "rm", "-rf", "--", temp_dir, (char *)NULL);
-        _exit(127);
+    int dir = open(temp_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0 && errno == EMFILE) {
+        close(STDIN_FILENO); /* nothing is read after this */
+        dir = open(temp_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     }
-    if (child > 0)
-        while (waitpid(child, NULL, 0) == -1 && errno == EINTR)
+    if (dir >= 0) {
+        while (remove_some(dir))
             ;
+        close(dir);
+    }
+    rmdir(temp_dir);
     temp_dir[0] = '\0';
 }
 
@@ -52,15 +72,50 @@ static void on_signal(int number)
     raise(number); /* so that the parent sees how we ended */
 }
 
+/* ── Without memory ──────────────────────────────────────────────────────────────────────────────────── */
+
+/* Comes from the middle of an allocation: the streams' locks may be held. */
+static void end_without_memory(void)
+{
+    static const char text[] = "cnxc: error: out of memory\n";
+    output_cleanup();
+    ssize_t written = write(STDERR_FILENO, text, sizeof text - 1);
+    (void)written; /* nobody is left to tell */
+    _exit(EXIT_RESOURCE);
+}
+
+static void on_bad_alloc(void *unused, const char *reason, bool wants_diagnostics)
+{
+    (void)unused, (void)reason, (void)wants_diagnostics;
+    end_without_memory();
+}
+
+/* LLVM is C++: without memory it would throw what nobody catches, or abort. Neither std::set_new_handler nor
+ * llvm::install_bad_alloc_error_handler has a C name, so they are looked up, and done without where they are absent. */
+static void guard_memory(void)
+{
+    void *(*set_new_handler)(void (*)(void)) =
+        (void *(*)(void (*)(void)))dlsym(RTLD_DEFAULT, "_ZSt15set_new_handlerPFvvE");
+    void (*install)(void (*)(void *, const char *, bool), void *) = (void (*)(void (*)(void *, const char *, bool), void *))
+        dlsym(RTLD_DEFAULT, "_ZN4llvm31install_bad_alloc_error_handlerEPFvPvPKcbES0_");
+    if (set_new_handler)
+        set_new_handler(end_without_memory);
+    if (install)
+        install(on_bad_alloc, NULL);
+}
+
 void output_guard(void)
 {
-    static const int ends[] = {SIGINT, SIGTERM, SIGHUP, SIGXFSZ};
+    static const int ends[] = {SIGINT, SIGTERM, SIGHUP, SIGABRT};
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
         struct sigaction old, action = {.sa_handler = on_signal};
         if (sigaction(ends[i], NULL, &old) == 0 && old.sa_handler == SIG_IGN)
             continue; /* nohup, or a shell's background job */
         sigaction(ends[i], &action, NULL);
     }
+    signal(SIGXFSZ, SIG_IGN); /* a file over the limit is a failed write */
+    file_on_loss(output_cleanup);
+    guard_memory();
     atexit(output_cleanup);
 }
 

@@ -17,6 +17,13 @@ typedef struct Mapping {
 
 static Mapping *mappings; /* of the process: a signal has no other context. Frontends run on one thread */
 
+static void (*loss_action)(void);
+
+void file_on_loss(void (*action)(void))
+{
+    loss_action = action;
+}
+
 static void put(const char *text)
 {
     if (write(STDERR_FILENO, text, strlen(text)) < 0)
@@ -32,6 +39,8 @@ static void on_sigbus(int number, siginfo_t *info, void *context)
             put("cnxc: error: ");
             put(m->path);
             put(": the file became shorter while it was being read\n");
+            if (loss_action)
+                loss_action();
             _exit(EXIT_RESOURCE);
         }
     signal(number, SIG_DFL); /* not ours: returning runs into it again */

@@ -12,6 +12,9 @@
  * cannot be mapped. path is kept. */
 const char *file_map(int fd, const char *path, int64_t length, Arena *arena);
 
+/* What else is to be done before the process ends so; it may do only what a signal handler may. */
+void file_on_loss(void (*action)(void));
+
 /* Everything that is left in fd. NULL with errno set; EFBIG: more than limit bytes. */
 const char *file_read(int fd, int64_t limit, int64_t *length, Arena *arena);
 

@@ -84,11 +84,13 @@ bool command_run(const Command *command, bool print, bool dry, Diag *diag)
     return false;
 }
 
-const char *command_output(const Command *command)
+const char *command_output(const Command *command, Diag *diag)
 {
     int ends[2];
-    if (pipe(ends) != 0)
+    if (pipe(ends) != 0) {
+        diag_resource(diag, NO_SPAN, "cannot make a pipe: %s", strerror(errno));
         return NULL;
+    }
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
@@ -103,8 +105,12 @@ const char *command_output(const Command *command)
     for (ssize_t n; !error && (n = read(ends[0], chunk, sizeof chunk)) > 0;)
         sb_put_n(&text, chunk, n);
     close(ends[0]);
-    if (error || !await(child, &status) || !WIFEXITED(status) || WEXITSTATUS(status) || !text.len)
+    if (error) {
+        diag_resource(diag, NO_SPAN, "cannot run %s: %s", words[0], strerror(error));
         return NULL;
+    }
+    if (!await(child, &status) || !WIFEXITED(status) || WEXITSTATUS(status) || !text.len)
+        return "";
     if (text.text[text.len - 1] == '\n')
         text.text[text.len - 1] = 0;
     return text.text;

@@ -18,7 +18,8 @@ void command_add_tool(Command *command, const char *name, const char *fallback);
 /* Prints the command to standard error if asked; runs it unless dry; waits. False after a diagnostic. */
 bool command_run(const Command *command, bool print, bool dry, Diag *diag);
 
-/* What the command writes to standard output, without the last newline; NULL if it failed. */
-const char *command_output(const Command *command);
+/* What the command writes to standard output, without the last newline; "" if it failed, NULL after a diagnostic if it
+ * could not be run. */
+const char *command_output(const Command *command, Diag *diag);
 
 #endif

@@ -59,14 +59,17 @@ static bool write_text(const Linking *link, const char *path, const char *text)
 
 /* ── Parts ───────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* Where the C compiler finds a static library; its bare name if it does not. */
+/* Where the C compiler finds a static library; NULL after a diagnostic. */
 static const char *library_path(const Linking *link, const char *name)
 {
     Command command = {.arena = link->arena};
     command_add_tool(&command, "CC", "cc");
     command_add(&command, arena_printf(link->arena, "-print-file-name=%s", name));
-    const char *path = command_output(&command);
-    return path ? path : name;
+    const char *path = command_output(&command, link->diag);
+    if (!path || strchr(path, '/'))
+        return path;
+    diag_resource(link->diag, NO_SPAN, "%s is not installed (see docs/DEPENDENCIES.md)", name);
+    return NULL;
 }
 
 /* prefix: how this command hands a word to the linker. */
@@ -86,10 +89,8 @@ static bool add_parts(const Linking *link, Command *command)
     command_add(command, arena_printf(link->arena, "%s/libcnxrt.a", link->options->runtime_dir));
     for (int64_t i = 0; i < countof(image_libraries); i++) {
         const char *path = library_path(link, image_libraries[i]);
-        if (!strchr(path, '/')) {
-            diag_resource(link->diag, NO_SPAN, "%s is not installed (see docs/DEPENDENCIES.md)", path);
+        if (!path)
             return false;
-        }
         command_add(command, path);
     }
     return true;
