@@ -246,6 +246,8 @@ static bool check_place(Build *build, const char *path)
     for (int64_t i = 0; i < countof(configs); i++)
         if (!output_check(driver, path, arena_printf(driver->arena, "%s/%s", build->input, configs[i])))
             return false;
+    if (!output_check(driver, path, build->input)) /* a header or data beside the output */
+        return false;
     if (strcmp(path, "-") == 0 || !weights_are_read_from(path, driver->arena))
         return true;
     diag_resource(&driver->diag, NO_SPAN, "the output '%s' holds weights of the input", path);
