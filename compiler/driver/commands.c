@@ -31,7 +31,7 @@ static const Command commands[] = {
      1, 1, false, subcommand_info},
     {"tune", C_TUNE, "MODEL -o PROFILE.xml", "measure schedules on this machine (not available in this version)",
      "", 0, -1, true, subcommand_tune},
-    {"targets", C_TARGETS, "[options]", "CPUs that can be compiled for, and which one this machine is",
+    {"targets", C_TARGETS, "[options]", "CPUs that are known, and which one this machine is",
      "cnxc targets --peak\n"
      "cnxc targets --host --xml > mine.xml    # then: cnxc compile model/ -mcpu=mine.xml -o tiny\n",
      0, 0, false, subcommand_targets},
