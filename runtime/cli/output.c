@@ -43,6 +43,7 @@ static void catch_signals(void)
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         if (signal(numbers[i], on_signal) == SIG_IGN)
             signal(numbers[i], SIG_IGN); /* nohup stays in force */
+    signal(SIGXFSZ, SIG_IGN);            /* a file over the limit is a failed write */
 }
 
 void outputs_discard(void)

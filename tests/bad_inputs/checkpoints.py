@@ -51,11 +51,11 @@ def pack(head, data):
     return struct.pack("<Q", len(text)) + text + data
 
 
-def checkpoint(change=None, tail=b"", fill=b"\0"):
+def checkpoint(change=None, tail=b"", fill=b"\0", unit=1):
     head, n = header(tensors(CONFIG))
     if change:
         head = change(head) or head
-    return pack(head, fill * n + tail)
+    return pack(head, fill * (n // unit) + tail)
 
 
 def folder(**files):
@@ -106,12 +106,26 @@ def renamed(head):
     head["convnext.encoder.stages.0.layers.0.dwconv.wieght"] = head.pop("convnext.encoder.stages.0.layers.0.dwconv.weight")
 
 
+def rename(head, *names):
+    for name in names:
+        head["x." + name] = head.pop(name)
+
+
+def extra(head):
+    end = max(entry["data_offsets"][1] for entry in head.values())
+    head["left_over"] = {"dtype": "F32", "shape": [0], "data_offsets": [end, end]}
+
+
 def misshaped(head):
     head["classifier.weight"]["shape"] = [8, 2]
 
 
 safetensors("tensor missing, near name there", checkpoint(renamed), "error: .*dwconv\\.weight(.|\\n)*wieght")
 safetensors("misshaped tensor", checkpoint(misshaped), "error: .*classifier\\.weight.*\\[8, ?2\\].*\\[2, ?8\\]|error: .*classifier\\.weight.*\\[2, ?8\\].*\\[8, ?2\\]")
+safetensors("two tensors missing: both listed", checkpoint(lambda head: rename(head, "classifier.bias", "convnext.layernorm.bias")),
+            "(?s)error: .*layernorm\\.bias.*classifier\\.bias|error: .*classifier\\.bias.*layernorm\\.bias")
+safetensors("a tensor too many warns", checkpoint(lambda head: extra(head)), "warning: .*left_over", exit=0, argv=("check", "m"))
+safetensors("infinite weights warn", checkpoint(fill=b"\0\0\x80\x7f", unit=4), "warning: .*(Inf|inf)", exit=0, argv=("check", "m"))
 safetensors("NaN weights warn", checkpoint(fill=b"\xff"), "warning: .*(NaN|nan)", exit=0, argv=("check", "m"))
 safetensors("missing file", None, "error: .*(safetensors|checkpoint|weights)", exit=4)
 in_folder("safetensors", "shard index naming ../", "error: .*\\.\\./", model__safetensors=None,

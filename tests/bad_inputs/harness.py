@@ -28,7 +28,7 @@ class Case:
     argv: list = None              # after cnxc; default: compile the first file
     program: str = "cnxc"          # or "model": the executable compiled from models/digits
     stdin: bytes = None
-    shell: str = None              # a shell command instead; $CNXC is the compiler, $MODEL the executable
+    shell: str = None              # a shell command instead; $CNXC is the compiler, $MODEL the executable, $DIGITS its model
     outputs: tuple = ()            # files that the command may leave (exit 0)
 
 
@@ -45,7 +45,7 @@ def _listing(folder):
 
 
 def _environment(programs):
-    env = dict(os.environ, CNXC=programs["cnxc"], MODEL=programs["model"], NO_COLOR="1", LC_ALL="C.UTF-8")
+    env = dict(os.environ, CNXC=programs["cnxc"], MODEL=programs["model"], DIGITS=programs["digits"], NO_COLOR="1", LC_ALL="C.UTF-8")
     env["ASAN_OPTIONS"] = "detect_leaks=1:exitcode=99:allocator_may_return_null=1:" + env.get("ASAN_OPTIONS", "")
     env["UBSAN_OPTIONS"] = "print_stacktrace=1:" + env.get("UBSAN_OPTIONS", "")
     return env

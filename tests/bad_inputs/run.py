@@ -6,14 +6,14 @@ import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness  # noqa: E402
-import text, onnx_files, checkpoints, pickles, pictures, weights_files, profiles, command_line  # noqa: E402,F401,E401
+import text, onnx_files, checkpoints, pickles, pictures, weights_files, profiles, command_line, limits  # noqa: E402,F401,E401
 
 
 def main():
     cnxc, digits, *wanted = sys.argv[1:]
     cases = [c for c in harness.CASES if not wanted or c.group in wanted or c.name in wanted]
     with tempfile.TemporaryDirectory(prefix="cnxc-bad-") as folder:
-        programs = {"cnxc": os.path.abspath(cnxc), "model": os.path.join(folder, "model")}
+        programs = {"cnxc": os.path.abspath(cnxc), "model": os.path.join(folder, "model"), "digits": os.path.abspath(digits)}
         if any(c.program == "model" or "MODEL" in (c.shell or "") for c in cases):
             subprocess.run([programs["cnxc"], "compile", digits, "-o", programs["model"]], check=True)
         failed = 0

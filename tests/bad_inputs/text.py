@@ -14,6 +14,7 @@ AT = r"bad\.onnxtxt:%s: error: "
 text_case("empty file", "", r"bad\.onnxtxt.*error: .*(empty|expected)")
 text_case("comments only", "# nothing\n# here\n", r"bad\.onnxtxt.*error: .*(empty|expected)")
 text_case("NUL byte", HEAD.encode() + b"g (x) => (y) {\x00}", AT % r"5:\d+" + ".*(NUL|byte)")
+text_case("byte order mark", "\ufeff" + model("   y = Relu(x)"), AT % "1:1" + ".*byte order mark")
 text_case("invalid UTF-8", model('   y = Relu("\xff")').encode("latin-1"), AT % r"7:\d+" + ".*UTF-8")
 text_case("unterminated string", model('   y = Relu("x)'), AT % r"7:13" + ".*unterminated")
 text_case("unterminated list", HEAD + "g (float x) => (float y) { y = Relu(x", AT % r"5:\d+" + ".*expected")
