@@ -5,6 +5,8 @@ BUILD_PACKAGES="gcc libc6-dev binutils cmake ninja-build flex bison pkg-config l
     libonnx-dev libjansson-dev libxml2-dev libxxhash-dev libjpeg62-turbo-dev libpng-dev libwebp-dev zlib1g-dev libhdf5-dev"
 TEST_PACKAGES="g++ llvm-19-tools llvm-19 libcmocka-dev python3 python3-venv git qemu-user"
 
+FUZZ_PACKAGES="clang-19 libclang-rt-19-dev"
+
 say() { printf '\033[1m== %s\033[0m\n' "$*" >&2; }
 
 # Installs those of the named packages that are missing.
@@ -20,7 +22,8 @@ need_packages() {
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing >&2
 }
 
-# build FOLDER [CMake options]: configures (anew each time: a package may have come since), builds what changed.
+# build FOLDER [CMake options]: configures (anew each time: a package may have come since), builds what changed; all, or
+# $TARGETS.
 build() {
     folder=$1
     shift
@@ -29,7 +32,7 @@ build() {
         cat "$folder.configure.log" >&2
         return 1
     }
-    ninja -C "$folder" --quiet >&2
+    ninja -C "$folder" --quiet ${TARGETS:-} >&2
 }
 
 # venv FOLDER REQUIREMENTS: a virtual environment with the pinned packages, made anew when they change.
