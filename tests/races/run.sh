@@ -1,0 +1,33 @@
+#!/bin/bash
+# Data races: run.sh CNXC WORK. Builds models/digits, runtime and main.c with ThreadSanitizer, the generated code included
+# (its LLVM IR is compiled once more; vectors of 16 bytes, since the sanitizer sees no larger accesses), and runs them. Then
+# the same with the barrier's memory order taken away, which must be noticed. Ends with "N passed, N failed".
+set -u
+here=$(dirname "$0") root=$(dirname "$0")/../.. cnxc=$1 work=$2
+libraries="-ljpeg -lpng -lwebpdemux -lwebp -lz -lm -lpthread"
+rm -rf "$work" && mkdir -p "$work" || exit 1
+
+tsan() { clang-19 -fsanitize=thread -O1 -g -fPIC "$@"; }
+
+build() { # PROGRAM THREADS_SOURCE
+    tsan -I"$root" "$here/main.c" "$2" $(ls "$root"/runtime/*.c "$root"/runtime/image/*.c | grep -v -e /main.c -e /threads.c) \
+        "$work/model.o" "$work/digits.o.weights.o" -o "$work/$1" $libraries
+}
+
+"$cnxc" compile "$root/models/digits" --emit=obj -mcpu=x86-64-v2 --save-temps -o "$work/digits.o" || exit 1
+sed -i 's/\(attributes #[0-9]* = {\)/\1 sanitize_thread/' "$work/digits.o.ll"
+tsan -Wno-override-module -c "$work/digits.o.ll" -o "$work/model.o" || exit 1
+sed 's/memory_order_acquire/memory_order_relaxed/; s/atomic_fetch_add(\(&[a-z]*->[a-z]*\), 1)/atomic_fetch_add_explicit(\1, 1, memory_order_relaxed)/' \
+    "$root/runtime/threads.c" >"$work/threads.c"
+build sound "$root/runtime/threads.c" && build broken "$work/threads.c" || exit 1
+
+passed=0 failed=0
+result() { # NAME CODE
+    [ "$2" = 0 ] && passed=$((passed + 1)) || { failed=$((failed + 1)) && echo "FAIL $1"; }
+}
+"$work/sound"
+result "no race, the same bits with any number of threads" $?
+"$work/broken" 2>&1 | grep -q "ThreadSanitizer: data race"
+result "without the barrier's order a race is seen" $?
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
