@@ -3,12 +3,14 @@
 #define _GNU_SOURCE /* RTLD_DEFAULT, getdents64 */
 #include "compiler/driver/output.h"
 #include "compiler/frontend/file.h"
+#include "ir/base/child.h"
 
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +51,7 @@ static bool remove_some(int dir)
 
 void output_cleanup(void)
 {
+    child_end();
     if (!temp_dir[0])
         return;
     int dir = open(temp_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -57,11 +60,14 @@ void output_cleanup(void)
         dir = open(temp_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     }
     if (dir >= 0) {
-        while (remove_some(dir))
-            ;
+        bool left = true; /* another thread may make a file meanwhile */
+        for (int tries = 0; tries < 100 && left; tries++) {
+            while (remove_some(dir))
+                ;
+            left = rmdir(temp_dir) != 0 && errno == ENOTEMPTY;
+        }
         close(dir);
     }
-    rmdir(temp_dir);
     temp_dir[0] = '\0';
 }
 
@@ -128,6 +134,21 @@ static bool is_stream(const char *path)
     return strcmp(path, "-") == 0 || (stat(path, &s) == 0 && !S_ISREG(s.st_mode) && !S_ISDIR(s.st_mode));
 }
 
+/* No signal comes between the folder and our note of it. */
+static bool make_temp_dir(char *template)
+{
+    sigset_t all, mask;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &mask);
+    bool made = mkdtemp(template) != NULL;
+    int error = errno;
+    if (made)
+        strcpy(temp_dir, template);
+    pthread_sigmask(SIG_SETMASK, &mask, NULL);
+    errno = error;
+    return made;
+}
+
 const char *output_temp_dir(Driver *driver, const char *path)
 {
     const char *tmp = getenv("TMPDIR"), *parent = tmp && *tmp ? tmp : "/tmp";
@@ -136,12 +157,11 @@ const char *output_temp_dir(Driver *driver, const char *path)
     char template[PATH_MAX];
     int length = snprintf(template, sizeof template, "%s/.cnxc-XXXXXX", parent);
     bool fits = length > 0 && (size_t)length < sizeof template;
-    if (!fits || !mkdtemp(template)) {
+    if (!fits || !make_temp_dir(template)) {
         diag_resource(&driver->diag, NO_SPAN, "can't write in '%s': %s", parent,
                       fits ? strerror(errno) : "the path is too long");
         return NULL;
     }
-    memcpy(temp_dir, template, sizeof template);
     return arena_strdup(driver->arena, template);
 }
 

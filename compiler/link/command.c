@@ -1,16 +1,14 @@
-/* Commands: posix_spawn with an argument vector, so that no name in a path is ever read by a shell. */
-#define _GNU_SOURCE
+/* Commands: tools that the environment may name (CC, LD, …), run as child processes. */
 #include "compiler/link/command.h"
+#include "ir/base/child.h"
 #include "ir/base/str.h"
 
 #include <errno.h>
-#include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-extern char **environ;
 
 void command_add(Command *command, const char *word)
 {
@@ -53,14 +51,6 @@ static char **argument_vector(const Command *command)
     return words;
 }
 
-static bool await(pid_t child, int *status)
-{
-    while (waitpid(child, status, 0) < 0)
-        if (errno != EINTR)
-            return false;
-    return true;
-}
-
 bool command_run(const Command *command, bool print, bool dry, Diag *diag)
 {
     char **words = argument_vector(command);
@@ -69,11 +59,11 @@ bool command_run(const Command *command, bool print, bool dry, Diag *diag)
     if (dry)
         return true;
     fflush(NULL);
-    pid_t child;
-    int status, error = posix_spawnp(&child, words[0], NULL, NULL, words, environ);
+    Child child;
+    int status, error = child_start(words, false, &child);
     if (error)
         diag_resource(diag, NO_SPAN, "cannot run %s: %s", words[0], strerror(error));
-    else if (!await(child, &status))
+    else if (!child_wait(&child, &status))
         diag_resource(diag, NO_SPAN, "cannot wait for %s: %s", words[0], strerror(errno));
     else if (WIFSIGNALED(status))
         diag_resource(diag, NO_SPAN, "%s was killed by signal %d", words[0], WTERMSIG(status));
@@ -86,30 +76,16 @@ bool command_run(const Command *command, bool print, bool dry, Diag *diag)
 
 const char *command_output(const Command *command, Diag *diag)
 {
-    int ends[2];
-    if (pipe(ends) != 0) {
-        diag_resource(diag, NO_SPAN, "cannot make a pipe: %s", strerror(errno));
-        return NULL;
-    }
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-    posix_spawn_file_actions_addclose(&actions, ends[0]);
     char **words = argument_vector(command);
-    pid_t child;
-    int status, error = posix_spawnp(&child, words[0], &actions, NULL, words, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    close(ends[1]);
-    StrBuf text = {.arena = command->arena};
-    char chunk[512];
-    for (ssize_t n; !error && (n = read(ends[0], chunk, sizeof chunk)) > 0;)
-        sb_put_n(&text, chunk, n);
-    close(ends[0]);
+    Child child;
+    int status, error = child_start(words, true, &child);
     if (error) {
         diag_resource(diag, NO_SPAN, "cannot run %s: %s", words[0], strerror(error));
         return NULL;
     }
-    if (!await(child, &status) || !WIFEXITED(status) || WEXITSTATUS(status) || !text.len)
+    StrBuf text = {.arena = command->arena};
+    sb_put_file(&text, child.output);
+    if (!child_wait(&child, &status) || !WIFEXITED(status) || WEXITSTATUS(status) || !text.len)
         return "";
     if (text.text[text.len - 1] == '\n')
         text.text[text.len - 1] = 0;

@@ -1,7 +1,9 @@
 #include "ir/base/str.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static void sb_reserve(StrBuf *sb, int64_t extra)
 {
@@ -28,6 +30,15 @@ void sb_put_n(StrBuf *sb, const char *text, int64_t length)
 void sb_put(StrBuf *sb, const char *text)
 {
     sb_put_n(sb, text, (int64_t)strlen(text));
+}
+
+void sb_put_file(StrBuf *sb, int file)
+{
+    char buffer[4096];
+    ssize_t got;
+    while ((got = read(file, buffer, sizeof buffer)) > 0 || (got < 0 && errno == EINTR))
+        if (got > 0)
+            sb_put_n(sb, buffer, got);
 }
 
 void sb_printf(StrBuf *sb, const char *format, ...)

@@ -1,0 +1,101 @@
+/* Children: a compiler driver starts a linker, which starts another. Whoever ends us expects all of them to end, and no
+ * file of theirs to appear afterwards.
+ *
+ *   cnxc ── cc ── collect2 ── ld        the three are one process group; child_end signals the group and, as the
+ *                                       reaper of whoever loses its parent, waits for each of them
+ *
+ * posix_spawn, with an argument vector: no name in a path is ever read by a shell. */
+#define _GNU_SOURCE /* pipe2 */
+#include "ir/base/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { POLITE_STEPS = 50, STEP_MS = 10 }; /* half a second to end by itself */
+
+extern char **environ;
+
+static volatile pid_t running; /* the child, which leads its process group; 0: none */
+
+/* SIGPIPE, which we ignore, is the child's to die of. */
+static int spawn(char *const *words, int output, const sigset_t *mask, pid_t *pid)
+{
+    posix_spawnattr_t attributes;
+    posix_spawn_file_actions_t actions;
+    sigset_t defaults;
+    sigemptyset(&defaults);
+    sigaddset(&defaults, SIGPIPE);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    posix_spawnattr_setsigmask(&attributes, mask);
+    posix_spawnattr_setsigdefault(&attributes, &defaults);
+    posix_spawn_file_actions_init(&actions);
+    int error = output < 0 ? 0 : posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+    if (!error)
+        error = posix_spawnp(pid, words[0], &actions, &attributes, words, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
+    return error;
+}
+
+int child_start(char *const *words, bool read_output, Child *child)
+{
+    int ends[2] = {-1, -1};
+    *child = (Child){.output = -1};
+    if (read_output && pipe2(ends, O_CLOEXEC) != 0)
+        return errno;
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    sigset_t all, mask; /* a signal between the start and our note of it would miss the child */
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &mask);
+    int error = spawn(words, ends[1], &mask, &child->pid);
+    if (!error)
+        running = child->pid;
+    sigprocmask(SIG_SETMASK, &mask, NULL);
+    if (read_output)
+        close(ends[1]);
+    if (error && read_output)
+        close(ends[0]);
+    else
+        child->output = ends[0];
+    return error;
+}
+
+bool child_wait(Child *child, int *status)
+{
+    if (child->output >= 0)
+        close(child->output);
+    pid_t ended;
+    while ((ended = waitpid(child->pid, status, 0)) < 0 && errno == EINTR)
+        ;
+    running = 0;
+    return ended == child->pid;
+}
+
+/* Is anyone of the group left? */
+static bool reap(pid_t group, int options)
+{
+    pid_t ended;
+    while ((ended = waitpid(-group, NULL, options)) > 0 || (ended < 0 && errno == EINTR))
+        ;
+    return ended == 0;
+}
+
+void child_end(void)
+{
+    pid_t group = running;
+    if (!group)
+        return;
+    kill(-group, SIGTERM); /* which compiler drivers use to remove their temporary files */
+    for (int step = 0; step < POLITE_STEPS && reap(group, WNOHANG); step++)
+        poll(NULL, 0, STEP_MS);
+    kill(-group, SIGKILL);
+    reap(group, 0);
+    running = 0;
+}
