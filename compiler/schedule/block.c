@@ -115,15 +115,14 @@ static void choose_range(Block *b, int64_t nr)
         }
 }
 
-/* As many rows as there are threads' worth of blocks, and at most what L2 holds beside the weights. False: so few pixels that each would load all weights for little; then columns are better shared out than rows. */
+/* Rows that the threads finish soonest, at most what L2 holds beside the weights. False: so few pixels that each would load
+ * all weights for little; then columns are better shared out than rows. */
 bool block_rows_of(const CpuProfile *cpu, Block *b, int64_t elements)
 {
     int64_t images = b->out.dims[0], height = b->out.dims[1], width = b->out.dims[2];
-    int64_t threads = at_most(at_least(cpu->cores, 2), 8), blocks = (threads + images - 1) / images;
+    int64_t threads = at_most(at_least(cpu->cores, 2), 8);
     int64_t pixels = at_most(MAX_PIXELS, cpu->l2_bytes * 3 / 5 / (elements * 4));
-    b->rows = at_most((height + blocks - 1) / blocks, at_least(pixels / width, 1));
-    blocks = (height + b->rows - 1) / b->rows;
-    b->rows = (height + blocks - 1) / blocks;
+    b->rows = fair_rows(height, at_least(pixels / width, 1), (threads + images - 1) / images);
     return b->rows * width >= MIN_PIXELS && b->rows * width * elements * 4 <= cpu->l2_bytes;
 }
 
