@@ -70,13 +70,17 @@ bool build_optimize(Build *build)
 
 bool build_program(Build *build)
 {
+    build->cpus = options_cpus(build->driver);
+    return build->cpus.len && build_optimize(build) && build_schedules(build);
+}
+
+bool build_schedules(Build *build)
+{
     Driver *driver = build->driver;
-    build->cpus = options_cpus(driver);
-    if (!build->cpus.len || !build_optimize(build))
-        return false;
     double start = stage_begin(build, "schedule");
     DType precision = options_precision(&driver->options);
     bool ok = true;
+    build->programs.len = 0;
     for (int64_t i = 0; ok && i < build->cpus.len; i++) {
         Program *program = schedule_graph(build->model->graph, precision, build->cpus.at[i], driver->arena,
                                           &driver->diag);

@@ -27,6 +27,7 @@ typedef struct Build {
 bool build_load(Build *build);     /* frontend */
 bool build_optimize(Build *build); /* passes */
 bool build_program(Build *build);  /* passes, then a schedule for each CPU */
+bool build_schedules(Build *build); /* of an optimised model, for each of build->cpus; more than once is fine */
 bool build_weights(Build *build);  /* packs and hashes the weights, fills info */
 bool build_code(Build *build, int64_t variant, CodeKind kind, const char *path);
 bool build_artifact(Build *build, ArtifactKind kind, const char *path); /* code and link; path in temp_dir */

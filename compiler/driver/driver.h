@@ -16,7 +16,7 @@ typedef VEC(const CpuProfile *) CpuList;
 
 typedef struct Options {
     /* As written; NULL, 0 or empty where nothing was said. */
-    const char *output, *emit, *cpu, *target, *level, *precision, *task, *problem_type, *weights, *prefix, *preproc;
+    const char *output, *emit, *cpu, *target, *level, *precision, *task, *problem_type, *weights, *prefix, *preproc, *budget;
     const char *image_size, *print_after, *color, *diagnostics, *format;
     StrList outputs, dims, arguments; /* arguments: MODEL and what follows it */
     int64_t jobs, threads, runs, seed;
@@ -44,7 +44,7 @@ typedef struct Command {
 enum {
     C_COMPILE = 1, C_RUN = 2, C_BENCH = 4, C_EVAL = 8, C_VERIFY = 16, C_CHECK = 32, C_INFO = 64, C_TUNE = 128,
     C_TARGETS = 256, C_HELP = 512,
-    C_BUILD = C_COMPILE | C_RUN | C_BENCH | C_EVAL | C_VERIFY | C_INFO | C_CHECK, /* those that read a model */
+    C_BUILD = C_COMPILE | C_RUN | C_BENCH | C_EVAL | C_VERIFY | C_INFO | C_CHECK | C_TUNE, /* those that read a model */
     C_ALL = 1023,
 };
 

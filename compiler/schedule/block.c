@@ -102,11 +102,17 @@ static bool in_bf16(Lowering *l, Block *b)
 static int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t at_least(int64_t a, int64_t b) { return a > b ? a : b; }
 
-/* Ranges of equal, whole panels near HIDDEN columns; else one range with all columns. */
+/* Ranges of equal, whole panels near HIDDEN columns, or as the profile has it; else one range with all columns. */
 static void choose_range(Block *b, int64_t nr)
 {
+    int64_t chosen = b->choice ? b->choice->hidden_chunk : 0;
     b->range = b->hidden;
     b->n_ranges = 1;
+    if (chosen && b->hidden % chosen == 0 && chosen % nr == 0) {
+        b->range = chosen;
+        b->n_ranges = b->hidden / chosen;
+        return;
+    }
     for (int64_t n = (b->hidden + HIDDEN - 1) / HIDDEN; n <= 2 * (b->hidden / HIDDEN) && n > 0; n++)
         if (b->hidden % (n * nr) == 0) {
             b->range = b->hidden / n;
@@ -122,6 +128,10 @@ bool block_rows_of(const CpuProfile *cpu, Block *b, int64_t elements)
     int64_t images = b->out.dims[0], height = b->out.dims[1], width = b->out.dims[2];
     int64_t threads = at_most(at_least(cpu->cores, 2), 8);
     int64_t pixels = at_most(MAX_PIXELS, cpu->l2_bytes * 3 / 5 / (elements * 4));
+    if (b->choice && b->choice->row_block) {
+        b->rows = at_most(height, b->choice->row_block);
+        return true;
+    }
     b->rows = fair_rows(height, at_least(pixels / width, 1), (threads + images - 1) / images);
     return b->rows * width >= MIN_PIXELS && b->rows * width * elements * 4 <= cpu->l2_bytes;
 }
@@ -135,11 +145,12 @@ void block_pack(Lowering *l, Block *b, const Segment *up_segment, const Segment 
     WeightLayout up = {.t = 1, .c = b->w1->dims[0], .n = b->hidden, .c_stride = b->hidden, .n_stride = 1, .groups = 1};
     Panels (*panels)(Lowering *, const char *, const Tensor *, WeightLayout, int64_t) =
         b->bf16 ? bf16_panels : panels_constant;
-    b->p1 = panels(l, name1, b->w1, up, gemm_columns(l->cpu, pixels, b->range));
+    b->p1 = panels(l, name1, b->w1, up, gemm_columns(l->cpu, b->choice, pixels, b->range));
     WeightLayout down = {.t = 1, .c = b->range, .n = channels, .c_stride = channels, .n_stride = 1};
     down.groups = b->n_ranges;
     down.group_stride = b->range * channels;
-    b->p2 = panels(l, name2, b->w2, down, gemm_columns(l->cpu, pixels, channels));
+    b->p2 = panels(l, name2, b->w2, down, gemm_columns(l->cpu, b->choice, pixels, channels));
+    b->p1.choice = b->p2.choice = b->choice;
 }
 
 /* ── The phase ───────────────────────────────────────────────────────────────────────────────────────── */
@@ -270,6 +281,30 @@ int64_t block_flops(const Block *b, int64_t products)
     return view_count(&b->out) * (2 * taps + 2 * products * b->hidden);
 }
 
+static ScheduleOp block_op(const Block *b)
+{
+    return b->bf16 ? SCHEDULE_BLOCK_BF16 : SCHEDULE_BLOCK;
+}
+
+static const int64_t *block_dims(const Block *b, int64_t dims[SCHEDULE_DIMS])
+{
+    memcpy(dims, b->out.dims, 4 * sizeof *dims);
+    dims[4] = b->hidden;
+    return dims;
+}
+
+const ScheduleChoice *block_choice(const Lowering *l, const Block *b)
+{
+    int64_t dims[SCHEDULE_DIMS];
+    return cpu_choice(l->cpu, block_op(b), block_dims(b, dims));
+}
+
+void block_shape(Lowering *l, const Block *b)
+{
+    int64_t dims[SCHEDULE_DIMS];
+    phase_shape(l, block_op(b), block_dims(b, dims));
+}
+
 static void emit_block(Lowering *l, Block *b)
 {
     int64_t images = b->out.dims[0], width = b->out.dims[2];
@@ -281,6 +316,7 @@ static void emit_block(Lowering *l, Block *b)
         b->strip = view_temp(l, SPACE_SCRATCH, DT_FLOAT, 2, (int64_t[]){h_dims[0], b->p1.nr}, false);
     }
     phase_open(l, b->name, block_flops(b, 2));
+    block_shape(l, b);
     if (images <= 4) {
         for (int64_t n = 0; n < images; n++)
             emit_image(l, b, pos_at(n));
@@ -294,7 +330,8 @@ static bool lower_plain_block(Lowering *l, Block *b, const Segment *segments, co
 {
     if (!in_bf16(l, b))
         return false;
-    choose_range(b, 2 * cpu_lanes(l->cpu));
+    b->choice = block_choice(l, b);
+    choose_range(b, b->choice && b->choice->tile_columns ? b->choice->tile_columns : 2 * cpu_lanes(l->cpu));
     if (!block_rows_of(l->cpu, b, b->out.dims[3] + b->range))
         return false;
     b->out = view_output(l, result, NULL, true);

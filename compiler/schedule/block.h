@@ -14,6 +14,7 @@ typedef struct Block {
     const Fusion *up_rest, *down_rest; /* without the biases */
     double epsilon;
     const Tensor *w1, *w2;     /* [C, hidden], [hidden, C] */
+    const ScheduleChoice *choice; /* of the profile; NULL: the model decides */
     int64_t rows, hidden, range, n_ranges; /* range: columns */
     Panels p1, p2;             /* p2: a group for each range */
     Ref bias1, bias2;          /* buffer NULL: none */
@@ -35,6 +36,8 @@ Rows block_rows_at(const Block *b, Pos image, int64_t y, int64_t rows, Pos step)
 void block_normalised(Lowering *l, const Block *b, Pos image, const RowGroup *group, Pos step, Rows *r); /* sets r->a */
 int64_t block_flops(const Block *b, int64_t products); /* of the depthwise convolution and so many products */
 int block_init(const Ref *bias);
+const ScheduleChoice *block_choice(const Lowering *l, const Block *b);
+void block_shape(Lowering *l, const Block *b); /* of the open phase */
 
 /* A block with global response normalisation: segments between the products; false: not of that form. */
 bool lower_grn_block(Lowering *l, Block *b, const Segment *segments, int n);

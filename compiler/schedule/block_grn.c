@@ -133,6 +133,7 @@ static void hidden_phase(Lowering *l, Grn *g)
     b->a = view_temp(l, SPACE_SCRATCH, DT_FLOAT, 3, (int64_t[]){b->rows, width, b->out.dims[3]}, true);
     g->parts = view_temp(l, SPACE_ARENA, DT_FLOAT, 3, (int64_t[]){images, slots, b->hidden}, false);
     phase_open(l, g->hidden->name, block_flops(b, 1));
+    block_shape(l, b);
     FOR_IMAGES(l, images, emit_hidden, groups, n);
 }
 
@@ -255,6 +256,7 @@ bool lower_grn_block(Lowering *l, Block *b, const Segment *segments, int n)
     g->norm = segments[NORM].last->outputs.at[0];
     b->range = b->hidden;
     b->n_ranges = 1;
+    b->choice = block_choice(l, b);
     g->rows = output_rows(l->cpu, b);
     if (!is_norm(g) || !is_small(g) || !g->rows || !block_rows_of(l->cpu, b, b->out.dims[3]))
         return false;

@@ -283,9 +283,10 @@ static bool takes_bf16(const Lowering *l, const Conv *conv)
 }
 
 /* The product of the patches, gathered and rounded by a phase, and the weights in bf16. */
-static void bf16_conv(Lowering *l, const Conv *conv, Gemm *gemm, const View *patches, int64_t nr)
+static void bf16_conv(Lowering *l, const Conv *conv, Gemm *gemm, const View *patches, const ScheduleChoice *choice, int64_t nr)
 {
     Panels panels = bf16_panels(l, conv->weights_name, conv->w->constant, weight_layout(conv), nr);
+    panels.choice = choice;
     gemm->a = bf16_pairs(gathered_patches(l, conv, patches, true));
     gemm->panels = &panels;
     gemm->count = panels.n_full;
@@ -296,19 +297,23 @@ static void bf16_conv(Lowering *l, const Conv *conv, Gemm *gemm, const View *pat
 static void dense_conv(Lowering *l, Conv *conv)
 {
     int64_t pixels = product(conv->out.dims, conv->out.rank - 1);
-    int64_t nr = gemm_columns(l->cpu, pixels, conv->w->dims[0] / conv->group);
     Gemm gemm = {.init = conv->bias ? GEMM_INIT_BIAS : GEMM_INIT_ZERO, .tail = true};
     if (conv->bias)
         gemm.bias = bias_vector(l, conv->name, conv->bias, conv->w->dims[0]);
     View x = is_padded(&conv->window) ? padded_input(l, conv) : conv->x;
     conv->x = x;
+    bool bf16 = takes_bf16(l, conv);
+    int64_t n = conv->w->dims[0] / conv->group, k = conv->w->dims[1] * product(conv->window.kernel, conv->window.n);
+    const ScheduleChoice *choice = gemm_choice(l, bf16, pixels, k, n);
+    int64_t nr = gemm_columns(l->cpu, choice, pixels, n);
     View patches = patches_of(conv, x);
     set_rows(&gemm, conv);
-    if (takes_bf16(l, conv)) {
-        bf16_conv(l, conv, &gemm, &patches, nr);
+    if (bf16) {
+        bf16_conv(l, conv, &gemm, &patches, choice, nr);
         return;
     }
     Panels panels = conv->w->constant ? constant_weights(l, conv, nr) : runtime_weights(l, conv, nr);
+    panels.choice = choice;
     bool whole = conv->group == 1 && matrix_of(&patches, 1 + conv->window.n, &gemm.a);
     if (!whole && share_columns(l, conv, panels.k)) {
         gemm.a = gathered_patches(l, conv, &patches, false);

@@ -15,11 +15,25 @@
 
 enum { MAX_TILE_ROWS = 14 }; /* beyond it loads, not arithmetic, bound the tile (measured) */
 
+static int64_t at_least(int64_t a, int64_t b) { return a > b ? a : b; }
+static int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
+
 /* mr·nv accumulators, nv of B and one of A must leave one register free; without FMA two, for products. */
-int64_t gemm_rows(const CpuProfile *cpu, int64_t nr)
+static int64_t register_rows(const CpuProfile *cpu, int64_t nr)
 {
     int64_t nv = nr / cpu_lanes(cpu), rows = (cpu->n_vectors - (cpu_has_fma(cpu) ? 2 : 3) - nv) / nv;
-    return rows < 1 ? 1 : rows < MAX_TILE_ROWS ? rows : MAX_TILE_ROWS;
+    return rows < 1 ? 1 : rows;
+}
+
+int64_t gemm_rows(const CpuProfile *cpu, int64_t nr)
+{
+    int64_t rows = register_rows(cpu, nr);
+    return rows < MAX_TILE_ROWS ? rows : MAX_TILE_ROWS;
+}
+
+const ScheduleChoice *gemm_choice(const Lowering *l, bool bf16, int64_t m, int64_t k, int64_t n)
+{
+    return cpu_choice(l->cpu, bf16 ? SCHEDULE_GEMM_BF16 : SCHEDULE_GEMM, (int64_t[SCHEDULE_DIMS]){m, k, n});
 }
 
 /* Half cycles of one step of k over all tiles: two FMAs or two loads a cycle, a chain of four cycles a FMA. */
@@ -41,10 +55,12 @@ static int64_t product_cost(const CpuProfile *cpu, int64_t m, int64_t n, int64_t
     return cost;
 }
 
-int64_t gemm_columns(const CpuProfile *cpu, int64_t m, int64_t n)
+int64_t gemm_columns(const CpuProfile *cpu, const ScheduleChoice *choice, int64_t m, int64_t n)
 {
     static const int64_t widths[] = {2, 4, 3, 1}; /* the first of the cheapest; 2 has proved best */
     int64_t best = 2, best_cost = INT64_MAX;
+    if (choice && choice->tile_columns)
+        return choice->tile_columns;
     for (int i = 0; i < countof(widths); i++) {
         int64_t cost = product_cost(cpu, m, n, widths[i]);
         if (cost < best_cost) {
@@ -218,7 +234,10 @@ static const View *sums_of(const Gemm *g)
 /* Emulated pairs come apart in registers: both halves of nv vectors of B and of one of A. */
 static int64_t tile_rows(const CpuProfile *cpu, const Gemm *g, int64_t nr)
 {
+    const ScheduleChoice *choice = g->panels->choice;
     int64_t nv = nr / cpu_lanes(cpu), rows = gemm_rows(cpu, nr);
+    if (choice && choice->tile_rows)
+        rows = at_most(choice->tile_rows, register_rows(cpu, nr));
     if (!g->panels->pairs || cpu_has_dot_bf16(cpu))
         return rows;
     int64_t left = (cpu->n_vectors - 2 * nv - 4) / nv;
@@ -324,6 +343,12 @@ static void emit_strip(Lowering *l, const Gemm *g, const Strip *s)
         emit_squares(l, g, s);
 }
 
+/* How far the prefetch runs before the products; 0: there is none. */
+static int64_t panels_ahead(const Panels *p)
+{
+    return p->choice && p->choice->prefetch != PREFETCH_UNSAID ? p->choice->prefetch : 1;
+}
+
 /* `count` full panels from `first` on; what is read after each is the next, at the end `next` if given. */
 static void emit_panels(Lowering *l, const Gemm *g, Pos first, int64_t count, Ref next)
 {
@@ -332,8 +357,8 @@ static void emit_panels(Lowering *l, const Gemm *g, Pos first, int64_t count, Re
     Strip strip = strip_at(g, ref_pos(p->full, panel, p->panel_bytes), panel, p->nr, p->nr, p->nr);
     if (g->ahead.buffer)
         strip.next = ref_pos(g->ahead, panel, p->panel_bytes);
-    else if (p->constant)
-        strip.next = next.buffer ? next : ref_shift(strip.b, p->panel_bytes);
+    else if (p->constant && panels_ahead(p))
+        strip.next = next.buffer ? next : ref_shift(strip.b, panels_ahead(p) * p->panel_bytes);
     emit_strip(l, g, &strip);
     loop_close(l);
 }
@@ -351,7 +376,7 @@ void gemm_emit(Lowering *l, const Gemm *g)
     if (!g->tail || !p->tail_n)
         return;
     Strip strip = strip_at(g, p->tail, pos_at(p->n_full), p->tail_nr, p->nr, p->tail_n);
-    if (p->constant)
+    if (p->constant && panels_ahead(p))
         strip.next = g->next.buffer ? g->next : ref_shift(p->tail, p->k * p->tail_nr * 4);
     emit_strip(l, g, &strip);
 }
@@ -360,14 +385,11 @@ void gemm_emit(Lowering *l, const Gemm *g)
 
 typedef struct Blocking { int64_t rows, row_blocks, panels; } Blocking; /* of a chunk; panels 0: all */
 
-static int64_t at_least(int64_t a, int64_t b) { return a > b ? a : b; }
-static int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
-
 /* A block of rows fills at most half of L2. Where rows are few, or far fewer bytes than the panels that stream from L3
  * anyway, chunks are column ranges instead, and each weight is read once. The profile may know better for this very shape. */
 static Blocking block_for(const CpuProfile *cpu, int64_t m, const Panels *p)
 {
-    const ScheduleChoice *choice = cpu_choice(cpu, SCHEDULE_GEMM, (int64_t[SCHEDULE_DIMS]){m, p->k, p->n});
+    const ScheduleChoice *choice = p->choice;
     int64_t mr = gemm_rows(cpu, p->nr), chunks = at_least(8, 2 * cpu->cores), row_bytes = p->k * 4;
     int64_t a_bytes = m * row_bytes, b_bytes = p->n * row_bytes;
     Blocking blocking = {.rows = m, .row_blocks = 1};
@@ -471,7 +493,8 @@ static void column_sections(Lowering *l, const Gemm *g, int64_t panels)
 
 void gemm_sections(Lowering *l, const Gemm *g)
 {
-    int64_t m = g->a.dims[0];
+    int64_t m = g->a.dims[0], k = g->panels->k * (g->panels->pairs ? 2 : 1);
+    phase_shape(l, g->panels->pairs ? SCHEDULE_GEMM_BF16 : SCHEDULE_GEMM, (int64_t[SCHEDULE_DIMS]){m, k, g->panels->n});
     Blocking blocking = block_for(l->cpu, m, g->panels);
     Tiling rows = tile_even(m, blocking.rows);
     for (int i = 0; i < 2; i++) {

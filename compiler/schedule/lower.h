@@ -86,6 +86,7 @@ Buffer *buffer_packed(Lowering *l, const char *name, Pack *pack); /* bytes from 
 Buffer *buffer_constant(Lowering *l, const char *name, const Tensor *tensor, int64_t padded); /* elements; 0: as it is */
 
 void phase_open(Lowering *l, const char *name, int64_t flops);
+void phase_shape(Lowering *l, ScheduleOp op, const int64_t dims[SCHEDULE_DIMS]); /* what a choice for it is called by */
 Stmt *section_open(Lowering *l, int64_t extent); /* a parallel loop of the open phase */
 /* What is opened between these two is small: it runs as one phase, in order, on one thread. */
 void phases_join(Lowering *l, const char *name);
@@ -173,6 +174,7 @@ typedef struct Panels {
     int64_t k, n, nr, n_full, tail_n, tail_nr;
     Ref full, tail;
     int64_t panel_bytes;
+    const ScheduleChoice *choice; /* of the profile, for this product; NULL: the model decides */
     bool constant;
     bool pairs;             /* of bf16: an element of K is two of them, and the left operand is bf16_pairs */
 } Panels;
@@ -198,7 +200,9 @@ typedef struct Gemm {
 } Gemm;
 
 int64_t gemm_rows(const CpuProfile *cpu, int64_t nr); /* mr: rows of a tile that has nr columns */
-int64_t gemm_columns(const CpuProfile *cpu, int64_t m, int64_t n); /* nr for a product of that size */
+/* What the profile has to say about a product; NULL: nothing. Goes into its Panels. */
+const ScheduleChoice *gemm_choice(const Lowering *l, bool bf16, int64_t m, int64_t k, int64_t n);
+int64_t gemm_columns(const CpuProfile *cpu, const ScheduleChoice *choice, int64_t m, int64_t n); /* nr for it */
 Panels panels_constant(Lowering *l, const char *name, const Tensor *weights, WeightLayout layout, int64_t nr);
 Panels panels_group(Panels panels, Pos group);        /* one group of a grouped layout */
 Panels panels_runtime(Lowering *l, const char *name, View b, int64_t nr); /* [groups, K…, N]: phases that pack */

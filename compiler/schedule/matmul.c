@@ -79,8 +79,10 @@ static bool constant_product(Lowering *l, const Node *node, View a, const View *
     set_epilogue(&gemm, result.epilogue);
     WeightLayout layout = {.t = 1, .c = k, .n = n, .groups = 1, .c_stride = transposed ? 1 : n, .n_stride = transposed ? k : 1};
     const char *weights = node->inputs.at[1]->name;
-    int64_t nr = gemm_columns(l->cpu, a.dims[0], n);
+    const ScheduleChoice *choice = gemm_choice(l, bf16, a.dims[0], k, n);
+    int64_t nr = gemm_columns(l->cpu, choice, a.dims[0], n);
     Panels panels = (bf16 ? bf16_panels : panels_constant)(l, weights, b->constant, layout, nr);
+    panels.choice = choice;
     gemm.panels = &panels;
     gemm.count = panels.n_full;
     linear_rows(&out, &gemm.c);
@@ -163,7 +165,9 @@ static bool batched_product(Lowering *l, const Value *value, View a, View b, Vie
         if (batch.b.dims[i] == 1)
             batch.b.strides[i] = 0;
     const char *name = arena_printf(l->arena, "%s.panels", value->name);
-    Panels panels = panels_runtime(l, name, groups_of(l, &batch.b, batch.rank), gemm_columns(l->cpu, m, n));
+    const ScheduleChoice *choice = gemm_choice(l, false, m, k, n);
+    Panels panels = panels_runtime(l, name, groups_of(l, &batch.b, batch.rank), gemm_columns(l->cpu, choice, m, n));
+    panels.choice = choice;
     phase_open(l, value->name, product_flops(view_count(&out) / n, k, n));
     Gemm gemm = {.init = GEMM_INIT_ZERO, .tail = true};
     int64_t index[MAX_RANK] = {0};

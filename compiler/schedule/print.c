@@ -39,12 +39,17 @@ static void print_stmt(const Stmt *stmt, int depth, FILE *out)
         print_stmt(stmt->body.at[i], depth + 1, out);
 }
 
+void phase_print(const Phase *phase, FILE *out)
+{
+    for (int64_t i = 0; i < phase->sections.len; i++)
+        print_stmt(phase->sections.at[i], 1, out);
+}
+
 static void print_phase(const Phase *phase, const char *when, FILE *out)
 {
     fprintf(out, "%s phase \"%s\" flops %lld chunks %lld\n", when, phase->name, (long long)phase->flops,
             (long long)phase_chunks(phase));
-    for (int64_t i = 0; i < phase->sections.len; i++)
-        print_stmt(phase->sections.at[i], 1, out);
+    phase_print(phase, out);
 }
 
 static void print_buffer(const Buffer *buffer, FILE *out)

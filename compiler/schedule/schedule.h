@@ -8,6 +8,10 @@
  * program is verified and its memory planned. precision is that of pointwise and patch layers: float or bf16. */
 Program *schedule_graph(Graph *graph, DType precision, const CpuProfile *cpu, Arena *arena, Diag *diag);
 
+/* The index-th thing worth trying in place of `choice`, for its shape; false: the list ends before. What is tried may turn
+ * out to be what the schedule does anyway. */
+bool schedule_candidate(const CpuProfile *cpu, const ScheduleChoice *choice, int64_t index, ScheduleChoice *candidate);
+
 /* Places arena buffers by lifetime, scratch and weights in order; sets the three sizes. */
 void plan_memory(Program *program);
 

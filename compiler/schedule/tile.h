@@ -169,6 +169,9 @@ typedef struct Phase {
     const Node *origin;
     VEC(Stmt *) sections;  /* loops; the chunks of all sections are counted in a row */
     int64_t flops;
+    bool shaped;           /* a choice of the profile can be for it, by op and dims: */
+    ScheduleOp op;
+    int64_t dims[SCHEDULE_DIMS];
 } Phase;
 
 typedef struct Program {
@@ -198,6 +201,7 @@ int kernel_extents(const Kernel *kernel, int64_t lanes, Extent *extents, bool *o
 bool program_verify(const Program *program, const char **problem);
 
 void program_print(const Program *program, FILE *out); /* --emit=tile */
+void phase_print(const Phase *phase, FILE *out);       /* its sections, as there */
 
 /* Writes the packed weights, 64-byte aligned each at its offset, streaming. False: errno says why. Several programs
  * share what share_weights found to be equal; n is at least 1. */

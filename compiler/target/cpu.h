@@ -16,9 +16,11 @@ typedef enum CpuArch { ARCH_X86_64, ARCH_AARCH64 } CpuArch;
 
 /* What a choice of the schedule is for: dims as the comments say, the rest 0. */
 typedef enum ScheduleOp {
-    SCHEDULE_GEMM,   /* m, k, n */
-    SCHEDULE_BLOCK,  /* images, height, width, channels, hidden */
-    SCHEDULE_DWCONV, /* height, width, channels, kernel height, kernel width */
+    SCHEDULE_GEMM,       /* m, k, n */
+    SCHEDULE_BLOCK,      /* images, height, width, channels, hidden */
+    SCHEDULE_GEMM_BF16,  /* the same with --precision=bf16, where other tiles are best */
+    SCHEDULE_BLOCK_BF16,
+    SCHEDULE_DWCONV,     /* height, width, channels, kernel height, kernel width */
     N_SCHEDULE_OPS,
 } ScheduleOp;
 
@@ -33,6 +35,7 @@ typedef struct ScheduleChoice {
     int64_t hidden_chunk;            /* columns of the wide side that are kept at a time (block) */
     int64_t prefetch;                /* panels ahead; 0: none; PREFETCH_UNSAID */
     int64_t thread_split;            /* chunks that the work is cut into */
+    int64_t tried;                   /* candidates that `cnxc tune` has compared with it */
 } ScheduleChoice;
 
 typedef struct CpuProfile {
@@ -69,6 +72,9 @@ const char *cpu_name_at(int64_t index);       /* the same profile's name, withou
 const CpuProfile *cpu_read(const char *path, Arena *arena, Diag *diag);
 /* The profile as XML that cpu_read reads back: whole, extending nothing. */
 void cpu_write(const CpuProfile *cpu, FILE *out);
+
+/* A choice's attributes as they stand there: op="gemm" shape="49x768x3072" row-block="49" */
+void choice_write(const ScheduleChoice *choice, FILE *out);
 
 /* The choice for a shape, NULL: the model decides. dims as for the op; the rest 0. */
 const ScheduleChoice *cpu_choice(const CpuProfile *cpu, ScheduleOp op, const int64_t dims[SCHEDULE_DIMS]);

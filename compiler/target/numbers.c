@@ -33,5 +33,5 @@ const ProfileNumber profile_numbers[] = {
 };
 const int64_t n_profile_numbers = countof(profile_numbers);
 
-const char *const schedule_op_names[N_SCHEDULE_OPS] = {"gemm", "block", "dwconv"};
-const int schedule_op_dims[N_SCHEDULE_OPS] = {3, 5, 5};
+const char *const schedule_op_names[N_SCHEDULE_OPS] = {"gemm", "block", "gemm-bf16", "block-bf16", "dwconv"};
+const int schedule_op_dims[N_SCHEDULE_OPS] = {3, 5, 3, 5, 5};

@@ -215,6 +215,7 @@ static void read_choice(Reader *r, const xmlNode *node)
     choice.hidden_chunk = number_of(r, node, "hidden-chunk", 0);
     choice.prefetch = number_of(r, node, "prefetch", PREFETCH_UNSAID);
     choice.thread_split = number_of(r, node, "thread-split", 0);
+    choice.tried = number_of(r, node, "tried", 0);
     put_choice(r, &choice);
 }
 

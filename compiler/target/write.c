@@ -53,9 +53,9 @@ static void put_optional(FILE *out, const char *name, int64_t value, int64_t uns
         fprintf(out, " %s=\"%lld\"", name, (long long)value);
 }
 
-static void put_choice(FILE *out, const ScheduleChoice *choice)
+void choice_write(const ScheduleChoice *choice, FILE *out)
 {
-    fprintf(out, "    <choice op=\"%s\" shape=\"", schedule_op_names[choice->op]);
+    fprintf(out, "op=\"%s\" shape=\"", schedule_op_names[choice->op]);
     for (int i = 0; i < schedule_op_dims[choice->op]; i++)
         fprintf(out, "%s%lld", i ? "x" : "", (long long)choice->dims[i]);
     fputc('"', out);
@@ -65,7 +65,7 @@ static void put_choice(FILE *out, const ScheduleChoice *choice)
     put_optional(out, "hidden-chunk", choice->hidden_chunk, 0);
     put_optional(out, "prefetch", choice->prefetch, PREFETCH_UNSAID);
     put_optional(out, "thread-split", choice->thread_split, 0);
-    fputs("/>\n", out);
+    put_optional(out, "tried", choice->tried, 0);
 }
 
 void cpu_write(const CpuProfile *cpu, FILE *out)
@@ -86,8 +86,11 @@ void cpu_write(const CpuProfile *cpu, FILE *out)
         i = put_element(out, &copy, i);
     if (cpu->n_choices) {
         fputs("  <schedule>\n", out);
-        for (int64_t i = 0; i < cpu->n_choices; i++)
-            put_choice(out, &cpu->choices[i]);
+        for (int64_t i = 0; i < cpu->n_choices; i++) {
+            fputs("    <choice ", out);
+            choice_write(&cpu->choices[i], out);
+            fputs("/>\n", out);
+        }
         fputs("  </schedule>\n", out);
     }
     fputs("</profile>\n", out);

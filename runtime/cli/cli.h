@@ -14,12 +14,14 @@ typedef struct NamedFile {
     const char *name, *file; /* --input NAME=FILE */
 } NamedFile;
 
+enum { MOST_RUNS = 10000 }; /* of --bench */
+
 typedef struct Cli {
     const char *program;     /* its base name, for messages and help */
     int exit_code;           /* of the first error */
 
     /* What the user asked for. */
-    int64_t k, n_threads;    /* 0: default */
+    int64_t k, n_threads, runs; /* 0: default */
     bool json, bench, per_op, info, selftest, version, help;
     const char *weights, *dump_pixels;
     NamedFile *inputs, *outputs;

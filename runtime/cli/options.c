@@ -27,7 +27,9 @@ static const Option options[] = {
     {"--dump-pixels", "FILE.npy", OPTION_TEXT, offsetof(Cli, dump_pixels), 0,
      "writes what the image processor makes of the pictures"},
     {"--bench", NULL, OPTION_FLAG, offsetof(Cli, bench), 0, "measures: median, p90, p99"},
-    {"--per-op", NULL, OPTION_FLAG, offsetof(Cli, per_op), 0, "with --bench: the time of each phase"},
+    {"--runs", "N", OPTION_NUMBER, offsetof(Cli, runs), MOST_RUNS,
+     "with --bench: measures so many runs; default: two seconds' worth, at least 10"},
+    {"--per-op", NULL, OPTION_FLAG, offsetof(Cli, per_op), 0, "with --bench: the time of each phase (median)"},
     {"--threads", "N", OPTION_NUMBER, offsetof(Cli, n_threads), CNXRT_MAX_THREADS,
      "threads to use; default: all processors if the model is large enough.\n"
      "                             Answers do not depend on it"},

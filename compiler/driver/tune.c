@@ -1,0 +1,557 @@
+/* cnxc tune: measures other schedules than the model's, and keeps the clear winners in a CPU profile.
+ *
+ *   for each step                        all shapes of the model at once: they are phases of their own
+ *     candidate = best, with the next knob of each shape turned      schedule/candidates.c
+ *     compile it; best and candidate take turns; compare the time of each shape's phases, turn by turn
+ *     shapes that win clearly keep the candidate's choice; write the profile
+ *   at last the whole program against the one before tuning: if it does not win, nothing is kept
+ *
+ * Other work on the machine makes both of a turn slow, so ratios within a turn count, and a shape must win most turns.
+ * `tried` in a choice says how far its list was searched: the next tune goes on from there. */
+#include "compiler/driver/build.h"
+#include "compiler/driver/output.h"
+#include "compiler/driver/process.h"
+#include "compiler/driver/survey.h"
+#include "ir/base/str.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { TURNS = 6, FIRST_TURNS = 2, FINAL_TURNS = 7, RUNS = 8 };
+static const double hopeless = 0.995, clear_win = 0.985, smallest_share = 0.01, default_budget = 60;
+
+typedef struct Task {
+    ScheduleChoice best;       /* what is kept; its op and dims name the shape */
+    ScheduleChoice candidate;  /* what is tried */
+    bool tuned;                /* best came from measurements of this run */
+    bool trying;               /* candidate differs from best in what the program does */
+    double ms, first_ms;       /* of best, in the last measurement and in the first */
+    double ratios[TURNS];      /* candidate's time over best's */
+} Task;
+
+typedef struct Artifact {
+    const char *path;          /* an executable */
+    Program *program;
+} Artifact;
+
+typedef struct Times {
+    double median_ms;          /* of a run */
+    double *tasks;             /* ms, of each shape's phases */
+} Times;
+
+typedef struct Tuner {
+    Driver *driver;
+    Arena *arena;
+    Build build;               /* the optimised model */
+    const CpuProfile *cpu;     /* as it was given, with the choices of an earlier tune */
+    VEC(Task) tasks;
+    int64_t threads;
+    double start, budget;      /* seconds */
+    int64_t n_compared, n_made;
+    Artifact first, best;
+} Tuner;
+
+/* ── Budget and progress ─────────────────────────────────────────────────────────────────────────────── */
+
+/* "90", "90s", "10m", "1h"; 0 after a diagnostic. */
+static double parse_budget(Driver *driver)
+{
+    const char *text = driver->options.budget;
+    if (!text)
+        return default_budget;
+    char *end;
+    double value = isdigit((unsigned char)*text) ? strtod(text, &end) : 0;
+    double unit = value <= 0 ? 0 : !*end || strcmp(end, "s") == 0 ? 1 : strcmp(end, "m") == 0 ? 60 : strcmp(end, "h") == 0 ? 3600 : 0;
+    double seconds = value * unit;
+    if (seconds > 0 && seconds <= 1e6)
+        return seconds;
+    usage_error(driver, "--budget takes a time such as 90s, 10m or 1h, got '%s'", text);
+    return 0;
+}
+
+static double seconds_left(const Tuner *t)
+{
+    return t->start + t->budget - clock_seconds();
+}
+
+static const char *choice_text(const Tuner *t, const ScheduleChoice *choice)
+{
+    char *text = NULL;
+    size_t length = 0;
+    FILE *out = open_memstream(&text, &length);
+    if (!out)
+        out_of_memory();
+    choice_write(choice, out);
+    if (fclose(out) != 0)
+        out_of_memory();
+    const char *copy = arena_strdup(t->arena, text);
+    free(text);
+    return copy;
+}
+
+static double total_ms(const Tuner *t, bool first)
+{
+    double ms = 0;
+    for (int64_t i = 0; i < t->tasks.len; i++)
+        ms += first ? t->tasks.at[i].first_ms : t->tasks.at[i].ms;
+    return ms;
+}
+
+/* "tune: 7 compared, 2 better, 80.1 → 78.9 ms, 31 s left": one line, rewritten on a terminal, lines with -v. */
+static void show_progress(const Tuner *t)
+{
+    bool terminal = isatty(STDERR_FILENO) && !t->driver->diag.json;
+    int64_t better = 0;
+    for (int64_t i = 0; i < t->tasks.len; i++)
+        better += t->tasks.at[i].tuned;
+    if (!terminal && !t->driver->options.verbose)
+        return;
+    double left = seconds_left(t);
+    fprintf(stderr, "cnxc: tune: %lld compared, %lld shapes better, %.2f → %.2f ms, %.0f s left%s",
+            (long long)t->n_compared, (long long)better, total_ms(t, true), total_ms(t, false), left > 0 ? left : 0,
+            t->driver->options.verbose ? "\n" : "\033[K\r");
+}
+
+/* ── Profiles ────────────────────────────────────────────────────────────────────────────────────────── */
+
+static bool same_shape(const ScheduleChoice *choice, ScheduleOp op, const int64_t *dims)
+{
+    return choice->op == op && memcmp(choice->dims, dims, sizeof choice->dims) == 0;
+}
+
+static void merge_choice(ScheduleChoice *list, int64_t *n, const ScheduleChoice *choice)
+{
+    for (int64_t i = 0; i < *n; i++)
+        if (same_shape(&list[i], choice->op, choice->dims)) {
+            list[i] = *choice;
+            return;
+        }
+    list[(*n)++] = *choice;
+}
+
+static CpuProfile *with_choices(Arena *arena, const CpuProfile *cpu, int64_t more)
+{
+    CpuProfile *copy = NEW(arena, CpuProfile);
+    ScheduleChoice *choices = NEW_ARRAY(arena, ScheduleChoice, cpu->n_choices + more + 1);
+    *copy = *cpu;
+    if (cpu->n_choices)
+        memcpy(choices, cpu->choices, (size_t)cpu->n_choices * sizeof *choices);
+    copy->choices = choices;
+    return copy;
+}
+
+/* The profile with what is best, or with what is being tried. */
+static const CpuProfile *profile_of(const Tuner *t, bool candidates)
+{
+    CpuProfile *cpu = with_choices(t->arena, t->cpu, t->tasks.len);
+    for (int64_t i = 0; i < t->tasks.len; i++) {
+        const Task *s = &t->tasks.at[i];
+        merge_choice((ScheduleChoice *)cpu->choices, &cpu->n_choices, candidates && s->trying ? &s->candidate : &s->best);
+    }
+    return cpu;
+}
+
+/* What -mcpu says, and the choices of the profile that is there already. */
+static const CpuProfile *starting_profile(Driver *driver)
+{
+    const CpuProfile *cpu = options_profile(driver), *old = NULL;
+    if (!cpu || access(driver->options.output, F_OK) != 0)
+        return cpu;
+    old = cpu_read(driver->options.output, driver->arena, &driver->diag);
+    if (!old)
+        return NULL;
+    CpuProfile *merged = with_choices(driver->arena, cpu, old->n_choices);
+    for (int64_t i = 0; i < old->n_choices; i++)
+        merge_choice((ScheduleChoice *)merged->choices, &merged->n_choices, &old->choices[i]);
+    return merged;
+}
+
+/* Written whole after each step that changed something: whoever ends the search keeps what was found. */
+static bool save(const Tuner *t)
+{
+    Driver *driver = t->driver;
+    const char *path = arena_printf(t->arena, "%s/profile.xml", t->build.temp_dir);
+    FILE *out = fopen(path, "we");
+    if (out)
+        cpu_write(profile_of(t, false), out);
+    bool ok = out && !ferror(out);
+    if (out && fclose(out) != 0)
+        ok = false;
+    if (!ok)
+        diag_resource(&driver->diag, NO_SPAN, "can't write '%s': %s", path, strerror(errno));
+    return ok && output_commit(driver, path, driver->options.output);
+}
+
+/* ── Compiling ───────────────────────────────────────────────────────────────────────────────────────── */
+
+static Program *schedule_with(Tuner *t, const CpuProfile *cpu)
+{
+    t->build.cpus = (CpuList){0};
+    vec_push(t->arena, &t->build.cpus, cpu);
+    return build_schedules(&t->build) ? t->build.program : NULL;
+}
+
+/* Of the program that was scheduled last. Each has its own name, so that the one before stays. */
+static bool make(Tuner *t, Artifact *made)
+{
+    const char *name = arena_printf(t->arena, "%s/tuned%lld", t->build.temp_dir, (long long)t->n_made++);
+    if (!build_weights(&t->build) || !build_artifact(&t->build, ARTIFACT_EXE, name))
+        return false;
+    *made = (Artifact){name, t->build.program};
+    return true;
+}
+
+static void discard(const Tuner *t, const Artifact *artifact)
+{
+    if (artifact->path && artifact->path != t->first.path && artifact->path != t->best.path)
+        unlink(artifact->path);
+}
+
+/* ── Measuring ───────────────────────────────────────────────────────────────────────────────────────── */
+
+static bool measure(Tuner *t, const Artifact *artifact, Times *times)
+{
+    Driver *driver = t->driver;
+    const char *arguments[] = {artifact->path, "--bench", "--json", "--per-op", "--runs", arena_printf(t->arena, "%d", RUNS),
+                               "--threads", arena_printf(t->arena, "%lld", (long long)t->threads), NULL};
+    StrBuf text = {.arena = t->arena};
+    int code = process_run(driver, arguments, &text);
+    json_t *answer = code == 0 && text.text ? json_loads(text.text, 0, NULL) : NULL;
+    if (!answer) {
+        if (!diag_failed(&driver->diag))
+            diag_resource(&driver->diag, NO_SPAN, "the compiled program ended with exit code %d", code);
+        return false;
+    }
+    PhaseList phases = program_phases(artifact->program, t->arena);
+    const json_t *list = json_object_get(answer, "per_op");
+    times->median_ms = json_number_value(json_object_get(answer, "median_ms"));
+    times->tasks = NEW_ARRAY(t->arena, double, t->tasks.len);
+    for (int64_t p = 0; p < phases.len; p++)
+        for (int64_t i = 0; phases.at[p]->shaped && i < t->tasks.len; i++)
+            if (same_shape(&t->tasks.at[i].best, phases.at[p]->op, phases.at[p]->dims))
+                times->tasks[i] += json_number_value(json_object_get(json_array_get(list, (size_t)p), "ms"));
+    json_decref(answer);
+    return true;
+}
+
+/* One turn, the order changing from turn to turn. */
+static bool take_turn(Tuner *t, const Artifact *a, const Artifact *b, int turn, Times *of_a, Times *of_b)
+{
+    return turn % 2 ? measure(t, b, of_b) && measure(t, a, of_a) : measure(t, a, of_a) && measure(t, b, of_b);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(const double *values, int n)
+{
+    double sorted[TURNS > FINAL_TURNS ? TURNS : FINAL_TURNS];
+    memcpy(sorted, values, (size_t)n * sizeof *sorted);
+    qsort(sorted, (size_t)n, sizeof *sorted, by_value);
+    return n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
+}
+
+/* ── Shapes ──────────────────────────────────────────────────────────────────────────────────────────── */
+
+static Task *find_task(Tuner *t, const Phase *phase)
+{
+    for (int64_t i = 0; i < t->tasks.len; i++)
+        if (same_shape(&t->tasks.at[i].best, phase->op, phase->dims))
+            return &t->tasks.at[i];
+    return NULL;
+}
+
+static void collect_tasks(Tuner *t, const Program *program)
+{
+    PhaseList phases = program_phases(program, t->arena);
+    for (int64_t i = 0; i < phases.len; i++) {
+        const Phase *phase = phases.at[i];
+        if (!phase->shaped || find_task(t, phase))
+            continue;
+        const ScheduleChoice *known = cpu_choice(t->cpu, phase->op, phase->dims);
+        Task task = {.best = {.op = phase->op, .prefetch = PREFETCH_UNSAID}};
+        memcpy(task.best.dims, phase->dims, sizeof task.best.dims);
+        if (known)
+            task.best = *known;
+        vec_push(t->arena, &t->tasks, task);
+    }
+}
+
+/* The first measurement: what each shape takes; those that take next to nothing are left alone. */
+static bool measure_first(Tuner *t)
+{
+    Times times;
+    if (!measure(t, &t->best, &times))
+        return false;
+    int64_t kept = 0;
+    for (int64_t i = 0; i < t->tasks.len; i++) {
+        t->tasks.at[i].ms = t->tasks.at[i].first_ms = times.tasks[i];
+        if (times.tasks[i] >= smallest_share * times.median_ms)
+            t->tasks.at[kept++] = t->tasks.at[i];
+    }
+    t->tasks.len = kept;
+    return true;
+}
+
+/* What the program does for the shape, as text. */
+static const char *program_text(const Tuner *t, const Program *program, const Task *task)
+{
+    char *text = NULL;
+    size_t length = 0;
+    FILE *out = open_memstream(&text, &length);
+    if (!out)
+        out_of_memory();
+    PhaseList phases = program_phases(program, t->arena);
+    for (int64_t i = 0; i < phases.len; i++)
+        if (phases.at[i]->shaped && same_shape(&task->best, phases.at[i]->op, phases.at[i]->dims))
+            phase_print(phases.at[i], out);
+    if (fclose(out) != 0)
+        out_of_memory();
+    const char *copy = arena_strdup(t->arena, text);
+    free(text);
+    return copy;
+}
+
+/* ── A step of the search ────────────────────────────────────────────────────────────────────────────── */
+
+/* The next candidate of a shape that says something else than its best; false: the list is at its end. */
+static bool next_candidate(const Tuner *t, Task *s)
+{
+    while (schedule_candidate(t->cpu, &s->best, s->best.tried, &s->candidate)) {
+        if (memcmp(&s->candidate, &s->best, sizeof s->best) != 0)
+            return true;
+        s->best.tried++;
+    }
+    return false;
+}
+
+/* Candidates for all shapes whose program they change. Returns how many shapes have one, -1 after a diagnostic. */
+static int64_t choose_candidates(Tuner *t)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < t->tasks.len; i++)
+        n += t->tasks.at[i].trying = next_candidate(t, &t->tasks.at[i]);
+    for (bool again = n > 0; again;) {
+        const Program *program = schedule_with(t, profile_of(t, true));
+        if (!program)
+            return -1;
+        again = false;
+        for (int64_t i = 0; i < t->tasks.len; i++) {
+            Task *s = &t->tasks.at[i];
+            const char *text = s->trying ? program_text(t, program, s) : NULL;
+            if (!text || (*text && strcmp(text, program_text(t, t->best.program, s)) != 0))
+                continue;
+            s->best.tried++; /* nothing would change: the next one */
+            s->trying = next_candidate(t, s);
+            n -= !s->trying;
+            again = true;
+        }
+    }
+    return n;
+}
+
+static bool wins(const Task *s)
+{
+    int won = 0;
+    for (int i = 0; i < TURNS; i++)
+        won += s->ratios[i] < 1;
+    return won >= TURNS - 1 && median(s->ratios, TURNS) <= clear_win;
+}
+
+/* True while some shape may still win after so many turns. */
+static bool is_promising(const Tuner *t, int turns)
+{
+    for (int64_t i = 0; i < t->tasks.len; i++)
+        if (t->tasks.at[i].trying && median(t->tasks.at[i].ratios, turns) < hopeless)
+            return true;
+    return false;
+}
+
+/* All turns, or as many as it takes to see that nothing wins. */
+static bool compare(Tuner *t, const Artifact *candidate, bool *decided)
+{
+    *decided = false;
+    for (int turn = 0; turn < TURNS; turn++) {
+        Times best, other;
+        if (!take_turn(t, &t->best, candidate, turn, &best, &other))
+            return false;
+        for (int64_t i = 0; i < t->tasks.len; i++) {
+            Task *s = &t->tasks.at[i];
+            s->ms = best.tasks[i];
+            s->ratios[turn] = best.tasks[i] > 0 ? other.tasks[i] / best.tasks[i] : 1;
+        }
+        if (turn + 1 >= FIRST_TURNS && !is_promising(t, turn + 1))
+            return true;
+    }
+    *decided = true;
+    return true;
+}
+
+/* Takes over what won. Sets how many shapes did, and how many of those tried did not. */
+static void settle(Tuner *t, bool decided, int64_t *won, int64_t *lost)
+{
+    *won = *lost = 0;
+    for (int64_t i = 0; i < t->tasks.len; i++) {
+        Task *s = &t->tasks.at[i];
+        int64_t tried = s->best.tried + 1;
+        if (!s->trying)
+            continue;
+        t->n_compared++;
+        if (decided && wins(s)) {
+            s->best = s->candidate;
+            s->ms *= median(s->ratios, TURNS);
+            s->tuned = true;
+            ++*won;
+        } else {
+            ++*lost;
+        }
+        s->best.tried = tried;
+        s->trying = false;
+    }
+}
+
+/* The program of what is best now: the candidate itself if all of it won. */
+static bool take_over(Tuner *t, Artifact *candidate, int64_t lost)
+{
+    Artifact old = t->best, made = *candidate;
+    if (lost && (!schedule_with(t, profile_of(t, false)) || !make(t, &made)))
+        return false;
+    t->best = made;
+    discard(t, &old);
+    return true;
+}
+
+static bool step(Tuner *t, bool *more)
+{
+    int64_t n = choose_candidates(t), won, lost;
+    *more = n > 0;
+    Artifact candidate;
+    bool decided;
+    if (n < 0)
+        return false;
+    if (!n)
+        return save(t); /* it says that all was tried */
+    if (!make(t, &candidate) || !compare(t, &candidate, &decided))
+        return false;
+    settle(t, decided, &won, &lost);
+    bool ok = (!won || take_over(t, &candidate, lost)) && save(t);
+    discard(t, &candidate);
+    show_progress(t);
+    return ok;
+}
+
+/* ── The result ──────────────────────────────────────────────────────────────────────────────────────── */
+
+/* Whole runs of the first and the best program in turn: their medians, and false in *better if tuning did not pay. */
+static bool compare_whole(Tuner *t, double *before, double *after, bool *better)
+{
+    double first[FINAL_TURNS], best[FINAL_TURNS], ratios[FINAL_TURNS];
+    for (int turn = 0; turn < FINAL_TURNS; turn++) {
+        Times a, b;
+        if (!take_turn(t, &t->first, &t->best, turn, &a, &b))
+            return false;
+        first[turn] = a.median_ms;
+        best[turn] = b.median_ms;
+        ratios[turn] = b.median_ms / a.median_ms;
+    }
+    *before = median(first, FINAL_TURNS);
+    *after = median(best, FINAL_TURNS);
+    *better = median(ratios, FINAL_TURNS) < 1;
+    return true;
+}
+
+/* Back to what was known before, remembering how far the search came. */
+static void forget(Tuner *t)
+{
+    for (int64_t i = 0; i < t->tasks.len; i++) {
+        Task *s = &t->tasks.at[i];
+        int64_t tried = s->best.tried;
+        const ScheduleChoice *known = cpu_choice(t->cpu, s->best.op, s->best.dims);
+        if (known)
+            s->best = *known;
+        else
+            s->best.tile_rows = s->best.tile_columns = s->best.row_block = s->best.hidden_chunk = s->best.thread_split = 0,
+            s->best.prefetch = PREFETCH_UNSAID;
+        s->best.tried = tried;
+        s->tuned = false;
+    }
+}
+
+static void report(const Tuner *t, double before, double after)
+{
+    int64_t open = 0;
+    for (int64_t i = 0; i < t->tasks.len; i++) {
+        const Task *s = &t->tasks.at[i];
+        ScheduleChoice unused;
+        open += schedule_candidate(t->cpu, &s->best, s->best.tried, &unused);
+        printf("%10.3f ms → %8.3f ms  %s %s\n", s->first_ms, s->ms, s->tuned ? "better" : "  same", choice_text(t, &s->best));
+    }
+    printf("%lld candidates compared in %.0f s, %lld thread%s; ", (long long)t->n_compared, clock_seconds() - t->start,
+           (long long)t->threads, t->threads == 1 ? "" : "s");
+    if (after > 0)
+        printf("a run took %.3f ms, takes %.3f ms", before, after);
+    else
+        fputs("nothing is clearly faster than what the model chose", stdout);
+    printf("; %s\n", open ? "the same command goes on from here" : "nothing is left to try");
+}
+
+static bool finish(Tuner *t)
+{
+    double before = 0, after = 0;
+    bool tuned = false, better = true;
+    for (int64_t i = 0; i < t->tasks.len; i++)
+        tuned |= t->tasks.at[i].tuned;
+    if (tuned && !compare_whole(t, &before, &after, &better))
+        return false;
+    if (!better) {
+        forget(t);
+        after = 0;
+    }
+    if (!save(t))
+        return false;
+    report(t, before, after);
+    return true;
+}
+
+static bool prepare(Tuner *t)
+{
+    Driver *driver = t->driver;
+    t->build = (Build){.driver = driver, .input = driver->options.arguments.at[0], .prefix = "tuned"};
+    t->cpu = starting_profile(driver);
+    if (!t->cpu || !resource_dir(driver) || !build_load(&t->build) || !build_optimize(&t->build))
+        return false;
+    t->build.temp_dir = output_temp_dir(driver, driver->options.output);
+    if (!t->build.temp_dir || !schedule_with(t, t->cpu) || !make(t, &t->first))
+        return false;
+    t->best = t->first;
+    collect_tasks(t, t->best.program);
+    return measure_first(t);
+}
+
+ExitCode subcommand_tune(Driver *driver)
+{
+    Tuner tuner = {.driver = driver, .arena = driver->arena, .start = clock_seconds(), .budget = parse_budget(driver)};
+    const Options *o = &driver->options;
+    if (!o->output)
+        usage_error(driver, "tune needs -o PROFILE.xml, where to write what it finds");
+    else if (!str_ends_with(o->output, ".xml"))
+        usage_error(driver, "-o %s: a profile's name ends in .xml, so that -mcpu knows it", o->output);
+    if (diag_failed(&driver->diag) || !output_check(driver, o->output, o->arguments.at[0]))
+        return driver_exit_code(driver);
+    tuner.threads = o->threads ? o->threads : sysconf(_SC_NPROCESSORS_ONLN);
+    bool more = true, ok = prepare(&tuner);
+    while (ok && more && seconds_left(&tuner) > 0)
+        ok = step(&tuner, &more);
+    if (ok)
+        finish(&tuner);
+    return driver_exit_code(driver);
+}
