@@ -23,8 +23,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { TURNS = 6, FIRST_TURNS = 2, FINAL_TURNS = 7, RUNS = 8 };
-static const double hopeless = 0.995, clear_win = 0.985, smallest_share = 0.01, default_budget = 60;
+enum { TURNS = 6, FIRST_TURNS = 2, FINAL_TURNS = 7, FEWEST_RUNS = 8, MOST_RUNS = 1000 };
+static const double hopeless = 0.995, clear_win = 0.985, smallest_share = 0.01, default_budget = 60, turn_ms = 300;
 
 typedef struct Task {
     ScheduleChoice best;       /* what is kept; its op and dims name the shape */
@@ -51,7 +51,7 @@ typedef struct Tuner {
     Build build;               /* the optimised model */
     const CpuProfile *cpu;     /* as it was given, with the choices of an earlier tune */
     VEC(Task) tasks;
-    int64_t threads;
+    int64_t threads, runs;     /* runs: of a measurement */
     double start, budget;      /* seconds */
     int64_t n_compared, n_made;
     Artifact first, best;
@@ -218,7 +218,7 @@ static void discard(const Tuner *t, const Artifact *artifact)
 static bool measure(Tuner *t, const Artifact *artifact, Times *times)
 {
     Driver *driver = t->driver;
-    const char *arguments[] = {artifact->path, "--bench", "--json", "--per-op", "--runs", arena_printf(t->arena, "%d", RUNS),
+    const char *arguments[] = {artifact->path, "--bench", "--json", "--per-op", "--runs", arena_printf(t->arena, "%lld", (long long)t->runs),
                                "--threads", arena_printf(t->arena, "%lld", (long long)t->threads), NULL};
     StrBuf text = {.arena = t->arena};
     int code = process_run(driver, arguments, &text);
@@ -299,6 +299,8 @@ static bool measure_first(Tuner *t)
             t->tasks.at[kept++] = t->tasks.at[i];
     }
     t->tasks.len = kept;
+    double wanted = times.median_ms > 0 ? turn_ms / times.median_ms : MOST_RUNS;
+    t->runs = wanted < FEWEST_RUNS ? FEWEST_RUNS : wanted > MOST_RUNS ? MOST_RUNS : (int64_t)wanted;
     return true;
 }
 
@@ -526,6 +528,7 @@ static bool prepare(Tuner *t)
 {
     Driver *driver = t->driver;
     t->build = (Build){.driver = driver, .input = driver->options.arguments.at[0], .prefix = "tuned"};
+    t->runs = FEWEST_RUNS;
     t->cpu = starting_profile(driver);
     if (!t->cpu || !resource_dir(driver) || !build_load(&t->build) || !build_optimize(&t->build))
         return false;
