@@ -19,6 +19,8 @@
 
 #include "compiler/passes/passes.h"
 
+enum { MOST_TRIES = 16 }; /* of other tiles where code spills; then it runs as it is, slower */
+
 double clock_seconds(void)
 {
     struct timespec t;
@@ -212,17 +214,22 @@ static void print_report(const CodeReport *report)
             (long long)report->code_bytes, (long long)spilling);
 }
 
-bool build_code(Build *build, int64_t variant, CodeKind kind, const char *path)
+static bool emit_code(Build *build, int64_t variant, CodeKind kind, const char *path, CodeReport *report)
 {
     Driver *driver = build->driver;
     static const char *const stages[] = {[CODE_LLVM] = "llvm", [CODE_ASM] = "asm", [CODE_OBJECT] = "codegen"};
     double start = stage_begin(build, stages[kind]);
-    CodeReport report = {0};
     bool ok = codegen_emit(build->programs.at[variant], variant, build->model->graph, &build->info,
-                           driver->options.opt_level, kind, path, &report, driver->arena, &driver->diag);
+                           driver->options.opt_level, kind, path, report, driver->arena, &driver->diag);
     if (ok && driver->options.verbose && kind == CODE_OBJECT)
-        print_report(&report);
+        print_report(report);
     return stage_end(build, stages[kind], start) && ok;
+}
+
+bool build_code(Build *build, int64_t variant, CodeKind kind, const char *path)
+{
+    CodeReport report = {0};
+    return emit_code(build, variant, kind, path, &report);
 }
 
 /* What is enough for any of the variants. */
@@ -262,15 +269,42 @@ const char *build_model_object(Arena *arena, const char *dir, int64_t variant)
                    : arena_printf(arena, "%s/model.o", dir);
 }
 
-static bool build_objects(Build *build, StrList *objects)
+/* The variant's CPU, kept from tiles that spill; the same if none does, or none has a smaller one. */
+static const CpuProfile *without_spills(const Build *build, int64_t variant, const CodeReport *report)
 {
     Arena *arena = build->driver->arena;
+    const Program *program = build->programs.at[variant];
+    const Kernel **spilling = NEW_ARRAY(arena, const Kernel *, program->kernels.len + 1);
+    int64_t n = 0;
+    for (int64_t i = 0; i < report->kernels.len; i++)
+        for (int64_t j = 0; report->kernels.at[i].spills && j < program->kernels.len; j++)
+            if (strcmp(program->kernels.at[j]->name, report->kernels.at[i].kernel) == 0)
+                spilling[n++] = program->kernels.at[j];
+    const CpuProfile *cpu = n ? cpu_avoiding(build->cpus.at[variant], spilling, n, arena) : NULL;
+    return cpu ? cpu : build->cpus.at[variant];
+}
+
+/* Sets whether some variant's tiles spill and smaller ones are to be tried. */
+static bool emit_objects(Build *build, bool *again)
+{
+    *again = false;
     for (int64_t i = 0; i < build->programs.len; i++) {
-        const char *object = build_model_object(arena, build->temp_dir, i);
-        vec_push(arena, objects, object);
-        if (!build_code(build, i, CODE_OBJECT, object))
+        CodeReport report = {0};
+        if (!emit_code(build, i, CODE_OBJECT, build_model_object(build->driver->arena, build->temp_dir, i), &report))
             return false;
+        const CpuProfile *cpu = without_spills(build, i, &report);
+        *again |= cpu != build->cpus.at[i];
+        build->cpus.at[i] = cpu;
     }
+    return true;
+}
+
+bool build_objects(Build *build)
+{
+    bool again = true;
+    for (int64_t tries = 0; again && tries < MOST_TRIES; tries++)
+        if ((tries && !build_schedules(build)) || !build_weights(build) || !emit_objects(build, &again))
+            return false;
     return true;
 }
 
@@ -279,8 +313,10 @@ bool build_artifact(Build *build, ArtifactKind kind, const char *path)
     Driver *driver = build->driver;
     const char *runtime = resource_dir(driver);
     StrList objects = {0};
-    if (!runtime || !build_objects(build, &objects))
+    if (!runtime)
         return false;
+    for (int64_t i = 0; i < build->programs.len; i++)
+        vec_push(driver->arena, &objects, build_model_object(driver->arena, build->temp_dir, i));
     double start = stage_begin(build, "link");
     LinkOptions options = {
         .kind = kind, .output = path, .prefix = build->prefix, .model_objects = objects.at, .n_model_objects = objects.len,
@@ -297,7 +333,7 @@ const char *build_executable(Build *build, const char *dir, const char *name)
     build->temp_dir = dir;
     build->prefix = prefix_from_path(build->driver->arena, name);
     const char *path = arena_printf(build->driver->arena, "%s/%s", dir, name);
-    return build_program(build) && build_weights(build) && build_artifact(build, ARTIFACT_EXE, path) ? path : NULL;
+    return build_program(build) && build_objects(build) && build_artifact(build, ARTIFACT_EXE, path) ? path : NULL;
 }
 
 /* ── C names ─────────────────────────────────────────────────────────────────────────────────────────── */

@@ -30,7 +30,9 @@ bool build_program(Build *build);  /* passes, then a schedule for each CPU */
 bool build_schedules(Build *build); /* of an optimised model, for each of build->cpus; more than once is fine */
 bool build_weights(Build *build);  /* packs and hashes the weights, fills info */
 bool build_code(Build *build, int64_t variant, CodeKind kind, const char *path);
-bool build_artifact(Build *build, ArtifactKind kind, const char *path); /* code and link; path in temp_dir */
+/* Weights and code of all variants. Where code spills registers, schedules again with other tiles. */
+bool build_objects(Build *build);
+bool build_artifact(Build *build, ArtifactKind kind, const char *path); /* link; path in temp_dir */
 /* Where the variant's object lies in the temporary folder. */
 const char *build_model_object(Arena *arena, const char *dir, int64_t variant);
 

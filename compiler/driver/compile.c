@@ -117,7 +117,7 @@ static bool write_tile(Build *build, const Emit *emit, const char *path)
 
 static bool write_code(Build *build, const Emit *emit, const char *path)
 {
-    return build_program(build) && check_one_cpu(build, emit) && build_weights(build) &&
+    return build_program(build) && check_one_cpu(build, emit) && build_objects(build) &&
            build_code(build, 0, emit->code, path);
 }
 
@@ -147,7 +147,7 @@ static bool save_variant(Build *build, int64_t variant)
            keep_of(build, variant, ll, ".ll") && keep_of(build, variant, assembly, ".s");
 }
 
-/* --save-temps: the stages' texts first, since the link may fail. */
+/* --save-temps: the stages' texts before the link, which may fail. */
 static bool save_texts(Build *build)
 {
     Arena *arena = build->driver->arena;
@@ -173,7 +173,7 @@ static bool save_binaries(Build *build)
 static bool write_artifact(Build *build, const Emit *emit, const char *path)
 {
     bool save = build->driver->options.save_temps;
-    return build_program(build) && build_weights(build) && (!save || save_texts(build)) &&
+    return build_program(build) && build_objects(build) && (!save || save_texts(build)) &&
            build_artifact(build, emit->artifact, path) && (!save || save_binaries(build));
 }
 

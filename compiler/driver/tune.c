@@ -201,7 +201,7 @@ static Program *schedule_with(Tuner *t, const CpuProfile *cpu)
 static bool make(Tuner *t, Artifact *made)
 {
     const char *name = arena_printf(t->arena, "%s/tuned%lld", t->build.temp_dir, (long long)t->n_made++);
-    if (!build_weights(&t->build) || !build_artifact(&t->build, ARTIFACT_EXE, name))
+    if (!build_objects(&t->build) || !build_artifact(&t->build, ARTIFACT_EXE, name))
         return false;
     *made = (Artifact){name, t->build.program};
     return true;

@@ -146,7 +146,8 @@ static void emit_row(Lowering *l, const Depthwise *d, const Place *p)
 {
     int64_t others = cpu_has_fma(l->cpu) ? 2 : 4; /* a column; without FMA, products */
     int64_t most = l->cpu->n_vectors - d->window->kernel[1] - others;
-    Tiling tiles = tile_even(d->out.dims[1], most < 2 ? 2 : most < MAX_TILE ? most : MAX_TILE);
+    most = tile_at_most(l->cpu, KERNEL_DWCONV, false, d->window->kernel[1], most < 2 ? 2 : most < MAX_TILE ? most : MAX_TILE);
+    Tiling tiles = tile_even(d->out.dims[1], most);
     for (int i = 0; i < 2; i++) {
         int64_t size = tiles.parts[i].size, count = tiles.parts[i].count;
         for (int64_t t = 0, run; t < count; t += run) {

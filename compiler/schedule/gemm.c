@@ -27,8 +27,7 @@ static int64_t register_rows(const CpuProfile *cpu, int64_t nr)
 
 int64_t gemm_rows(const CpuProfile *cpu, int64_t nr)
 {
-    int64_t rows = register_rows(cpu, nr);
-    return rows < MAX_TILE_ROWS ? rows : MAX_TILE_ROWS;
+    return tile_at_most(cpu, KERNEL_GEMM, false, nr, at_most(register_rows(cpu, nr), MAX_TILE_ROWS));
 }
 
 const ScheduleChoice *gemm_choice(const Lowering *l, bool bf16, int64_t m, int64_t k, int64_t n)
@@ -238,10 +237,9 @@ static int64_t tile_rows(const CpuProfile *cpu, const Gemm *g, int64_t nr)
     int64_t nv = nr / cpu_lanes(cpu), rows = gemm_rows(cpu, nr);
     if (choice && choice->tile_rows)
         rows = at_most(choice->tile_rows, register_rows(cpu, nr));
-    if (!g->panels->pairs || cpu_has_dot_bf16(cpu))
-        return rows;
-    int64_t left = (cpu->n_vectors - 2 * nv - 4) / nv;
-    return left < 1 ? 1 : left < rows ? left : rows;
+    if (g->panels->pairs && !cpu_has_dot_bf16(cpu))
+        rows = at_least(1, at_most(rows, (cpu->n_vectors - 2 * nv - 4) / nv));
+    return tile_at_most(cpu, KERNEL_GEMM, g->panels->pairs, nr, rows);
 }
 
 static int n_operands(const Gemm *g)

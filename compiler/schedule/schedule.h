@@ -12,6 +12,11 @@ Program *schedule_graph(Graph *graph, DType precision, const CpuProfile *cpu, Ar
  * out to be what the schedule does anyway. */
 bool schedule_candidate(const CpuProfile *cpu, const ScheduleChoice *choice, int64_t index, ScheduleChoice *candidate);
 
+/* The profile that keeps the schedule from the tiles of these kernels, which spilled; NULL: they have none smaller. */
+const CpuProfile *cpu_avoiding(const CpuProfile *cpu, const Kernel *const *kernels, int64_t n, Arena *arena);
+/* size, or less where larger tiles are to be avoided; key: see TileLimit. */
+int64_t tile_at_most(const CpuProfile *cpu, int kind, bool pairs, int64_t key, int64_t size);
+
 /* Places arena buffers by lifetime, scratch and weights in order; sets the three sizes. */
 void plan_memory(Program *program);
 

@@ -38,6 +38,13 @@ typedef struct ScheduleChoice {
     int64_t tried;                   /* candidates that `cnxc tune` has compared with it */
 } ScheduleChoice;
 
+/* A bound on tiles, found while compiling: code for larger ones spilled registers (schedule/avoid.c). */
+typedef struct TileLimit {
+    int kind;                        /* KERNEL_GEMM, KERNEL_DWCONV */
+    bool pairs;                      /* of bf16 */
+    int64_t key, size;               /* a product's panel columns and most rows; a kernel's width and most columns */
+} TileLimit;
+
 typedef struct CpuProfile {
     const char *name;         /* as in -mcpu= */
     const char *summary;      /* one line for people; "" if there is none */
@@ -60,6 +67,8 @@ typedef struct CpuProfile {
     int64_t memory_bandwidth; /* 10^9 bytes a second, all cores together; 0: not known */
     const ScheduleChoice *choices;
     int64_t n_choices;
+    const TileLimit *limits;  /* never of a file */
+    int64_t n_limits;
 } CpuProfile;
 
 const CpuProfile *cpu_find(const char *name); /* NULL: unknown; "native" is cpu_host() */

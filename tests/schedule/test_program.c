@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "compiler/schedule/schedule.h"
+#include "compiler/schedule/lower.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -254,6 +254,38 @@ static void chunks_are_counted(void **state)
     assert_int_equal(phase_chunks(p->image.at[0]), 15);
 }
 
+static Kernel gemm_tile(int64_t rows, int64_t columns)
+{
+    Kernel kernel = {.kind = KERNEL_GEMM};
+    kernel.gemm.m = rows;
+    kernel.gemm.nr = columns;
+    return kernel;
+}
+
+/* Each time one row less, for panels of that width alone; what has no tile is no reason to schedule again. */
+static void spilling_tiles_are_avoided(void **state)
+{
+    Program *p = *state;
+    Kernel wide = gemm_tile(14, 32), again = gemm_tile(13, 32), thin = gemm_tile(1, 64);
+    Kernel norm = {.kind = KERNEL_LAYERNORM}, columns = {.kind = KERNEL_DWCONV};
+    assert_int_equal(gemm_rows(p->cpu, 32), 14);
+    const CpuProfile *cpu = cpu_avoiding(p->cpu, (const Kernel *[]){&norm, &wide}, 2, p->arena);
+    assert_non_null(cpu);
+    assert_int_equal(gemm_rows(cpu, 32), 13);
+    assert_int_equal(gemm_rows(cpu, 64), gemm_rows(p->cpu, 64));
+    cpu = cpu_avoiding(cpu, (const Kernel *[]){&again}, 1, p->arena);
+    assert_non_null(cpu);
+    assert_int_equal(gemm_rows(cpu, 32), 12);
+    assert_int_equal(tile_at_most(cpu, KERNEL_GEMM, true, 32, 14), 14);
+    assert_null(cpu_avoiding(cpu, (const Kernel *[]){&norm, &thin}, 2, p->arena));
+    columns.dwconv.kw = 7;
+    columns.dwconv.width = 14;
+    cpu = cpu_avoiding(cpu, (const Kernel *[]){&columns}, 1, p->arena);
+    assert_non_null(cpu);
+    assert_int_equal(tile_at_most(cpu, KERNEL_DWCONV, false, 7, 14), 13);
+    assert_int_equal(tile_at_most(cpu, KERNEL_DWCONV, false, 5, 14), 14);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
@@ -261,7 +293,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(chain_reuses_memory), TEST(begin_lives_through_images), TEST(panels_are_packed), TEST(long_runs_are_packed),
         TEST(equal_packs_are_shared), TEST(full_disk_is_reported),
-        TEST(names_tell_kernels_apart), TEST(reach_is_verified), TEST(chunks_are_counted),
+        TEST(names_tell_kernels_apart), TEST(reach_is_verified), TEST(chunks_are_counted), TEST(spilling_tiles_are_avoided),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
