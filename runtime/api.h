@@ -34,7 +34,8 @@ extern "C" {
 
 #ifdef CNXRT_ARENA_BYTES /* workspace of a context that runs on so many threads, in bytes */
 #define CNXRT_WORKSPACE_BYTES(n_threads) \
-    ((CNXRT_ARENA_BYTES + 63) / 64 * 64 + (size_t)(n_threads) * ((CNXRT_SCRATCH_BYTES + 63) / 64 * 64))
+    ((size_t)(CNXRT_BY_IMAGE ? (n_threads) : 1) * ((CNXRT_ARENA_BYTES + 63) / 64 * 64) + \
+     (size_t)(n_threads) * ((CNXRT_SCRATCH_BYTES + 63) / 64 * 64))
 #endif
 
 #if defined(__GNUC__)

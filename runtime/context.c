@@ -6,7 +6,13 @@
  *   every thread:  begin phases | image 0: phases | image 1: phases | … | end phases      barrier after each phase
  *   a phase:       thread t does chunks [t n / T, (t + 1) n / T)
  *
- * With the caller's parallel_for each phase is one call of it instead. */
+ * Where the schedule says so, a batch of at least as many images as threads is shared out: each thread runs whole images,
+ * alone and in its own arena, with no barrier but one; images left over, fewer than threads, run as above.
+ *
+ *   thread 0: image 0, 1, 2, 3 | barrier | image 8: its share of each phase
+ *   thread 1: image 4, 5, 6, 7 | barrier | image 8: its share of each phase
+ *
+ * With the caller's parallel_for each phase, or all that threads do alone, is one call of it instead. */
 #include "runtime/internal.h"
 
 #include <stdarg.h>
@@ -72,11 +78,17 @@ static int64_t round_up(int64_t bytes)
     return (bytes + CNXRT_WORKSPACE_ALIGNMENT - 1) / CNXRT_WORKSPACE_ALIGNMENT * CNXRT_WORKSPACE_ALIGNMENT;
 }
 
+static int64_t arena_count(const cnxrt_model *model)
+{
+    return model->variant->by_image ? model->n_threads : 1;
+}
+
 size_t cnxrt_workspace_bytes(const cnxrt_model *model)
 {
     if (!model)
         return 0;
-    return (size_t)(round_up(model->variant->arena_bytes) + model->n_threads * round_up(model->variant->scratch_bytes));
+    return (size_t)(arena_count(model) * round_up(model->variant->arena_bytes) +
+                    model->n_threads * round_up(model->variant->scratch_bytes));
 }
 
 /* ── Create, destroy ─────────────────────────────────────────────────────────────────────────────────── */
@@ -85,7 +97,7 @@ static void make_frames(cnxrt_context *context)
 {
     const CnxrtVariant *variant = context->model->variant;
     int64_t n = model_tensor_count(context->model->compiled);
-    uint8_t *scratch = context->workspace + round_up(variant->arena_bytes);
+    uint8_t *scratch = context->workspace + arena_count(context->model) * round_up(variant->arena_bytes);
     for (int64_t t = 0; t < context->model->n_threads; t++)
         context->frames[t] = (CnxrtFrame){
             .weights = context->model->weights.data,
@@ -287,16 +299,65 @@ static void move_to(cnxrt_context *context, int64_t thread, int64_t image, int64
         point_at(context, t, image, offset);
 }
 
+/* ── Whole images ────────────────────────────────────────────────────────────────────────────────────── */
+
+static void run_phase_alone(cnxrt_context *context, int64_t index, int64_t thread)
+{
+    const CnxrtPhase *phase = &context->model->variant->phases[index];
+    bool timed = context->phase_ns && thread == 0;
+    int64_t start = timed ? nanoseconds() : 0;
+    if (phase->n_chunks)
+        phase->run(&context->frames[thread], 0, phase->n_chunks);
+    if (timed)
+        context->phase_ns[index] += nanoseconds() - start;
+}
+
+/* The thread's share of the images that are shared out. */
+static void run_alone(void *argument, int64_t thread)
+{
+    cnxrt_context *context = argument;
+    const CnxrtVariant *variant = context->model->variant;
+    int64_t share = context->n_alone / context->model->n_threads;
+    if (thread < 0 || thread >= context->model->n_threads)
+        return;
+    context->frames[thread].arena = context->workspace + thread * round_up(variant->arena_bytes);
+    for (int64_t image = thread * share; image < (thread + 1) * share; image++) {
+        point_at(context, thread, image, image);
+        for (int64_t p = 0; p < variant->n_image; p++)
+            run_phase_alone(context, p, thread);
+    }
+    context->frames[thread].arena = context->workspace;
+}
+
+/* All threads, once they are done, go on with what is left. */
+static void run_shared_out(cnxrt_context *context, int64_t thread)
+{
+    const cnxrt_model *model = context->model;
+    if (model->parallel_for) {
+        model->parallel_for(model->parallel_user, model->n_threads, run_alone, context);
+        return;
+    }
+    run_alone(context, thread);
+    if (context->pool)
+        pool_barrier(context->pool);
+}
+
+/* ── A run ───────────────────────────────────────────────────────────────────────────────────────────── */
+
 static void run_thread(void *argument, int64_t thread)
 {
     cnxrt_context *context = argument;
     const CnxrtVariant *variant = context->model->variant;
     int64_t batch = context->frames[thread].batch, images = context->model->compiled->batch_free ? batch : 1;
     int64_t image_phases = variant->n_begin + variant->n_image;
+    if (context->n_alone)
+        run_shared_out(context, thread);
+    if (context->n_alone == images)
+        return; /* nothing comes before or after what is shared out */
     move_to(context, thread, 0, 0);
     for (int64_t p = 0; p < variant->n_begin; p++)
         run_phase(context, p, thread);
-    for (int64_t image = 0; image < images; image++) {
+    for (int64_t image = context->n_alone; image < images; image++) {
         move_to(context, thread, image, image);
         for (int64_t p = variant->n_begin; p < image_phases; p++)
             run_phase(context, p, thread);
@@ -324,6 +385,7 @@ cnxrt_status context_run(cnxrt_context *context, const void *const *inputs, int6
         return status;
     for (int64_t t = 0; t < model->n_threads; t++)
         context->frames[t].batch = batch;
+    context->n_alone = model->variant->by_image ? batch / model->n_threads * model->n_threads : 0;
     if (context->pool)
         pool_run(context->pool, run_thread, context);
     else

@@ -25,7 +25,7 @@
 /* What a phase sees; each thread has its own copy. */
 typedef struct CnxrtFrame {
     const uint8_t *weights;  /* the packed weights' first byte after the header, 64-byte aligned */
-    uint8_t *arena;          /* arena_bytes, 64-byte aligned, shared by the threads */
+    uint8_t *arena;          /* arena_bytes, 64-byte aligned; shared by the threads that work on the same image */
     uint8_t *scratch;        /* scratch_bytes, 64-byte aligned, this thread's own */
     uint8_t *const *tensors; /* inputs, then outputs; those with a batch point at the present image in image phases,
                                 at the first one in begin and end */
@@ -94,6 +94,8 @@ typedef struct CnxrtVariant {
     int64_t n_begin, n_image, n_end;
     const CnxrtPhase *phases;    /* begin, image, end in a row */
     int64_t arena_bytes, scratch_bytes;
+    int64_t by_image;            /* 1: threads share out the images of a batch, each with an arena of its own;
+                                    n_begin and n_end are 0 */
 } CnxrtVariant;
 
 typedef struct CnxrtModel {

@@ -13,7 +13,7 @@
 #include <ctype.h>
 #include <string.h>
 
-enum { WORD = 8, PHASE_WORDS = 4, TENSOR_WORDS = 6, VARIANT_WORDS = 8, MODEL_WORDS = 29,
+enum { WORD = 8, PHASE_WORDS = 4, TENSOR_WORDS = 6, VARIANT_WORDS = 9, MODEL_WORDS = 29,
        PREPROCESSOR_WORDS = sizeof(CnxrtPreprocessor) / WORD };
 
 static_assert(sizeof(CnxrtPhase) == PHASE_WORDS * WORD, "phase");
@@ -183,7 +183,7 @@ void variant_emit(Emit *e, const Program *program, int64_t variant, const IrValu
         text(e, e->cpu->name), number(e, e->cpu->runtime_features),
         number(e, program->begin.len), number(e, program->image.len), number(e, program->end.len),
         phases_constant(e, program, phases),
-        number(e, program->arena_bytes), number(e, program->scratch_bytes),
+        number(e, program->arena_bytes), number(e, program->scratch_bytes), number(e, program->by_image),
     };
     hidden_constant(e, variant_symbol(e, variant), fields(e, values, VARIANT_WORDS));
 }

@@ -249,6 +249,15 @@ static int64_t most_scratch(const Build *build)
     return most;
 }
 
+/* Whether each thread needs an arena. */
+static bool any_by_image(const Build *build)
+{
+    for (int64_t i = 0; i < build->programs.len; i++)
+        if (build->programs.at[i]->by_image)
+            return true;
+    return false;
+}
+
 /* The model's numbers for NAME.h; the linker gives CNXRT_ the user's prefix. */
 static const char *header_constants(const Build *build)
 {
@@ -256,6 +265,7 @@ static const char *header_constants(const Build *build)
     StrBuf sb = {.arena = build->driver->arena};
     sb_printf(&sb, "#define CNXRT_ARENA_BYTES %lld\n", (long long)most_arena(build));
     sb_printf(&sb, "#define CNXRT_SCRATCH_BYTES %lld\n", (long long)most_scratch(build));
+    sb_printf(&sb, "#define CNXRT_BY_IMAGE %d\n", any_by_image(build));
     sb_printf(&sb, "#define CNXRT_N_INPUTS %lld\n", (long long)graph->inputs.len);
     sb_printf(&sb, "#define CNXRT_N_OUTPUTS %lld\n", (long long)graph->outputs.len);
     sb_printf(&sb, "#define CNXRT_N_LABELS %lld\n", (long long)build->info.n_labels);

@@ -86,8 +86,10 @@ static void print_text(const Report *report)
     printf("%-12s %.3f GMAC an image\n", "arithmetic", (double)report->cost.macs * 1e-9);
     printf("%-12s %lld (%.1f MB)\n", "parameters", (long long)report->cost.parameters,
            (double)report->cost.parameter_bytes * 1e-6);
-    printf("%-12s %.1f MB arena, %.1f MB scratch a thread, %.1f MB packed weights\n", "memory",
-           (double)build->program->arena_bytes * 1e-6, (double)build->program->scratch_bytes * 1e-6,
+    printf("%-12s %.1f MB arena%s, %.1f MB scratch a thread, %.1f MB packed weights\n", "memory",
+           (double)build->program->arena_bytes * 1e-6,
+           build->program->by_image ? " a thread (batches are shared out by image)" : "",
+           (double)build->program->scratch_bytes * 1e-6,
            (double)build->program->weights_bytes * 1e-6);
     printf("%-12s %s: %lld kB L1d and %lld kB L2 a core, %lld kB L3\n", "cpu", build->cpu->name,
            (long long)build->cpu->l1d_bytes >> 10, (long long)build->cpu->l2_bytes >> 10,
@@ -128,9 +130,9 @@ static json_t *unfused_json(const Report *report)
 
 static json_t *memory_json(const Build *build)
 {
-    return json_pack("{s:I, s:I, s:I}", "arena_bytes", (json_int_t)build->program->arena_bytes, "scratch_bytes",
-                     (json_int_t)build->program->scratch_bytes, "weights_bytes",
-                     (json_int_t)build->program->weights_bytes);
+    return json_pack("{s:I, s:b, s:I, s:I}", "arena_bytes", (json_int_t)build->program->arena_bytes, "arena_per_thread",
+                     (int)build->program->by_image, "scratch_bytes", (json_int_t)build->program->scratch_bytes,
+                     "weights_bytes", (json_int_t)build->program->weights_bytes);
 }
 
 static void print_json(const Report *report)

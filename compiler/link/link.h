@@ -15,7 +15,7 @@ typedef struct LinkOptions {
     const char *weights_object; /* packed weights behind a weights_object_head, to be embedded; or NULL */
     const char *runtime_dir;  /* holds libcnxrt.a and api.h */
     const char *header_extra; /* constants of this model, put into the header: C text that spells the prefix CNXRT_;
-                                 CNXRT_ARENA_BYTES and CNXRT_SCRATCH_BYTES must be among them; NULL for executables */
+                                 CNXRT_ARENA_BYTES, _SCRATCH_BYTES and _BY_IMAGE must be among them; NULL for executables */
     const char *temp_dir;     /* for intermediate files; the caller removes it */
     bool symbols;             /* executables and shared libraries keep their symbol table, for debuggers */
     bool static_libc, verbose, dry_run; /* -v prints commands; -### prints and does not run */

@@ -287,6 +287,18 @@ static bool is_batch_free(const Graph *graph)
     return false;
 }
 
+/* Whether threads had better share out a batch's images than each image: no barriers and no unequal shares, but an arena
+ * for each thread, which must stay in its part of the caches. Images that have something in common are not shared out. */
+static bool goes_by_image(const Program *program, const Graph *graph)
+{
+    const CpuProfile *cpu = program->cpu;
+    int64_t own = cpu->l2_bytes / (cpu->l2_shared_by > 1 ? cpu->l2_shared_by : 1) + cpu->l3_bytes / (cpu->l3_shared_by > 1 ? cpu->l3_shared_by : 1);
+    for (int64_t i = 0; i < graph->outputs.len; i++)
+        if (!is_per_image(graph->outputs.at[i]))
+            return false;
+    return program->batch_free && !program->begin.len && !program->end.len && program->arena_bytes <= own;
+}
+
 Program *schedule_graph(Graph *graph, DType precision, const CpuProfile *cpu, Arena *arena, Diag *diag)
 {
     Program *program = NEW(arena, Program);
@@ -300,5 +312,6 @@ Program *schedule_graph(Graph *graph, DType precision, const CpuProfile *cpu, Ar
     if (!program_verify(program, &problem))
         diag_bug(__FILE__, __LINE__, problem);
     plan_memory(program);
+    program->by_image = goes_by_image(program, graph);
     return program;
 }

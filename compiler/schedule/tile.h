@@ -183,6 +183,7 @@ typedef struct Program {
     VEC(Kernel *) kernels;          /* in order of first use, distinct names */
     int64_t arena_bytes, scratch_bytes, weights_bytes; /* set by memory planning; weights without the header */
     bool batch_free;                /* image phases run once for each image of a free batch */
+    bool by_image;                  /* threads share out a batch's images, each with an arena of its own */
 } Program;
 
 /* Names the kernel by its parameters and returns the program's one with that name (schedule/kernel.c). */

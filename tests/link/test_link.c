@@ -36,7 +36,7 @@ static bool link_with(LinkOptions options, Diag *diag)
         options.model_objects = fake;
         options.n_model_objects = 1;
     }
-    options.header_extra = "#define CNXRT_ARENA_BYTES 104\n#define CNXRT_SCRATCH_BYTES 64\n";
+    options.header_extra = "#define CNXRT_ARENA_BYTES 104\n#define CNXRT_SCRATCH_BYTES 64\n#define CNXRT_BY_IMAGE 0\n";
     *diag = (Diag){.out = fopen("said", "w")};
     bool ok = link_artifact(&options, arena, diag);
     fclose(diag->out);
