@@ -406,7 +406,9 @@ IrValue expr_eval(Emit *e, const Kernel *kernel, const IrValue *operands)
     for (int i = 0; i < expr->n_steps; i++) {
         const ExprStep *step = &expr->steps[i];
         IrValue value = step_value(e, expr, step, values);
-        values[expr->n_operands + i] = (Typed){round_to(e, value, step_type(step)), step_type(step)};
+        if (step->op != OP_Cast) /* which has rounded */
+            value = round_to(e, value, step_type(step));
+        values[expr->n_operands + i] = (Typed){value, step_type(step)};
     }
     return values[expr->n_operands + expr->n_steps - 1].value;
 }
