@@ -1,6 +1,6 @@
 """cnxc beside what a user would pick instead: same weights, same input, outputs checked, runs in turn.
 
-    python3 compare.py CNXC [--variants tiny] [--sizes 224] [--batches 1,8,32] [--threads 1,2] [--json FILE] [--peers …]
+    python3 compare.py CNXC [--variants tiny] [--sizes 224] [--batches 1,8,32] [--threads 1,2] [--precision f32] [--json FILE] [--peers …]
 
 For each model it writes a full-size checkpoint, compiles it, lets cnxc print the same graph as .onnx for the peers, and
 measures in one run:
@@ -149,7 +149,7 @@ def compare(a, models, x_path, threads, batch, work, peak, reference):
         run = {"engine": engine, "version": f["version"], "batch": batch, "threads": threads, "ms": round(f["ms"], 3),
                "best_ms": round(f["best_ms"], 3), "ms_per_image": round(f["ms"] / batch, 3),
                "gflops": round(work * batch / f["ms"] / 1e6, 1), "memory_mb": f["memory_mb"],
-               "fraction_of_peak": round(work * batch / f["ms"] / 1e6 / peak["f32"], 3),
+               "fraction_of_peak": round(work * batch / f["ms"] / 1e6 / peak[a.precision], 3),
                "cnxc_is_faster_by": round(f["ms"] / found["cnxc"]["ms"], 3),
                **check(f["output"], found["cnxc"]["output"], reference)}
         runs.append(run)
@@ -184,10 +184,11 @@ def measure_model(a, variant, size, path, peaks):
     size_option, folder = f"--image-size={size}x{size}", path("hf")
     subprocess.run([sys.executable, os.path.join(FULL, "make_checkpoint.py"), variant, folder], check=True)
     cnxc = lambda *options: [a.cnxc, "compile", folder, size_option, *options]
+    precision = f"--precision={a.precision}"
     native = f"-mcpu={a.mcpu}"
-    seconds, memory = timed(cnxc(native, "-o", path("exe")))
+    seconds, memory = timed(cnxc(native, precision, "-o", path("exe")))
     weights = os.path.getsize(os.path.join(folder, "model.safetensors"))
-    subprocess.run(cnxc(native, "--emit=shared", "--prefix=bench", "-o", path("bench.so")), check=True)
+    subprocess.run(cnxc(native, precision, "--emit=shared", "--prefix=bench", "-o", path("bench.so")), check=True)
     result = {"variant": variant, "size": size, "flops": flops(variant, size), "weights_mb": round(weights / 1e6, 2),
               "compile": {"seconds": round(seconds, 2), "peak_memory_over_weights": round(memory * 2**20 / weights, 2)},
               "executable_minus_weights_mb": round((os.path.getsize(path("exe")) - weights) / 1e6, 3), "runs": [], "missing": []}
@@ -202,11 +203,11 @@ def measure_model(a, variant, size, path, peaks):
     for batch in a.batches:
         x_path = path(f"x{batch}.npy")
         np.save(x_path, pixel_values(1, (batch, 3, size, size)))
-        models = {"shared": path("bench.so"), "onnx": path(f"b{batch}.onnx"), "folder": folder}
+        models = {"shared": path("bench.so"), "onnx": path(f"b{batch}.onnx"), "folder": folder, "precision": a.precision}
         subprocess.run(cnxc(f"--dim=batch_size={batch}", "--emit=onnx", "-o", models["onnx"]), check=True)
         for threads in a.threads:
             runs, missing = compare(a, models, x_path, threads, batch, result["flops"], peaks[threads],
-                                    reference_logits(variant, size))
+                                    reference_logits(variant, size) if a.precision == "f32" else None)
             result["runs"] += runs
             result["missing"] += missing
     return result
@@ -224,6 +225,7 @@ def arguments():
     ap.add_argument("--runs", type=int, default=3, help="timed runs in a turn, after one that is not")
     ap.add_argument("--peers", default=[e for e in ENGINES if e != "cnxc"], type=lambda text: [p for p in text.split(",") if p])
     ap.add_argument("--mcpu", default="native")
+    ap.add_argument("--precision", default="f32", choices=["f32", "bf16"], help="of cnxc and of those peers that have it")
     ap.add_argument("--json")
     a = ap.parse_args()
     if not set(a.variants) <= set(VARIANTS) or not set(a.peers) <= set(ENGINES):
@@ -237,7 +239,7 @@ def main():
         program = build_peak(folder)
         peaks = {t: json.loads(subprocess.check_output([program, "0.5", str(t)], preexec_fn=pinned(t))) for t in a.threads}
         result = {"machine": {"cpu": cpu_name(), "cores": os.cpu_count(), "peak": peaks},
-                  "cnxc": subprocess.check_output([a.cnxc, "--version"], text=True).split()[-1], "mcpu": a.mcpu, "models": []}
+                  "cnxc": subprocess.check_output([a.cnxc, "--version"], text=True).split()[-1], "mcpu": a.mcpu, "precision": a.precision, "models": []}
         print(json.dumps(result["machine"]), flush=True)
         for variant in a.variants:
             for size in a.sizes:

@@ -19,6 +19,11 @@ class Unavailable(Exception):
     pass
 
 
+def only_f32(models):
+    if models["precision"] != "f32":
+        raise Unavailable(f"no {models['precision']} arithmetic on a CPU")
+
+
 def cnxc(models, x, threads):
     lib = ctypes.CDLL(models["shared"])
 
@@ -41,6 +46,7 @@ def cnxc(models, x, threads):
 
 def onnxruntime(models, x, threads):
     import onnxruntime as ort
+    only_f32(models)
     options = ort.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     session = ort.InferenceSession(models["onnx"], options, providers=["CPUExecutionProvider"])
@@ -52,7 +58,7 @@ def openvino(models, x, threads):
     core = ov.Core()
     compiled = core.compile_model(core.read_model(models["onnx"]), "CPU", {
         "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_PRECISION_HINT": "f32"})
+        "INFERENCE_PRECISION_HINT": models["precision"]})
     request = compiled.create_infer_request()
     return lambda: request.infer({"pixel_values": x})["logits"]
 
@@ -63,15 +69,18 @@ def torch_eager(models, x, threads, compiled=False):
     torch.set_num_interop_threads(1)
     from convnext_torch import ConvNext
     model = ConvNext(models["folder"]).eval()
+    if models["precision"] == "bf16":
+        model = model.to(torch.bfloat16)
     if compiled:
         import torch._inductor.config as inductor
         inductor.freezing = True
         model = torch.compile(model)
     pixels = torch.from_numpy(x).contiguous(memory_format=torch.channels_last)
+    pixels = pixels.to(next(model.buffers()).dtype)
 
     def run():
         with torch.inference_mode():
-            return model(pixels).numpy()
+            return model(pixels).float().numpy()
     return run
 
 
@@ -81,6 +90,7 @@ def torch_compile(models, x, threads):
 
 def tract(models, x, threads):
     import tract as engine
+    only_f32(models)
     if threads > 1:
         raise Unavailable("tract's Python package runs on one thread")
     model = engine.onnx().load(models["onnx"]).into_model().into_runnable()
@@ -90,6 +100,7 @@ def tract(models, x, threads):
 def iree(models, x, threads):
     import iree.compiler  # noqa: F401: the tools below are part of it
     import iree.runtime as rt
+    only_f32(models)
     tool = lambda name: os.path.join(os.path.dirname(sys.executable), name)
     module = models["onnx"] + ".vmfb"
     if not os.path.exists(module):
