@@ -1,7 +1,7 @@
 """Draw compare.py's JSON as a bar chart: python3 chart.py RESULTS.json CHART.svg [VARIANT]
 
 One panel for each number of pictures and threads, one bar for each engine: milliseconds an image, less is better. The
-thin line is the arithmetic limit: the time that the measured fp32 peak would allow. Plain SVG, light and dark.
+thin line is the arithmetic limit: the time that the measured peak of that precision would allow. Plain SVG, light and dark.
 """
 import json
 import sys
@@ -26,7 +26,7 @@ def text(x, y, words, kind="", anchor="start"):
 def panel(model, peak, batch, threads, x, y):
     """The panel's elements and its height."""
     runs = sorted((r for r in model["runs"] if (r["batch"], r["threads"]) == (batch, threads)), key=lambda r: r["ms_per_image"])
-    slowest, limit = runs[-1]["ms_per_image"], model["flops"] / peak["f32"] / 1e6
+    slowest, limit = runs[-1]["ms_per_image"], model["flops"] / peak / 1e6
     scale = (WIDTH - LABEL - 52) / slowest
     title = f"batch {batch}, {threads} thread{'s' if threads > 1 else ''}"
     parts, top = [text(x, y + 13, title, "panel")], y + 24
@@ -48,13 +48,13 @@ def draw(result, model):
     parts, y, left, height = [], 74, 0, 0
     for i, (batch, threads) in enumerate(places):
         x = MARGIN + (i % columns) * (WIDTH + PANEL_GAP)
-        elements, size = panel(model, result["machine"]["peak"][str(threads)], batch, threads, x, y)
+        elements, size = panel(model, result["machine"]["peak"][str(threads)][result["precision"]], batch, threads, x, y)
         parts, height, left = parts + elements, max(height, size), max(left, x + WIDTH)
         if i % columns == columns - 1 or i == len(places) - 1:
             y, height = y + height + 18, 0
     name = {"tiny": "T", "small": "S", "base": "B", "large": "L", "xlarge": "XL"}.get(model["variant"], model["variant"])
-    title = f"ConvNeXt-{name}, {model['size']} x {model['size']}, fp32: milliseconds an image, less is better"
-    note = f"{result['machine']['cpu']}; all pinned to the same cores, runs in turn, medians; dashed: the fp32 peak's limit"
+    title = f"ConvNeXt-{name}, {model['size']} x {model['size']}, {result['precision']}: milliseconds an image, less is better"
+    note = f"{result['machine']['cpu']}; all pinned to the same cores, runs in turn, medians; dashed: the {result['precision']} peak's limit"
     missing = sorted({f"{NAMES.get(m['engine'], m['engine'])} (batch {m['batch']}, {m['threads']} threads)" for m in model["missing"]
                       if "batch" in m})
     if missing:
