@@ -126,7 +126,7 @@ static void choose_range(Block *b, int64_t nr)
 bool block_rows_of(const CpuProfile *cpu, Block *b, int64_t elements)
 {
     int64_t images = b->out.dims[0], height = b->out.dims[1], width = b->out.dims[2];
-    int64_t threads = at_most(at_least(cpu->cores, 2), 8);
+    int64_t threads = schedule_threads(cpu);
     int64_t pixels = at_most(MAX_PIXELS, cpu->l2_bytes * 3 / 5 / (elements * 4));
     if (b->choice && b->choice->row_block) {
         b->rows = at_most(height, b->choice->row_block);

@@ -252,6 +252,11 @@ Tiling tile_blocks(int64_t n, int64_t block)
     return tiling;
 }
 
+int64_t schedule_threads(const CpuProfile *cpu)
+{
+    return cpu->cores < 2 ? 2 : cpu->cores > 8 ? 8 : cpu->cores;
+}
+
 int64_t fair_rows(int64_t n, int64_t most, int64_t threads)
 {
     int64_t best = 1, best_time = INT64_MAX;

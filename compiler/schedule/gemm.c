@@ -383,6 +383,21 @@ void gemm_emit(Lowering *l, const Gemm *g)
 
 typedef struct Blocking { int64_t rows, row_blocks, panels; } Blocking; /* of a chunk; panels 0: all */
 
+/* `blocks` or a few more, so that the threads finish together: 12 rather than 11 for four of them. */
+static int64_t fair_blocks(const CpuProfile *cpu, int64_t m, const Panels *p, int64_t blocks)
+{
+    int64_t threads = schedule_threads(cpu), best = blocks, best_cost = INT64_MAX;
+    for (int64_t n = blocks; n < blocks + threads && n <= m; n++) {
+        int64_t rows = (m + n - 1) / n, count = (m + rows - 1) / rows;
+        int64_t cost = (count + threads - 1) / threads * product_cost(cpu, rows, p->n, p->nr / cpu_lanes(cpu));
+        if (cost < best_cost) {
+            best = n;
+            best_cost = cost;
+        }
+    }
+    return best;
+}
+
 /* A block of rows fills at most half of L2. Where rows are few, or far fewer bytes than the panels that stream from L3
  * anyway, chunks are column ranges instead, and each weight is read once. The profile may know better for this very shape. */
 static Blocking block_for(const CpuProfile *cpu, int64_t m, const Panels *p)
@@ -399,7 +414,7 @@ static Blocking block_for(const CpuProfile *cpu, int64_t m, const Panels *p)
     } else if (m > 4 * mr && !(b_bytes > cpu->l2_bytes / 2 && (a_bytes <= cpu->l2_bytes / 2 || 4 * a_bytes <= b_bytes))) {
         int64_t fits = at_least(1, cpu->l2_bytes / 2 / row_bytes / mr), wanted = at_least(1, m / chunks / mr);
         int64_t tiles = at_most(at_most(fits, 16), at_least(wanted, 4));
-        int64_t blocks = (m + tiles * mr - 1) / (tiles * mr);
+        int64_t blocks = fair_blocks(cpu, m, p, (m + tiles * mr - 1) / (tiles * mr));
         blocking.rows = (m + blocks - 1) / blocks;
         blocking.row_blocks = (m + blocking.rows - 1) / blocking.rows;
     }

@@ -109,6 +109,9 @@ typedef struct Tiling { struct { int64_t start, size, count; } parts[2]; } Tilin
 Tiling tile_even(int64_t n, int64_t most);
 Tiling tile_blocks(int64_t n, int64_t block); /* full blocks, then one with the rest */
 
+/* How many threads should finish together: the CPU's cores, but 2 to 8, for more chunks would be small. */
+int64_t schedule_threads(const CpuProfile *cpu);
+
 /* Rows to a block, at most `most`, so that `threads` threads finish n rows soonest; of equals the most rows. */
 int64_t fair_rows(int64_t n, int64_t most, int64_t threads);
 

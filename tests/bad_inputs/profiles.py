@@ -105,6 +105,7 @@ changed("unknown operator", 'op="gemm"', 'op="gem"', at(6, "'op' of <choice>.*'g
 changed("tile that is no multiple of the vector", "6x16", "6x12", "error: a tile of 6x12: .*multiple of 8")
 changed("tile beyond the registers", "6x16", "14x32", "error: a tile of 14x32 needs 61 vector registers, there are 16")
 changed("row block 0", 'row-block="24"', 'row-block="0"', at(6, "'row-block' of <choice>.*'0'"))
+changed("tried 0", 'thread-split="4"', 'thread-split="4" tried="0"', at(6, "'tried' of <choice>.*'0'"))
 changed("a shape twice", "</schedule>", '<choice op="gemm" shape="49x96x384"/></schedule>', at(7, "second choice for gemm 49x96x384"))
 
 # Extending
