@@ -383,16 +383,22 @@ void gemm_emit(Lowering *l, const Gemm *g)
 
 typedef struct Blocking { int64_t rows, row_blocks, panels; } Blocking; /* of a chunk; panels 0: all */
 
-/* `blocks` or a few more, so that the threads finish together: 12 rather than 11 for four of them. */
+/* `blocks` or a few more, so that the threads finish together: 12 rather than 11 for four of them. Not if tiles fit so badly
+ * then that all of it is more work by a twentieth. */
 static int64_t fair_blocks(const CpuProfile *cpu, int64_t m, const Panels *p, int64_t blocks)
 {
-    int64_t threads = schedule_threads(cpu), best = blocks, best_cost = INT64_MAX;
+    int64_t threads = schedule_threads(cpu), nv = p->nr / cpu_lanes(cpu), best = blocks, least = INT64_MAX, best_time = INT64_MAX;
     for (int64_t n = blocks; n < blocks + threads && n <= m; n++) {
-        int64_t rows = (m + n - 1) / n, count = (m + rows - 1) / rows;
-        int64_t cost = (count + threads - 1) / threads * product_cost(cpu, rows, p->n, p->nr / cpu_lanes(cpu));
-        if (cost < best_cost) {
+        Tiling rows = tile_even(m, (m + n - 1) / n);
+        int64_t big = product_cost(cpu, rows.parts[0].size, p->n, nv), count = rows.parts[0].count + rows.parts[1].count;
+        int64_t work = rows.parts[0].count * big;
+        if (rows.parts[1].count)
+            work += rows.parts[1].count * product_cost(cpu, rows.parts[1].size, p->n, nv);
+        int64_t time = (count + threads - 1) / threads * big;
+        least = at_most(least, work);
+        if (time < best_time && work <= least + least / 20) {
             best = n;
-            best_cost = cost;
+            best_time = time;
         }
     }
     return best;

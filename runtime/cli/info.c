@@ -1,6 +1,5 @@
 /* Info: what the model is, for people; --json gives what the C API's info_json gives. */
 #include "runtime/cli/cli.h"
-#include "runtime/internal.h"
 #include "runtime/cpu.h"
 #include "runtime/npy.h"
 
@@ -50,8 +49,7 @@ bool cli_info(Cli *cli)
            m->weights ? "" : m->weights_file ? m->weights_file : "a file");
     if (!variant)
         variant = m->variants[0];
-    printf("%-9s%.2f MB, and %.2f MB for each thread\n", "memory",
-           (double)variant->arena_bytes * (variant->by_image ? (double)cli->model->n_threads : 1) * 1e-6,
-           (double)variant->scratch_bytes * 1e-6);
+    int64_t shared = variant->by_image ? 0 : variant->arena_bytes, own = variant->scratch_bytes + variant->arena_bytes - shared;
+    printf("%-9s%.2f MB, and %.2f MB for each thread\n", "memory", (double)shared * 1e-6, (double)own * 1e-6);
     return true;
 }
