@@ -180,7 +180,7 @@ static const char *variant_symbol(const Emit *e, int64_t variant)
 void variant_emit(Emit *e, const Program *program, int64_t variant, const IrValue *phases)
 {
     IrValue values[VARIANT_WORDS] = {
-        text(e, e->cpu->name), number(e, e->cpu->runtime_features),
+        text(e, e->cpu->name), number(e, program_cpu_features(program)),
         number(e, program->begin.len), number(e, program->image.len), number(e, program->end.len),
         phases_constant(e, program, phases),
         number(e, program->arena_bytes), number(e, program->scratch_bytes), number(e, program->by_image),

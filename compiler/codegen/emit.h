@@ -74,6 +74,10 @@ void bf16_begin(Emit *e, IrValue *sums, int count);
 void bf16_end(Emit *e, IrValue *sums, int count);
 IrValue bf16_round(Emit *e, IrValue x); /* vf → vf with bf16's values; subnormals become zero */
 
+/* Around code that calls kernels of tiles (gemm_tiles.c): configures the matrix unit, and gives it back. */
+void tiles_begin(Emit *e);
+void tiles_end(Emit *e);
+
 /* Addresses and memory. Nothing is assumed of alignment beyond the element's. */
 IrValue emit_offset(Emit *e, IrValue address, int64_t bytes);
 IrValue emit_index(Emit *e, IrValue address, IrValue index, int64_t stride);
@@ -140,6 +144,7 @@ void expr_finish(Emit *e, const Kernel *kernel, const IrValue *values, IrValue o
 
 /* Kernels: the body of the function that is open. */
 void kernel_gemm(Emit *e, const Kernel *kernel);
+void kernel_tiles(Emit *e, const Kernel *kernel);
 void kernel_dwconv(Emit *e, const Kernel *kernel);
 void kernel_layernorm(Emit *e, const Kernel *kernel);
 void kernel_softmax(Emit *e, const Kernel *kernel);

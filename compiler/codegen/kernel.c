@@ -13,6 +13,7 @@ static const struct { void (*emit)(Emit *e, const Kernel *kernel); int own_args,
     [KERNEL_MAP] = {kernel_map, 1, 0},
     [KERNEL_GATHER] = {kernel_gather, 3, 1},
     [KERNEL_CROSS_ENTROPY] = {kernel_cross_entropy, 4, 1},
+    [KERNEL_TILES] = {kernel_tiles, 6, 1},
 };
 
 int kernel_n_args(const Kernel *kernel)

@@ -126,10 +126,15 @@ static IrValue emit_phase(Emit *e, const Phase *phase, int64_t number)
     p.scratch = frame_field(e, offsetof(CnxrtFrame, scratch));
     p.tensors = frame_field(e, offsetof(CnxrtFrame, tensors));
     int64_t first = 0;
+    bool tiles = phase_uses_tiles(phase);
+    if (tiles)
+        tiles_begin(e);
     for (int64_t i = 0; i < phase->sections.len; i++) {
         emit_section(&p, phase->sections.at[i], first);
         first += phase->sections.at[i]->extent;
     }
+    if (tiles)
+        tiles_end(e);
     emit_function_end(e);
     return function;
 }

@@ -35,6 +35,7 @@ typedef struct Walk {
 static int64_t kernel_work(const Kernel *k)
 {
     switch (k->kind) {
+    case KERNEL_TILES:
     case KERNEL_GEMM: return k->gemm.m * k->gemm.n * k->gemm.k;
     case KERNEL_DWCONV: return k->dwconv.width * k->dwconv.channels * k->dwconv.kh * k->dwconv.kw;
     case KERNEL_LAYERNORM: return k->layernorm.rows * k->layernorm.n;
@@ -56,9 +57,14 @@ static const char *short_name(const char *name, Arena *arena)
     return arena_strndup(arena, from, length - hash);
 }
 
+static bool is_product(const Kernel *k)
+{
+    return k->kind == KERNEL_GEMM || k->kind == KERNEL_TILES;
+}
+
 static bool same_step(const Kernel *a, const Kernel *b)
 {
-    return a->kind == b->kind && (a->kind != KERNEL_GEMM || a->gemm.k == b->gemm.k);
+    return a->kind == b->kind && (!is_product(a) || a->gemm.k == b->gemm.k);
 }
 
 static SurveyStep *step_of(Walk *walk, const Kernel *kernel)
@@ -160,7 +166,7 @@ static void walk_call(Walk *walk, const Stmt *call)
     }
     if (kernel->kind == KERNEL_LAYERNORM)
         walk->pixels += kernel->layernorm.rows;
-    if (kernel->kind == KERNEL_GEMM)
+    if (is_product(kernel))
         note_product(walk, call);
 }
 
@@ -226,7 +232,7 @@ static void finish_steps(Survey *survey, Arena *arena)
         SurveyStep *step = &survey->steps.at[i];
         const Kernel *k = step->kernel;
         step->form = short_name(k->name, arena);
-        if (k->kind == KERNEL_GEMM && step->work > most) {
+        if (is_product(k) && step->work > most) {
             most = step->work;
             survey->tile_bytes = 4 * (k->gemm.m * k->gemm.k + k->gemm.k * k->gemm.nr + k->gemm.m * k->gemm.n);
         }

@@ -6,6 +6,8 @@
  *
  *   A float [m, k] → bf16 [m, k] → pairs [m, k/2];  B float [k, n] → [n/nr][k/2][nr][2];  C float [m, n]
  *
+ * Where the CPU has a matrix unit for them, it does them all (tiles.c).
+ *
  * The head stays in float: its rows are pictures, so it is small, and its result is the answer. */
 #include "compiler/schedule/lower.h"
 
@@ -32,19 +34,45 @@ void bf16_copy_phase(Lowering *l, const char *name, View out, View in)
     map_phase(l, name, &expr, out, &in);
 }
 
-View bf16_rows(Lowering *l, const char *name, int64_t m, int64_t k)
+/* A matrix unit reads whole tiles: of the last one's rows, those behind m belong to nobody. */
+static View rows_in(Lowering *l, Space space, int64_t m, int64_t k, const Panels *panels)
 {
-    View rows = view_temp(l, SPACE_ARENA, DT_BFLOAT16, 2, (int64_t[]){m, 2 * half(k)}, true);
-    if (k % 2)
-        fill_phase(l, arena_printf(l->arena, "%s.even", name), view_slice(rows, 1, pos_at(k), 1, 1), 0);
+    int64_t more = panels->unit ? panels->unit - 1 : 0;
+    View rows = view_temp(l, space, DT_BFLOAT16, 2, (int64_t[]){m + more, 2 * panels->k}, true);
+    rows.dims[0] = m;
     rows.dims[1] = k;
     return rows;
 }
 
-View bf16_rounded(Lowering *l, const char *name, View rows)
+static View end_of(View rows, const Panels *panels)
+{
+    return view_slice(rows, 1, pos_at(rows.dims[1]), 2 * panels->k - rows.dims[1], 1);
+}
+
+View bf16_rows(Lowering *l, const char *name, int64_t m, int64_t k, const Panels *panels)
+{
+    View rows = rows_in(l, SPACE_ARENA, m, k, panels), end = end_of(rows, panels);
+    if (end.dims[1])
+        fill_phase(l, arena_printf(l->arena, "%s.end", name), end, 0);
+    return rows;
+}
+
+View bf16_scratch(Lowering *l, int64_t m, int64_t k, const Panels *panels)
+{
+    return rows_in(l, SPACE_SCRATCH, m, k, panels);
+}
+
+void bf16_end_rows(Lowering *l, View rows, const Panels *panels)
+{
+    View end = end_of(rows, panels);
+    if (end.dims[1])
+        fill_emit(l, end, 0);
+}
+
+View bf16_rounded(Lowering *l, const char *name, View rows, const Panels *panels)
 {
     name = arena_printf(l->arena, "%s.bf16", name);
-    View out = bf16_rows(l, name, rows.dims[0], rows.dims[1]);
+    View out = bf16_rows(l, name, rows.dims[0], rows.dims[1], panels);
     bf16_copy_phase(l, name, out, rows);
     return bf16_pairs(out);
 }
@@ -78,33 +106,50 @@ bool bf16_layout_fits(const WeightLayout *w)
     return w->t == 1 || w->c == 1 || w->c % 2 == 0;
 }
 
-static Ref pack_pairs(Lowering *l, const char *name, const Tensor *weights, const WeightLayout *w, int64_t first,
-                      int64_t n_panels, int64_t nr)
+/* K in the panels: so many taps of so many pairs. */
+typedef struct Depth { int64_t taps, pairs; } Depth;
+
+/* For a matrix unit a multiple of its tile: more pairs of the only tap, or more taps. */
+static Depth depth_of(const WeightLayout *w, int64_t unit)
+{
+    Depth depth = {w->t, half(w->c)};
+    if (unit && depth.taps == 1)
+        depth.pairs = (depth.pairs + unit - 1) / unit * unit;
+    while (unit && depth.taps * depth.pairs % unit)
+        depth.taps++;
+    return depth;
+}
+
+static Ref pack_pairs(Lowering *l, const char *name, const Tensor *weights, const WeightLayout *w, Depth depth,
+                      int64_t first, int64_t n_panels, int64_t nr)
 {
     Pack *pack = NEW(l->arena, Pack);
     *pack = (Pack){
         .source = weights, .dtype = DT_BFLOAT16, .base = w->base + first * w->n_stride, .n_axes = 4, .n_loops = 6,
         .axes = {{w->groups, w->group_stride}, {w->n - first, w->n_stride}, {w->t, w->t_stride}, {w->c, w->c_stride}},
-        .loops = {{0, 1, w->groups}, {1, nr, n_panels}, {2, 1, w->t}, {3, 2, half(w->c)}, {1, 1, nr}, {3, 1, 2}}};
+        .loops = {{0, 1, w->groups}, {1, nr, n_panels}, {2, 1, depth.taps}, {3, 2, depth.pairs}, {1, 1, nr}, {3, 1, 2}}};
     return ref_to(buffer_packed(l, name, pack));
 }
 
 Panels bf16_panels(Lowering *l, const char *name, const Tensor *weights, WeightLayout layout, int64_t nr)
 {
-    int64_t lanes = cpu_lanes(l->cpu), n = layout.n;
+    int64_t lanes = cpu_lanes(l->cpu), n = layout.n, unit = cpu_tile(l->cpu);
     if (layout.c == 1) { /* pointwise on channels that lie apart: pairs go over t */
         layout.c = layout.t;
         layout.c_stride = layout.t_stride;
         layout.t = 1;
     }
-    Panels panels = {.k = layout.t * half(layout.c), .n = n, .nr = nr, .n_full = n / nr, .tail_n = n % nr};
+    if (unit)
+        nr = 2 * unit;
+    Depth depth = depth_of(&layout, unit);
+    Panels panels = {.k = depth.taps * depth.pairs, .n = n, .nr = nr, .n_full = n / nr, .tail_n = n % nr, .unit = unit};
     panels.constant = panels.pairs = true;
     panels.panel_bytes = panels.k * nr * 4;
     panels.tail_nr = (panels.tail_n + lanes - 1) / lanes * lanes;
     name = arena_printf(l->arena, "%s.pairs", name);
     if (panels.n_full)
-        panels.full = pack_pairs(l, name, weights, &layout, 0, panels.n_full, nr);
+        panels.full = pack_pairs(l, name, weights, &layout, depth, 0, panels.n_full, nr);
     if (panels.tail_n)
-        panels.tail = pack_pairs(l, name, weights, &layout, panels.n_full * nr, 1, panels.tail_nr);
+        panels.tail = pack_pairs(l, name, weights, &layout, depth, panels.n_full * nr, 1, panels.tail_nr);
     return panels;
 }

@@ -256,6 +256,10 @@ void block_normalised(Lowering *l, const Block *b, Pos image, const RowGroup *gr
 static void emit_rows(Lowering *l, const Block *b, Pos image, const RowGroup *group, Pos step)
 {
     Rows r = block_rows_at(b, image, group->y, group->rows, step);
+    if (b->bf16) {
+        bf16_end_rows(l, b->normal, &b->p1);
+        bf16_end_rows(l, b->h, &b->p2);
+    }
     block_normalised(l, b, image, group, step, &r);
     r.h = view_slice(b->h, 0, pos_at(0), r.pixels, 1);
     bool several = b->n_ranges > 1;
@@ -310,9 +314,11 @@ static void emit_block(Lowering *l, Block *b)
     int64_t images = b->out.dims[0], width = b->out.dims[2];
     int64_t h_dims[] = {b->rows * width, b->range}, a_dims[] = {b->rows, width, b->out.dims[3]};
     b->a = view_temp(l, SPACE_SCRATCH, DT_FLOAT, 3, a_dims, true);
-    b->h = view_temp(l, SPACE_SCRATCH, b->bf16 ? DT_BFLOAT16 : DT_FLOAT, 2, h_dims, true);
+    if (!b->bf16)
+        b->h = view_temp(l, SPACE_SCRATCH, DT_FLOAT, 2, h_dims, true);
     if (b->bf16) {
-        b->normal = view_temp(l, SPACE_SCRATCH, DT_BFLOAT16, 2, (int64_t[]){h_dims[0], a_dims[2]}, true);
+        b->h = bf16_scratch(l, h_dims[0], h_dims[1], &b->p2);
+        b->normal = bf16_scratch(l, h_dims[0], a_dims[2], &b->p1);
         b->strip = view_temp(l, SPACE_SCRATCH, DT_FLOAT, 2, (int64_t[]){h_dims[0], b->p1.nr}, false);
     }
     phase_open(l, b->name, block_flops(b, 2));

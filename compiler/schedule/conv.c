@@ -213,13 +213,13 @@ static bool share_columns(const Lowering *l, const Conv *conv, int64_t k)
     return conv->group == 1 && conv->out.dims[0] * ((height + rows - 1) / rows) < 4 * l->cpu->cores;
 }
 
-/* All patches, gathered into the arena by a phase of its own. */
-static View gathered_patches(Lowering *l, const Conv *conv, const View *patches, bool bf16)
+/* All patches, gathered into the arena by a phase of its own; rounded for panels of bf16 (NULL: not). */
+static View gathered_patches(Lowering *l, const Conv *conv, const View *patches, const Panels *bf16)
 {
     int n_pixels = 1 + conv->window.n;
     int64_t dims[2] = {product(patches->dims, n_pixels), product(patches->dims + n_pixels, patches->rank - n_pixels)};
     const char *name = arena_printf(l->arena, "%s.patches", conv->name);
-    View matrix = bf16 ? bf16_rows(l, name, dims[0], dims[1]) : view_temp(l, SPACE_ARENA, DT_FLOAT, 2, dims, true);
+    View matrix = bf16 ? bf16_rows(l, name, dims[0], dims[1], bf16) : view_temp(l, SPACE_ARENA, DT_FLOAT, 2, dims, true);
     View spread = *patches;
     int64_t row = matrix.strides[0], element = dtype_size(matrix.dtype);
     for (int i = n_pixels - 1; i >= 0; row *= patches->dims[i], i--)
@@ -287,7 +287,7 @@ static void bf16_conv(Lowering *l, const Conv *conv, Gemm *gemm, const View *pat
 {
     Panels panels = bf16_panels(l, conv->weights_name, conv->w->constant, weight_layout(conv), nr);
     panels.choice = choice;
-    gemm->a = bf16_pairs(gathered_patches(l, conv, patches, true));
+    gemm->a = bf16_pairs(gathered_patches(l, conv, patches, &panels));
     gemm->panels = &panels;
     gemm->count = panels.n_full;
     phase_open(l, conv->name, conv->flops);
@@ -316,7 +316,7 @@ static void dense_conv(Lowering *l, Conv *conv)
     panels.choice = choice;
     bool whole = conv->group == 1 && matrix_of(&patches, 1 + conv->window.n, &gemm.a);
     if (!whole && share_columns(l, conv, panels.k)) {
-        gemm.a = gathered_patches(l, conv, &patches, false);
+        gemm.a = gathered_patches(l, conv, &patches, NULL);
         whole = true;
     }
     phase_open(l, conv->name, conv->flops);

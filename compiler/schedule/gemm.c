@@ -224,10 +224,15 @@ static Ref column(const View *view, Pos panel, int64_t nr)
     return ref_pos(view->ref, panel, nr * view->strides[1]);
 }
 
+static bool has_strip(const Gemm *g)
+{
+    return g->strip.ref.buffer && !g->panels->unit;
+}
+
 /* Where the tiles leave their sums. */
 static const View *sums_of(const Gemm *g)
 {
-    return g->strip.ref.buffer ? &g->strip : &g->c;
+    return has_strip(g) ? &g->strip : &g->c;
 }
 
 /* Emulated pairs come apart in registers: both halves of nv vectors of B and of one of A. */
@@ -250,13 +255,14 @@ static int n_operands(const Gemm *g)
 static Strip strip_at(const Gemm *g, Ref b, Pos panel, int64_t nr, int64_t step, int64_t n)
 {
     Strip strip = {.b = b, .n = n, .nr = nr, .c = column(&g->c, panel, step)};
-    strip.sums = g->strip.ref.buffer ? g->strip.ref : strip.c;
+    strip.sums = has_strip(g) ? g->strip.ref : strip.c;
     if (g->bias.buffer)
         strip.bias = ref_pos(g->bias, panel, step * 4);
     strip.squares = ref_pos(g->squares, panel, step * 4);
     for (int i = 1; i < n_operands(g); i++)
         strip.operands[i] = column(&g->operands[i], panel, step);
-    strip.fused = g->epilogue && g->epilogue->expr.n_steps && !g->strip.ref.buffer && !expr_wants_strip(&g->epilogue->expr);
+    strip.fused = g->epilogue && g->epilogue->expr.n_steps && !has_strip(g) &&
+                  (g->panels->unit || !expr_wants_strip(&g->epilogue->expr));
     return strip;
 }
 
@@ -279,6 +285,8 @@ static void emit_tile(Lowering *l, const Gemm *g, const Strip *s, int64_t rows, 
                           ref_pos(s->sums, row, sums_of(g)->strides[0]),
                           g->init == GEMM_INIT_BIAS ? s->bias : (Ref){0}, prefetch ? s->next : (Ref){0}};
     int n = 5;
+    if (g->panels->unit)
+        args[n++] = tiles_take(l, g, &kernel);
     if (s->fused) {
         kernel.expr = g->epilogue->expr;
         for (int i = 1; i < n_operands(g); i++) {
@@ -320,7 +328,8 @@ static void emit_squares(Lowering *l, const Gemm *g, const Strip *s)
 
 static void emit_strip(Lowering *l, const Gemm *g, const Strip *s)
 {
-    Tiling rows = tile_even(g->a.dims[0], tile_rows(l->cpu, g, s->nr));
+    int64_t m = g->a.dims[0];
+    Tiling rows = g->panels->unit ? tiles_rows(g->panels, m) : tile_even(m, tile_rows(l->cpu, g, s->nr));
     bool prefetch = s->next.buffer != NULL;
     for (int i = 0; i < 2; i++) {
         int64_t start = rows.parts[i].start, size = rows.parts[i].size, count = rows.parts[i].count;
@@ -409,7 +418,7 @@ static int64_t fair_blocks(const CpuProfile *cpu, int64_t m, const Panels *p, in
 static Blocking block_for(const CpuProfile *cpu, int64_t m, const Panels *p)
 {
     const ScheduleChoice *choice = p->choice;
-    int64_t mr = gemm_rows(cpu, p->nr), chunks = at_least(8, 2 * cpu->cores), row_bytes = p->k * 4;
+    int64_t mr = p->unit ? 2 * p->unit : gemm_rows(cpu, p->nr), chunks = at_least(8, 2 * cpu->cores), row_bytes = p->k * 4;
     int64_t a_bytes = m * row_bytes, b_bytes = p->n * row_bytes;
     Blocking blocking = {.rows = m, .row_blocks = 1};
     if (choice && choice->thread_split)
@@ -421,7 +430,7 @@ static Blocking block_for(const CpuProfile *cpu, int64_t m, const Panels *p)
         int64_t fits = at_least(1, cpu->l2_bytes / 2 / row_bytes / mr), wanted = at_least(1, m / chunks / mr);
         int64_t tiles = at_most(at_most(fits, 16), at_least(wanted, 4));
         int64_t blocks = fair_blocks(cpu, m, p, (m + tiles * mr - 1) / (tiles * mr));
-        blocking.rows = (m + blocks - 1) / blocks;
+        blocking.rows = round_up((m + blocks - 1) / blocks, p->unit ? p->unit : 1);
         blocking.row_blocks = (m + blocking.rows - 1) / blocking.rows;
     }
     int64_t wanted = (chunks + blocking.row_blocks - 1) / blocking.row_blocks;
@@ -515,7 +524,7 @@ void gemm_sections(Lowering *l, const Gemm *g)
     int64_t m = g->a.dims[0], k = g->panels->k * (g->panels->pairs ? 2 : 1);
     phase_shape(l, g->panels->pairs ? SCHEDULE_GEMM_BF16 : SCHEDULE_GEMM, (int64_t[SCHEDULE_DIMS]){m, k, g->panels->n});
     Blocking blocking = block_for(l->cpu, m, g->panels);
-    Tiling rows = tile_even(m, blocking.rows);
+    Tiling rows = (g->panels->unit ? tile_blocks : tile_even)(m, blocking.rows);
     for (int i = 0; i < 2; i++) {
         int64_t start = rows.parts[i].start, size = rows.parts[i].size, count = rows.parts[i].count;
         for (int64_t b = 0; blocking.panels && b < count; b++) {

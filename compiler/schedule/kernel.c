@@ -35,6 +35,9 @@ static const char *describe(Arena *arena, const Kernel *k)
     StrBuf sb = {.arena = arena};
     sb_printf(&sb, "%d", k->kind);
     switch (k->kind) {
+    case KERNEL_TILES:
+        NUMBERS(&sb, k->gemm.unit, k->gemm.stream);
+        /* fall through */
     case KERNEL_GEMM:
         NUMBERS(&sb, k->gemm.m, k->gemm.n, k->gemm.k, k->gemm.nr, k->gemm.a_row, k->gemm.a_k, k->gemm.c_row,
                 k->gemm.init, k->gemm.prefetch);
@@ -109,6 +112,7 @@ static void put_stem(StrBuf *sb, const Kernel *k)
     static const char *const reduce_names[] = {"sum", "mean", "l2", "l1", "max", "min", "prod", "sumsquare"};
     switch (k->kind) {
     case KERNEL_GEMM:
+    case KERNEL_TILES:
         sb_printf(sb, "cnx_gemm_%s_%lldx%lld_k%lld", k->gemm.pairs ? "bf16" : "f32", (long long)k->gemm.m,
                   (long long)k->gemm.n, (long long)k->gemm.k * (k->gemm.pairs ? 2 : 1));
         break;
@@ -164,7 +168,7 @@ const Kernel *kernel_intern(Program *program, const Kernel *kernel)
     for (uint32_t hash = hash_text(description);; hash++) { /* on a collision the next free number */
         StrBuf sb = {.arena = program->arena};
         put_stem(&sb, kernel);
-        sb_printf(&sb, "_%08x__%s", hash, program->cpu->isa);
+        sb_printf(&sb, "_%08x__%s", hash, kernel->kind == KERNEL_TILES ? "amx" : program->cpu->isa);
         const Kernel *known = find_named(program, sb.text);
         if (known && strcmp(describe(program->arena, known), description) == 0)
             return known;

@@ -58,6 +58,8 @@ typedef struct Lowering {
     When when;              /* list to which phases go */
     When earliest;          /* of a region's nodes: when all of its inputs are there */
     Phase *phase;
+    Buffer *sums;           /* scratch for a matrix unit's sums, of sums_phase; NULL: none yet */
+    const Phase *sums_phase;
     bool joined;            /* phases that are opened become part of the open one, and sections of its one chunk */
     Stmt *open[16];         /* the loops around what is emitted; NULL: a loop of one iteration, left out */
     int depth;
@@ -180,6 +182,7 @@ typedef struct Panels {
     const ScheduleChoice *choice; /* of the profile, for this product; NULL: the model decides */
     bool constant;
     bool pairs;             /* of bf16: an element of K is two of them, and the left operand is bf16_pairs */
+    int64_t unit;           /* for a matrix unit: rows, columns and pairs of its tiles; 0: for vectors */
 } Panels;
 /* How W's elements lie: element (t, c, n) of K = T × C and N at base + t*t_stride + c*c_stride + n*n_stride. */
 typedef struct WeightLayout { int64_t base, t, c, n, t_stride, c_stride, n_stride, groups, group_stride; } WeightLayout;
@@ -218,13 +221,21 @@ bool linear_rows(const View *view, View *rows); /* [a, b, …, n] → [a*b*…, 
 /* ── bf16.c: products of bf16 with sums in float ─────────────────────────────────────────────────────── */
 
 bool bf16_wanted(const Lowering *l, const View *a); /* for constant weights times these rows */
-View bf16_rows(Lowering *l, const char *name, int64_t m, int64_t k);   /* in the arena; rows end at an even element */
-View bf16_rounded(Lowering *l, const char *name, View rows);           /* a phase that rounds them */
+/* [m, k] as a product with the panels reads them: rows end in zeros where panels are deeper. */
+View bf16_rows(Lowering *l, const char *name, int64_t m, int64_t k, const Panels *panels);  /* in the arena */
+View bf16_scratch(Lowering *l, int64_t m, int64_t k, const Panels *panels); /* whoever uses it calls bf16_end_rows */
+void bf16_end_rows(Lowering *l, View rows, const Panels *panels);           /* the zeros, where control is */
+View bf16_rounded(Lowering *l, const char *name, View rows, const Panels *panels); /* a phase that rounds them */
 View bf16_pairs(View rows);                           /* as a product's left operand: [m, k/2] of four bytes */
 bool bf16_fuse(const Fusion *fusion, Fusion *rounded); /* the expression (NULL: none), then rounding; false: too long */
 void bf16_copy_phase(Lowering *l, const char *name, View out, View in);
 Panels bf16_panels(Lowering *l, const char *name, const Tensor *weights, WeightLayout layout, int64_t nr);
 bool bf16_layout_fits(const WeightLayout *layout);    /* no pair crosses from one t to the next */
+
+/* ── tiles.c: those on a matrix unit ─────────────────────────────────────────────────────────────────── */
+
+Tiling tiles_rows(const Panels *panels, int64_t m);
+Ref tiles_take(Lowering *l, const Gemm *g, Kernel *kernel); /* makes it KERNEL_TILES; its argument for the sums */
 
 /* ── conv.c, dwconv.c, norm.c, reduce.c, region.c, block.c ───────────────────────────────────────────── */
 

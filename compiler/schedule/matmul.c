@@ -73,7 +73,7 @@ static bool constant_product(Lowering *l, const Node *node, View a, const View *
     View out = float_output(l, result.value, NULL, true);
     if (is_empty(l, result.value, out, k))
         return true;
-    Gemm gemm = {.a = bf16 ? bf16_rounded(l, name, a) : a, .init = GEMM_INIT_ZERO, .tail = true};
+    Gemm gemm = {.a = a, .init = GEMM_INIT_ZERO, .tail = true};
     gemm.bias = c ? bias_vector(l, name, c, n) : split_bias(l, name, &result.epilogue, n);
     gemm.init = gemm.bias.buffer ? GEMM_INIT_BIAS : GEMM_INIT_ZERO;
     set_epilogue(&gemm, result.epilogue);
@@ -85,6 +85,8 @@ static bool constant_product(Lowering *l, const Node *node, View a, const View *
     panels.choice = choice;
     gemm.panels = &panels;
     gemm.count = panels.n_full;
+    if (bf16)
+        gemm.a = bf16_rounded(l, name, a, &panels);
     linear_rows(&out, &gemm.c);
     phase_open(l, result.value->name, product_flops(a.dims[0], k, n));
     gemm_sections(l, &gemm);

@@ -16,6 +16,31 @@ int64_t phase_chunks(const Phase *phase)
     return chunks;
 }
 
+static bool stmt_uses_tiles(const Stmt *stmt)
+{
+    bool uses = stmt->kind == STMT_CALL && stmt->kernel->kind == KERNEL_TILES;
+    for (int64_t i = 0; i < stmt->body.len && !uses; i++)
+        uses = stmt_uses_tiles(stmt->body.at[i]);
+    return uses;
+}
+
+bool phase_uses_tiles(const Phase *phase)
+{
+    bool uses = false;
+    for (int64_t i = 0; i < phase->sections.len && !uses; i++)
+        uses = stmt_uses_tiles(phase->sections.at[i]);
+    return uses;
+}
+
+/* Tiles have to be asked for and may be refused, so what does without them does not ask. */
+int64_t program_cpu_features(const Program *program)
+{
+    for (int64_t i = 0; i < program->kernels.len; i++)
+        if (program->kernels.at[i]->kind == KERNEL_TILES)
+            return program->cpu->runtime_features;
+    return program->cpu->runtime_features & ~(int64_t)CNXRT_CPU_AMX_BF16;
+}
+
 typedef struct Checker {
     const Program *program;
     const Phase *phase;
@@ -53,10 +78,22 @@ static Extent operand_extent(const Operand *operand, int64_t rows, int64_t n)
 /* Rows and elements over which a kernel's expression is evaluated. */
 static void expr_space(const Kernel *k, int64_t *rows, int64_t *n)
 {
-    *rows = k->kind == KERNEL_GEMM ? k->gemm.m : k->kind == KERNEL_DWCONV ? k->dwconv.width
+    bool product = k->kind == KERNEL_GEMM || k->kind == KERNEL_TILES;
+    *rows = product ? k->gemm.m : k->kind == KERNEL_DWCONV ? k->dwconv.width
           : k->kind == KERNEL_LAYERNORM ? k->layernorm.rows : k->kind == KERNEL_MAP ? k->map.rows : 1;
-    *n = k->kind == KERNEL_GEMM ? k->gemm.n : k->kind == KERNEL_DWCONV ? k->dwconv.channels
+    *n = product ? k->gemm.n : k->kind == KERNEL_DWCONV ? k->dwconv.channels
        : k->kind == KERNEL_LAYERNORM ? k->layernorm.n : k->kind == KERNEL_MAP ? k->map.n : k->reduce.width;
+}
+
+static int64_t result_size(const Kernel *k)
+{
+    return k->expr.n_steps ? dtype_size(k->expr.steps[k->expr.n_steps - 1].dtype) : 4;
+}
+
+/* Rows of A that the tiles read. */
+static int64_t whole_tiles(const Kernel *k)
+{
+    return (k->gemm.m + k->gemm.unit - 1) / k->gemm.unit * k->gemm.unit;
 }
 
 /* Number of a kernel's own arguments; their extents, in order. An argument that may be left out has optional set. */
@@ -73,6 +110,17 @@ static int own_arguments(const Kernel *k, int64_t lanes, Extent *extents, bool *
         optional[3] = k->gemm.init != GEMM_INIT_BIAS;
         optional[4] = !k->gemm.prefetch;
         return 5;
+    case KERNEL_TILES:
+        size = result_size(k);
+        extents[0] = extent_of(whole_tiles(k), k->gemm.a_row, k->gemm.k, k->gemm.a_k, 4);
+        extents[1] = (Extent){0, k->gemm.k * k->gemm.nr * 4};
+        extents[2] = extent_of(k->gemm.m, k->gemm.c_row, k->gemm.n, size, size);
+        extents[3] = (Extent){0, k->gemm.nr * 4};
+        extents[4] = (Extent){0, 0};
+        extents[5] = (Extent){0, whole_tiles(k) * k->gemm.nr * 4};
+        optional[3] = k->gemm.init != GEMM_INIT_BIAS;
+        optional[4] = !k->gemm.prefetch;
+        return 6;
     case KERNEL_DWCONV:
         extents[0] = extent_of(k->dwconv.kh, k->dwconv.in_row, k->dwconv.in_width, k->dwconv.in_col,
                                k->dwconv.channels * 4);
@@ -82,7 +130,7 @@ static int own_arguments(const Kernel *k, int64_t lanes, Extent *extents, bool *
         return 4;
     case KERNEL_LAYERNORM:
         extents[0] = extent_of(k->layernorm.rows, k->layernorm.in_row, k->layernorm.n, 4, 4);
-        size = k->expr.n_steps ? dtype_size(k->expr.steps[k->expr.n_steps - 1].dtype) : 4;
+        size = result_size(k);
         extents[1] = extent_of(k->layernorm.rows, k->layernorm.out_row, k->layernorm.n, size, size);
         return 2;
     case KERNEL_SOFTMAX:
@@ -171,7 +219,7 @@ static void check_call(Checker *checker, const Stmt *call)
     if (n != call->n_args)
         fail(checker, kernel->name, "a wrong number of arguments");
     for (int i = 0; i < call->n_args && !checker->problem; i++) {
-        if (call->args[i].buffer && !(kernel->kind == KERNEL_GEMM && i == 4)) /* a prefetch may reach past the end */
+        if (call->args[i].buffer && !((kernel->kind == KERNEL_GEMM || kernel->kind == KERNEL_TILES) && i == 4)) /* a prefetch may reach past the end */
             check_ref(checker, kernel, i, &call->args[i], extents[i]);
         else if (!call->args[i].buffer && !optional[i])
             fail(checker, kernel->name, "an argument is missing");

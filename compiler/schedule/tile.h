@@ -91,7 +91,7 @@ enum { MAX_OPERANDS = 8 };
 
 typedef enum KernelKind {
     KERNEL_GEMM, KERNEL_DWCONV, KERNEL_LAYERNORM, KERNEL_SOFTMAX, KERNEL_REDUCE, KERNEL_MAP, KERNEL_GATHER,
-    KERNEL_CROSS_ENTROPY,
+    KERNEL_CROSS_ENTROPY, KERNEL_TILES,
 } KernelKind;
 
 /* A kernel is its parameters; two with equal names are the same function and are emitted once.
@@ -103,10 +103,13 @@ typedef struct Kernel {
     Expr expr;             /* n_operands 0 or n_steps 0: none, the result is stored as it is */
     Operand operands[MAX_OPERANDS]; /* of expr, from 1 on (GEMM, DWCONV, LAYERNORM, REDUCE) or 0 on (MAP) */
     union {
-        /* C[m, n] = expr(init + A[m, k] · B[k, n]). args: A, B, C, bias, prefetch, operands…
+        /* GEMM: C[m, n] = expr(init + A[m, k] · B[k, n]). args: A, B, C, bias, prefetch, operands…
          * B is a packed panel [k][nr], nr a multiple of the vector length, zero padded. n may be less than nr: then
          * the tail columns are not stored. bias: nr elements. prefetch: address of what is read next; k*nr
-         * elements from it are prefetched into L2, spread over the K loop. */
+         * elements from it are prefetched into L2, spread over the K loop.
+         * TILES: the same of pairs, by a matrix unit with tiles of `unit` rows, columns and pairs, for at most 2 x 2
+         * of them; k is a multiple of unit, and A is read up to the end of the last tile. C = expr(init + Σ), Σ from
+         * zero as tdpbf16ps sums up. args: A, B, C, bias, prefetch, sums, operands…; sums: scratch for Σ */
         struct {
             int64_t m, n, k, nr;
             int64_t a_row, a_k;        /* bytes from row to row, from k to k */
@@ -115,6 +118,8 @@ typedef struct Kernel {
             bool prefetch;
             bool pairs;                /* A and B are pairs of bf16, two neighbours of K in the four bytes of a float;
                                           k, nr and strides count pairs. Sums as vdpbf16ps does */
+            int64_t unit;              /* TILES */
+            bool stream;               /* TILES: B is not worth a place in L1 */
         } gemm;
         /* A row of `width` output pixels of depthwise convolution for `channels` (at most 1 vector) channels:
          * out[x, c] = expr(bias[c] + Σ in[x*stride_w + kx*dilation_w + x0, ky][c] * w[ky, kx][c]), taps with a column
@@ -190,6 +195,8 @@ typedef struct Program {
 const Kernel *kernel_intern(Program *program, const Kernel *kernel);
 
 int64_t phase_chunks(const Phase *phase);
+bool phase_uses_tiles(const Phase *phase);           /* a kernel that wants the matrix unit configured */
+int64_t program_cpu_features(const Program *program); /* CNXRT_CPU_ bits that it needs: a matrix unit only if used */
 
 typedef struct Extent { int64_t low, high; } Extent; /* bytes touched, relative to an address: [low, high) */
 

@@ -98,5 +98,13 @@ static inline bool cpu_has_dot_bf16(const CpuProfile *cpu)
 {
     return (cpu->runtime_features & CNXRT_CPU_AVX512_BF16) && cpu->vector_bytes == 64;
 }
+/* The matrix unit for bf16, 0: none. Its products are of so many rows, columns and pairs of K: 16 with AMX, of which a
+ * product of 2 x 2 tiles needs all eight registers. */
+static inline int64_t cpu_tile(const CpuProfile *cpu)
+{
+    int64_t unit = cpu_lanes(cpu);
+    bool fits = cpu->tile_registers >= 8 && cpu->tile_rows >= unit && cpu->tile_row_bytes >= 4 * unit;
+    return (cpu->runtime_features & CNXRT_CPU_AMX_BF16) && cpu->vector_bytes == 64 && fits ? unit : 0;
+}
 
 #endif
