@@ -11,10 +11,12 @@
 
 /* ── Cases and buffers ───────────────────────────────────────────────────────────────────────────────── */
 
-Suite *suite_new(const char *name)
+Suite *suite_new(const char *name) { return suite_emulated(name, 0); }
+
+Suite *suite_emulated(const char *name, int64_t emulated)
 {
     const CpuProfile *cpu = cpu_find(name), *host = cpu_host();
-    if (!cpu || !host || (cpu->runtime_features & ~host->runtime_features))
+    if (!cpu || !host || (cpu->runtime_features & ~host->runtime_features & ~emulated))
         return NULL;
     Arena *arena = arena_new();
     Suite *suite = NEW(arena, Suite);

@@ -1,0 +1,15 @@
+/* AMX without AMX: generated code runs as it is, and each instruction that the processor refuses is done in C. */
+#ifndef CNXC_TESTS_CODEGEN_AMX_H
+#define CNXC_TESTS_CODEGEN_AMX_H
+
+#include <stdint.h>
+
+typedef struct AmxCounts {
+    int64_t configured, released, loaded, streamed, stored, products; /* instructions of all threads so far */
+} AmxCounts;
+
+/* From now on SIGILL means AMX. A processor that has it, and was granted it, never gets there. */
+void amx_install(void);
+AmxCounts amx_counts(void);
+
+#endif
