@@ -32,5 +32,7 @@ config.environment["NO_COLOR"] = "1"
 config.environment["XDG_CACHE_HOME"] = os.path.join(build, "cache")
 if lit_config.params.get("sanitize"):
     config.available_features.add("sanitize")
+if os.path.exists("/proc/cpuinfo") and " avx512_bf16 " in open("/proc/cpuinfo").read():
+    config.available_features.add("avx512_bf16")
 if shutil.which("qemu-x86_64"):
     config.available_features.add("qemu")
