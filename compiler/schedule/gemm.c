@@ -521,7 +521,7 @@ static void column_sections(Lowering *l, const Gemm *g, int64_t panels)
 
 void gemm_sections(Lowering *l, const Gemm *g)
 {
-    int64_t m = g->a.dims[0], k = g->panels->k * (g->panels->pairs ? 2 : 1);
+    int64_t m = g->a.dims[0], k = g->panels->pairs ? 2 * g->a.dims[1] : g->panels->k;
     phase_shape(l, g->panels->pairs ? SCHEDULE_GEMM_BF16 : SCHEDULE_GEMM, (int64_t[SCHEDULE_DIMS]){m, k, g->panels->n});
     Blocking blocking = block_for(l->cpu, m, g->panels);
     Tiling rows = (g->panels->unit ? tile_blocks : tile_even)(m, blocking.rows);
