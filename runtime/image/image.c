@@ -109,6 +109,13 @@ static uint8_t over_white(int sample, int alpha) /* Pillow's alpha_composite on 
     return (uint8_t)((((t >> 8) + t) >> 8) >> BITS);
 }
 
+/* The pixel is PNG's transparent color. Of 16 bits Pillow compares the upper half of the samples with the lower half of
+ * the color. */
+static bool is_key(const Decoded *in, const uint8_t *p)
+{
+    return p[0] == (in->key[0] & 255) && p[1] == (in->key[1] & 255) && p[2] == (in->key[2] & 255);
+}
+
 /* One pixel of the file as RGB and alpha (255 where there is none). */
 static void read_pixel(const Decoded *in, const uint8_t *p, uint8_t rgb[3], int *alpha)
 {
@@ -133,6 +140,8 @@ static void read_pixel(const Decoded *in, const uint8_t *p, uint8_t rgb[3], int 
         memcpy(rgb, p, 3);
         if (in->image.channels == 4)
             *alpha = p[3];
+        else if (in->has_transparent && is_key(in, p))
+            *alpha = 0;
     }
 }
 
@@ -140,7 +149,7 @@ static bool convert_to_rgb(Decoded *in, bool white, ImageError *error)
 {
     Image rgb;
     const Image *from = &in->image;
-    if (from->channels == 3)
+    if (from->channels == 3 && !(white && in->has_transparent))
         return true;
     if (!image_allocate(&rgb, from->width, from->height, 3, error))
         return false;

@@ -137,8 +137,9 @@ static void read_transparency(png_structp png, png_infop info, Decoded *decoded)
     memset(decoded->alphas, 255, sizeof decoded->alphas);
     for (int i = 0; alphas && i < n && i < 256; i++)
         decoded->alphas[i] = alphas[i];
+    bool is_gray = png_get_color_type(png, info) == PNG_COLOR_TYPE_GRAY;
     if (key)
-        decoded->key[0] = key->gray, decoded->key[1] = key->green, decoded->key[2] = key->blue;
+        decoded->key[0] = is_gray ? key->gray : key->red, decoded->key[1] = key->green, decoded->key[2] = key->blue;
 }
 
 /* 0 … 2^depth - 1 to 0 … 255, for gray of 1, 2 and 4 bits. The transparent gray follows for 1 bit only: Pillow forgets

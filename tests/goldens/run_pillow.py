@@ -32,7 +32,7 @@ def load(path, channels, white):
     if channels != 3:
         return image
     image = ImageOps.exif_transpose(image)
-    if not white or image.mode == "RGB":
+    if not white:
         return image.convert("RGB")
     image = image.convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", image.size, (255, 255, 255)), image).convert("RGB")
