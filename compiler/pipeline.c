@@ -6,6 +6,7 @@
 
 #include "compiler/passes/passes.h"
 #include "ir/base/str.h"
+#include "ir/infer.h"
 #include "ir/print.h"
 #include "ir/verify.h"
 
@@ -93,7 +94,8 @@ bool pipeline_portable(Model *model, const PipelineOptions *options)
 /* Running the portable passes a second time changes nothing. */
 bool pipeline_optimize(Model *model, const PipelineOptions *options)
 {
-    return pipeline_portable(model, options) && run_passes(model, options, false);
+    return pipeline_portable(model, options) && graph_check_dims(model->graph, model->diag) &&
+           run_passes(model, options, false);
 }
 
 int64_t pipeline_pass_names(const char *const **names)

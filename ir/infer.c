@@ -97,13 +97,28 @@ static bool range_length(const Node *node, double start, double limit, double de
     return true;
 }
 
+/* Range(0, N, 1) of a symbolic N; NULL: it is another one. */
+static const char *counts_symbol(const Node *node)
+{
+    const Known *limit = value_known(node->inputs.at[1]);
+    const Tensor *start = value_constant(node->inputs.at[0]), *delta = value_constant(node->inputs.at[2]);
+    double from, by;
+    bool by_one = start && delta && tensor_is_scalar(start, &from) && tensor_is_scalar(delta, &by) && from == 0 && by == 1;
+    return by_one && limit && limit->count == 1 && !limit->at[0].is_known ? limit->at[0].symbol : NULL;
+}
+
 bool infer_Range(Node *node, Diag *diag)
 {
     double at[3];
     int64_t length;
+    const char *symbol = counts_symbol(node);
     if (!check_dtype(node, 0, SET_NUMBER, diag) || !check_same_dtype(node, 0, 1, diag) ||
         !check_same_dtype(node, 0, 2, diag))
         return false;
+    if (symbol) {
+        set_output(node, 0, in_dtype(node, 0), (Shape){.rank = 1, .dims = {{-1, symbol}}});
+        return true;
+    }
     for (int64_t i = 0; i < 3; i++) {
         const Tensor *tensor = value_constant(node->inputs.at[i]);
         if (!tensor) {
@@ -404,14 +419,18 @@ static bool check_value_dims(const Value *value, const char *batch, Diag *diag)
     return true;
 }
 
-bool graph_check_dims(Graph *graph, Diag *diag)
+bool graph_check_inputs(const Graph *graph, Diag *diag)
 {
     const char *batch = graph_batch_symbol(graph);
     bool ok = true;
     for (int64_t i = 0; i < graph->inputs.len; i++)
         ok &= check_input_dims(graph->inputs.at[i], batch, diag);
-    if (!ok)
-        return false;
+    return ok;
+}
+
+bool graph_check_dims(Graph *graph, Diag *diag)
+{
+    const char *batch = graph_batch_symbol(graph);
     FOR_NODES(node, graph)
         for (int64_t i = 0; i < node->outputs.len; i++)
             if (node->outputs.at[i] && !check_value_dims(node->outputs.at[i], batch, diag))

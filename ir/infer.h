@@ -22,7 +22,9 @@ bool graph_bind_dims(Graph *graph, const DimBinding *bindings, int64_t count, Di
 const char *graph_batch_symbol(const Graph *graph);
 
 /* After inference: every symbolic dimension left must be the batch, at axis 0; otherwise an error that names
- * the flag which fixes it (--dim height=N). */
+ * the flag which fixes it (--dim height=N). First that of inputs; that of nodes' outputs only after passes that may
+ * remove those where images mix. */
+bool graph_check_inputs(const Graph *graph, Diag *diag);
 bool graph_check_dims(Graph *graph, Diag *diag);
 
 /* Shape arithmetic. What is known of a small integer value computed from shapes: for x of float[N,8,7,7],

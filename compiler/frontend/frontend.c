@@ -199,7 +199,7 @@ Model *frontend_load(const char *path, const FrontendOptions *options, Arena *ar
     if (!folder && !apply_options(model, options, diag))
         return NULL;
     if (!graph_infer(model->graph, diag) || (!folder && !select_outputs(model->graph, options, diag)) ||
-        !graph_check_dims(model->graph, diag))
+        !graph_check_inputs(model->graph, diag))
         return NULL;
     return model;
 }

@@ -19,6 +19,7 @@
 
 #include "compiler/passes/permute.h"
 #include "compiler/passes/rewrite.h"
+#include "compiler/passes/strided.h"
 
 #include "ir/infer.h"
 #include "ir/interp.h"
@@ -118,6 +119,7 @@ static const Rule rules[] = {
     {ANY_OP, "constant inputs", fold_node},
     {ANY_OP, "known elements", fold_known},
     {OP_Reshape, "constant target", fold_reshape_target},
+    {OP_Gather, "strided view of a free batch", strided_to_reshape},
 };
 
 bool pass_fold(Graph *graph)

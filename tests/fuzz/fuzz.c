@@ -79,7 +79,7 @@ bool fuzz_check_model(Fuzz *fuzz, Model *model)
 {
     const char *problem;
     bool ok = model_inline_functions(model, &fuzz->diag) && graph_infer(model->graph, &fuzz->diag) &&
-              graph_check_dims(model->graph, &fuzz->diag);
+              graph_check_inputs(model->graph, &fuzz->diag);
     fuzz_require_said(fuzz, ok);
     if (ok && !graph_verify(model->graph, &problem))
         fuzz_require(false, problem);

@@ -5,6 +5,7 @@
  * Before it runs, the graph is verified. Exit codes are the compiler's. */
 #include "compiler/driver/npy.h"
 #include "compiler/frontend/frontend.h"
+#include "ir/infer.h"
 #include "ir/interp.h"
 #include "ir/verify.h"
 
@@ -44,7 +45,7 @@ static bool run(char **argv, int argc, const FrontendOptions *options, Arena *ar
 {
     const char *problem;
     Model *model = frontend_load(argv[0], options, arena, diag);
-    if (!model)
+    if (!model || !graph_check_dims(model->graph, diag))
         return false;
     if (!graph_verify(model->graph, &problem)) {
         diag_error(diag, NO_SPAN, "verifier: %s", problem);

@@ -76,7 +76,7 @@ static void test_infer(void **state)
     assert_valid(f);
     assert_string_equal(type_text(f->arena, &f->y->type), "float[N,3]");
     assert_string_equal(graph_batch_symbol(f->graph), "N");
-    assert_true(graph_check_dims(f->graph, &f->diag));
+    assert_true(graph_check_inputs(f->graph, &f->diag) && graph_check_dims(f->graph, &f->diag));
 }
 
 static void test_names(void **state)
