@@ -294,18 +294,26 @@ static void bf16_conv(Lowering *l, const Conv *conv, Gemm *gemm, const View *pat
     gemm_sections(l, gemm);
 }
 
+/* Each group's columns begin at their own element and read a whole panel's. */
+static Ref product_bias(Lowering *l, const Conv *conv, int64_t nr)
+{
+    int64_t n = conv->w->dims[0];
+    return conv->group == 1 ? bias_vector(l, conv->name, conv->bias, n)
+                            : bias_padded(l, conv->name, conv->bias, n, n + nr);
+}
+
 static void dense_conv(Lowering *l, Conv *conv)
 {
     int64_t pixels = product(conv->out.dims, conv->out.rank - 1);
     Gemm gemm = {.init = conv->bias ? GEMM_INIT_BIAS : GEMM_INIT_ZERO, .tail = true};
-    if (conv->bias)
-        gemm.bias = bias_vector(l, conv->name, conv->bias, conv->w->dims[0]);
     View x = is_padded(&conv->window) ? padded_input(l, conv) : conv->x;
     conv->x = x;
     bool bf16 = takes_bf16(l, conv);
     int64_t n = conv->w->dims[0] / conv->group, k = conv->w->dims[1] * product(conv->window.kernel, conv->window.n);
     const ScheduleChoice *choice = gemm_choice(l, bf16, pixels, k, n);
     int64_t nr = gemm_columns(l->cpu, choice, pixels, n);
+    if (conv->bias)
+        gemm.bias = product_bias(l, conv, nr);
     View patches = patches_of(conv, x);
     set_rows(&gemm, conv);
     if (bf16) {

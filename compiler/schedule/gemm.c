@@ -177,7 +177,11 @@ Panels panels_runtime(Lowering *l, const char *name, View b, int64_t nr)
 /* Any panel may read nr elements, so up to 64 more than there are. */
 Ref bias_vector(Lowering *l, const char *name, const View *bias, int64_t n)
 {
-    int64_t padded = round_up(n, 64);
+    return bias_padded(l, name, bias, n, round_up(n, 64));
+}
+
+Ref bias_padded(Lowering *l, const char *name, const View *bias, int64_t n, int64_t padded)
+{
     name = arena_printf(l->arena, "%s.bias", name);
     if (!bias || bias->constant) {
         Pack *pack = NEW(l->arena, Pack);

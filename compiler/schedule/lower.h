@@ -213,6 +213,7 @@ Panels panels_constant(Lowering *l, const char *name, const Tensor *weights, Wei
 Panels panels_group(Panels panels, Pos group);        /* one group of a grouped layout */
 Panels panels_runtime(Lowering *l, const char *name, View b, int64_t nr); /* [groups, K…, N]: phases that pack */
 Ref bias_vector(Lowering *l, const char *name, const View *bias, int64_t n); /* padded with zeros; NULL: all zero */
+Ref bias_padded(Lowering *l, const char *name, const View *bias, int64_t n, int64_t padded); /* to so many elements */
 void gemm_emit(Lowering *l, const Gemm *gemm);
 /* The whole product as the open phase's sections: row blocks and column ranges by what the caches hold. */
 void gemm_sections(Lowering *l, const Gemm *gemm);

@@ -109,6 +109,7 @@ def convolutions():
     conv("narrow", "N,16,3,2", [16, 1, 7, 7], "group=16,pads=[3,3,3,3]", "N,16,3,2")
     conv("skip", "N,33,9,11", [33, 1, 3, 3], "group=33,strides=[2,2],pads=[1,1,1,1]", "N,33,5,6")
     conv("spread", "N,33,9,30", [33, 1, 5, 3], "group=33,dilations=[2,3],pads=[4,3,4,3]", "N,33,9,30")
+    conv("far", "N,64,3,2", [64, 1, 3, 3], "group=64,dilations=[4,4],pads=[4,4,4,4]", "N,64,3,2")
     conv("double", "N,6,9,11", [12, 1, 3, 3], "group=6,pads=[1,1,1,1]", "N,12,9,11")
     conv("line", "N,18,40", [18, 1, 5], "pads=[2,2],group=18", "N,18,40")
     conv("solid", "N,3,5,6,7", [4, 3, 2, 3, 2], "pads=[0,1,0,1,1,1]", "N,4,5,6,7")
