@@ -236,7 +236,7 @@ bool infer_LayerNormalization(Node *node, Diag *diag)
     return unary(node, SET_FLOAT, diag);
 }
 
-bool infer_GlobalAveragePool(Node *node, Diag *diag)
+static bool global_pool(Node *node, Diag *diag)
 {
     if (!check_min_rank(node, 0, 3, diag) || !unary(node, SET_FLOAT, diag))
         return false;
@@ -246,6 +246,9 @@ bool infer_GlobalAveragePool(Node *node, Diag *diag)
     set_output(node, 0, in_dtype(node, 0), out);
     return true;
 }
+
+bool infer_GlobalAveragePool(Node *node, Diag *diag) { return global_pool(node, diag); }
+bool infer_GlobalMaxPool(Node *node, Diag *diag) { return global_pool(node, diag); }
 
 /* ── Losses ──────────────────────────────────────────────────────────────────────────────────────────── */
 

@@ -80,21 +80,22 @@ REDUCE(ReduceProd, 1, product, NULL)
 REDUCE(ReduceSum, 0, sum, NULL)
 REDUCE(ReduceSumSquare, 0, sum_square, NULL)
 
-REF(GlobalAveragePool)
+static bool global_pool(const Tensor *x, Tensor *out, double start, Step *step, Finish *finish)
 {
-    UNUSED;
-    const Tensor *x = inputs[0];
     int64_t plane = 1;
     for (int i = 2; i < x->rank; i++)
         plane *= x->dims[i];
-    for (int64_t i = 0; i < outputs[0]->count; i++) {
-        double total = 0;
+    for (int64_t i = 0; i < out->count; i++) {
+        double acc = start;
         for (int64_t j = 0; j < plane; j++)
-            total += tensor_get(x, i * plane + j);
-        tensor_set(outputs[0], i, total / (double)plane);
+            acc = step(acc, tensor_get(x, i * plane + j));
+        tensor_set(out, i, finish ? finish(acc, (double)plane) : acc);
     }
     return true;
 }
+
+REF(GlobalAveragePool) { UNUSED; return global_pool(inputs[0], outputs[0], 0, sum, mean); }
+REF(GlobalMaxPool) { UNUSED; return global_pool(inputs[0], outputs[0], -INFINITY, greatest, NULL); }
 
 /* ── Softmax and its logarithm ───────────────────────────────────────────────────────────────────────── */
 

@@ -60,8 +60,8 @@ static bool conv_channels_last(Node *node)
     return true;
 }
 
-/* GlobalAveragePool(x) -> ReduceMean(x, spatial axes), which knows how to let a Transpose through. */
-static bool pool_to_mean(Node *node)
+/* GlobalAveragePool(x) -> ReduceMean(x, spatial axes), which knows how to let a Transpose through; GlobalMaxPool likewise. */
+static bool pool_to_reduce(Node *node)
 {
     Value *x = node->inputs.at[0];
     int64_t axes[MAX_RANK], n = 0;
@@ -69,10 +69,10 @@ static bool pool_to_mean(Node *node)
         axes[n++] = i;
     if (n == 0 || model_opset(node->graph->model, "") < 18)
         return false;
-    Node *mean = node_replace(node, OP_ReduceMean, &x, 1);
-    node_set_int(mean, "keepdims", 1);
-    axes_set(mean, axes, n);
-    node_infer(mean);
+    Node *reduce = node_replace(node, node->op->kind == OP_GlobalMaxPool ? OP_ReduceMax : OP_ReduceMean, &x, 1);
+    node_set_int(reduce, "keepdims", 1);
+    axes_set(reduce, axes, n);
+    node_infer(reduce);
     return true;
 }
 
@@ -100,7 +100,8 @@ static bool merge_transposes(Node *node)
 
 static const Rule sink_rules[] = {
     {OP_Conv, "channels-last", conv_channels_last},
-    {OP_GlobalAveragePool, "mean", pool_to_mean},
+    {OP_GlobalAveragePool, "mean", pool_to_reduce},
+    {OP_GlobalMaxPool, "max", pool_to_reduce},
     {OP_Transpose, "merge", merge_transposes},
     {OP_MatMul, "sink", sink_through_matmul},
     {OP_LayerNormalization, "sink", sink_through_layernorm},

@@ -145,6 +145,8 @@ case("LayerNormalization", [rand(3, 4, 5), rand(4, 5), rand(4, 5)], axis=1)
 case("LayerNormalization", [rand(3, 4, 5) + 3, rand(5), rand(5)], n_outputs=3)
 case("GlobalAveragePool", [rand(3, 4, 5, 6)])
 case("GlobalAveragePool", [rand(2, 3, 7)])
+case("GlobalMaxPool", [rand(3, 4, 5, 6)])
+case("GlobalMaxPool", [rand(2, 3, 7)])
 scores, labels, weights = rand(5, 4), rng.integers(0, 4, 5).astype(i64), rand(4, low=0.1)
 planes, plane_labels = rand(3, 4, 2, 2), rng.integers(0, 4, (3, 2, 2)).astype(i64)
 for op in ("SoftmaxCrossEntropyLoss", "NegativeLogLikelihoodLoss"):

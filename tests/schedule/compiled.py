@@ -128,6 +128,7 @@ def reductions():
         case("c" + low, "float[4,9,40] x", "float[4,1,40] y", f"y = Reduce{op}(x, a)", [ints("a", 1)])
     case("r3", "float[2,3,4,5,6] x", "float[3,5] y", "y = ReduceSum <keepdims=0> (x, a)", [ints("a", 0, 2, 4)])
     case("gap", "float[N,5,6,7] x", "float[N,5,1,1] y", "y = GlobalAveragePool(x)")
+    case("gmp", "float[N,5,6,7] x", "float[N,5,1,1] y", "y = GlobalMaxPool(x)")
     case("softmax", "float[N,5,33] x", "float[N,5,33] y", "t = Softmax(x)\ny = Mul(t, t)")
     case("logsoftmax", "float[N,5,33] x", "float[N,5,33] y", "y = LogSoftmax <axis=1> (x)")
     case("flat", "float[N,5,33] x", "float[N,5,33] y", "y = Softmax <axis=1> (x)", into=old)
