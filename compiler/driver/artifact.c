@@ -1,7 +1,7 @@
 /* What the descriptor says of a model, from its metadata:
  *
  *   "cnxc.labels"        ["tench", "goldfish", …]  → labels
- *   "cnxc.problem_type"  multi_label_classification → scores by sigmoid
+ *   "cnxc.problem_type"  multi_label_classification → scores by sigmoid; regression: the logits themselves
  *   "cnxc.preprocessor"  {"shortest_edge": 224, …} → the image processor's settings */
 #include "compiler/driver/build.h"
 
@@ -65,7 +65,7 @@ static int64_t logits_output(const Graph *graph, int64_t *probabilities)
 static int64_t score_kind(const Model *model, int64_t logits, int64_t probabilities)
 {
     const char *problem = model_prop(model, "cnxc.problem_type");
-    if (logits < 0 || logits == probabilities)
+    if (logits < 0 || logits == probabilities || str_equal(problem, "regression"))
         return CNXRT_SCORES_NONE;
     int64_t classes = model->graph->outputs.at[logits]->type.shape.dims[1].size;
     bool independent = classes == 1 || (problem && strcmp(problem, "multi_label_classification") == 0);
