@@ -70,13 +70,15 @@ static bool is_broadcast(const Value *value, const Value *output)
     return rank_of(value) == rank_of(output) && !shape_equal(&value->type.shape, &output->type.shape);
 }
 
-/* The permutation that all of node's transposed operands share, where one of them is as large as the result. */
+/* The permutation that all of node's transposed operands share, where one of them is as large as the result. Of one
+ * element no Transpose matters, and follow keeps it: to sink it would not end. */
 static bool common_perm(const Node *node, int rank, int64_t perm[MAX_RANK])
 {
     int64_t other[MAX_RANK];
     bool found = false, full = false;
     for (int64_t i = 0; i < node->inputs.len; i++) {
-        if (!transposed_input(node, i, found ? other : perm) || rank_of(node->inputs.at[i]) != rank)
+        if (!transposed_input(node, i, found ? other : perm) || rank_of(node->inputs.at[i]) != rank ||
+            is_one_element(node->inputs.at[i]))
             continue;
         if (found && !perm_equal(rank, perm, other))
             return false;
