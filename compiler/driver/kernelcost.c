@@ -1,0 +1,154 @@
+/* What a call of a kernel costs, in cycles, by its parameters and the profile.
+ *
+ * Problem: flops alone say little: a product of few rows waits for the latency of its sums, a LayerNorm does no
+ * multiply-adds to speak of. Idea: a kernel is a loop over whole vectors; count the vector instructions of each kind and
+ * let the scarcest unit decide.
+ *
+ *   gemm 14x32 k96, znver4: a step in K has 28 multiply-adds on 1 unit, 2 loads and 14 broadcasts      28 cycles
+ *   gemm  1x32 k96:         2 sums in flight, each 4 cycles after the one before                        4 cycles
+ *
+ * Numbers of instructions are those of the code that codegen emits, rounded; docs/cpu-profiles.md says which attributes
+ * count. */
+#include "compiler/driver/kernelcost.h"
+
+enum { CALL_CYCLES = 20 };             /* arguments, prologue, the first loads */
+static const double BROADCASTS = 2;    /* scalars that are loaded into all lanes, in a cycle */
+static const double LANE_SUM = 40;     /* cycles from a vector of sums to a number, a root and a quotient */
+
+static int64_t at_least_1(int64_t n)
+{
+    return n < 1 ? 1 : n;
+}
+
+static double larger(double a, double b)
+{
+    return a > b ? a : b;
+}
+
+/* Whole vectors that hold n floats. */
+static double vectors(const CpuProfile *cpu, int64_t n)
+{
+    int64_t lanes = cpu_lanes(cpu);
+    return (double)((n + lanes - 1) / lanes);
+}
+
+/* Cycles of so many vector instructions: a unit that multiplies and adds does anything simple. */
+static double instructions(const CpuProfile *cpu, double n)
+{
+    return n / (double)at_least_1(cpu->fma_per_cycle);
+}
+
+/* Cycles of loading or storing n vectors from or to L1. */
+static double accesses(const CpuProfile *cpu, double n)
+{
+    double bytes = cpu->l1_bandwidth ? (double)cpu->l1_bandwidth : 2.0 * (double)cpu->vector_bytes;
+    return n * (double)cpu->vector_bytes / bytes;
+}
+
+/* Vector instructions of an elementwise operator. */
+static double step_instructions(OpKind op)
+{
+    switch (op) {
+    case OP_Constant: return 0;
+    case OP_Div: case OP_Sqrt: case OP_Reciprocal: return 8;
+    case OP_Exp: case OP_Log: return 14;
+    case OP_Erf: case OP_Tanh: case OP_Sigmoid: case OP_Elu: case OP_Selu: return 20;
+    case OP_Gelu: return 16;
+    case OP_Pow: case OP_Softplus: case OP_Mish: return 40;
+    default: return 1;
+    }
+}
+
+/* The expression of one vector of results, its operands' loads included. */
+static double expr_cycles(const Kernel *kernel, const CpuProfile *cpu)
+{
+    const Expr *expr = &kernel->expr;
+    double n = 0;
+    for (int i = 0; i < expr->n_steps; i++)
+        n += step_instructions(expr->steps[i].op);
+    return instructions(cpu, n) + accesses(cpu, expr->n_operands);
+}
+
+/* vdpbf16ps takes two elements of K at once; without it each pair costs some integer work and two multiply-adds. */
+static double product_instructions(const Kernel *kernel, const CpuProfile *cpu)
+{
+    return kernel->gemm.pairs && !cpu_has_dot_bf16(cpu) ? 6 : 1;
+}
+
+static double gemm_cycles(const Kernel *kernel, const CpuProfile *cpu)
+{
+    double rows = (double)kernel->gemm.m, columns = vectors(cpu, kernel->gemm.nr);
+    double step = instructions(cpu, rows * columns * product_instructions(kernel, cpu));
+    step = larger(step, accesses(cpu, columns) + rows / BROADCASTS);
+    step = larger(step, (double)cpu->fma_latency); /* of the one sum each accumulator has in flight */
+    double store = accesses(cpu, 2) + expr_cycles(kernel, cpu);
+    return (double)kernel->gemm.k * step + rows * columns * store;
+}
+
+/* Each tap of each pixel loads a vector and adds a multiple of it. */
+static double dwconv_cycles(const Kernel *kernel, const CpuProfile *cpu)
+{
+    double width = (double)kernel->dwconv.width, taps = (double)(kernel->dwconv.kh * kernel->dwconv.kw);
+    double tap = larger(larger(instructions(cpu, width), accesses(cpu, width + 1)), (double)cpu->fma_latency);
+    return taps * tap + width * (accesses(cpu, 1) + expr_cycles(kernel, cpu));
+}
+
+/* Mean, variance, result: three passes over a row. */
+static double layernorm_cycles(const Kernel *kernel, const CpuProfile *cpu)
+{
+    double vector = instructions(cpu, 5) + accesses(cpu, 4) + expr_cycles(kernel, cpu);
+    return (double)kernel->layernorm.rows * (vectors(cpu, kernel->layernorm.n) * vector + LANE_SUM);
+}
+
+/* Where elements are not neighbours each takes a load of its own. */
+static double reduce_cycles(const Kernel *kernel, const CpuProfile *cpu)
+{
+    double n = (double)kernel->reduce.n1;
+    if (kernel->reduce.width > 1)
+        n *= (double)kernel->reduce.n * vectors(cpu, kernel->reduce.width);
+    else
+        n *= kernel->reduce.step == 4 ? vectors(cpu, kernel->reduce.n) : (double)kernel->reduce.n;
+    return n * (instructions(cpu, 1) + accesses(cpu, 1)) + LANE_SUM +
+           vectors(cpu, kernel->reduce.width) * expr_cycles(kernel, cpu);
+}
+
+static bool is_strided(const Kernel *kernel)
+{
+    bool strided = kernel->map.out.step != dtype_size(kernel->map.out.dtype);
+    for (int i = 0; i < kernel->expr.n_operands; i++)
+        strided |= kernel->operands[i].step != 0 && kernel->operands[i].step != dtype_size(kernel->operands[i].dtype);
+    return strided;
+}
+
+static double map_cycles(const Kernel *kernel, const CpuProfile *cpu)
+{
+    double rows = (double)kernel->map.rows, n = (double)kernel->map.n;
+    if (is_strided(kernel))
+        return rows * n * (1 + accesses(cpu, 1));
+    return rows * vectors(cpu, kernel->map.n) * (accesses(cpu, 1) + expr_cycles(kernel, cpu));
+}
+
+static double softmax_cycles(int64_t rows, int64_t n, const CpuProfile *cpu)
+{
+    return (double)rows * (vectors(cpu, n) * (instructions(cpu, 20) + accesses(cpu, 4)) + 2 * LANE_SUM);
+}
+
+static double own_cycles(const Kernel *k, const CpuProfile *cpu)
+{
+    switch (k->kind) {
+    case KERNEL_GEMM: return gemm_cycles(k, cpu);
+    case KERNEL_DWCONV: return dwconv_cycles(k, cpu);
+    case KERNEL_LAYERNORM: return layernorm_cycles(k, cpu);
+    case KERNEL_SOFTMAX: return softmax_cycles(k->softmax.rows, k->softmax.n, cpu);
+    case KERNEL_REDUCE: return reduce_cycles(k, cpu);
+    case KERNEL_MAP: return map_cycles(k, cpu);
+    case KERNEL_GATHER: return (double)k->gather.rows * (2 * accesses(cpu, vectors(cpu, k->gather.row_bytes / 4)) + 2);
+    case KERNEL_CROSS_ENTROPY: return softmax_cycles(k->cross_entropy.rows, k->cross_entropy.n, cpu);
+    }
+    unreachable();
+}
+
+double kernel_cycles(const Kernel *kernel, const CpuProfile *cpu)
+{
+    return CALL_CYCLES + own_cycles(kernel, cpu);
+}
