@@ -1,4 +1,4 @@
-/* CPU: read CPUID and XGETBV, so that an unsuitable machine gets a sentence and not SIGILL.
+/* CPU: read CPUID and XGETBV, on Arm the kernel's HWCAP, so that an unsuitable machine gets a sentence and not SIGILL.
  *
  * An instruction is usable if CPUID lists it and the operating system saves its registers: XCR0 bits 1 and 2 for
  * YMM, 5 to 7 for the masks and ZMM, 17 and 18 for AMX tiles (Intel SDM volume 1, 13.3). Linux gives tiles to a process
@@ -21,6 +21,9 @@ static const struct {
     {CNXRT_CPU_AVX512_BF16, "AVX512_BF16"},
     {CNXRT_CPU_AVX512_VNNI, "AVX512_VNNI"},
     {CNXRT_CPU_AMX_BF16, "AMX_BF16"},
+    {CNXRT_CPU_ARM_DOTPROD, "dotprod"},
+    {CNXRT_CPU_ARM_FP16, "fp16"},
+    {CNXRT_CPU_ARM_BF16, "bf16"},
 };
 
 #if defined(__x86_64__)
@@ -79,15 +82,27 @@ static bool tiles_granted(void)
     enum { ARCH_REQ_XCOMP_PERM = 0x1023, TILE_DATA = 18 };
     return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, TILE_DATA) == 0;
 }
-#else
-static bool tiles_granted(void)
-{
-    return false;
-}
+#elif defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
 
 int64_t cpu_features(void)
 {
+    const unsigned long fp16 = HWCAP_FPHP | HWCAP_ASIMDHP, words = getauxval(AT_HWCAP), words2 = getauxval(AT_HWCAP2);
+    return (words & HWCAP_ASIMDDP ? CNXRT_CPU_ARM_DOTPROD : 0) | ((words & fp16) == fp16 ? CNXRT_CPU_ARM_FP16 : 0) |
+           (words2 & HWCAP2_BF16 ? CNXRT_CPU_ARM_BF16 : 0);
+}
+#else
+int64_t cpu_features(void)
+{
     return 0;
+}
+#endif
+
+#ifndef __x86_64__
+static bool tiles_granted(void)
+{
+    return false;
 }
 #endif
 

@@ -271,7 +271,7 @@ void emit_hold(Emit *e, IrValue *vectors, int count)
     IrType types[MAX_CARRIED];
     assert(count >= 1 && count <= MAX_CARRIED);
     for (int i = 0; i < count; i++) {
-        sb_put(&constraints, e->cpu->n_vectors > 16 ? "=v," : "=x,");
+        sb_put(&constraints, e->cpu->arch == ARCH_AARCH64 ? "=w," : e->cpu->n_vectors > 16 ? "=v," : "=x,");
         types[i] = LLVMTypeOf(vectors[i]);
     }
     for (int i = 0; i < count; i++)

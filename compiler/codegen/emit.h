@@ -7,6 +7,7 @@
 #define CNXC_CODEGEN_EMIT_H
 
 #include "compiler/codegen/codegen.h"
+#include "compiler/target/system.h"
 
 #include <llvm-c/Core.h>
 
@@ -18,6 +19,7 @@ typedef struct Emit {
     LLVMModuleRef module;
     LLVMBuilderRef ir;
     const CpuProfile *cpu;
+    const System *system;        /* that of the CPU */
     Arena *arena;
     int64_t lanes;               /* floats in a vector */
     IrValue function;            /* being built */

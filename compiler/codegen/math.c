@@ -1,9 +1,9 @@
 /* Transcendental functions on vectors of floats.
  *
  * Two ideas serve them all. Smooth functions with tails that die out (GELU, erf) are cut into as many segments as
- * a vector has lanes; one register then holds a coefficient for every segment, and one permutation by the
- * segment's number looks it up for all elements at once (vpermps, pshufb). Functions with a scale (exp, log) split off the
- * power of two and are a polynomial in the rest.
+ * a permutation's table has floats; it then holds a coefficient for every segment, and one permutation by the
+ * segment's number looks it up for all elements at once (vpermps, pshufb, NEON's tbl of two registers). Functions
+ * with a scale (exp, log) split off the power of two and are a polynomial in the rest.
  *
  *     gelu(x) = max(x, 0) - a g(a),  a = min(|x|, 5.8),  g(t) = erfc(t / sqrt 2) / 2     no exp, no division
  *
@@ -42,7 +42,7 @@ static IrValue fitted(Emit *e, IrValue x, FitFunction *f, double low, double hig
     return polynomial(e, distance, c, degree);
 }
 
-/* A function on [0, (lanes - 1/2) * step): segment i is centred on i * step. */
+/* A function on [0, (segments - 1/2) * step): segment i is centred on i * step. */
 typedef struct Segments {
     const char *name;   /* of the tables */
     FitFunction *f;
@@ -52,33 +52,41 @@ typedef struct Segments {
     int degree4;
 } Segments;
 
+/* A vector's lanes; NEON permutes two vectors as fast as one. */
+static int64_t segment_count(const Emit *e)
+{
+    return e->cpu->arch == ARCH_AARCH64 ? 8 : e->lanes;
+}
+
 static double segment_step(const Emit *e, const Segments *s)
 {
-    return e->lanes == 16 ? s->step16 : e->lanes == 8 ? 2 * s->step16 : s->step4;
+    int64_t count = segment_count(e);
+    return count == 16 ? s->step16 : count == 8 ? 2 * s->step16 : s->step4;
 }
 
 static int segment_degree(const Emit *e, const Segments *s)
 {
-    return e->lanes == 16 ? s->degree16 : e->lanes == 8 ? s->degree8 : s->degree4;
+    int64_t count = segment_count(e);
+    return count == 16 ? s->degree16 : count == 8 ? s->degree8 : s->degree4;
 }
 
 /* The largest argument that still falls into the last segment. */
 static double segments_end(const Emit *e, const Segments *s)
 {
-    return ((double)e->lanes - 0.5) * segment_step(e, s) * (1 - 1e-6);
+    return ((double)segment_count(e) - 0.5) * segment_step(e, s) * (1 - 1e-6);
 }
 
-/* Coefficient `power` of every segment, as one vector. */
+/* The address of coefficient `power` of every segment. */
 static IrValue segment_table(Emit *e, const Segments *s, int degree, int power)
 {
     float values[16];
     double step = segment_step(e, s);
-    for (int64_t i = 0; i < e->lanes; i++) {
+    for (int64_t i = 0; i < segment_count(e); i++) {
         double c[32];
         fit_polynomial(s->f, ((double)i - 0.5) * step, ((double)i + 0.5) * step, degree, c);
         values[i] = (float)c[power];
     }
-    return emit_load(e, emit_float_table(e, arena_printf(e->arena, "%s_%d", s->name, power), values, e->lanes));
+    return emit_float_table(e, arena_printf(e->arena, "%s_%d", s->name, power), values, segment_count(e));
 }
 
 /* SSE permutes bytes: lane number n becomes the bytes 4n, 4n + 1, 4n + 2, 4n + 3. */
@@ -93,8 +101,23 @@ static IrValue permute_bytes(Emit *e, IrValue table, IrValue index)
     return LLVMBuildBitCast(e->ir, emit_intrinsic_fixed(e, "llvm.x86.ssse3.pshuf.b.128", args, 2), e->vf, "");
 }
 
+/* As SSE, but all four bytes by one multiply-add, which also takes off the bits above the segment's number. */
+static IrValue permute_two(Emit *e, IrValue table, IrValue index)
+{
+    IrType bytes = LLVMVectorType(e->i8, 16);
+    IrValue four = LLVMBuildMul(e->ir, index, emit_splat_i32(e, 0x04040404), "");
+    four = LLVMBuildAdd(e->ir, four, emit_splat_i32(e, 0x03020100 - (int64_t)0x2d000000), ""); /* ROUND_F32's bits, times 4 */
+    IrValue args[] = {emit_load_scalar(e, bytes, table), emit_load_scalar(e, bytes, emit_offset(e, table, 16)),
+                      LLVMBuildBitCast(e->ir, four, bytes, "")};
+    return LLVMBuildBitCast(e->ir, emit_intrinsic(e, "llvm.aarch64.neon.tbl2", bytes, args, 3), e->vf, "");
+}
+
+/* The table's floats by the low bits of `index`, a number to which ROUND_F32 was added. */
 static IrValue permute(Emit *e, IrValue table, IrValue index)
 {
+    if (e->cpu->arch == ARCH_AARCH64)
+        return permute_two(e, table, index);
+    table = emit_load(e, table);
     if (e->lanes == 4)
         return permute_bytes(e, table, index);
     const char *name = e->lanes == 16 ? "llvm.x86.avx512.permvar.sf.512" : "llvm.x86.avx2.permps";

@@ -13,7 +13,6 @@
 
 #include <string.h>
 
-#define TRIPLE "x86_64-pc-linux-gnu"
 #define PASSES "function(early-cse<memssa>,instsimplify,loop-mssa(licm),early-cse,simplifycfg)"
 
 /* ── Opening ─────────────────────────────────────────────────────────────────────────────────────────── */
@@ -35,7 +34,7 @@ static void add_attributes(Emit *e)
     const char *bits = arena_printf(e->arena, "%lld", (long long)e->cpu->vector_bytes * 8);
     add_enum_attribute(e, "nounwind");
     add_enum_attribute(e, "noinline");
-    add_attribute(e, "target-cpu", "x86-64");
+    add_attribute(e, "target-cpu", e->system->baseline);
     add_attribute(e, "tune-cpu", e->cpu->llvm_cpu);
     add_attribute(e, "target-features", e->cpu->features);
     add_attribute(e, "prefer-vector-width", bits);
@@ -69,11 +68,11 @@ static IrValue make_zeros(Emit *e)
 
 void emit_open(Emit *e, const char *name, const CpuProfile *cpu, Arena *arena)
 {
-    *e = (Emit){.cpu = cpu, .arena = arena, .lanes = cpu_lanes(cpu)};
+    *e = (Emit){.cpu = cpu, .system = system_of(cpu->arch), .arena = arena, .lanes = cpu_lanes(cpu)};
     e->context = LLVMContextCreate();
     e->module = LLVMModuleCreateWithNameInContext(name, e->context);
     e->ir = LLVMCreateBuilderInContext(e->context);
-    LLVMSetTarget(e->module, TRIPLE);
+    LLVMSetTarget(e->module, e->system->triple);
     make_types(e);
     add_attributes(e);
     e->zeros = make_zeros(e);
@@ -90,24 +89,30 @@ void emit_close(Emit *e)
 
 static void on_fatal(const char *reason) { diag_bug(__FILE__, __LINE__, reason); }
 
-static LLVMTargetMachineRef make_machine(const CpuProfile *cpu, int opt_level)
+static void start_llvm(void)
 {
-    static bool ready;
-    if (!ready) {
-        LLVMInitializeX86TargetInfo();
-        LLVMInitializeX86Target();
-        LLVMInitializeX86TargetMC();
-        LLVMInitializeX86AsmPrinter();
-        LLVMResetFatalErrorHandler();
-        LLVMInstallFatalErrorHandler(on_fatal);
-        ready = true;
-    }
+    static bool started;
+    if (started)
+        return;
+    LLVMInitializeX86TargetInfo(), LLVMInitializeAArch64TargetInfo();
+    LLVMInitializeX86Target(), LLVMInitializeAArch64Target();
+    LLVMInitializeX86TargetMC(), LLVMInitializeAArch64TargetMC();
+    LLVMInitializeX86AsmPrinter(), LLVMInitializeAArch64AsmPrinter();
+    LLVMResetFatalErrorHandler();
+    LLVMInstallFatalErrorHandler(on_fatal);
+    started = true;
+}
+
+static LLVMTargetMachineRef make_machine(const Emit *e, int opt_level)
+{
+    start_llvm();
     LLVMTargetRef target;
     char *message = NULL;
-    if (LLVMGetTargetFromTriple(TRIPLE, &target, &message))
+    if (LLVMGetTargetFromTriple(e->system->triple, &target, &message))
         on_fatal(message);
     LLVMCodeGenOptLevel level = opt_level < 2 ? LLVMCodeGenLevelLess : LLVMCodeGenLevelDefault;
-    return LLVMCreateTargetMachine(target, TRIPLE, "x86-64", cpu->features, level, LLVMRelocPIC, LLVMCodeModelDefault);
+    return LLVMCreateTargetMachine(target, e->system->triple, e->system->baseline, e->cpu->features, level, LLVMRelocPIC,
+                                   LLVMCodeModelDefault);
 }
 
 static void verify_module(Emit *e)
@@ -137,7 +142,7 @@ static LLVMMemoryBufferRef module_text(Emit *e)
 
 LLVMMemoryBufferRef emit_generate(Emit *e, CodeKind kind, int opt_level)
 {
-    LLVMTargetMachineRef machine = make_machine(e->cpu, opt_level);
+    LLVMTargetMachineRef machine = make_machine(e, opt_level);
     LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(machine);
     LLVMSetModuleDataLayout(e->module, layout);
     LLVMDisposeTargetData(layout);

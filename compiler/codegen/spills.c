@@ -3,7 +3,8 @@
  * A micro-kernel whose tile is one register too big still computes the right thing, at half the speed, and nothing
  * in LLVM says so. The machine code does: vector registers that move to or from the stack.
  *
- *     vmovups 64(%rsp), %zmm3   →  one                                                                       */
+ *     vmovups 64(%rsp), %zmm3   →  one
+ *     ldp q4, q5, [sp, #32]     →  one;   stp d9, d8, [sp, #-64]!: none, a function saves its caller's           */
 #include "compiler/codegen/emit.h"
 
 #include <llvm-c/Disassembler.h>
@@ -12,15 +13,22 @@
 
 #include <string.h>
 
-#define TRIPLE "x86_64-pc-linux-gnu"
+typedef bool TouchesStack(const char *instruction); /* with a vector register */
 
-static bool touches_stack(const char *instruction)
+static bool touches_stack_x86(const char *instruction)
 {
     return (strstr(instruction, "(%rsp") || strstr(instruction, "(%rbp")) &&
            (strstr(instruction, "%zmm") || strstr(instruction, "%ymm") || strstr(instruction, "%xmm"));
 }
 
-static int64_t count_in(LLVMDisasmContextRef disassembler, const uint8_t *code, uint64_t size)
+/* "ldr\tq3, [sp, #16]": whole vectors are q registers; the halves that callees save are d registers. */
+static bool touches_stack_arm(const char *instruction)
+{
+    const char *operands = strchr(instruction + 1, '\t');
+    return operands && operands[1] == 'q' && (strstr(operands, "[sp") || strstr(operands, "[x29"));
+}
+
+static int64_t count_in(LLVMDisasmContextRef disassembler, TouchesStack *touches_stack, const uint8_t *code, uint64_t size)
 {
     int64_t count = 0;
     char text[256];
@@ -44,6 +52,7 @@ static bool is_kernel(const char *name)
 typedef struct Counting {
     LLVMBinaryRef binary;
     LLVMDisasmContextRef disassembler;
+    TouchesStack *touches_stack;
     CodeReport *report;
     Arena *arena;
 } Counting;
@@ -60,7 +69,8 @@ static void count_symbol(Counting *c, LLVMSymbolIteratorRef symbol)
         uint64_t whole = LLVMGetSectionSize(section);
         const uint8_t *code = (const uint8_t *)LLVMGetSectionContents(section);
         if (start <= whole && size <= whole - start) {
-            KernelReport kernel = {arena_strdup(c->arena, name), count_in(c->disassembler, code + start, size)};
+            int64_t spills = count_in(c->disassembler, c->touches_stack, code + start, size);
+            KernelReport kernel = {arena_strdup(c->arena, name), spills};
             vec_push(c->arena, &c->report->kernels, kernel);
             c->report->n_kernels++;
             c->report->code_bytes += (int64_t)size;
@@ -71,14 +81,16 @@ static void count_symbol(Counting *c, LLVMSymbolIteratorRef symbol)
 
 void spills_count(LLVMMemoryBufferRef object, const CpuProfile *cpu, CodeReport *report, Arena *arena)
 {
-    LLVMInitializeX86Disassembler();
+    LLVMInitializeX86Disassembler(), LLVMInitializeAArch64Disassembler();
+    const System *system = system_of(cpu->arch);
     LLVMContextRef context = LLVMContextCreate();
     char *message = NULL;
     Counting c = {.report = report, .arena = arena};
+    c.touches_stack = cpu->arch == ARCH_AARCH64 ? touches_stack_arm : touches_stack_x86;
     c.binary = LLVMCreateBinary(object, context, &message);
     if (!c.binary)
         diag_bug(__FILE__, __LINE__, message);
-    c.disassembler = LLVMCreateDisasmCPUFeatures(TRIPLE, "x86-64", cpu->features, NULL, 0, NULL, NULL);
+    c.disassembler = LLVMCreateDisasmCPUFeatures(system->triple, system->baseline, cpu->features, NULL, 0, NULL, NULL);
     LLVMSymbolIteratorRef symbol = LLVMObjectFileCopySymbolIterator(c.binary);
     for (; !LLVMObjectFileIsSymbolIteratorAtEnd(c.binary, symbol); LLVMMoveToNextSymbol(symbol))
         count_symbol(&c, symbol);

@@ -171,7 +171,7 @@ static bool write_header(Build *build, FILE *file)
     header.graph_hash = graph_hash(build);
     build->info.weights_hash = header.weights_hash;
     build->info.graph_hash = header.graph_hash;
-    weights_object_head(head, bytes);
+    weights_object_head(head, bytes, build->driver->options.system->elf_machine);
     return (!at || write_at(fileno(file), head, sizeof head, 0)) && write_at(fileno(file), &header, sizeof header, at);
 }
 
@@ -332,7 +332,7 @@ bool build_artifact(Build *build, ArtifactKind kind, const char *path)
         .kind = kind, .output = path, .prefix = build->prefix, .model_objects = objects.at, .n_model_objects = objects.len,
         .weights_object = build->weights_name ? NULL : build->weights_path, .runtime_dir = runtime,
         .header_extra = header_constants(build), .temp_dir = build->temp_dir,
-        .symbols = driver->options.save_temps, .static_libc = driver->options.static_libc,
+        .system = driver->options.system, .symbols = driver->options.save_temps, .static_libc = driver->options.static_libc,
         .verbose = driver->options.verbose};
     bool ok = link_artifact(&options, driver->arena, &driver->diag);
     return stage_end(build, "link", start) && ok;

@@ -8,7 +8,7 @@
 
 #include "compiler/frontend/frontend.h"
 #include "compiler/pipeline.h"
-#include "compiler/target/cpu.h"
+#include "compiler/target/system.h"
 #include "ir/graph.h"
 
 typedef VEC(const char *) StrList;
@@ -24,6 +24,7 @@ typedef struct Options {
     bool json, per_op, per_node, peak, host, xml, help, version;
     /* Derived by options_parse. */
     int opt_level;                    /* 0 … 3 */
+    const System *system;             /* of --target; this machine's by default */
     int64_t image_height, image_width;
     VEC(DimBinding) dim_bindings;
 } Options;

@@ -342,8 +342,18 @@ static void check_unsupported(Driver *driver)
     const Options *o = &driver->options;
     if (o->precision && strcmp(o->precision, "int8") == 0)
         diag_unsupported(&driver->diag, NO_SPAN, "--precision=%s is not supported; f32 and bf16 are", o->precision);
-    if (o->target && (!str_starts_with(o->target, "x86_64") || !strstr(o->target, "linux")))
-        diag_unsupported(&driver->diag, NO_SPAN, "--target=%s is not supported; x86_64-linux-gnu is", o->target);
+}
+
+static void derive_system(Driver *driver)
+{
+    Options *o = &driver->options;
+    o->system = o->target ? system_find(o->target) : system_host();
+    const char *near = o->system ? NULL : system_nearest(o->target);
+    if (near)
+        usage_error(driver, "unknown target '%s'; did you mean '%s'?", o->target, near);
+    else if (!o->system)
+        diag_unsupported(&driver->diag, NO_SPAN, "--target=%s is not supported; there are %s", o->target,
+                         system_names(driver->arena));
 }
 
 static void check_arguments(Driver *driver)
@@ -372,6 +382,7 @@ void options_parse(Driver *driver, int argc, char **argv)
     check_arguments(driver);
     derive_image_size(driver);
     derive_dims(driver);
+    derive_system(driver);
     check_pass_name(driver);
     check_unsupported(driver);
 }
@@ -412,9 +423,15 @@ static const CpuProfile *profile_named(Driver *driver, const char *name)
     return NULL;
 }
 
+static const char *cpu_words(const Driver *driver)
+{
+    const Options *o = &driver->options;
+    return o->cpu ? o->cpu : o->system == system_host() ? "native" : o->system->default_cpu;
+}
+
 const CpuProfile *options_profile(Driver *driver)
 {
-    return profile_named(driver, driver->options.cpu ? driver->options.cpu : "native");
+    return profile_named(driver, cpu_words(driver));
 }
 
 /* How much a CPU's code demands: the artifact takes the first variant that runs. */
@@ -441,15 +458,17 @@ CpuList options_cpus(Driver *driver)
 {
     StrList names = {0};
     CpuList cpus = {0};
-    store_list(driver, driver->options.cpu ? driver->options.cpu : "native", &names);
+    store_list(driver, cpu_words(driver), &names);
     if (names.len > 1 && !(driver->command->bit & (C_COMPILE | C_CHECK)))
         usage_error(driver, "'cnxc %s' takes one CPU; several go with 'cnxc compile'", driver->command->name);
     else if (!names.len)
         usage_error(driver, "-mcpu needs the name of a CPU");
     for (int64_t i = 0; i < names.len && !diag_failed(&driver->diag); i++) {
         const CpuProfile *cpu = profile_named(driver, names.at[i]);
-        if (cpu && cpu->arch != ARCH_X86_64)
-            diag_unsupported(&driver->diag, NO_SPAN, "-mcpu=%s: code for aarch64 is not supported", names.at[i]);
+        const System *system = driver->options.system;
+        if (cpu && cpu->arch != system->arch)
+            usage_error(driver, "-mcpu=%s is a CPU of %s, the target is %s; --target=TRIPLE chooses", names.at[i],
+                        system_of(cpu->arch)->name, system->name);
         else if (cpu)
             insert_cpu(driver, &cpus, cpu);
     }

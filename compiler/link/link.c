@@ -1,4 +1,5 @@
-/* The linker: from a model's object to what the user asked for, with the system's cc, ld, objcopy and ar.
+/* The linker: from a model's object to what the user asked for, with the system's cc, ld, objcopy and ar; for another
+ * system with the tools that are named after it.
  *
  *   executable   cc     model.o weights.o libcnxrt.a libjpeg.a libpng16.a libwebp.a libz.a
  *   libraries    ld -r  the same, the public functions as roots → one relocatable object
@@ -30,13 +31,23 @@ static const char *const image_libraries[] = {"libjpeg.a", "libpng16.a", "libweb
  * decoders' objects all the same. A trap of the runtime stands in for them, and 170 kB of Huffman tables, PNG writer
  * and deflate stay out. A libjpeg or libpng without such a name is none the worse. */
 static const char *const encoder_functions[] = {
-    "jsimd_huff_encode_one_block_sse2", "jconst_huff_encode_one_block", "png_save_uint_32",
-    "png_destroy_write_struct", "png_free_buffer_list",
+    "jsimd_huff_encode_one_block_sse2", "jconst_huff_encode_one_block", "jsimd_huff_encode_one_block_neon",
+    "png_save_uint_32", "png_destroy_write_struct", "png_free_buffer_list",
 };
 
 static bool run(const Linking *link, const Command *command)
 {
     return command_run(command, link->options->verbose, link->options->dry_run, link->diag);
+}
+
+/* A command that begins with a tool: what environment variable `name` says, or the system's own. */
+static Command tool(const Linking *link, const char *name, const char *native, const char *cross)
+{
+    const System *system = link->options->system;
+    Command command = {.arena = link->arena};
+    bool here = system == system_host();
+    command_add_tool(&command, name, here ? native : arena_printf(link->arena, "%s-%s", system->name, cross));
+    return command;
 }
 
 static const char *temp_path(const Linking *link, const char *name)
@@ -62,13 +73,17 @@ static bool write_text(const Linking *link, const char *path, const char *text)
 /* Where the C compiler finds a static library; NULL after a diagnostic. */
 static const char *library_path(const Linking *link, const char *name)
 {
-    Command command = {.arena = link->arena};
-    command_add_tool(&command, "CC", "cc");
+    Command command = tool(link, "CC", "cc", "gcc");
     command_add(&command, arena_printf(link->arena, "-print-file-name=%s", name));
     const char *path = command_output(&command, link->diag);
     if (!path || strchr(path, '/'))
         return path;
-    diag_resource(link->diag, NO_SPAN, "%s is not installed (see docs/DEPENDENCIES.md)", name);
+    const System *system = link->options->system;
+    if (system == system_host())
+        diag_resource(link->diag, NO_SPAN, "%s is not installed (see docs/DEPENDENCIES.md)", name);
+    else
+        diag_resource(link->diag, NO_SPAN, "%s for %s is not installed; Debian's packages are %s", name, system->name,
+                      system->packages);
     return NULL;
 }
 
@@ -100,8 +115,7 @@ static bool add_parts(const Linking *link, Command *command)
 
 static bool link_executable(const Linking *link)
 {
-    Command command = {.arena = link->arena};
-    command_add_tool(&command, "CC", "cc");
+    Command command = tool(link, "CC", "cc", "gcc");
     command_add(&command, link->options->static_libc ? "-static-pie" : "-pie");
     command_add(&command, "-o");
     command_add(&command, link->output);
@@ -122,8 +136,7 @@ static bool merge_objects(const Linking *link, const char *output)
 {
     const char *const *names;
     int64_t n = public_symbols(&names);
-    Command command = {.arena = link->arena};
-    command_add_tool(&command, "LD", "ld");
+    Command command = tool(link, "LD", "ld", "ld");
     command_add(&command, "-r");
     command_add(&command, "--gc-sections");
     command_add(&command, "-o");
@@ -151,8 +164,7 @@ static bool rename_symbols(const Linking *link, const char *input, const char *o
     }
     if (!write_text(link, renames, rename_list.text) || !write_text(link, keep, keep_list.text))
         return false;
-    Command command = {.arena = link->arena};
-    command_add_tool(&command, "OBJCOPY", "objcopy");
+    Command command = tool(link, "OBJCOPY", "objcopy", "objcopy");
     command_add(&command, arena_printf(link->arena, "--redefine-syms=%s", renames));
     command_add(&command, arena_printf(link->arena, "--keep-global-symbols=%s", keep));
     command_add(&command, input);
@@ -163,8 +175,7 @@ static bool rename_symbols(const Linking *link, const char *input, const char *o
 static bool link_shared(const Linking *link, const char *object)
 {
     const char *slash = strrchr(link->options->output, '/');
-    Command command = {.arena = link->arena};
-    command_add_tool(&command, "CC", "cc");
+    Command command = tool(link, "CC", "cc", "gcc");
     command_add(&command, "-shared");
     command_add(&command, "-o");
     command_add(&command, link->output);
@@ -183,8 +194,7 @@ static bool link_shared(const Linking *link, const char *object)
 
 static bool make_archive(const Linking *link, const char *object)
 {
-    Command command = {.arena = link->arena};
-    command_add_tool(&command, "AR", "ar");
+    Command command = tool(link, "AR", "ar", "ar");
     command_add(&command, "rcsD");
     command_add(&command, link->output);
     command_add(&command, object);

@@ -24,11 +24,11 @@ static Elf64_Word name_at(const char *name)
     return 0;
 }
 
-static void put_header(uint8_t *head)
+static void put_header(uint8_t *head, uint16_t elf_machine)
 {
     Elf64_Ehdr header = {
         .e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT, ELFOSABI_NONE},
-        .e_type = ET_REL, .e_machine = EM_X86_64, .e_version = EV_CURRENT, .e_shoff = SECTIONS_AT,
+        .e_type = ET_REL, .e_machine = elf_machine, .e_version = EV_CURRENT, .e_shoff = SECTIONS_AT,
         .e_ehsize = sizeof header, .e_shentsize = sizeof(Elf64_Shdr), .e_shnum = N_SECTIONS, .e_shstrndx = SECTION_NAMES};
     memcpy(head, &header, sizeof header);
 }
@@ -58,10 +58,10 @@ static void put_symbols(uint8_t *head, int64_t bytes)
     memcpy(head + SYMBOLS_AT, symbols, sizeof symbols);
 }
 
-void weights_object_head(uint8_t head[WEIGHTS_OBJECT_HEAD], int64_t bytes)
+void weights_object_head(uint8_t head[WEIGHTS_OBJECT_HEAD], int64_t bytes, uint16_t elf_machine)
 {
     memset(head, 0, WEIGHTS_OBJECT_HEAD);
-    put_header(head);
+    put_header(head, elf_machine);
     put_sections(head, bytes);
     put_symbols(head, bytes);
     memcpy(head + NAMES_AT, names, sizeof names);

@@ -7,6 +7,6 @@
 enum { WEIGHTS_OBJECT_HEAD = 4096 }; /* bytes in front of the weights; a page, so that they are mapped in place */
 
 /* What stands in front of `bytes` of packed weights and makes them an object that defines cnxrt_weights. */
-void weights_object_head(uint8_t head[WEIGHTS_OBJECT_HEAD], int64_t bytes);
+void weights_object_head(uint8_t head[WEIGHTS_OBJECT_HEAD], int64_t bytes, uint16_t elf_machine);
 
 #endif

@@ -73,6 +73,7 @@ typedef struct CpuProfile {
 
 const CpuProfile *cpu_find(const char *name); /* NULL: unknown; "native" is cpu_host() */
 const CpuProfile *cpu_host(void);             /* what this machine is; NULL: none of the shipped ones runs here */
+CpuArch cpu_host_arch(void);
 int64_t cpu_count(void);                      /* of the shipped ones */
 const CpuProfile *cpu_at(int64_t index);
 const char *cpu_name_at(int64_t index);       /* the same profile's name, without reading it */

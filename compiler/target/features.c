@@ -39,9 +39,9 @@ static const Feature features[] = {
     {"amx-bf16", ARCH_X86_64, CNXRT_CPU_AMX_BF16},
     {"fp-armv8", ARCH_AARCH64, 0}, /* the architecture's baseline */
     {"neon", ARCH_AARCH64, 0},
-    {"dotprod", ARCH_AARCH64, 0},
-    {"fullfp16", ARCH_AARCH64, 0},
-    {"bf16", ARCH_AARCH64, 0},
+    {"dotprod", ARCH_AARCH64, CNXRT_CPU_ARM_DOTPROD},
+    {"fullfp16", ARCH_AARCH64, CNXRT_CPU_ARM_FP16},
+    {"bf16", ARCH_AARCH64, CNXRT_CPU_ARM_BF16},
 };
 
 int feature_find(CpuArch arch, const char *name)

@@ -212,6 +212,8 @@ static void fill_machine(CpuProfile *cpu, int64_t features)
         cpu->tile_registers = cpu->tile_rows = cpu->tile_row_bytes = 0;
 }
 
+CpuArch cpu_host_arch(void) { return host_arch; }
+
 const CpuProfile *cpu_host(void)
 {
     static CpuProfile host;

@@ -1,0 +1,62 @@
+# libcnxrt for systems other than this machine's, so that cnxc --target=SYSTEM has something to link.
+#
+#   runtime/*.c ─ aarch64-linux-gnu-gcc ─► lib/cnxc/aarch64-linux-gnu/libcnxrt.a, beside it api.h
+#
+# One project compiles for one system in CMake, and a project of its own would be configured anew each time; a dozen files
+# need neither. Where the compiler or a library for the system is missing, cnxc is built without and says what to install.
+set(cross_options -std=gnu11 -Wall -Wextra -fno-strict-aliasing -ffp-contract=off
+    -fPIC -fvisibility=hidden -ffunction-sections -fdata-sections -O2 -I${CMAKE_SOURCE_DIR})
+set(cross_needs libjpeg.a libpng16.a libwebpdemux.a libwebp.a libz.a)
+
+# The first of the needed files that a system's C compiler does not find; nothing if it finds all.
+function(find_missing compiler result)
+  foreach(library IN LISTS cross_needs)
+    execute_process(COMMAND ${compiler} -print-file-name=${library} OUTPUT_VARIABLE path OUTPUT_STRIP_TRAILING_WHITESPACE)
+    if(NOT IS_ABSOLUTE "${path}")
+      set(${result} ${library} PARENT_SCOPE)
+      return()
+    endif()
+  endforeach()
+  set(${result} "" PARENT_SCOPE)
+endfunction()
+
+function(compile_runtime system compiler archiver)
+  set(folder ${CMAKE_BINARY_DIR}/lib/cnxc/${system})
+  set(work ${CMAKE_BINARY_DIR}/runtime/${system})
+  file(MAKE_DIRECTORY ${folder} ${work})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/runtime/*.c ${CMAKE_SOURCE_DIR}/runtime/image/*.c
+       ${CMAKE_SOURCE_DIR}/runtime/cli/*.c)
+  foreach(source IN LISTS sources)
+    file(RELATIVE_PATH name ${CMAKE_SOURCE_DIR}/runtime ${source})
+    string(REPLACE "/" "_" name ${name})
+    set(object ${work}/${name}.o)
+    add_custom_command(OUTPUT ${object} DEPENDS ${source} DEPFILE ${object}.d VERBATIM
+                       COMMAND ${compiler} ${cross_options} -MD -MT ${object} -MF ${object}.d -c ${source} -o ${object})
+    list(APPEND objects ${object})
+  endforeach()
+  add_custom_command(OUTPUT ${folder}/libcnxrt.a DEPENDS ${objects} VERBATIM
+                     COMMAND ${CMAKE_COMMAND} -E rm -f ${folder}/libcnxrt.a
+                     COMMAND ${archiver} rcsD ${folder}/libcnxrt.a ${objects})
+  configure_file(${CMAKE_SOURCE_DIR}/runtime/api.h ${folder}/api.h COPYONLY)
+  add_custom_target(cnxrt-${system} ALL DEPENDS ${folder}/libcnxrt.a)
+  add_dependencies(cnxc cnxrt-${system})
+  install(FILES ${folder}/libcnxrt.a ${folder}/api.h DESTINATION lib/cnxc/${system})
+endfunction()
+
+foreach(system IN ITEMS aarch64-linux-gnu)
+  string(REGEX MATCH "^[^-]+" processor ${system})
+  find_program(CROSS_CC_${processor} ${system}-gcc)
+  find_program(CROSS_AR_${processor} ${system}-ar)
+  if(CMAKE_SYSTEM_PROCESSOR STREQUAL processor)
+    continue()
+  endif()
+  set(missing "${system}-gcc")
+  if(CROSS_CC_${processor} AND CROSS_AR_${processor})
+    find_missing(${CROSS_CC_${processor}} missing)
+  endif()
+  if(missing)
+    message(STATUS "${missing} is missing: cnxc will not link for ${system}")
+  else()
+    compile_runtime(${system} ${CROSS_CC_${processor}} ${CROSS_AR_${processor}})
+  endif()
+endforeach()
