@@ -18,10 +18,16 @@ enum { MAX_TILE_ROWS = 14 }; /* beyond it loads, not arithmetic, bound the tile 
 static int64_t at_least(int64_t a, int64_t b) { return a > b ? a : b; }
 static int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* mr·nv accumulators, nv of B and one of A must leave one register free; without FMA two, for products. */
+/* Registers beside mr·nv accumulators and nv of B: one of A, one free; without FMA one for products. For aarch64 LLVM
+ * loads elements of A ahead of their use. */
+static int64_t other_registers(const CpuProfile *cpu)
+{
+    return cpu->arch == ARCH_AARCH64 ? 4 : cpu_has_fma(cpu) ? 2 : 3;
+}
+
 static int64_t register_rows(const CpuProfile *cpu, int64_t nr)
 {
-    int64_t nv = nr / cpu_lanes(cpu), rows = (cpu->n_vectors - (cpu_has_fma(cpu) ? 2 : 3) - nv) / nv;
+    int64_t nv = nr / cpu_lanes(cpu), rows = (cpu->n_vectors - other_registers(cpu) - nv) / nv;
     return rows < 1 ? 1 : rows;
 }
 
@@ -56,11 +62,13 @@ static int64_t product_cost(const CpuProfile *cpu, int64_t m, int64_t n, int64_t
 
 int64_t gemm_columns(const CpuProfile *cpu, const ScheduleChoice *choice, int64_t m, int64_t n)
 {
-    static const int64_t widths[] = {2, 4, 3, 1}; /* the first of the cheapest; 2 has proved best */
+    /* The first of the cheapest. 2 has proved best; on aarch64, which loads each element of A apart, squarer tiles. */
+    static const int64_t two_first[] = {2, 4, 3, 1}, three_first[] = {3, 4, 2, 1};
+    const int64_t *widths = cpu->arch == ARCH_AARCH64 ? three_first : two_first;
     int64_t best = 2, best_cost = INT64_MAX;
     if (choice && choice->tile_columns)
         return choice->tile_columns;
-    for (int i = 0; i < countof(widths); i++) {
+    for (int i = 0; i < countof(two_first); i++) {
         int64_t cost = product_cost(cpu, m, n, widths[i]);
         if (cost < best_cost) {
             best = widths[i];
