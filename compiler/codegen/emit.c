@@ -131,13 +131,18 @@ IrValue emit_select(Emit *e, IrValue condition, IrValue yes, IrValue no)
     return LLVMBuildSelect(e->ir, condition, yes, no, "");
 }
 
+/* x86's instructions choose by a comparison, those of aarch64 hand on any NaN. */
 IrValue emit_max(Emit *e, IrValue a, IrValue b)
 {
+    if (e->cpu->arch == ARCH_AARCH64)
+        return emit_maximum(e, a, b);
     return emit_select(e, LLVMBuildFCmp(e->ir, LLVMRealOLT, a, b, ""), b, a);
 }
 
 IrValue emit_min(Emit *e, IrValue a, IrValue b)
 {
+    if (e->cpu->arch == ARCH_AARCH64)
+        return emit_minimum(e, a, b);
     return emit_select(e, LLVMBuildFCmp(e->ir, LLVMRealOLT, b, a, ""), b, a);
 }
 

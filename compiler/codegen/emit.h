@@ -25,7 +25,7 @@ typedef struct Emit {
     IrValue function;            /* being built */
     IrType none, i1, i8, i32, i64, f32, f64, ptr;
     IrType vf, vd, vi;           /* `lanes` of f32, f64, i32 */
-    IrValue saved_mode;          /* MXCSR between bf16_begin and bf16_end */
+    IrValue saved_mode;          /* MXCSR or FPCR between bf16_begin and bf16_end */
     IrValue zeros;               /* 64 zero bytes in memory: stands for arguments left out */
     LLVMAttributeRef attrs[8];   /* of every function */
     int n_attrs;
@@ -56,7 +56,7 @@ IrValue emit_intrinsic_of(Emit *e, const char *name, IrType *overloads, int n_ov
 IrValue emit_fma(Emit *e, IrValue a, IrValue b, IrValue c); /* a * b + c, rounded once where the CPU has FMA */
 IrValue emit_unary(Emit *e, const char *intrinsic, IrValue a);
 IrValue emit_select(Emit *e, IrValue condition, IrValue yes, IrValue no);
-IrValue emit_max(Emit *e, IrValue a, IrValue b); /* a < b ? b : a: one instruction; NaN in a stays */
+IrValue emit_max(Emit *e, IrValue a, IrValue b); /* a < b ? b : a: one instruction; NaN in a stays, one in b may */
 IrValue emit_min(Emit *e, IrValue a, IrValue b); /* b < a ? b : a */
 IrValue emit_splat(Emit *e, IrValue scalar);
 

@@ -6,13 +6,15 @@
  *
  * each a fused multiply-add, rounded once to nearest even; subnormal operands count as zero and subnormal results become
  * zero of their sign, whatever MXCSR says (Intel SDM, VDPBF16PS; AMD's was compared on random bits). Elsewhere two FMAs
- * do it, with MXCSR set to flush and to round so while a tile is computed. NaNs differ only in payload. Without FMA the
- * product, which is exact in a float, is rounded apart: that differs where it is subnormal by itself, or overflows.
+ * do it, with MXCSR (aarch64: FPCR) set to flush and to round so while a tile is computed. NaNs differ only in payload.
+ * Without FMA the product, which is exact in a float, is rounded apart: that differs where it is subnormal by itself, or
+ * overflows. aarch64 takes a sum for subnormal by its size before rounding: one that would round up to the least normal
+ * number is zero.
  *
  * Rounding a float to bf16 follows vcvtneps2bf16: to nearest even, subnormals to zero, NaNs quiet. */
 #include "compiler/codegen/emit.h"
 
-enum { FLUSH_AND_NEAREST = 0x9fc0 }; /* MXCSR: exceptions masked, FTZ, DAZ, to nearest */
+enum { FLUSH_AND_NEAREST = 0x9fc0, FPCR_FLUSH_AND_NEAREST = 1 << 24 }; /* MXCSR: exceptions masked, FTZ, DAZ, to nearest */
 
 static IrType pairs_type(const Emit *e)
 {
@@ -53,11 +55,27 @@ static IrValue mode_slot(Emit *e)
     return slot;
 }
 
-/* LLVM takes the mode for a constant: what it may not move across the change must depend on something in between. */
-static void set_mode(Emit *e, IrValue slot, IrValue *sums, int count)
+/* A mode is the address of MXCSR's bits, or FPCR's bits themselves. */
+static IrValue flushing_mode(Emit *e)
 {
+    return e->cpu->arch == ARCH_AARCH64 ? emit_i64(e, FPCR_FLUSH_AND_NEAREST) : mode_slot(e);
+}
+
+static IrValue present_mode(Emit *e)
+{
+    if (e->cpu->arch == ARCH_AARCH64)
+        return emit_intrinsic_fixed(e, "llvm.aarch64.get.fpcr", NULL, 0);
+    IrValue slot = LLVMBuildAlloca(e->ir, e->i32, "mode");
+    emit_intrinsic_fixed(e, "llvm.x86.sse.stmxcsr", &slot, 1);
+    return slot;
+}
+
+/* LLVM takes the mode for a constant: what it may not move across the change must depend on something in between. */
+static void set_mode(Emit *e, IrValue mode, IrValue *sums, int count)
+{
+    const char *set = e->cpu->arch == ARCH_AARCH64 ? "llvm.aarch64.set.fpcr" : "llvm.x86.sse.ldmxcsr";
     emit_hold(e, sums, count);
-    emit_intrinsic_fixed(e, "llvm.x86.sse.ldmxcsr", &slot, 1);
+    emit_intrinsic_fixed(e, set, &mode, 1);
     emit_hold(e, sums, count);
 }
 
@@ -65,9 +83,8 @@ void bf16_begin(Emit *e, IrValue *sums, int count)
 {
     if (cpu_has_dot_bf16(e->cpu))
         return;
-    e->saved_mode = LLVMBuildAlloca(e->ir, e->i32, "mode");
-    emit_intrinsic_fixed(e, "llvm.x86.sse.stmxcsr", &e->saved_mode, 1);
-    set_mode(e, mode_slot(e), sums, count);
+    e->saved_mode = present_mode(e);
+    set_mode(e, flushing_mode(e), sums, count);
 }
 
 void bf16_end(Emit *e, IrValue *sums, int count)
