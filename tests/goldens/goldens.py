@@ -1,12 +1,15 @@
-"""What the golden runners share: reading raw files, compiling and running a case."""
+"""What the golden runners share: reading raw files, compiling and running a case, for this machine or another system."""
 import json
 import os
+import shlex
 import subprocess
 
 import numpy as np
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 DTYPES = {"f32": np.float32, "f64": np.float64, "i64": np.int64}
+TARGET = []  # options of `cnxc compile`
+RUNNER = []  # words in front of an executable that it made
 
 
 def manifest():
@@ -26,15 +29,33 @@ def run(command, **how):
     return result.stdout
 
 
+def add_target(parser):
+    parser.add_argument("--target", help="as of cnxc compile")
+    parser.add_argument("--runner", default="", help="what runs executables of the target: an emulator and its options")
+
+
+def use_target(args):
+    TARGET[:] = [f"--target={args.target}"] if args.target else []
+    RUNNER[:] = shlex.split(args.runner)
+
+
+def compile_model(cnxc, model, *options):
+    return run([cnxc, "compile", model, *TARGET, *options])
+
+
+def execute(executable, *words, **how):
+    return run([*RUNNER, executable, *words], **how)
+
+
 def run_model(executable, inputs, outputs, folder, threads=1):
     """The named outputs of an executable on the given arrays."""
-    command = [executable, f"--threads={threads}"]
+    command = [f"--threads={threads}"]
     for name, array in inputs.items():
         np.save(os.path.join(folder, name + ".npy"), np.ascontiguousarray(array))
         command += ["--input", f"{name}={folder}/{name}.npy"]
     for name in outputs:
         command += ["--output", f"{name}={folder}/{name}.out.npy"]
-    run(command)
+    execute(executable, *command)
     return {name: np.load(f"{folder}/{name}.out.npy") for name in outputs}
 
 

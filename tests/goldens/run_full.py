@@ -1,8 +1,9 @@
-"""A full-size model: run_full.py CNXC VARIANT… (tiny small base large xlarge v2-tiny v2-atto).
+"""A full-size model: run_full.py CNXC VARIANT… [--target SYSTEM --runner EMULATOR] (tiny small base large xlarge v2-tiny v2-atto).
 
 Writes the checkpoint with make_checkpoint.py (reproducible weights), compiles the folder for each image size of
 refs.json and compares the logits with the float64 reference, with 1, 2 and 3 threads giving the same bits.
 """
+import argparse
 import json
 import os
 import sys
@@ -18,7 +19,7 @@ from make_checkpoint import pixel_values  # noqa: E402
 def check(cnxc, folder, ref):
     shape = ref["shape"]
     executable = os.path.join(folder, "model")
-    goldens.run([cnxc, "compile", folder, f"--image-size={shape[2]}x{shape[3]}", "-o", executable])
+    goldens.compile_model(cnxc, folder, f"--image-size={shape[2]}x{shape[3]}", "-o", executable)
     inputs = {"pixel_values": pixel_values(ref["seed"], shape)}
     got = [goldens.run_model(executable, inputs, ["logits"], folder, threads)["logits"] for threads in (1, 2, 3)]
     error = goldens.error_over_atol(got[0], np.array(ref["logits"]).reshape(got[0].shape), ref["atol"])
@@ -27,17 +28,22 @@ def check(cnxc, folder, ref):
 
 
 def main():
-    cnxc, *variants = sys.argv[1:]
+    ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    ap.add_argument("cnxc", type=os.path.abspath)
+    ap.add_argument("variants", nargs="+")
+    goldens.add_target(ap)
+    a = ap.parse_args()
+    goldens.use_target(a)
     with open(os.path.join(goldens.HERE, "full", "refs.json")) as f:
         refs = json.load(f)
     passed = failed = 0
-    for variant in variants:
+    for variant in a.variants:
         with tempfile.TemporaryDirectory(prefix="cnxc-full-") as folder:
             goldens.run([sys.executable, os.path.join(goldens.HERE, "full", "make_checkpoint.py"), variant, folder])
             for name, ref in refs.items():
                 if ref["variant"] != variant:
                     continue
-                error, same = check(os.path.abspath(cnxc), folder, ref)
+                error, same = check(a.cnxc, folder, ref)
                 good = error <= 1 and same
                 passed, failed = passed + good, failed + (not good)
                 print(f"{'ok  ' if good else 'FAIL'} {name}: {error:.3f} of atol, {'same' if same else 'different'} bits "

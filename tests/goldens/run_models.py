@@ -1,6 +1,7 @@
 """The golden models by every road in: the folder, each exporter's .onnx, its text with weights inline and outside.
 
-    run_models.py CNXC [--levels O3,O0] [--roads folder,onnx,text,external,printed] [--only PATTERN] [--jobs N]
+    run_models.py CNXC [--levels O3,O0] [--roads folder,onnx,text,external,printed] [--only PATTERN,...] [--jobs N]
+                       [--target SYSTEM --runner EMULATOR]
 
 Compiles each to an executable, runs it on the stored inputs and compares every output with the float64 reference:
 from a folder all that the case has (logits, loss, hidden states, feature maps …), from an export what it computes. The road "printed" checks the other direction: ONNX Runtime runs the graph that cnxc prints, as
@@ -49,7 +50,7 @@ def case_inputs(case, names):
 
 def computed(executable, kind):
     """Names of the executable's inputs or outputs."""
-    lines = (line.split() for line in goldens.run([executable, "--info"]).splitlines())
+    lines = (line.split() for line in goldens.execute(executable, "--info").splitlines())
     return [words[1] for words in lines if len(words) > 1 and words[0] == kind]
 
 
@@ -59,7 +60,7 @@ def compiled_outputs(cnxc, case, road, path, level, folder):
     options = [f"-{level}", image_size(case["inputs"]["pixel_values"]["shape"])]
     if road == "folder":
         options.append("--outputs=" + ",".join(case["outputs"]))
-    goldens.run([cnxc, "compile", source, *options, "-o", executable])
+    goldens.compile_model(cnxc, source, *options, "-o", executable)
     names = [name for name in computed(executable, "output") if name in case["outputs"]]
     return goldens.run_model(executable, case_inputs(case, computed(executable, "input")), names, folder)
 
@@ -105,10 +106,12 @@ def main():
     ap.add_argument("--roads", default=",".join(ROADS))
     ap.add_argument("--only", default="*")
     ap.add_argument("--jobs", type=int, default=os.cpu_count())
+    goldens.add_target(ap)
     a = ap.parse_args()
+    goldens.use_target(a)
     work = []
     for case in goldens.manifest()["models"]:
-        if fnmatch.fnmatch(case["name"], a.only):
+        if any(fnmatch.fnmatch(case["name"], pattern) for pattern in a.only.split(",")):
             for road, path in roads_of(case, a.roads.split(",")):
                 for level in ("onnx", "onnxtxt") if road == "printed" else a.levels.split(","):
                     work.append((a.cnxc, case, road, path, level))

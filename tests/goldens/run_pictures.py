@@ -1,10 +1,11 @@
-"""Pictures: run_pictures.py CNXC. The image processor's pixel values, bit for bit, and logits from picture to end.
+"""Pictures: run_pictures.py CNXC [--target SYSTEM --runner EMULATOR]. The image processor's pixel values, bit for bit, and logits from picture to end.
 
 Each case of images/ becomes an executable with the case's processor settings (the network behind them does not
 matter) and must dump exactly the pixel values that transformers makes, with Pillow and with torchvision; each case of
 e2e/ must give its logits. The network has as many channels as the case: files become RGB for three, and are taken
 as they are for another number.
 """
+import argparse
 import concurrent.futures
 import json
 import os
@@ -56,7 +57,7 @@ def compile_with(cnxc, model, processor, folder, shape, *options):
     if shape[1] != 3:
         with_channels(copy, shape[1])
     executable = os.path.join(folder, "model")
-    goldens.run([cnxc, "compile", copy, f"--image-size={shape[2]}x{shape[3]}", "-o", executable, *options])
+    goldens.compile_model(cnxc, copy, f"--image-size={shape[2]}x{shape[3]}", "-o", executable, *options)
     return executable
 
 
@@ -66,7 +67,7 @@ def dump_pixels(cnxc, case, preproc):
         executable = compile_with(cnxc, CARRIER, os.path.join(folder, case["config"]), temp, shape,
                                   f"--preproc={preproc}")
         out = os.path.join(temp, "x.npy")
-        goldens.run([executable, "--dump-pixels", out, *(os.path.join(folder, i) for i in case["inputs"])])
+        goldens.execute(executable, "--dump-pixels", out, *(os.path.join(folder, i) for i in case["inputs"]))
         return np.load(out)
 
 
@@ -102,7 +103,7 @@ def check_logits(cnxc, case):
     with tempfile.TemporaryDirectory(prefix="cnxc-picture-") as temp:
         executable = compile_with(cnxc, case["model"],
                                   os.path.join(folder, "preprocessor_config.json"), temp, case["pixel_values_shape"])
-        answer = json.loads(goldens.run([executable, "--json", os.path.join(folder, case["input"])]))[0]["predictions"]
+        answer = json.loads(goldens.execute(executable, "--json", os.path.join(folder, case["input"])))[0]["predictions"]
     for got, (_, label, score) in zip(answer, case["top"]):
         if got["label"] != label or abs(got["score"] - score) > 1e-5:
             return f"{got['label']} {got['score']}, expected {label} {score}"
@@ -110,7 +111,12 @@ def check_logits(cnxc, case):
 
 
 def main():
-    cnxc, manifest = os.path.abspath(sys.argv[1]), goldens.manifest()
+    ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    ap.add_argument("cnxc", type=os.path.abspath)
+    goldens.add_target(ap)
+    a = ap.parse_args()
+    goldens.use_target(a)
+    cnxc, manifest = a.cnxc, goldens.manifest()
     images = [c for c in manifest["images"] if c["name"] not in NOT_BY_FILE]
     work = [(check, c) for c in images for check in (check_pixels, check_torchvision)]
     work += [(check_logits, c) for c in manifest["e2e"]]
