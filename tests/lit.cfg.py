@@ -36,3 +36,5 @@ if os.path.exists("/proc/cpuinfo") and " avx512_bf16 " in open("/proc/cpuinfo").
     config.available_features.add("avx512_bf16")
 if shutil.which("qemu-x86_64"):
     config.available_features.add("qemu")
+if shutil.which("qemu-aarch64") and os.path.exists(os.path.join(build, "lib", "cnxc", "aarch64-linux-gnu", "libcnxrt.a")):
+    config.available_features.add("aarch64")

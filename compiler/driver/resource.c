@@ -15,8 +15,9 @@ static void report_missing(Driver *driver, const char *dir)
         diag_resource(&driver->diag, NO_SPAN, "the runtime library '%s/libcnxrt.a' is missing: the installation is "
                       "incomplete", dir);
     else
-        diag_resource(&driver->diag, NO_SPAN, "cnxc was built without its runtime library for %s: install Debian's %s, "
-                      "then build cnxc again", system->name, system->packages);
+        diag_resource(&driver->diag, NO_SPAN, "cnxc was built without its runtime library for %s: after dpkg "
+                      "--add-architecture %s install %s, then build cnxc again", system->name, system->debian,
+                      system->packages);
 }
 
 const char *resource_dir(Driver *driver)

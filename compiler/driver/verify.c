@@ -175,6 +175,8 @@ static bool run_compiled(Verify *v, const char *program)
 {
     Arena *arena = v->driver->arena;
     StrList arguments = {0};
+    for (int64_t i = 0; i < v->driver->options.runner.len; i++)
+        vec_push(arena, &arguments, v->driver->options.runner.at[i]);
     vec_push(arena, &arguments, program);
     if (!write_inputs(v, &arguments))
         return false;

@@ -82,8 +82,8 @@ static const char *library_path(const Linking *link, const char *name)
     if (system == system_host())
         diag_resource(link->diag, NO_SPAN, "%s is not installed (see docs/DEPENDENCIES.md)", name);
     else
-        diag_resource(link->diag, NO_SPAN, "%s for %s is not installed; Debian's packages are %s", name, system->name,
-                      system->packages);
+        diag_resource(link->diag, NO_SPAN, "%s for %s is not installed: after dpkg --add-architecture %s install %s", name,
+                      system->name, system->debian, system->packages);
     return NULL;
 }
 

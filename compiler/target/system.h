@@ -11,6 +11,7 @@ typedef struct System {
     const char *baseline;      /* LLVM's CPU of which any code of the architecture is */
     const char *default_cpu;   /* the profile where none is asked for and the system is not this machine's */
     uint16_t elf_machine;
+    const char *debian;        /* Debian's name of the architecture */
     const char *packages;      /* Debian's, with which its runtime is built and its artifacts are linked elsewhere */
 } System;
 

@@ -462,6 +462,13 @@ static void spills(void **state)
     assert_int_equal(tile_spills("x86-64-v2", 3, 12), 0);
     assert_true(tile_spills("x86-64-v4", 10, 64) > 0);
     assert_true(tile_spills("x86-64-v3", 8, 16) > 0);
+    const char *const arm[] = {"aarch64", "neoverse-v1"};
+    for (int64_t i = 0; i < countof(arm); i++) {
+        assert_int_equal(tile_spills(arm[i], 8, 12), 0);
+        assert_int_equal(tile_spills(arm[i], 6, 16), 0);
+        assert_true(tile_spills(arm[i], 10, 12) > 0);
+        assert_true(tile_spills(arm[i], 8, 16) > 0);
+    }
 }
 
 /* ── Running ─────────────────────────────────────────────────────────────────────────────────────────── */

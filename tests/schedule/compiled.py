@@ -1,8 +1,10 @@
 # RUN: %python %s %bin/cnxc
-"""Every kind of lowering, compiled and run, against the reference interpreter (cnxc verify).
+"""compiled.py CNXC [options of cnxc verify for all: --target=SYSTEM --runner=EMULATOR].
+
+Every kind of lowering, compiled and run, against the reference interpreter (cnxc verify).
 
 Cases are small graphs with odd shapes. Many of them share one model, so that few compilations do: a model with a free
-batch, a static one, and both again at -O0 and with AVX2. The static cases are also part of the free model, where what no
+batch, a static one, and both again at -O0, on x86 with AVX2. The static cases are also part of the free model, where what no
 image enters runs in `begin`. A case that is wrong shows by its output's name.
 """
 import os
@@ -12,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 
-CNXC = sys.argv[1]
+CNXC, *TARGET = sys.argv[1:]
 KEYWORDS = {"float", "double", "float16", "int64", "int32", "bool", "int8"}
 free, static, old = [], [], []
 
@@ -219,7 +221,7 @@ with tempfile.TemporaryDirectory() as folder:
     for name, (cases, opset) in models.items():
         path = os.path.join(folder, name + ".onnxtxt")
         write(path, cases, opset)
-        for options in ([], ["-O0", "-mcpu=x86-64-v3"]):
+        for options in (TARGET, ["-O0"] + TARGET if TARGET else ["-O0", "-mcpu=x86-64-v3"]):
             run = subprocess.run([CNXC, "verify", path, *options], capture_output=True, text=True)
             lines = run.stdout.splitlines()
             wrong = [line for line in lines if not line.endswith(" ok")]

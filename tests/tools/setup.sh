@@ -6,6 +6,8 @@ BUILD_PACKAGES="gcc libc6-dev binutils cmake ninja-build flex bison pkg-config l
 TEST_PACKAGES="g++ llvm-19-tools llvm-19 libcmocka-dev python3 python3-venv git procps qemu-user"
 
 FUZZ_PACKAGES="clang-19 libclang-rt-19-dev"
+CROSS_PACKAGES="gcc-aarch64-linux-gnu libc6-dev-arm64-cross libjpeg62-turbo-dev:arm64 libpng-dev:arm64 libwebp-dev:arm64
+    zlib1g-dev:arm64"
 
 say() { printf '\033[1m== %s\033[0m\n' "$*" >&2; }
 
@@ -20,6 +22,15 @@ need_packages() {
     [ "$(id -u)" = 0 ] || sudo=sudo
     $sudo apt-get update -q >&2
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing >&2
+}
+
+# Lets apt install packages of another architecture, NAME:ARCHITECTURE. A later need_packages reads their lists.
+need_architecture() {
+    dpkg --print-foreign-architectures | grep -qx "$1" && return 0
+    say "adding packages for $1"
+    sudo=
+    [ "$(id -u)" = 0 ] || sudo=sudo
+    $sudo dpkg --add-architecture "$1"
 }
 
 # build FOLDER [CMake options]: configures (anew each time: a package may have come since), builds what changed; all, or

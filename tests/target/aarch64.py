@@ -1,0 +1,175 @@
+# Compiled here for aarch64, run by QEMU: executables, libraries of each kind driven from C, variants that are picked by the
+# kernel's HWCAP, NEON's own math functions, and what is said where something is missing.
+# REQUIRES: aarch64
+# RUN: %python %s %cnxc %root/models/digits %t.folder
+import math
+import os
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+
+CNXC, DIGITS, FOLDER = sys.argv[1:]
+TARGET = "--target=aarch64-linux-gnu"
+PLAIN, ALL = "cortex-a57", "max"  # QEMU's CPUs: NEON and no more; whatever it emulates
+USER = r"""
+#include "lib.h"
+#include <stdio.h>
+int main(void)
+{
+    lib_model *model = NULL;
+    lib_context *context;
+    lib_status status = lib_create(NULL, &model);
+    static char workspace[LIB_ARENA_BYTES + LIB_SCRATCH_BYTES] __attribute__((aligned(64)));
+    static float pixels[3 * 32 * 32], logits[10];
+    if (status != LIB_OK)
+        return printf("%s\n", status == LIB_ERROR_CPU ? "no CPU for it" : lib_status_text(status)), model != NULL;
+    if (lib_context_create(model, workspace, sizeof workspace, &context) != LIB_OK)
+        return 1;
+    for (int i = 0; i < 3 * 32 * 32; i++)
+        pixels[i] = (float)(i % 17) / 8 - 1;
+    status = lib_run(context, (const void *[]){pixels}, 1, (void *[]){logits});
+    for (int i = 0; i < 10; i++)
+        printf("%.4f ", logits[i]);
+    return status != LIB_OK;
+}
+"""
+
+
+def run(*words, code=0, **options):
+    done = subprocess.run(words, capture_output=True, text=True, **options)
+    assert done.returncode == code, (words, done.returncode, done.stdout, done.stderr)
+    return done
+
+
+def emulated(cpu, *words, **options):
+    return run("qemu-aarch64", "-cpu", cpu, *words, **options)
+
+
+def place(name):
+    return os.path.join(FOLDER, name)
+
+
+def compile(name, *options, model=DIGITS, target=TARGET):
+    run(CNXC, "compile", model, target, "-o", place(name), *options)
+    return place(name)
+
+
+def same_answers(text, expected, most=1e-5):
+    got, want = ([line.split("\t") for line in t.splitlines()] for t in (text, expected))
+    return got and all(g[:2] == w[:2] and abs(float(g[2]) - float(w[2])) < most for g, w in zip(got, want, strict=True))
+
+
+def machine(path):
+    """The ELF header's e_machine."""
+    with open(path, "rb") as f:
+        head = f.read(20)
+    return head[:4] == b"\x7fELF" and int.from_bytes(head[18:20], "little")
+
+
+def check_executables(expected):
+    pictures = [line.split("\t")[0] for line in expected.splitlines()]
+    names = {"exe": [], "static": ["--static"], "v1": ["-mcpu=neoverse-v1"],
+             "beside": ["--weights=" + place("beside.weights")], "bf16": ["--precision=bf16"]}
+    made = {name: compile(name, *options) for name, options in names.items()}
+    for name, path in made.items():
+        assert machine(path) == 183, path  # EM_AARCH64
+        said = emulated(ALL, path, "-k", "1", *pictures, cwd=DIGITS).stdout
+        assert same_answers(said, expected, 1e-3 if name == "bf16" else 1e-5), (name, said)
+    assert "bit" in emulated(PLAIN, made["exe"], "--selftest").stdout
+    said = emulated(PLAIN, made["v1"], pictures[0], code=4, cwd=DIGITS)
+    assert said.stderr.count("\n") == 1 and "compiled for neoverse-v1, but this processor lacks dotprod, fp16, bf16" in said.stderr, said
+    again = place("again")
+    os.makedirs(again)
+    with open(made["exe"], "rb") as a, open(compile("again/exe"), "rb") as b:
+        assert a.read() == b.read(), "two compilations differ"
+
+
+def check_variants(expected):
+    fat = compile("fat", "-mcpu=aarch64,neoverse-v1")
+    picture = expected.split("\t")[0]
+    for cpu, variant in ((PLAIN, "aarch64"), (ALL, "neoverse-v1")):
+        used = [line.split()[1].rstrip(",") for line in emulated(cpu, fat, "--info").stdout.splitlines() if line.endswith("used on this machine")]
+        assert used == [variant], (cpu, used)
+        assert same_answers(emulated(cpu, fat, "-k", "1", picture, cwd=DIGITS).stdout, expected.splitlines()[0]), cpu
+
+
+def check_libraries():
+    with open(place("user.c"), "w") as f:
+        f.write(USER)
+    here = None
+    for target, cc, runner in (("--target=x86_64-linux-gnu", "cc", ()), (TARGET, "aarch64-linux-gnu-gcc", ("qemu-aarch64",))):
+        for emit, name, link in (("shared", "lib.so", ["-Wl,-rpath," + FOLDER]), ("static", "lib.a", ["-lm", "-pthread"]),
+                                 ("obj", "lib.o", ["-lm", "-pthread"])):
+            library = compile(name, "--emit=" + emit, target=target)
+            run(cc, place("user.c"), library, "-o", place("user"), *link)
+            said = [float(x) for x in run(*runner, place("user")).stdout.split()]
+            here = here or said
+            assert len(said) == 10 and all(abs(a - b) < 1e-3 for a, b in zip(here, said)), (target, emit, said, here)
+    assert machine(place("lib.o")) == 183
+    symbols = run("aarch64-linux-gnu-nm", "-g", "--defined-only", place("lib.o")).stdout.split("\n")
+    assert all(line.split()[2].startswith("lib_") for line in symbols if line), symbols
+    only = compile("lib.so", "--emit=shared", "-mcpu=neoverse-v1")
+    run("aarch64-linux-gnu-gcc", place("user.c"), only, "-o", place("user"), "-Wl,-rpath," + FOLDER)
+    assert emulated(PLAIN, place("user")).stdout == "no CPU for it\n"
+
+
+# name, of doubles, range, error bound, relative to: the result, 1, or max(1, |x|); as tests/codegen/test_math.c has them
+FUNCTIONS = [
+    ("Gelu", lambda x: x * 0.5 * math.erfc(-x / math.sqrt(2)), -30, 30, 8e-8, "input"),
+    ("Erf", math.erf, -30, 30, 1.6e-7, "one"),
+    ("Tanh", math.tanh, -30, 30, 2e-7, "result"),
+    ("Exp", math.exp, -87, 88, 1.5e-7, "result"),
+    ("Sigmoid", lambda x: 1 / (1 + math.exp(-x)), -87, 30, 2.5e-7, "result"),
+    ("Elu", lambda x: x if x >= 0 else math.expm1(x), -30, 30, 2e-7, "result"),
+    ("Log", math.log, 1e-30, 1e30, 6e-8, "result"),
+]
+
+
+def check_math():
+    n = 20011
+    rng = np.random.default_rng(3)
+    inputs = ", ".join(f"float[{n}] x{i}" for i in range(len(FUNCTIONS)))
+    outputs = ", ".join(f"float[{n}] y{i}" for i in range(len(FUNCTIONS)))
+    nodes = "".join(f"  y{i} = {f[0]}(x{i})\n" for i, f in enumerate(FUNCTIONS))
+    with open(place("math.onnxtxt"), "w") as f:
+        f.write(f'<ir_version: 10, opset_import: ["" : 20]>\nm ({inputs}) => ({outputs})\n{{\n{nodes}}}\n')
+    words, xs = [], []
+    for i, (_, _, low, high, _, _) in enumerate(FUNCTIONS):
+        small = rng.uniform(-1, 1, n // 2) * 2.0 ** rng.uniform(-40, 2, n // 2)
+        xs.append(np.clip(np.concatenate([rng.uniform(low, min(high, 1e3), n - n // 2), small]), low, high).astype(np.float32))
+        np.save(place(f"x{i}.npy"), xs[i])
+        words += ["--input", f"x{i}={place(f'x{i}.npy')}", "--output", f"y{i}={place(f'y{i}.npy')}"]
+    emulated(PLAIN, compile("math", model=place("math.onnxtxt")), *words)
+    for i, (name, function, _, _, bound, of) in enumerate(FUNCTIONS):
+        got, want = np.load(place(f"y{i}.npy")).astype(float), np.array([function(float(x)) for x in xs[i]])
+        scale = {"one": 1.0, "input": np.maximum(1, np.abs(xs[i])), "result": np.maximum(np.abs(want), 2.0 ** -126)}[of]
+        worst = float((np.abs(got - want) / scale).max())
+        print(f"{name}: error {worst:.3g}, bound {bound:.3g}")
+        assert worst <= bound, name
+
+
+def check_missing():
+    """A compiler that was built without the runtime, and one whose linker is not there."""
+    os.makedirs(place("bare/bin"))
+    shutil.copy(CNXC, place("bare/bin/cnxc"))
+    shutil.copytree(os.path.join(os.path.dirname(CNXC), "..", "lib"), place("bare/lib"))
+    shutil.rmtree(place("bare/lib/cnxc/aarch64-linux-gnu"))
+    bare = place("bare/bin/cnxc")
+    said = run(bare, "compile", DIGITS, TARGET, "-o", place("none"), code=4).stderr
+    assert "built without its runtime library for aarch64-linux-gnu" in said and "gcc-aarch64-linux-gnu" in said, said
+    said = run(CNXC, "compile", DIGITS, TARGET, "-o", place("none"), code=4, env={"PATH": "/nowhere"}).stderr
+    assert "cannot run aarch64-linux-gnu-gcc" in said, said
+    assert "fmla\tv" in run(bare, "compile", DIGITS, TARGET, "--emit=asm", "-o", "-").stdout
+
+
+shutil.rmtree(FOLDER, ignore_errors=True)
+os.makedirs(FOLDER)
+with open(os.path.join(DIGITS, "test", "expected.tsv")) as f:
+    EXPECTED = "".join(f.readlines()[::25])
+check_executables(EXPECTED)
+check_variants(EXPECTED)
+check_libraries()
+check_math()
+check_missing()
