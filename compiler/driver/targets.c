@@ -1,4 +1,4 @@
-/* cnxc targets, and -mcpu=help: the CPUs that are known (those of aarch64 are shown only), and which one this machine is.
+/* cnxc targets, and -mcpu=help: the CPUs that are known, and which one this machine is.
  *
  *     name            isa     vectors     L1d    L2    L3  cores
  *   * znver5          avx512  32 × 64 B   48K    1M   32M      8  AMD Zen 5 (this machine)

@@ -3,9 +3,10 @@
 
 Every product is computed here in exact steps: operands rounded to bf16, two fused multiply-adds a pair, the odd element
 first, subnormals as zero. A model of products must give these bits when it is compiled for each of the CPUs that this
-machine can run. So the emulation equals the instruction wherever both run.
+machine can run, or emulate: aarch64. So the emulation equals the instruction wherever both run.
 """
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,8 @@ import numpy as np
 
 CNXC = sys.argv[1]
 LARGE = len(sys.argv) > 2  # any second argument: shapes of real models
+TARGETS = {"aarch64": ["--target=aarch64-linux-gnu"]}
+RUNNERS = {"aarch64": ["qemu-aarch64"]}
 TINY = np.float32(2.0 ** -126)
 
 
@@ -90,6 +93,9 @@ def write_model(path, cases, weights, biases):
 def can_run(cpu):
     with open("/proc/cpuinfo") as f:
         flags = next(line for line in f if line.startswith("flags")).split()
+    if cpu in RUNNERS:
+        runtime = os.path.join(os.path.dirname(CNXC), "../lib/cnxc", "aarch64-linux-gnu", "libcnxrt.a")
+        return shutil.which(RUNNERS[cpu][0]) and os.path.exists(runtime)
     needs = {"x86-64-v3": {"avx2", "fma"}, "x86-64-v4": {"avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512cd"},
              "znver4": {"avx512_bf16", "avx512_vnni", "avx512_bitalg", "gfni", "vaes"}}
     return needs[cpu] <= set(flags)
@@ -108,7 +114,7 @@ def main():
     ws = [values(rng, (k, n), s, e) for m, k, n, s, _, e, _ in cases]
     bs = [values(rng, n, 2 * s, e) for m, k, n, s, _, _, e in cases]
     want = [product(x, w, b) for x, w, b in zip(xs, ws, bs)]
-    cpus = [cpu for cpu in ("x86-64-v3", "x86-64-v4", "znver4") if can_run(cpu)]
+    cpus = [cpu for cpu in ("x86-64-v3", "x86-64-v4", "znver4", "aarch64") if can_run(cpu)]
     failed = 0
     with tempfile.TemporaryDirectory(prefix="cnxc-bf16-") as folder:
         path = os.path.join(folder, "products.onnxtxt")
@@ -117,10 +123,10 @@ def main():
             np.save(os.path.join(folder, f"x{i}.npy"), x[None])
         for cpu in cpus:
             exe = os.path.join(folder, cpu)
-            subprocess.run([CNXC, "compile", path, "--precision=bf16", f"-mcpu={cpu}", "-o", exe], check=True)
+            subprocess.run([CNXC, "compile", path, "--precision=bf16", f"-mcpu={cpu}", *TARGETS.get(cpu, []), "-o", exe], check=True)
             args = [f"--input=x{i}={folder}/x{i}.npy" for i in range(len(cases))]
             args += [f"--output=y{i}={folder}/y{i}.npy" for i in range(len(cases))]
-            subprocess.run([exe, *args], check=True, stdout=subprocess.DEVNULL)
+            subprocess.run([*RUNNERS.get(cpu, []), exe, *args], check=True, stdout=subprocess.DEVNULL)
             for i, case in enumerate(cases):
                 got = np.load(os.path.join(folder, f"y{i}.npy"))[0]
                 wrong = int((got.view(np.uint32) != want[i].view(np.uint32)).sum())
