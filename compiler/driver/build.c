@@ -332,7 +332,9 @@ bool build_artifact(Build *build, ArtifactKind kind, const char *path)
         .kind = kind, .output = path, .prefix = build->prefix, .model_objects = objects.at, .n_model_objects = objects.len,
         .weights_object = build->weights_name ? NULL : build->weights_path, .runtime_dir = runtime,
         .header_extra = header_constants(build), .temp_dir = build->temp_dir,
-        .system = driver->options.system, .symbols = driver->options.save_temps, .static_libc = driver->options.static_libc,
+        .cross = system_cross(driver->options.system, driver->arena),
+        .install = system_install(driver->options.system, driver->arena),
+        .symbols = driver->options.save_temps, .static_libc = driver->options.static_libc,
         .verbose = driver->options.verbose};
     bool ok = link_artifact(&options, driver->arena, &driver->diag);
     return stage_end(build, "link", start) && ok;

@@ -306,7 +306,9 @@ static bool print_commands(Build *build, const Emit *emit)
         .kind = emit->artifact, .output = output, .prefix = build->prefix, .model_objects = objects.at,
         .n_model_objects = objects.len,
         .weights_object = build->weights_name ? NULL : "weights.o", .runtime_dir = runtime, .header_extra = "",
-        .temp_dir = ".", .system = driver->options.system, .static_libc = driver->options.static_libc, .verbose = true, .dry_run = true};
+        .temp_dir = ".", .cross = system_cross(driver->options.system, driver->arena),
+        .install = system_install(driver->options.system, driver->arena), .static_libc = driver->options.static_libc,
+        .verbose = true, .dry_run = true};
     return link_artifact(&options, driver->arena, &driver->diag);
 }
 

@@ -10,14 +10,13 @@
 
 static void report_missing(Driver *driver, const char *dir)
 {
-    const System *system = driver->options.system;
-    if (system == system_host())
+    const char *install = system_install(driver->options.system, driver->arena);
+    if (install)
+        diag_resource(&driver->diag, NO_SPAN, "cnxc was built without its runtime library for %s: %s, then build cnxc again",
+                      driver->options.system->name, install);
+    else
         diag_resource(&driver->diag, NO_SPAN, "the runtime library '%s/libcnxrt.a' is missing: the installation is "
                       "incomplete", dir);
-    else
-        diag_resource(&driver->diag, NO_SPAN, "cnxc was built without its runtime library for %s: after dpkg "
-                      "--add-architecture %s install %s, then build cnxc again", system->name, system->debian,
-                      system->packages);
 }
 
 const char *resource_dir(Driver *driver)

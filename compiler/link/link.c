@@ -43,10 +43,9 @@ static bool run(const Linking *link, const Command *command)
 /* A command that begins with a tool: what environment variable `name` says, or the system's own. */
 static Command tool(const Linking *link, const char *name, const char *native, const char *cross)
 {
-    const System *system = link->options->system;
+    const char *prefix = link->options->cross;
     Command command = {.arena = link->arena};
-    bool here = system == system_host();
-    command_add_tool(&command, name, here ? native : arena_printf(link->arena, "%s-%s", system->name, cross));
+    command_add_tool(&command, name, prefix ? arena_printf(link->arena, "%s%s", prefix, cross) : native);
     return command;
 }
 
@@ -78,12 +77,8 @@ static const char *library_path(const Linking *link, const char *name)
     const char *path = command_output(&command, link->diag);
     if (!path || strchr(path, '/'))
         return path;
-    const System *system = link->options->system;
-    if (system == system_host())
-        diag_resource(link->diag, NO_SPAN, "%s is not installed (see docs/DEPENDENCIES.md)", name);
-    else
-        diag_resource(link->diag, NO_SPAN, "%s for %s is not installed: after dpkg --add-architecture %s install %s", name,
-                      system->name, system->debian, system->packages);
+    diag_resource(link->diag, NO_SPAN, "%s is not installed (%s)", name,
+                  link->options->install ? link->options->install : "see docs/DEPENDENCIES.md");
     return NULL;
 }
 

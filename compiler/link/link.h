@@ -2,7 +2,7 @@
 #ifndef CNXC_LINK_LINK_H
 #define CNXC_LINK_LINK_H
 
-#include "compiler/target/system.h"
+#include "ir/base/diag.h"
 
 typedef enum ArtifactKind { ARTIFACT_EXE, ARTIFACT_SHARED, ARTIFACT_STATIC, ARTIFACT_OBJ } ArtifactKind;
 
@@ -17,7 +17,8 @@ typedef struct LinkOptions {
     const char *header_extra; /* constants of this model, put into the header: C text that spells the prefix CNXRT_;
                                  CNXRT_ARENA_BYTES, _SCRATCH_BYTES and _BY_IMAGE must be among them; NULL for executables */
     const char *temp_dir;     /* for intermediate files; the caller removes it */
-    const System *system;     /* that the artifact is for */
+    const char *cross;        /* before the names of another system's tools, "aarch64-linux-gnu-"; NULL: this machine's */
+    const char *install;      /* what to do where a library is missing; NULL: docs/DEPENDENCIES.md */
     bool symbols;             /* executables and shared libraries keep their symbol table, for debuggers */
     bool static_libc, verbose, dry_run; /* -v prints commands; -### prints and does not run */
 } LinkOptions;

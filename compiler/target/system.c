@@ -45,12 +45,18 @@ const System *system_find(const char *triple)
     return NULL;
 }
 
+/* The architecture must be near, too: what follows is long, and the same for all. */
 const char *system_nearest(const char *triple)
 {
-    const char *names[countof(systems)];
-    for (int64_t i = 0; i < countof(systems); i++)
-        names[i] = systems[i].name;
-    return nearest_name(triple, names, countof(systems));
+    for (int64_t i = 0; i < countof(systems); i++) {
+        const char *name = systems[i].name;
+        char arch[64], wanted[64];
+        snprintf(arch, sizeof arch, "%.*s", (int)strcspn(triple, "-"), triple);
+        snprintf(wanted, sizeof wanted, "%.*s", (int)strcspn(name, "-"), name);
+        if (nearest_name(arch, (const char *const[]){wanted}, 1) && nearest_name(triple, &name, 1))
+            return name;
+    }
+    return NULL;
 }
 
 const char *system_names(Arena *arena)
@@ -59,4 +65,16 @@ const char *system_names(Arena *arena)
     for (int64_t i = 0; i < countof(systems); i++)
         sb_printf(&sb, "%s%s", i ? ", " : "", systems[i].name);
     return sb.text;
+}
+
+const char *system_cross(const System *system, Arena *arena)
+{
+    return system == system_host() ? NULL : arena_printf(arena, "%s-", system->name);
+}
+
+const char *system_install(const System *system, Arena *arena)
+{
+    if (system == system_host())
+        return NULL;
+    return arena_printf(arena, "after dpkg --add-architecture %s install %s", system->debian, system->packages);
 }

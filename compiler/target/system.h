@@ -21,5 +21,8 @@ const System *system_host(void);
 const System *system_find(const char *triple);
 const char *system_nearest(const char *triple); /* NULL: none is near */
 const char *system_names(Arena *arena);         /* "A, B" */
+/* What stands before its tools' names, "aarch64-linux-gnu-"; NULL: it is this machine's. */
+const char *system_cross(const System *system, Arena *arena);
+const char *system_install(const System *system, Arena *arena); /* how its packages are installed; NULL likewise */
 
 #endif

@@ -30,7 +30,6 @@ static bool link_with(LinkOptions options, Diag *diag)
     Arena *arena = arena_new();
     options.runtime_dir = runtime_dir;
     options.temp_dir = "temp";
-    options.system = system_host();
     options.prefix = options.prefix ? options.prefix : "fake";
     static const char *const fake[] = {"fake.o"};
     if (!options.n_model_objects) {
