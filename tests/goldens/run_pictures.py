@@ -1,4 +1,5 @@
-"""Pictures: run_pictures.py CNXC [--target SYSTEM --runner EMULATOR]. The image processor's pixel values, bit for bit, and logits from picture to end.
+"""Pictures: run_pictures.py CNXC [--target SYSTEM --runner EMULATOR]. The image processor's pixel values, bit for bit,
+and logits from picture to end.
 
 Each case of images/ becomes an executable with the case's processor settings (the network behind them does not
 matter) and must dump exactly the pixel values that transformers makes, with Pillow and with torchvision; each case of
