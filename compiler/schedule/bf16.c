@@ -15,7 +15,7 @@
 
 #include <string.h>
 
-enum { FEW_CHANNELS = 32 };
+enum { FEW_CHANNELS = 64 };
 
 static int64_t half(int64_t n) { return (n + 1) / 2; }
 

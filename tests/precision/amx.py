@@ -21,9 +21,9 @@ import numpy as np  # noqa: E402
 
 CPU = "-mcpu=sapphirerapids"
 # m, k, n, spread, and the exponents of x, w and b: tails of each kind, several blocks of rows, subnormal numbers
-PRODUCTS = [(1, 34, 16, 2, 0, 0, 0), (5, 39, 33, 4, 0, 0, 0), (29, 64, 48, 8, 3, 0, 9), (14, 96, 32, 60, 0, 0, 0),
-            (3, 33, 5, 2, 0, 0, 0), (40, 63, 70, 63, 0, 0, -60), (49, 96, 100, 6, 0, 0, 0), (300, 40, 40, 6, 0, 0, 0),
-            (16, 33, 160, 6, 0, 0, 0), (17, 32, 32, 2, -125, 4, -124), (17, 41, 32, 2, 3, -126, -125)]
+PRODUCTS = [(1, 66, 16, 2, 0, 0, 0), (5, 71, 33, 4, 0, 0, 0), (29, 64, 48, 8, 3, 0, 9), (14, 96, 32, 60, 0, 0, 0),
+            (3, 65, 5, 2, 0, 0, 0), (40, 95, 70, 63, 0, 0, -60), (49, 96, 100, 6, 0, 0, 0), (300, 72, 40, 6, 0, 0, 0),
+            (16, 65, 160, 6, 0, 0, 0), (17, 64, 32, 2, -125, 4, -124), (17, 73, 32, 2, 3, -126, -125)]
 
 
 def product(x, w, bias):
@@ -48,11 +48,15 @@ def emulated(counts, command, **how):
     return models.goldens.run(command, env=env, **how)
 
 
-def check_counts(path):
+def read_counts(path):
     with open(path) as f:
         counts = {word: int(number) for number, word in (item.split() for item in f.read().split(", "))}
-    assert counts["products"] > 0, "nothing was emulated"
-    assert counts["configured"] == counts["released"] > 0, counts
+    assert counts["configured"] == counts["released"], counts
+    return counts["products"]
+
+
+def check_counts(path):
+    assert read_counts(path) > 0, "nothing was emulated"
 
 
 def check_products(folder):
@@ -81,7 +85,7 @@ def check_products(folder):
 def check_models(folder):
     """models.py's own check, its programs compiled for AMX and emulated."""
     counts = os.path.join(folder, "counts")
-    compile_to, run = models.compile_to, models.goldens.run
+    compile_to, run, products = models.compile_to, models.goldens.run, []
     models.compile_to = lambda folder, model, *options: compile_to(folder, model, CPU, *options)
 
     def run_emulated(command, **how):
@@ -90,11 +94,12 @@ def check_models(folder):
         models.goldens.run = run
         said = emulated(counts, command, **how)
         models.goldens.run = run_emulated
+        products.append(read_counts(counts))
         return said
 
     models.goldens.run = run_emulated
     models.check_goldens(folder, ALL)
-    check_counts(counts)
+    assert sum(n > 0 for n in products) >= 5, "nothing was emulated"
     models.goldens.run, models.compile_to = run, compile_to
 
 

@@ -2,8 +2,8 @@
 """--precision=bf16 on whole models: logits beside float64, labels of digits beside fp32, size, what is refused.
 
 Goldens of classification come from their folders; a third argument takes all. bf16 rounds each operand by up to 2^-9,
-and models of few channels with random weights amplify that: BOUND holds for most, WORST for all. Errors far below
-bf16's would mean that nothing was rounded, as is right for the models that have fewer than 32 channels everywhere.
+which must stay within BOUND of the largest logit. Most goldens have fewer than 64 channels everywhere, and nothing of theirs
+is rounded; five have more, and their errors show it. ConvNeXt-T, where nearly all is rounded, is checked by run_full.py.
 """
 import os
 import subprocess
@@ -15,9 +15,9 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "goldens"))
 import goldens  # noqa: E402
 import numpy as np  # noqa: E402
 
-BOUND, WORST = 6e-3, 2e-2
-CASES = ("cls_basic4", "cls_simd_width", "cls_equal_widths", "cls_large_mean", "cls_many_channels", "cls_drop_path",
-         "v2_cls", "cls_odd_size", "cls_width_one", "cls_gray_input")
+BOUND, ROUNDED = 6e-3, 1e-4  # of the largest logit
+CASES = ("cls_basic4", "cls_simd_width", "cls_no_layer_scale", "cls_two_labels", "cls_ignore_index", "cls_equal_widths",
+         "cls_many_channels", "v2_cls", "v2_relu_loss", "cls_width_one")
 DIGITS = os.path.join(ROOT, "models", "digits")
 
 
@@ -44,10 +44,10 @@ def check_goldens(folder, all_cases):
         want = goldens.read_raw(os.path.join(goldens.HERE, case["dir"]), case["outputs"]["logits"])
         errors.append(float(np.abs(one - want).max() / np.abs(want).max()))
         assert np.array_equal(one, two), f"{case['dir']}: bits depend on threads"
-        assert errors[-1] < WORST, f"{case['dir']}: error {errors[-1]:.1e}"
-    good, rounded = sum(e <= BOUND for e in errors), sum(e > 1e-4 for e in errors)
-    print(f"{good} of {len(errors)} goldens within {BOUND}, worst {max(errors):.1e}")
-    assert len(errors) >= len(CASES) and good * 5 >= len(errors) * 4 and rounded * 4 >= len(errors) * 3
+        assert errors[-1] <= BOUND, f"{case['dir']}: error {errors[-1]:.1e}"
+    rounded = sum(e > ROUNDED for e in errors)
+    print(f"{len(errors)} goldens within {BOUND}, worst {max(errors):.1e}; {rounded} of them rounded anything that counts")
+    assert len(errors) >= len(CASES) and rounded >= 5
 
 
 def labels(executable, pictures):
