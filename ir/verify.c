@@ -102,17 +102,15 @@ static bool check_uses(Check *check, const Node *node)
 /* Runs step with a diagnostic sink; what it says first is the problem. */
 static bool run_quietly(Check *check, Node *node, bool (*step)(Node *, Diag *))
 {
-    char *text = NULL;
-    size_t size = 0;
-    Diag diag = {.out = open_memstream(&text, &size)};
-    if (!diag.out)
-        out_of_memory();
+    Printed printed;
+    printed_begin(&printed);
+    Diag diag = {.out = printed.out};
     bool ok = step(node, &diag);
-    fclose(diag.out);
+    printed_end(&printed);
     if (!ok)
         *check->problem = arena_printf(check->graph->model->arena, "%s: %.*s", label(node),
-                                       (int)strcspn(text, "\n"), text);
-    free(text);
+                                       (int)strcspn(printed.text, "\n"), printed.text);
+    free(printed.text);
     return ok;
 }
 

@@ -270,12 +270,20 @@ static int64_t nanoseconds(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-static void run_phase(cnxrt_context *context, int64_t index, int64_t thread)
+/* Adds the time that `run` takes to the phase's, on the thread that measures. */
+static void run_timed(cnxrt_context *context, int64_t index, int64_t thread,
+                      void (*run)(cnxrt_context *context, const CnxrtPhase *phase, int64_t thread))
 {
-    const cnxrt_model *model = context->model;
-    const CnxrtPhase *phase = &model->variant->phases[index];
     bool timed = context->phase_ns && thread == 0;
     int64_t start = timed ? nanoseconds() : 0;
+    run(context, &context->model->variant->phases[index], thread);
+    if (timed)
+        context->phase_ns[index] += nanoseconds() - start;
+}
+
+static void run_phase(cnxrt_context *context, const CnxrtPhase *phase, int64_t thread)
+{
+    const cnxrt_model *model = context->model;
     if (model->parallel_for) {
         PhaseJob job = {context, phase};
         model->parallel_for(model->parallel_user, model->n_threads, run_chunks_body, &job);
@@ -284,8 +292,6 @@ static void run_phase(cnxrt_context *context, int64_t index, int64_t thread)
         if (context->pool)
             pool_barrier(context->pool);
     }
-    if (timed)
-        context->phase_ns[index] += nanoseconds() - start;
 }
 
 /* Moves the frames that this thread is responsible for: its own, or all of them where phases go to parallel_for. */
@@ -301,15 +307,10 @@ static void move_to(cnxrt_context *context, int64_t thread, int64_t image, int64
 
 /* ── Whole images ────────────────────────────────────────────────────────────────────────────────────── */
 
-static void run_phase_alone(cnxrt_context *context, int64_t index, int64_t thread)
+static void run_phase_alone(cnxrt_context *context, const CnxrtPhase *phase, int64_t thread)
 {
-    const CnxrtPhase *phase = &context->model->variant->phases[index];
-    bool timed = context->phase_ns && thread == 0;
-    int64_t start = timed ? nanoseconds() : 0;
     if (phase->n_chunks)
         phase->run(&context->frames[thread], 0, phase->n_chunks);
-    if (timed)
-        context->phase_ns[index] += nanoseconds() - start;
 }
 
 /* The thread's share of the images that are shared out. */
@@ -324,7 +325,7 @@ static void run_alone(void *argument, int64_t thread)
     for (int64_t image = thread * share; image < (thread + 1) * share; image++) {
         point_at(context, thread, image, image);
         for (int64_t p = 0; p < variant->n_image; p++)
-            run_phase_alone(context, p, thread);
+            run_timed(context, p, thread, run_phase_alone);
     }
     context->frames[thread].arena = context->workspace;
 }
@@ -356,15 +357,15 @@ static void run_thread(void *argument, int64_t thread)
         return; /* nothing comes before or after what is shared out */
     move_to(context, thread, 0, 0);
     for (int64_t p = 0; p < variant->n_begin; p++)
-        run_phase(context, p, thread);
+        run_timed(context, p, thread, run_phase);
     for (int64_t image = context->n_alone; image < images; image++) {
         move_to(context, thread, image, image);
         for (int64_t p = variant->n_begin; p < image_phases; p++)
-            run_phase(context, p, thread);
+            run_timed(context, p, thread, run_phase);
     }
     move_to(context, thread, batch, 0);
     for (int64_t p = image_phases; p < image_phases + variant->n_end; p++)
-        run_phase(context, p, thread);
+        run_timed(context, p, thread, run_phase);
 }
 
 cnxrt_status context_run(cnxrt_context *context, const void *const *inputs, int64_t batch, void *const *outputs)

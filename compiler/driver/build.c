@@ -101,19 +101,15 @@ bool build_schedules(Build *build)
 /* Which weights file fits which code: everything that decides the layout, nothing that training changes. */
 static uint64_t graph_hash(const Build *build)
 {
-    char *text = NULL;
-    size_t length = 0;
-    FILE *out = open_memstream(&text, &length);
-    if (!out)
-        out_of_memory();
+    Printed printed;
+    printed_begin(&printed);
     for (int64_t i = 0; i < build->programs.len; i++) {
-        fprintf(out, "cnxc %s %s %s\n", CNXC_VERSION, build->cpus.at[i]->name, build->cpus.at[i]->features);
-        program_print(build->programs.at[i], out);
+        fprintf(printed.out, "cnxc %s %s %s\n", CNXC_VERSION, build->cpus.at[i]->name, build->cpus.at[i]->features);
+        program_print(build->programs.at[i], printed.out);
     }
-    if (fclose(out) != 0)
-        out_of_memory();
-    uint64_t hash = XXH3_64bits(text, length);
-    free(text);
+    printed_end(&printed);
+    uint64_t hash = XXH3_64bits(printed.text, printed.length);
+    free(printed.text);
     return hash;
 }
 

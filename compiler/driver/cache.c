@@ -69,32 +69,24 @@ static void key_graph(Key *key, const Build *build)
         key_text(key, model->props.at[i].key);
         key_text(key, model->props.at[i].value);
     }
-    char *text = NULL;
-    size_t length = 0;
-    FILE *out = open_memstream(&text, &length);
-    if (!out)
-        out_of_memory();
+    Printed printed;
+    printed_begin(&printed);
     FOR_NODES (node, model->graph)
-        node_print(node, out);
-    if (fclose(out) != 0)
-        out_of_memory();
-    key_bytes(key, text, (int64_t)length);
-    free(text);
+        node_print(node, printed.out);
+    printed_end(&printed);
+    key_bytes(key, printed.text, (int64_t)printed.length);
+    free(printed.text);
 }
 
 /* All of the profile: any number of it may change the schedule. */
 static void key_cpu(Key *key, const CpuProfile *cpu)
 {
-    char *text = NULL;
-    size_t length = 0;
-    FILE *out = open_memstream(&text, &length);
-    if (!out)
-        out_of_memory();
-    cpu_write(cpu, out);
-    if (fclose(out) != 0)
-        out_of_memory();
-    key_bytes(key, text, (int64_t)length);
-    free(text);
+    Printed printed;
+    printed_begin(&printed);
+    cpu_write(cpu, printed.out);
+    printed_end(&printed);
+    key_bytes(key, printed.text, (int64_t)printed.length);
+    free(printed.text);
 }
 
 static void key_values(Key *key, Value *const *values, int64_t count, Arena *arena)

@@ -82,16 +82,12 @@ static double seconds_left(const Tuner *t)
 
 static const char *choice_text(const Tuner *t, const ScheduleChoice *choice)
 {
-    char *text = NULL;
-    size_t length = 0;
-    FILE *out = open_memstream(&text, &length);
-    if (!out)
-        out_of_memory();
-    choice_write(choice, out);
-    if (fclose(out) != 0)
-        out_of_memory();
-    const char *copy = arena_strdup(t->arena, text);
-    free(text);
+    Printed printed;
+    printed_begin(&printed);
+    choice_write(choice, printed.out);
+    printed_end(&printed);
+    const char *copy = arena_strdup(t->arena, printed.text);
+    free(printed.text);
     return copy;
 }
 
@@ -307,19 +303,15 @@ static bool measure_first(Tuner *t)
 /* What the program does for the shape, as text. */
 static const char *program_text(const Tuner *t, const Program *program, const Task *task)
 {
-    char *text = NULL;
-    size_t length = 0;
-    FILE *out = open_memstream(&text, &length);
-    if (!out)
-        out_of_memory();
+    Printed printed;
+    printed_begin(&printed);
     PhaseList phases = program_phases(program, t->arena);
     for (int64_t i = 0; i < phases.len; i++)
         if (phases.at[i]->shaped && same_shape(&task->best, phases.at[i]->op, phases.at[i]->dims))
-            phase_print(phases.at[i], out);
-    if (fclose(out) != 0)
-        out_of_memory();
-    const char *copy = arena_strdup(t->arena, text);
-    free(text);
+            phase_print(phases.at[i], printed.out);
+    printed_end(&printed);
+    const char *copy = arena_strdup(t->arena, printed.text);
+    free(printed.text);
     return copy;
 }
 

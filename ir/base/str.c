@@ -56,6 +56,20 @@ void sb_printf(StrBuf *sb, const char *format, ...)
     sb->len += length;
 }
 
+void printed_begin(Printed *printed)
+{
+    *printed = (Printed){0};
+    printed->out = open_memstream(&printed->text, &printed->length);
+    if (!printed->out)
+        out_of_memory();
+}
+
+void printed_end(Printed *printed)
+{
+    if (fclose(printed->out) != 0)
+        out_of_memory();
+}
+
 typedef struct StrMapEntry {
     const char *key; /* NULL: free */
     void *value;

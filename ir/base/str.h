@@ -1,10 +1,11 @@
-/* Strings: a builder, a hash map keyed by string, and the nearest name for "did you mean". */
+/* Strings: a builder, text from what prints, a hash map keyed by string, and the nearest name for "did you mean". */
 #ifndef CNXC_IR_BASE_STR_H
 #define CNXC_IR_BASE_STR_H
 
 #include "ir/base/arena.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 
 /* StrBuf: text that grows. text is always NUL-terminated once anything was added. */
 typedef struct StrBuf {
@@ -17,6 +18,16 @@ void sb_put(StrBuf *sb, const char *text);
 void sb_put_n(StrBuf *sb, const char *text, int64_t length);
 void sb_printf(StrBuf *sb, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void sb_put_file(StrBuf *sb, int file); /* what can be read from a descriptor, to its end */
+
+/* Printed: what functions print to `out` between the two calls. Running out of memory ends the process, as in arenas. */
+typedef struct Printed {
+    FILE *out;
+    char *text;   /* NUL-terminated, valid from printed_end on; the caller frees it */
+    size_t length;
+} Printed;
+
+void printed_begin(Printed *printed);
+void printed_end(Printed *printed);
 
 /* StrMap: string to pointer; keys are copied. A zeroed map with its arena set is empty. */
 typedef struct StrMap {

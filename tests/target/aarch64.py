@@ -13,28 +13,7 @@ import numpy as np
 CNXC, DIGITS, FOLDER = sys.argv[1:]
 TARGET = "--target=aarch64-linux-gnu"
 PLAIN, ALL = "cortex-a57", "max"  # QEMU's CPUs: NEON and no more; whatever it emulates
-USER = r"""
-#include "lib.h"
-#include <stdio.h>
-int main(void)
-{
-    lib_model *model = NULL;
-    lib_context *context;
-    lib_status status = lib_create(NULL, &model);
-    static char workspace[LIB_ARENA_BYTES + LIB_SCRATCH_BYTES] __attribute__((aligned(64)));
-    static float pixels[3 * 32 * 32], logits[10];
-    if (status != LIB_OK)
-        return printf("%s\n", status == LIB_ERROR_CPU ? "no CPU for it" : lib_status_text(status)), model != NULL;
-    if (lib_context_create(model, workspace, sizeof workspace, &context) != LIB_OK)
-        return 1;
-    for (int i = 0; i < 3 * 32 * 32; i++)
-        pixels[i] = (float)(i % 17) / 8 - 1;
-    status = lib_run(context, (const void *[]){pixels}, 1, (void *[]){logits});
-    for (int i = 0; i < 10; i++)
-        printf("%.4f ", logits[i]);
-    return status != LIB_OK;
-}
-"""
+USER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "Inputs", "user.c")
 
 
 def run(*words, code=0, **options):
@@ -96,14 +75,12 @@ def check_variants(expected):
 
 
 def check_libraries():
-    with open(place("user.c"), "w") as f:
-        f.write(USER)
     here = None
     for target, cc, runner in (("--target=x86_64-linux-gnu", "cc", ()), (TARGET, "aarch64-linux-gnu-gcc", ("qemu-aarch64",))):
         for emit, name, link in (("shared", "lib.so", ["-Wl,-rpath," + FOLDER]), ("static", "lib.a", ["-lm", "-pthread"]),
                                  ("obj", "lib.o", ["-lm", "-pthread"])):
             library = compile(name, "--emit=" + emit, target=target)
-            run(cc, place("user.c"), library, "-o", place("user"), *link)
+            run(cc, "-I", FOLDER, USER, library, "-o", place("user"), *link)
             said = [float(x) for x in run(*runner, place("user")).stdout.split()]
             here = here or said
             assert len(said) == 10 and all(abs(a - b) < 1e-3 for a, b in zip(here, said)), (target, emit, said, here)
@@ -111,7 +88,7 @@ def check_libraries():
     symbols = run("aarch64-linux-gnu-nm", "-g", "--defined-only", place("lib.o")).stdout.split("\n")
     assert all(line.split()[2].startswith("lib_") for line in symbols if line), symbols
     only = compile("lib.so", "--emit=shared", "-mcpu=neoverse-v1")
-    run("aarch64-linux-gnu-gcc", place("user.c"), only, "-o", place("user"), "-Wl,-rpath," + FOLDER)
+    run("aarch64-linux-gnu-gcc", "-I", FOLDER, USER, only, "-o", place("user"), "-Wl,-rpath," + FOLDER)
     assert emulated(PLAIN, place("user")).stdout == "no CPU for it\n"
 
 

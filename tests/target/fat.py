@@ -11,28 +11,7 @@ import sys
 CNXC, DIGITS, FOLDER = sys.argv[1:]
 CPUS = ["x86-64-v2", "x86-64-v3", "x86-64-v4", "sapphirerapids"]  # from the least demanding on
 SKYLAKE = ("x86-64-v3", "x86-64-v4")
-USER = r"""
-#include "lib.h"
-#include <stdio.h>
-int main(void)
-{
-    lib_model *model = NULL;
-    lib_status status = lib_create(NULL, &model);
-    if (status != LIB_OK)
-        return printf("%s\n", status == LIB_ERROR_CPU ? "no CPU for it" : lib_status_text(status)), model != NULL;
-    lib_context *context;
-    static char workspace[LIB_ARENA_BYTES + LIB_SCRATCH_BYTES] __attribute__((aligned(64)));
-    if (lib_context_create(model, workspace, sizeof workspace, &context) != LIB_OK)
-        return 1;
-    static float pixels[3 * 32 * 32], logits[10];
-    for (int i = 0; i < 3 * 32 * 32; i++)
-        pixels[i] = (float)(i % 17) / 8 - 1;
-    status = lib_run(context, (const void *[]){pixels}, 1, (void *[]){logits});
-    for (int i = 0; i < 10; i++)
-        printf("%.4f ", logits[i]);
-    return status != LIB_OK;
-}
-"""
+USER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "Inputs", "user.c")
 
 
 def run(*words, code=0, **options):
@@ -108,13 +87,11 @@ for executable, cpu, sentence in (
     assert len(said) == 1 and sentence in said[0] and not done.stdout, done
 
 # Libraries of each kind: they run with the workspace that the header says, and give a status where they cannot.
-with open(os.path.join(FOLDER, "user.c"), "w") as f:
-    f.write(USER)
 for emit, name, link in (("shared", "lib.so", ["-Wl,-rpath," + FOLDER]), ("static", "lib.a", ["-lm", "-pthread"]),
                          ("obj", "lib.o", ["-lm", "-pthread"])):
     library = compile(name, CPUS, "--emit=" + emit)
     user = os.path.join(FOLDER, "user-" + emit)
-    run("cc", os.path.join(FOLDER, "user.c"), library, "-o", user, *link)
+    run("cc", "-I", FOLDER, USER, library, "-o", user, *link)
     here = run(user).stdout
     assert len(here.split()) == 10, here
     for cpu in ("Nehalem", "Haswell"):
