@@ -8,7 +8,7 @@ typedef struct AmxCounts {
     int64_t configured, released, loaded, streamed, stored, products; /* instructions of all threads so far */
 } AmxCounts;
 
-/* From now on SIGILL means AMX. A processor that has it, and was granted it, never gets there. */
+/* From now on SIGILL means AMX, unless the processor has it: then the kernel is asked to grant it to this process. */
 void amx_install(void);
 AmxCounts amx_counts(void);
 
