@@ -28,10 +28,7 @@ static bool wants_color(const Options *options)
     return isatty(STDERR_FILENO) && !(no_color && *no_color) && term && strcmp(term, "dumb") != 0;
 }
 
-ExitCode driver_exit_code(const Driver *driver)
-{
-    return diag_failed(&driver->diag) ? driver->diag.exit_code : EXIT_OK;
-}
+ExitCode driver_exit_code(const Driver *driver) { return diag_failed(&driver->diag) ? driver->diag.exit_code : EXIT_OK; }
 
 static ExitCode dispatch(Driver *driver)
 {

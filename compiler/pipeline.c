@@ -86,16 +86,12 @@ static bool run_passes(Model *model, const PipelineOptions *options, bool portab
 
 /* ── For the driver ──────────────────────────────────────────────────────────────────────────────────── */
 
-bool pipeline_portable(Model *model, const PipelineOptions *options)
-{
-    return run_passes(model, options, true);
-}
+bool pipeline_portable(Model *model, const PipelineOptions *options) { return run_passes(model, options, true); }
 
 /* Running the portable passes a second time changes nothing. */
 bool pipeline_optimize(Model *model, const PipelineOptions *options)
 {
-    return pipeline_portable(model, options) && graph_check_dims(model->graph, model->diag) &&
-           run_passes(model, options, false);
+    return pipeline_portable(model, options) && graph_check_dims(model->graph, model->diag) && run_passes(model, options, false);
 }
 
 int64_t pipeline_pass_names(const char *const **names)

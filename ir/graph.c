@@ -59,10 +59,7 @@ Graph *graph_new(Model *model, const char *name)
     return graph;
 }
 
-Value *graph_find(const Graph *graph, const char *name)
-{
-    return strmap_get(&graph->names, name);
-}
+Value *graph_find(const Graph *graph, const char *name) { return strmap_get(&graph->names, name); }
 
 const char *graph_fresh_name(Graph *graph, const char *base)
 {
@@ -145,8 +142,7 @@ static void drop_user(Value *value, const Node *node)
         return;
     for (int64_t i = 0; i < value->users.len; i++)
         if (value->users.at[i] == node) {
-            memmove(value->users.at + i, value->users.at + i + 1,
-                    (size_t)(value->users.len - i - 1) * sizeof *value->users.at);
+            memmove(value->users.at + i, value->users.at + i + 1, (size_t)(value->users.len - i - 1) * sizeof *value->users.at);
             value->users.len--;
             return;
         }
@@ -170,10 +166,7 @@ void value_replace_uses(Value *old, Value *with)
             graph_set_output(old->graph, i, with);
 }
 
-bool value_has_one_use(const Value *value)
-{
-    return value->users.len == 1 && !value->is_output;
-}
+bool value_has_one_use(const Value *value) { return value->users.len == 1 && !value->is_output; }
 
 static void link_before(Graph *graph, Node *node, Node *before)
 {
@@ -214,8 +207,8 @@ Node *graph_insert_node(Graph *graph, Node *before, const Op *op, Span span)
     return node;
 }
 
-Node *graph_add_op(Graph *graph, Node *before, const Op *op, Value *const *inputs, int64_t n_inputs,
-                   const char *output_base, Span span)
+Node *graph_add_op(Graph *graph, Node *before, const Op *op, Value *const *inputs, int64_t n_inputs, const char *output_base,
+                   Span span)
 {
     Node *node = graph_insert_node(graph, before, op, span);
     for (int64_t i = 0; i < n_inputs; i++)
@@ -268,15 +261,9 @@ void node_move_before(Node *node, Node *before)
     link_before(node->graph, node, before);
 }
 
-Value *node_input(const Node *node, int64_t index)
-{
-    return index < node->inputs.len ? node->inputs.at[index] : NULL;
-}
+Value *node_input(const Node *node, int64_t index) { return index < node->inputs.len ? node->inputs.at[index] : NULL; }
 
-Value *node_output(const Node *node, int64_t index)
-{
-    return index < node->outputs.len ? node->outputs.at[index] : NULL;
-}
+Value *node_output(const Node *node, int64_t index) { return index < node->outputs.len ? node->outputs.at[index] : NULL; }
 
 const Attr *node_attr(const Node *node, const char *name)
 {

@@ -36,9 +36,17 @@ typedef struct Value {
 } Value;
 
 typedef enum AttrKind { /* ONNX's AttributeProto.AttributeType numbers */
-    ATTR_FLOAT = 1, ATTR_INT = 2, ATTR_STRING = 3, ATTR_TENSOR = 4, ATTR_GRAPH = 5,
-    ATTR_FLOATS = 6, ATTR_INTS = 7, ATTR_STRINGS = 8, ATTR_TENSORS = 9, ATTR_GRAPHS = 10,
-    ATTR_REF = 100, /* @name: refers to an attribute of the enclosing function; gone after inlining */
+                        ATTR_FLOAT = 1,
+                        ATTR_INT = 2,
+                        ATTR_STRING = 3,
+                        ATTR_TENSOR = 4,
+                        ATTR_GRAPH = 5,
+                        ATTR_FLOATS = 6,
+                        ATTR_INTS = 7,
+                        ATTR_STRINGS = 8,
+                        ATTR_TENSORS = 9,
+                        ATTR_GRAPHS = 10,
+                        ATTR_REF = 100, /* @name: refers to an attribute of the enclosing function; gone after inlining */
 } AttrKind;
 
 typedef struct Attr {
@@ -91,8 +99,13 @@ typedef struct Function {          /* model-local; inlined right after parsing *
     Graph *graph;
 } Function;
 
-typedef struct Opset { const char *domain; int64_t version; } Opset; /* "" is ai.onnx */
-typedef struct Prop { const char *key, *value; } Prop;
+typedef struct Opset {
+    const char *domain;
+    int64_t version;
+} Opset; /* "" is ai.onnx */
+typedef struct Prop {
+    const char *key, *value;
+} Prop;
 
 struct Model {
     Arena *arena;
@@ -129,8 +142,8 @@ bool value_has_one_use(const Value *value);       /* one node, and not an output
 
 /* Nodes. before NULL: at the end. Inputs may be NULL; outputs are made fresh, named from base (or the op). */
 Node *graph_insert_node(Graph *graph, Node *before, const Op *op, Span span);
-Node *graph_add_op(Graph *graph, Node *before, const Op *op, Value *const *inputs, int64_t n_inputs,
-                   const char *output_base, Span span); /* one output: node->outputs.at[0], type unknown */
+Node *graph_add_op(Graph *graph, Node *before, const Op *op, Value *const *inputs, int64_t n_inputs, const char *output_base,
+                   Span span); /* one output: node->outputs.at[0], type unknown */
 void node_add_input(Node *node, Value *value);
 void node_set_input(Node *node, int64_t index, Value *value);
 void node_add_output(Node *node, Value *value);   /* value has no producer yet */

@@ -12,10 +12,7 @@
 
 static bool infer_graph(Graph *graph, Diag *diag);
 
-static bool is_known(const Value *value)
-{
-    return value->type.dtype != DT_UNDEFINED && value->type.shape.rank >= 0;
-}
+static bool is_known(const Value *value) { return value->type.dtype != DT_UNDEFINED && value->type.shape.rank >= 0; }
 
 /* ── Operators that are about graphs ─────────────────────────────────────────────────────────────────── */
 
@@ -29,9 +26,8 @@ bool infer_Region(Node *node, Diag *diag)
 {
     Graph *body = node_attr_graph(node, "body");
     if (body->inputs.len != node->inputs.len || body->outputs.len != node->outputs.len)
-        return FAIL(node, diag, "Region has %lld inputs and %lld outputs, its body %lld and %lld",
-                    (long long)node->inputs.len, (long long)node->outputs.len, (long long)body->inputs.len,
-                    (long long)body->outputs.len);
+        return FAIL(node, diag, "Region has %lld inputs and %lld outputs, its body %lld and %lld", (long long)node->inputs.len,
+                    (long long)node->outputs.len, (long long)body->inputs.len, (long long)body->outputs.len);
     for (int64_t i = 0; i < node->inputs.len; i++) {
         if (!node->inputs.at[i])
             return FAIL(node, diag, "Region expects input %lld to be given, it is left out", (long long)i);
@@ -64,10 +60,7 @@ bool infer_Dropout(Node *node, Diag *diag)
     return true;
 }
 
-static int64_t clamp(int64_t value, int64_t low, int64_t high)
-{
-    return value < low ? low : value > high ? high : value;
-}
+static int64_t clamp(int64_t value, int64_t low, int64_t high) { return value < low ? low : value > high ? high : value; }
 
 bool infer_Shape(Node *node, Diag *diag)
 {
@@ -112,8 +105,7 @@ bool infer_Range(Node *node, Diag *diag)
     double at[3];
     int64_t length;
     const char *symbol = counts_symbol(node);
-    if (!check_dtype(node, 0, SET_NUMBER, diag) || !check_same_dtype(node, 0, 1, diag) ||
-        !check_same_dtype(node, 0, 2, diag))
+    if (!check_dtype(node, 0, SET_NUMBER, diag) || !check_same_dtype(node, 0, 1, diag) || !check_same_dtype(node, 0, 2, diag))
         return false;
     if (symbol) {
         set_output(node, 0, in_dtype(node, 0), (Shape){.rank = 1, .dims = {{-1, symbol}}});
@@ -240,7 +232,7 @@ void node_infer(Node *node)
 static bool infer_graph(Graph *graph, Diag *diag)
 {
     bool ok = true;
-    FOR_NODES(node, graph)
+    FOR_NODES (node, graph)
         ok &= infer_checked(node, diag);
     return ok;
 }
@@ -300,7 +292,7 @@ static bool bind_everywhere(Graph *graph, DimBinding binding)
         found |= bind_value(graph->inputs.at[i], binding);
     for (int64_t i = 0; i < graph->declared.len; i++)
         bind_value(graph->declared.at[i], binding);
-    FOR_NODES(node, graph)
+    FOR_NODES (node, graph)
         for (int64_t i = 0; i < node->outputs.len; i++)
             bind_value(node->outputs.at[i], binding);
     return found;
@@ -309,7 +301,7 @@ static bool bind_everywhere(Graph *graph, DimBinding binding)
 /* Exporters leave even the channels of the picture symbolic; the weights of the first Conv say what they are. */
 static void fix_channels(Graph *graph)
 {
-    FOR_NODES(node, graph) {
+    FOR_NODES (node, graph) {
         const Value *x = node_input(node, 0), *w = node_input(node, 1);
         int64_t channels;
         if (node->op->kind != OP_Conv || !x || !x->is_input || !w || !w->constant || x->type.shape.rank < 2 ||
@@ -351,14 +343,13 @@ static const char *symbols_text(const Graph *graph)
 static bool bind_one(Graph *graph, DimBinding binding, const char *symbols, Diag *diag)
 {
     if (binding.size < 1) {
-        diag_error(diag, NO_SPAN, "--dim %s=%lld: expected a size of at least 1", binding.symbol,
-                   (long long)binding.size);
+        diag_error(diag, NO_SPAN, "--dim %s=%lld: expected a size of at least 1", binding.symbol, (long long)binding.size);
         return false;
     }
     bool found = bind_everywhere(graph, binding);
     if (!found)
-        diag_error(diag, NO_SPAN, "--dim %s=%lld: the model has no such symbolic dimension; it has: %s",
-                   binding.symbol, (long long)binding.size, symbols);
+        diag_error(diag, NO_SPAN, "--dim %s=%lld: the model has no such symbolic dimension; it has: %s", binding.symbol,
+                   (long long)binding.size, symbols);
     return found;
 }
 
@@ -399,8 +390,8 @@ static bool check_input_dims(const Value *value, const char *batch, Diag *diag)
         Dim dim = value->type.shape.dims[d];
         if (dim_is_fixed(dim) || (d == 0 && str_equal(dim.symbol, batch)))
             continue;
-        diag_error(diag, value->span, "dimension %d of input '%s' is symbolic (%s), fix it with %s", d, value->name,
-                   dim.symbol, flag_for(value, d));
+        diag_error(diag, value->span, "dimension %d of input '%s' is symbolic (%s), fix it with %s", d, value->name, dim.symbol,
+                   flag_for(value, d));
         ok = false;
     }
     return ok;
@@ -412,8 +403,8 @@ static bool check_value_dims(const Value *value, const char *batch, Diag *diag)
         Dim dim = value->type.shape.dims[d];
         if (dim_is_fixed(dim) || (d == 0 && str_equal(dim.symbol, batch)))
             continue;
-        diag_error(diag, value->span, "dimension %d of '%s' depends on the free batch, fix it with --dim %s=N", d,
-                   value->name, batch ? batch : "batch");
+        diag_error(diag, value->span, "dimension %d of '%s' depends on the free batch, fix it with --dim %s=N", d, value->name,
+                   batch ? batch : "batch");
         return false;
     }
     return true;
@@ -431,7 +422,7 @@ bool graph_check_inputs(const Graph *graph, Diag *diag)
 bool graph_check_dims(Graph *graph, Diag *diag)
 {
     const char *batch = graph_batch_symbol(graph);
-    FOR_NODES(node, graph)
+    FOR_NODES (node, graph)
         for (int64_t i = 0; i < node->outputs.len; i++)
             if (node->outputs.at[i] && !check_value_dims(node->outputs.at[i], batch, diag))
                 return false; /* what follows depends on it */

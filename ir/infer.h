@@ -12,7 +12,10 @@ bool graph_infer(Graph *graph, Diag *diag);
 /* Infers one node that a pass has just made; a failure is a bug of the pass and ends with exit 70. */
 void node_infer(Node *node);
 
-typedef struct DimBinding { const char *symbol; int64_t size; } DimBinding; /* --dim NAME=N */
+typedef struct DimBinding {
+    const char *symbol;
+    int64_t size;
+} DimBinding; /* --dim NAME=N */
 
 /* Replaces symbols in the inputs' and declared types. A symbol nobody knows is an error that lists those there
  * are. Run before graph_infer. */

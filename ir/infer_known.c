@@ -11,10 +11,7 @@
 
 #include <string.h>
 
-static bool is_integer(DType dtype)
-{
-    return dtype <= DT_LAST && ((SET_INT | SET_BOOL) >> dtype & 1);
-}
+static bool is_integer(DType dtype) { return dtype <= DT_LAST && ((SET_INT | SET_BOOL) >> dtype & 1); }
 
 static Known *known_new(Arena *arena, int64_t count)
 {
@@ -178,31 +175,32 @@ static Known *from_moves(Node *node, int64_t output)
 static bool moves(const Node *node)
 {
     switch (node->op->kind) {
-    case OP_Concat: case OP_Expand: case OP_Flatten: case OP_Gather: case OP_Identity: case OP_Reshape: case OP_Slice:
-    case OP_Split: case OP_Squeeze: case OP_Tile: case OP_Transpose: case OP_Unsqueeze:
-        return true;
-    default:
-        return false;
+    case OP_Concat:
+    case OP_Expand:
+    case OP_Flatten:
+    case OP_Gather:
+    case OP_Identity:
+    case OP_Reshape:
+    case OP_Slice:
+    case OP_Split:
+    case OP_Squeeze:
+    case OP_Tile:
+    case OP_Transpose:
+    case OP_Unsqueeze: return true;
+    default: return false;
     }
 }
 
-static KnownInt number(int64_t value)
-{
-    return (KnownInt){.is_known = true, .value = value};
-}
+static KnownInt number(int64_t value) { return (KnownInt){.is_known = true, .value = value}; }
 
-static bool is_number(KnownInt a, int64_t value)
-{
-    return a.is_known && a.value == value;
-}
+static bool is_number(KnownInt a, int64_t value) { return a.is_known && a.value == value; }
 
 static KnownInt arithmetic(OpKind op, int64_t a, int64_t b)
 {
     int64_t result = 0;
     bool fails = (op == OP_Add && __builtin_add_overflow(a, b, &result)) ||
                  (op == OP_Sub && __builtin_sub_overflow(a, b, &result)) ||
-                 (op == OP_Mul && __builtin_mul_overflow(a, b, &result)) ||
-                 (op == OP_Div && (b == 0 || b == -1));
+                 (op == OP_Mul && __builtin_mul_overflow(a, b, &result)) || (op == OP_Div && (b == 0 || b == -1));
     if (op == OP_Div && !fails)
         result = a / b;
     if (op == OP_Equal)
@@ -229,10 +227,7 @@ static KnownInt combine(OpKind op, KnownInt a, KnownInt b)
     }
 }
 
-static KnownInt element(const Known *known, int64_t i)
-{
-    return known ? known->at[known->count == 1 ? 0 : i] : (KnownInt){0};
-}
+static KnownInt element(const Known *known, int64_t i) { return known ? known->at[known->count == 1 ? 0 : i] : (KnownInt){0}; }
 
 /* Elementwise, for values of rank 0 or 1. */
 static Known *from_elements(Node *node, int64_t count)
@@ -259,7 +254,12 @@ static Known *from_elements(Node *node, int64_t count)
 static bool has_rules(const Node *node)
 {
     switch (node->op->kind) {
-    case OP_Add: case OP_Sub: case OP_Mul: case OP_Div: case OP_Equal: case OP_Where: return true;
+    case OP_Add:
+    case OP_Sub:
+    case OP_Mul:
+    case OP_Div:
+    case OP_Equal:
+    case OP_Where: return true;
     case OP_Cast: return is_integer(in_dtype(node, 0)) && node_attr_int(node, "to") != DT_BOOL;
     default: return false;
     }

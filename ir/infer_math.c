@@ -37,8 +37,7 @@ UNARY(Tanh, SET_FLOAT)
 /* Unary with attributes, each of which must be a number: a NaN would spread unnoticed. */
 static bool unary_with(Node *node, const char *first, const char *second, Diag *diag)
 {
-    return check_finite(node, first, diag) && (!second || check_finite(node, second, diag)) &&
-           unary(node, SET_FLOAT, diag);
+    return check_finite(node, first, diag) && (!second || check_finite(node, second, diag)) && unary(node, SET_FLOAT, diag);
 }
 
 bool infer_Elu(Node *node, Diag *diag) { return unary_with(node, "alpha", NULL, diag); }
@@ -97,9 +96,8 @@ bool infer_Pow(Node *node, Diag *diag)
 bool infer_Where(Node *node, Diag *diag)
 {
     Shape shape = *in_shape(node, 0);
-    if (!check_dtype(node, 0, SET_BOOL, diag) || !check_dtype(node, 1, SET_ANY, diag) ||
-        !check_same_dtype(node, 1, 2, diag) || !broadcast_into(node, &shape, in_shape(node, 1), diag) ||
-        !broadcast_into(node, &shape, in_shape(node, 2), diag))
+    if (!check_dtype(node, 0, SET_BOOL, diag) || !check_dtype(node, 1, SET_ANY, diag) || !check_same_dtype(node, 1, 2, diag) ||
+        !broadcast_into(node, &shape, in_shape(node, 1), diag) || !broadcast_into(node, &shape, in_shape(node, 2), diag))
         return false;
     set_output(node, 0, in_dtype(node, 1), shape);
     return true;
@@ -127,8 +125,7 @@ static bool cast_to(Node *node, int64_t to, Diag *diag)
     if (!check_dtype(node, 0, SET_ANY, diag))
         return false;
     if (to <= DT_UNDEFINED || to > DT_LAST)
-        return FAIL(node, diag, "%s to element type %lld, expected 1 to %d", node->op->name, (long long)to,
-                    DT_LAST);
+        return FAIL(node, diag, "%s to element type %lld, expected 1 to %d", node->op->name, (long long)to, DT_LAST);
     if (!dtype_is_computable((DType)to)) {
         diag_unsupported(diag, node->span, "%s to %s is not supported", node->op->name, dtype_name((DType)to));
         return false;
@@ -259,11 +256,9 @@ static bool loss(Node *node, Diag *diag)
     const Shape *scores = in_shape(node, 0), *labels = in_shape(node, 1);
     bool none = strcmp(reduction, "none") == 0;
     if (!none && strcmp(reduction, "mean") != 0 && strcmp(reduction, "sum") != 0)
-        return FAIL(node, diag, "reduction of %s is '%s', expected 'none', 'sum' or 'mean'", node->op->name,
-                    reduction);
-    if (!check_dtype(node, 0, SET_FLOAT, diag) || !check_min_rank(node, 0, 2, diag) ||
-        !check_dtype(node, 1, SET_INDEX, diag) || !check_rank(node, 1, scores->rank - 1, diag) ||
-        !check_same_dtype(node, 0, 2, diag) || !check_rank(node, 2, 1, diag) ||
+        return FAIL(node, diag, "reduction of %s is '%s', expected 'none', 'sum' or 'mean'", node->op->name, reduction);
+    if (!check_dtype(node, 0, SET_FLOAT, diag) || !check_min_rank(node, 0, 2, diag) || !check_dtype(node, 1, SET_INDEX, diag) ||
+        !check_rank(node, 1, scores->rank - 1, diag) || !check_same_dtype(node, 0, 2, diag) || !check_rank(node, 2, 1, diag) ||
         !check_dim(node, 2, 0, scores->dims[1], "one weight for each class", diag))
         return false;
     for (int i = 0; i < labels->rank; i++)
@@ -281,15 +276,14 @@ bool infer_SoftmaxCrossEntropyLoss(Node *node, Diag *diag) { return loss(node, d
 
 bool infer_Gemm(Node *node, Diag *diag)
 {
-    if (!check_dtype(node, 0, SET_NUMBER, diag) || !check_same_dtype(node, 0, 1, diag) ||
-        !check_same_dtype(node, 0, 2, diag) || !check_rank(node, 0, 2, diag) || !check_rank(node, 1, 2, diag) ||
-        !check_finite(node, "alpha", diag) || !check_finite(node, "beta", diag))
+    if (!check_dtype(node, 0, SET_NUMBER, diag) || !check_same_dtype(node, 0, 1, diag) || !check_same_dtype(node, 0, 2, diag) ||
+        !check_rank(node, 0, 2, diag) || !check_rank(node, 1, 2, diag) || !check_finite(node, "alpha", diag) ||
+        !check_finite(node, "beta", diag))
         return false;
     const Shape *a = in_shape(node, 0), *b = in_shape(node, 1);
     bool ta = node_attr_int(node, "transA"), tb = node_attr_int(node, "transB");
     Shape out = {.rank = 2, .dims = {a->dims[ta], b->dims[!tb]}};
-    if (!check_dim(node, 1, tb, a->dims[!ta], "the inner dimension of A", diag) ||
-        !check_broadcasts_to(node, 2, &out, diag))
+    if (!check_dim(node, 1, tb, a->dims[!ta], "the inner dimension of A", diag) || !check_broadcasts_to(node, 2, &out, diag))
         return false;
     set_output(node, 0, in_dtype(node, 0), out);
     return true;
@@ -305,8 +299,8 @@ static Shape outer_dims(const Shape *shape)
 
 bool infer_MatMul(Node *node, Diag *diag)
 {
-    if (!check_dtype(node, 0, SET_NUMBER, diag) || !check_same_dtype(node, 0, 1, diag) ||
-        !check_min_rank(node, 0, 1, diag) || !check_min_rank(node, 1, 1, diag))
+    if (!check_dtype(node, 0, SET_NUMBER, diag) || !check_same_dtype(node, 0, 1, diag) || !check_min_rank(node, 0, 1, diag) ||
+        !check_min_rank(node, 1, 1, diag))
         return false;
     const Shape *a = in_shape(node, 0), *b = in_shape(node, 1);
     if (!check_dim(node, 1, b->rank > 1 ? b->rank - 2 : 0, a->dims[a->rank - 1], "the last dimension of A", diag))

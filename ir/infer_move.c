@@ -10,8 +10,7 @@
 
 static bool unsupported_rank(const Node *node, int64_t rank, Diag *diag)
 {
-    diag_unsupported(diag, node->span, "%s makes rank %lld, at most %d is supported", node->op->name,
-                     (long long)rank, MAX_RANK);
+    diag_unsupported(diag, node->span, "%s makes rank %lld, at most %d is supported", node->op->name, (long long)rank, MAX_RANK);
     return false;
 }
 
@@ -61,13 +60,12 @@ static void cancel(Product *a, Product *b)
 static bool reshape_fails(const Node *node, const Shape *in, const Shape *out, Diag *diag)
 {
     Arena *arena = node_arena(node);
-    return FAIL(node, diag, "%s from %s to %s changes the number of elements", node->op->name,
-                shape_text(arena, in), shape_text(arena, out));
+    return FAIL(node, diag, "%s from %s to %s changes the number of elements", node->op->name, shape_text(arena, in),
+                shape_text(arena, out));
 }
 
 /* What -1 stands for: rest of `in` over `out`. */
-static bool infer_rest(const Node *node, const Shape *in, const Shape *shape, Product *of, Product *by, Dim *rest,
-                       Diag *diag)
+static bool infer_rest(const Node *node, const Shape *in, const Shape *shape, Product *of, Product *by, Dim *rest, Diag *diag)
 {
     *rest = UNKNOWN;
     if (by->n_open)
@@ -100,8 +98,8 @@ static bool finish_reshape(Node *node, Shape *out, const bool *kept, int rest, D
     if (of.n_open == 0 && by.n_open == 0 && of.number != by.number)
         return reshape_fails(node, in, out, diag);
     if (of.n_open && by.n_open == 0)
-        return FAIL(node, diag, "%s from %s to %s fixes a symbolic dimension; give its size with --dim",
-                    node->op->name, shape_text(node_arena(node), in), shape_text(node_arena(node), out));
+        return FAIL(node, diag, "%s from %s to %s fixes a symbolic dimension; give its size with --dim", node->op->name,
+                    shape_text(node_arena(node), in), shape_text(node_arena(node), out));
     return true;
 }
 
@@ -113,12 +111,13 @@ static bool target_dim(const Node *node, const KnownInt *at, int i, Dim *dim, bo
     if (!at->is_known)
         return true;
     if (at->value < -1)
-        return FAIL(node, diag, "dimension %d of Reshape's shape is %lld, expected -1 or more", i,
-                    (long long)at->value);
+        return FAIL(node, diag, "dimension %d of Reshape's shape is %lld, expected -1 or more", i, (long long)at->value);
     if (at->value == 0 && !node_attr_int(node, "allowzero")) {
         if (i >= in->rank)
-            return FAIL(node, diag, "dimension %d of Reshape's shape is 0 and keeps a dimension of the input, "
-                        "which has only %d", i, in->rank);
+            return FAIL(node, diag,
+                        "dimension %d of Reshape's shape is 0 and keeps a dimension of the input, "
+                        "which has only %d",
+                        i, in->rank);
         *kept = true;
         *dim = in->dims[i];
     } else {
@@ -169,8 +168,7 @@ bool infer_Flatten(Node *node, Diag *diag)
     int64_t axis = node_attr_int(node, "axis");
     Shape out = {.rank = 2};
     if (axis < -in->rank || axis > in->rank)
-        return FAIL(node, diag, "axis %lld of Flatten is out of range, expected %d to %d", (long long)axis,
-                    -in->rank, in->rank);
+        return FAIL(node, diag, "axis %lld of Flatten is out of range, expected %d to %d", (long long)axis, -in->rank, in->rank);
     int at = (int)(axis < 0 ? axis + in->rank : axis);
     if (!product_dim(node, in, 0, at, &out.dims[0], diag) || !product_dim(node, in, at, in->rank, &out.dims[1], diag))
         return false;
@@ -213,8 +211,8 @@ bool infer_Squeeze(Node *node, Diag *diag)
     for (int64_t i = 0; i < axes.count; i++) {
         gone[axes.at[i]] = true;
         if (in->dims[axes.at[i]].size != 1)
-            return FAIL(node, diag, "Squeeze takes out dimension %lld of shape %s, expected it to be 1",
-                        (long long)axes.at[i], shape_text(node_arena(node), in));
+            return FAIL(node, diag, "Squeeze takes out dimension %lld of shape %s, expected it to be 1", (long long)axes.at[i],
+                        shape_text(node_arena(node), in));
     }
     for (int i = 0; i < in->rank; i++)
         if (axes.given ? !gone[i] : in->dims[i].size != 1)
@@ -235,8 +233,8 @@ bool infer_Transpose(Node *node, Diag *diag)
     for (int i = 0; i < in->rank; i++) {
         int64_t from = given ? perm[i] : in->rank - 1 - i;
         if (from < 0 || from >= in->rank)
-            return FAIL(node, diag, "element %d of perm of Transpose is %lld, expected 0 to %d", i,
-                        (long long)from, in->rank - 1);
+            return FAIL(node, diag, "element %d of perm of Transpose is %lld, expected 0 to %d", i, (long long)from,
+                        in->rank - 1);
         if (seen[from])
             return FAIL(node, diag, "perm of Transpose names dimension %lld twice", (long long)from);
         seen[from] = true;
@@ -252,8 +250,7 @@ bool infer_Gather(Node *node, Diag *diag)
 {
     const Shape *in = in_shape(node, 0), *indices = in_shape(node, 1);
     int axis;
-    if (!check_dtype(node, 1, SET_INDEX, diag) ||
-        !resolve_axis(node, node_attr_int(node, "axis"), in->rank, &axis, diag))
+    if (!check_dtype(node, 1, SET_INDEX, diag) || !resolve_axis(node, node_attr_int(node, "axis"), in->rank, &axis, diag))
         return false;
     if (in->rank - 1 + indices->rank > MAX_RANK)
         return unsupported_rank(node, in->rank - 1 + indices->rank, diag);
@@ -285,8 +282,8 @@ static bool join_dims(const Node *node, Shape *out, int64_t input, int axis, Dia
                 out->dims[i] = dim_of(sum);
             }
         } else if (dim_is_fixed(a) && dim_is_fixed(b) && a.size != b.size) {
-            return FAIL(node, diag, "input %lld of Concat has shape %s, expected %s but for axis %d",
-                        (long long)input, shape_text(node_arena(node), in), shape_text(node_arena(node), out), axis);
+            return FAIL(node, diag, "input %lld of Concat has shape %s, expected %s but for axis %d", (long long)input,
+                        shape_text(node_arena(node), in), shape_text(node_arena(node), out), axis);
         } else if (!dim_equal(a, b)) {
             out->dims[i] = dim_is_fixed(a) ? a : dim_is_fixed(b) ? b : UNKNOWN;
         }
@@ -301,8 +298,7 @@ bool infer_Concat(Node *node, Diag *diag)
     if (!resolve_axis(node, node_attr_int(node, "axis"), out.rank, &axis, diag))
         return false;
     for (int64_t i = 1; i < node->inputs.len; i++)
-        if (!check_same_dtype(node, 0, i, diag) || !check_rank(node, i, out.rank, diag) ||
-            !join_dims(node, &out, i, axis, diag))
+        if (!check_same_dtype(node, 0, i, diag) || !check_rank(node, i, out.rank, diag) || !join_dims(node, &out, i, axis, diag))
             return false;
     set_output(node, 0, in_dtype(node, 0), out);
     return true;
@@ -343,12 +339,13 @@ bool infer_Slice(Node *node, Diag *diag)
         return FAIL(node, diag, "Slice expects starts and ends");
     if (ends.count != starts.count || (axes.given && axes.count != starts.count) ||
         (steps.given && steps.count != starts.count) || (!axes.given && starts.count > out.rank))
-        return FAIL(node, diag, "Slice has %lld starts, %lld ends, %lld axes and %lld steps for an input of "
-                    "rank %d, expected as many of each", (long long)starts.count, (long long)ends.count,
-                    (long long)axes.count, (long long)steps.count, out.rank);
+        return FAIL(node, diag,
+                    "Slice has %lld starts, %lld ends, %lld axes and %lld steps for an input of "
+                    "rank %d, expected as many of each",
+                    (long long)starts.count, (long long)ends.count, (long long)axes.count, (long long)steps.count, out.rank);
     for (int64_t i = 0; i < starts.count; i++)
-        if (!slice_dim(node, &out.dims[axes.given ? axes.at[i] : i], starts.at[i], ends.at[i],
-                       steps.given ? steps.at[i] : 1, diag))
+        if (!slice_dim(node, &out.dims[axes.given ? axes.at[i] : i], starts.at[i], ends.at[i], steps.given ? steps.at[i] : 1,
+                       diag))
             return false;
     set_output(node, 0, in_dtype(node, 0), out);
     return true;
@@ -372,18 +369,15 @@ static bool check_parts(const Node *node, const Ints *parts, Dim dim, Diag *diag
         return FAIL(node, diag, "num_outputs of Split is %lld, it has %lld outputs",
                     (long long)node_attr_int(node, "num_outputs"), (long long)n);
     if (!parts->given)
-        return dim_is_fixed(dim) ||
-               FAIL(node, diag, "Split of a symbolic dimension expects the lengths of its parts");
+        return dim_is_fixed(dim) || FAIL(node, diag, "Split of a symbolic dimension expects the lengths of its parts");
     if (parts->count != n)
         return FAIL(node, diag, "Split has %lld lengths and %lld outputs, expected as many", (long long)parts->count,
                     (long long)n);
     for (int64_t i = 0; i < n; i++)
         if (parts->at[i] < 0 || __builtin_add_overflow(sum, parts->at[i], &sum))
-            return FAIL(node, diag, "length %lld of Split is %lld, expected a size", (long long)i,
-                        (long long)parts->at[i]);
+            return FAIL(node, diag, "length %lld of Split is %lld, expected a size", (long long)i, (long long)parts->at[i]);
     if (dim_is_fixed(dim) && sum != dim.size)
-        return FAIL(node, diag, "lengths of Split add up to %lld, expected %lld", (long long)sum,
-                    (long long)dim.size);
+        return FAIL(node, diag, "lengths of Split add up to %lld, expected %lld", (long long)sum, (long long)dim.size);
     return true;
 }
 
@@ -392,8 +386,8 @@ bool infer_Split(Node *node, Diag *diag)
     const Shape *in = in_shape(node, 0);
     Ints parts;
     int axis;
-    if (!resolve_axis(node, node_attr_int(node, "axis"), in->rank, &axis, diag) ||
-        !get_ints(node, "split", 1, &parts, diag) || !check_parts(node, &parts, in->dims[axis], diag))
+    if (!resolve_axis(node, node_attr_int(node, "axis"), in->rank, &axis, diag) || !get_ints(node, "split", 1, &parts, diag) ||
+        !check_parts(node, &parts, in->dims[axis], diag))
         return false;
     for (int64_t i = 0; i < node->outputs.len; i++) {
         Shape out = *in;
@@ -415,8 +409,8 @@ static bool dims_of(const Node *node, const Known *known, Shape *shape, Diag *di
     for (int i = 0; i < shape->rank; i++) {
         const KnownInt *at = &known->at[i];
         if (at->is_known && at->value < 0)
-            return FAIL(node, diag, "dimension %d of the shape given to %s is %lld, expected at least 0", i,
-                        node->op->name, (long long)at->value);
+            return FAIL(node, diag, "dimension %d of the shape given to %s is %lld, expected at least 0", i, node->op->name,
+                        (long long)at->value);
         shape->dims[i] = at->is_known ? dim_of(at->value) : (Dim){-1, at->symbol};
     }
     return true;
@@ -490,8 +484,8 @@ bool infer_Pad(Node *node, Diag *diag)
         diag_unsupported(diag, node->span, "mode of Pad is '%s', only 'constant' is supported", mode);
         return false;
     }
-    if (!check_dtype(node, 0, SET_ANY, diag) || !check_same_dtype(node, 0, 2, diag) ||
-        !get_ints(node, "pads", 1, &pads, diag) || !get_axes(node, 3, out.rank, &axes, diag))
+    if (!check_dtype(node, 0, SET_ANY, diag) || !check_same_dtype(node, 0, 2, diag) || !get_ints(node, "pads", 1, &pads, diag) ||
+        !get_axes(node, 3, out.rank, &axes, diag))
         return false;
     int64_t n = axes.given ? axes.count : out.rank;
     if (pads.count != 2 * n)

@@ -4,30 +4,15 @@
 #include <math.h>
 #include <string.h>
 
-Arena *node_arena(const Node *node)
-{
-    return node->graph->model->arena;
-}
+Arena *node_arena(const Node *node) { return node->graph->model->arena; }
 
-bool has_input(const Node *node, int64_t index)
-{
-    return node_input(node, index) != NULL;
-}
+bool has_input(const Node *node, int64_t index) { return node_input(node, index) != NULL; }
 
-const Shape *in_shape(const Node *node, int64_t index)
-{
-    return &node->inputs.at[index]->type.shape;
-}
+const Shape *in_shape(const Node *node, int64_t index) { return &node->inputs.at[index]->type.shape; }
 
-DType in_dtype(const Node *node, int64_t index)
-{
-    return node->inputs.at[index]->type.dtype;
-}
+DType in_dtype(const Node *node, int64_t index) { return node->inputs.at[index]->type.dtype; }
 
-Dim dim_of(int64_t size)
-{
-    return (Dim){.size = size};
-}
+Dim dim_of(int64_t size) { return (Dim){.size = size}; }
 
 /* The word of "X W B?" at index, without marks; the last word stands for all that follow. */
 static const char *input_name(const Node *node, int64_t index)
@@ -55,33 +40,32 @@ bool check_dtype(const Node *node, int64_t index, unsigned set, Diag *diag)
 {
     if (!has_input(node, index) || (set >> in_dtype(node, index) & 1))
         return true;
-    return FAIL(node, diag, "input %s of %s has element type %s, expected %s", input_name(node, index),
-                node->op->name, dtype_name(in_dtype(node, index)), set_text(set));
+    return FAIL(node, diag, "input %s of %s has element type %s, expected %s", input_name(node, index), node->op->name,
+                dtype_name(in_dtype(node, index)), set_text(set));
 }
 
 bool check_same_dtype(const Node *node, int64_t i, int64_t j, Diag *diag)
 {
     if (!has_input(node, i) || !has_input(node, j) || in_dtype(node, i) == in_dtype(node, j))
         return true;
-    return FAIL(node, diag, "inputs %s and %s of %s have element types %s and %s, expected the same",
-                input_name(node, i), input_name(node, j), node->op->name, dtype_name(in_dtype(node, i)),
-                dtype_name(in_dtype(node, j)));
+    return FAIL(node, diag, "inputs %s and %s of %s have element types %s and %s, expected the same", input_name(node, i),
+                input_name(node, j), node->op->name, dtype_name(in_dtype(node, i)), dtype_name(in_dtype(node, j)));
 }
 
 bool check_rank(const Node *node, int64_t index, int rank, Diag *diag)
 {
     if (!has_input(node, index) || in_shape(node, index)->rank == rank)
         return true;
-    return FAIL(node, diag, "input %s of %s has shape %s, expected rank %d", input_name(node, index),
-                node->op->name, shape_text(node_arena(node), in_shape(node, index)), rank);
+    return FAIL(node, diag, "input %s of %s has shape %s, expected rank %d", input_name(node, index), node->op->name,
+                shape_text(node_arena(node), in_shape(node, index)), rank);
 }
 
 bool check_min_rank(const Node *node, int64_t index, int rank, Diag *diag)
 {
     if (in_shape(node, index)->rank >= rank)
         return true;
-    return FAIL(node, diag, "input %s of %s has shape %s, expected rank %d or more", input_name(node, index),
-                node->op->name, shape_text(node_arena(node), in_shape(node, index)), rank);
+    return FAIL(node, diag, "input %s of %s has shape %s, expected rank %d or more", input_name(node, index), node->op->name,
+                shape_text(node_arena(node), in_shape(node, index)), rank);
 }
 
 bool check_dim(const Node *node, int64_t index, int dim, Dim expected, const char *why, Diag *diag)
@@ -91,9 +75,8 @@ bool check_dim(const Node *node, int64_t index, int dim, Dim expected, const cha
     Dim got = in_shape(node, index)->dims[dim];
     if (!dim_is_fixed(got) || !dim_is_fixed(expected) || got.size == expected.size)
         return true;
-    return FAIL(node, diag, "input %s of %s has shape %s, expected %lld in dimension %d (%s)",
-                input_name(node, index), node->op->name, shape_text(node_arena(node), in_shape(node, index)),
-                (long long)expected.size, dim, why);
+    return FAIL(node, diag, "input %s of %s has shape %s, expected %lld in dimension %d (%s)", input_name(node, index),
+                node->op->name, shape_text(node_arena(node), in_shape(node, index)), (long long)expected.size, dim, why);
 }
 
 bool check_finite(const Node *node, const char *attr, Diag *diag)
@@ -148,8 +131,8 @@ bool broadcast_into(const Node *node, Shape *shape, const Shape *other, Diag *di
         Dim one = dim_of(1);
         if (!broadcast_dim(a < 0 ? one : shape->dims[a], b < 0 ? one : other->dims[b], &result.dims[i])) {
             Arena *arena = node_arena(node);
-            return FAIL(node, diag, "%s can't broadcast shape %s with %s", node->op->name,
-                        shape_text(arena, shape), shape_text(arena, other));
+            return FAIL(node, diag, "%s can't broadcast shape %s with %s", node->op->name, shape_text(arena, shape),
+                        shape_text(arena, other));
         }
     }
     *shape = result;
@@ -164,14 +147,13 @@ bool check_broadcasts_to(const Node *node, int64_t index, const Shape *target, D
     bool ok = shape->rank <= target->rank;
     for (int i = 0; ok && i < shape->rank; i++) {
         Dim from = shape->dims[i], to = target->dims[target->rank - shape->rank + i];
-        ok = from.size == 1 || dim_equal(from, to) || (!dim_is_fixed(from) && !from.symbol) ||
-             (!dim_is_fixed(to) && !to.symbol);
+        ok = from.size == 1 || dim_equal(from, to) || (!dim_is_fixed(from) && !from.symbol) || (!dim_is_fixed(to) && !to.symbol);
     }
     if (ok)
         return true;
     Arena *arena = node_arena(node);
-    return FAIL(node, diag, "input %s of %s has shape %s, expected one that broadcasts to %s",
-                input_name(node, index), node->op->name, shape_text(arena, shape), shape_text(arena, target));
+    return FAIL(node, diag, "input %s of %s has shape %s, expected one that broadcasts to %s", input_name(node, index),
+                node->op->name, shape_text(arena, shape), shape_text(arena, target));
 }
 
 /* ── Axes and integer arguments ──────────────────────────────────────────────────────────────────────── */
@@ -183,10 +165,9 @@ bool resolve_axis(const Node *node, int64_t axis, int rank, int *resolved, Diag 
         return true;
     }
     if (rank == 0)
-        return FAIL(node, diag, "axis %lld of %s is out of range, its input is a scalar", (long long)axis,
-                    node->op->name);
-    return FAIL(node, diag, "axis %lld of %s is out of range, expected %d to %d", (long long)axis,
-                node->op->name, -rank, rank - 1);
+        return FAIL(node, diag, "axis %lld of %s is out of range, its input is a scalar", (long long)axis, node->op->name);
+    return FAIL(node, diag, "axis %lld of %s is out of range, expected %d to %d", (long long)axis, node->op->name, -rank,
+                rank - 1);
 }
 
 static bool ints_from_input(const Node *node, int64_t input, Ints *ints, Diag *diag)
@@ -197,8 +178,8 @@ static bool ints_from_input(const Node *node, int64_t input, Ints *ints, Diag *d
     if (in_shape(node, input)->rank > 1)
         return check_rank(node, input, 1, diag);
     if (!tensor) {
-        diag_unsupported(diag, node->span, "input %s of %s must be known at compile time",
-                         input_name(node, input), node->op->name);
+        diag_unsupported(diag, node->span, "input %s of %s must be known at compile time", input_name(node, input),
+                         node->op->name);
         return false;
     }
     int64_t *values = NEW_ARRAY(node_arena(node), int64_t, tensor->count);

@@ -13,8 +13,8 @@
 /* Sets of element types, one bit each. */
 enum {
     SET_FLOAT = 1 << DT_FLOAT | 1 << DT_DOUBLE | 1 << DT_FLOAT16 | 1 << DT_BFLOAT16,
-    SET_INT = 1 << DT_INT8 | 1 << DT_INT16 | 1 << DT_INT32 | 1 << DT_INT64 | 1 << DT_UINT8 | 1 << DT_UINT16 |
-              1 << DT_UINT32 | 1 << DT_UINT64,
+    SET_INT = 1 << DT_INT8 | 1 << DT_INT16 | 1 << DT_INT32 | 1 << DT_INT64 | 1 << DT_UINT8 | 1 << DT_UINT16 | 1 << DT_UINT32 |
+              1 << DT_UINT64,
     SET_INDEX = 1 << DT_INT32 | 1 << DT_INT64,
     SET_NUMBER = SET_FLOAT | SET_INT,
     SET_BOOL = 1 << DT_BOOL,

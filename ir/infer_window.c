@@ -13,15 +13,9 @@
 enum { MAX_KERNEL = 1 << 20 };
 
 /* Where in X the spatial dimensions begin. */
-static int spatial_at(const Node *node)
-{
-    return node->op->kind == OP_ConvNHWC ? 1 : 2;
-}
+static int spatial_at(const Node *node) { return node->op->kind == OP_ConvNHWC ? 1 : 2; }
 
-static bool is_conv(const Node *node)
-{
-    return node->op->kind == OP_Conv || node->op->kind == OP_ConvNHWC;
-}
+static bool is_conv(const Node *node) { return node->op->kind == OP_Conv || node->op->kind == OP_ConvNHWC; }
 
 static void copy_ints(const Node *node, const char *name, int64_t *to, int n)
 {
@@ -75,12 +69,12 @@ static bool check_list(const Node *node, const char *name, int64_t n, int64_t le
     if (!node_attr(node, name))
         return true;
     if (count != n)
-        return FAIL(node, diag, "%s of %s has %lld elements, expected %lld", name, node->op->name,
-                    (long long)count, (long long)n);
+        return FAIL(node, diag, "%s of %s has %lld elements, expected %lld", name, node->op->name, (long long)count,
+                    (long long)n);
     for (int64_t i = 0; i < n; i++)
         if (at[i] < least || at[i] >= MAX_STEP)
-            return FAIL(node, diag, "element %lld of %s of %s is %lld, expected %lld to 2^40 - 1", (long long)i,
-                        name, node->op->name, (long long)at[i], (long long)least);
+            return FAIL(node, diag, "element %lld of %s of %s is %lld, expected %lld to 2^40 - 1", (long long)i, name,
+                        node->op->name, (long long)at[i], (long long)least);
     return true;
 }
 
@@ -93,16 +87,14 @@ static bool check_auto_pad(const Node *node, Diag *diag)
     for (int64_t i = 0; i < countof(known); i++)
         if (strcmp(auto_pad, known[i]) == 0)
             return true;
-    return FAIL(node, diag, "auto_pad of %s is '%s', expected NOTSET, VALID, SAME_UPPER or SAME_LOWER",
-                node->op->name, auto_pad);
+    return FAIL(node, diag, "auto_pad of %s is '%s', expected NOTSET, VALID, SAME_UPPER or SAME_LOWER", node->op->name, auto_pad);
 }
 
 static bool check_lists(const Node *node, Diag *diag)
 {
     int n = in_shape(node, 0)->rank - 2;
     return check_list(node, "kernel_shape", n, 1, diag) && check_list(node, "strides", n, 1, diag) &&
-           check_list(node, "dilations", n, 1, diag) && check_list(node, "pads", 2 * n, 0, diag) &&
-           check_auto_pad(node, diag);
+           check_list(node, "dilations", n, 1, diag) && check_list(node, "pads", 2 * n, 0, diag) && check_auto_pad(node, diag);
 }
 
 /* A window that covers its dimension once and moves by one leaves it as it is, even if it is symbolic. */
@@ -132,8 +124,8 @@ static bool slide(const Node *node, const Window *w, int i, bool ceil_mode, Dim 
         return true;
     }
     if (extent > padded || dim->size == 0)
-        return FAIL(node, diag, "%s's kernel spans %lld in spatial dimension %d, its padded input only %lld",
-                    node->op->name, (long long)extent, i, (long long)padded);
+        return FAIL(node, diag, "%s's kernel spans %lld in spatial dimension %d, its padded input only %lld", node->op->name,
+                    (long long)extent, i, (long long)padded);
     *dim = dim_of(positions(w, i, dim->size, padded - extent, ceil_mode));
     return true;
 }
@@ -156,16 +148,18 @@ static bool check_weights(const Node *node, Diag *diag)
     const int64_t *kernel;
     int64_t n = node_attr_ints(node, "kernel_shape", &kernel);
     if (w->rank != x->rank)
-        return FAIL(node, diag, "%s's weights have rank %d (%s), expected the input's rank %d", node->op->name,
-                    w->rank, shape_text(node_arena(node), w), x->rank);
+        return FAIL(node, diag, "%s's weights have rank %d (%s), expected the input's rank %d", node->op->name, w->rank,
+                    shape_text(node_arena(node), w), x->rank);
     for (int i = 0; i < w->rank; i++)
         if (w->dims[i].size <= 0 || (i >= 2 && w->dims[i].size > MAX_KERNEL))
-            return FAIL(node, diag, "%s's weights have shape %s, expected positive numbers and a kernel of at "
-                        "most %d", node->op->name, shape_text(node_arena(node), w), MAX_KERNEL);
+            return FAIL(node, diag,
+                        "%s's weights have shape %s, expected positive numbers and a kernel of at "
+                        "most %d",
+                        node->op->name, shape_text(node_arena(node), w), MAX_KERNEL);
     for (int i = 0; i < n && i < w->rank - 2; i++)
         if (w->dims[i + 2].size != kernel[i])
-            return FAIL(node, diag, "kernel_shape of %s has %lld in dimension %d, its weights %lld",
-                        node->op->name, (long long)kernel[i], i, (long long)w->dims[i + 2].size);
+            return FAIL(node, diag, "kernel_shape of %s has %lld in dimension %d, its weights %lld", node->op->name,
+                        (long long)kernel[i], i, (long long)w->dims[i + 2].size);
     return true;
 }
 
@@ -174,21 +168,20 @@ static bool check_group(const Node *node, Dim channels, Diag *diag)
     const Shape *w = in_shape(node, 1);
     int64_t group = node_attr_int(node, "group"), out = w->dims[0].size, in;
     if (group < 1 || out % group)
-        return FAIL(node, diag, "group of %s is %lld, expected a divisor of the %lld output channels",
-                    node->op->name, (long long)group, (long long)out);
+        return FAIL(node, diag, "group of %s is %lld, expected a divisor of the %lld output channels", node->op->name,
+                    (long long)group, (long long)out);
     if (__builtin_mul_overflow(group, w->dims[1].size, &in))
-        return FAIL(node, diag, "group of %s is %lld, too large for its weights", node->op->name,
-                    (long long)group);
+        return FAIL(node, diag, "group of %s is %lld, too large for its weights", node->op->name, (long long)group);
     if (dim_is_fixed(channels) && channels.size != in)
-        return FAIL(node, diag, "%s's input has %lld channels, its weights and group %lld expect %lld",
-                    node->op->name, (long long)channels.size, (long long)group, (long long)in);
+        return FAIL(node, diag, "%s's input has %lld channels, its weights and group %lld expect %lld", node->op->name,
+                    (long long)channels.size, (long long)group, (long long)in);
     return true;
 }
 
 static bool conv(Node *node, int channel_axis, Diag *diag)
 {
-    if (!check_dtype(node, 0, SET_FLOAT, diag) || !check_same_dtype(node, 0, 1, diag) ||
-        !check_same_dtype(node, 0, 2, diag) || !check_min_rank(node, 0, 3, diag))
+    if (!check_dtype(node, 0, SET_FLOAT, diag) || !check_same_dtype(node, 0, 1, diag) || !check_same_dtype(node, 0, 2, diag) ||
+        !check_min_rank(node, 0, 3, diag))
         return false;
     if (node->op->kind == OP_ConvNHWC && !check_rank(node, 0, 4, diag))
         return false;
@@ -215,8 +208,10 @@ static bool check_pool_padding(const Node *node, Diag *diag)
     node_window(node, &w);
     for (int i = 0; i < w.n; i++)
         if (w.begin[i] >= (w.kernel[i] - 1) * w.dilation[i] + 1 || w.end[i] >= (w.kernel[i] - 1) * w.dilation[i] + 1)
-            return FAIL(node, diag, "pads of %s are %lld and %lld in spatial dimension %d, expected less than "
-                        "its kernel's %lld", node->op->name, (long long)w.begin[i], (long long)w.end[i], i,
+            return FAIL(node, diag,
+                        "pads of %s are %lld and %lld in spatial dimension %d, expected less than "
+                        "its kernel's %lld",
+                        node->op->name, (long long)w.begin[i], (long long)w.end[i], i,
                         (long long)((w.kernel[i] - 1) * w.dilation[i] + 1));
     return true;
 }
@@ -227,8 +222,8 @@ static bool check_pool_kernel(const Node *node, Diag *diag)
     int64_t n = node_attr_ints(node, "kernel_shape", &kernel);
     for (int64_t i = 0; i < n; i++)
         if (kernel[i] > MAX_KERNEL)
-            return FAIL(node, diag, "element %lld of kernel_shape of %s is %lld, expected at most %d",
-                        (long long)i, node->op->name, (long long)kernel[i], MAX_KERNEL);
+            return FAIL(node, diag, "element %lld of kernel_shape of %s is %lld, expected at most %d", (long long)i,
+                        node->op->name, (long long)kernel[i], MAX_KERNEL);
     return true;
 }
 
@@ -245,10 +240,7 @@ static bool pool(Node *node, unsigned set, Diag *diag)
     return true;
 }
 
-bool infer_AveragePool(Node *node, Diag *diag)
-{
-    return pool(node, SET_FLOAT, diag);
-}
+bool infer_AveragePool(Node *node, Diag *diag) { return pool(node, SET_FLOAT, diag); }
 
 bool infer_MaxPool(Node *node, Diag *diag)
 {

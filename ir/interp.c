@@ -10,8 +10,8 @@
 
 typedef void Observe(void *context, const Value *value, const Tensor *tensor);
 
-static bool run_graph(Graph *graph, Tensor *const *inputs, Tensor **outputs, Arena *arena, Diag *diag,
-                      Observe *observe, void *context);
+static bool run_graph(Graph *graph, Tensor *const *inputs, Tensor **outputs, Arena *arena, Diag *diag, Observe *observe,
+                      void *context);
 
 bool ref_Call(const Node *node, Tensor *const *inputs, Tensor **outputs, Diag *diag)
 {
@@ -83,8 +83,7 @@ static bool run_plain(const Node *node, Tensor *const *inputs, Tensor **outputs,
     Model model = *node->graph->model; /* for its opset; the copy lives in memory of its own */
     model.arena = arena_new();
     Node *copy = concrete_copy(node, inputs, &model);
-    bool ok = node->op->infer(copy, diag) && allocate(copy, outputs, arena, diag) &&
-              node->op->ref(copy, inputs, outputs, diag);
+    bool ok = node->op->infer(copy, diag) && allocate(copy, outputs, arena, diag) && node->op->ref(copy, inputs, outputs, diag);
     arena_free(model.arena);
     return ok;
 }
@@ -101,8 +100,8 @@ static void unshare(const Node *node, Tensor *const *inputs, Tensor **outputs, A
             }
 }
 
-static bool run_node(Node *node, Tensor *const *inputs, Tensor **outputs, Arena *arena, Diag *diag,
-                     Observe *observe, void *context)
+static bool run_node(Node *node, Tensor *const *inputs, Tensor **outputs, Arena *arena, Diag *diag, Observe *observe,
+                     void *context)
 {
     if (node->op->kind == OP_Region) {
         if (!run_graph(node_attr_graph(node, "body"), inputs, outputs, arena, diag, observe, context))
@@ -212,8 +211,8 @@ static bool run_nodes(Run *run, Graph *graph)
     return ok;
 }
 
-static bool run_graph(Graph *graph, Tensor *const *inputs, Tensor **outputs, Arena *arena, Diag *diag,
-                      Observe *observe, void *context)
+static bool run_graph(Graph *graph, Tensor *const *inputs, Tensor **outputs, Arena *arena, Diag *diag, Observe *observe,
+                      void *context)
 {
     Run run = {.scratch = arena_new(), .arena = arena, .diag = diag, .observe = observe, .context = context};
     for (int64_t i = 0; i < graph->inputs.len; i++)

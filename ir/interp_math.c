@@ -5,8 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#define REF(name) \
-    bool ref_##name(const Node *node, Tensor *const *inputs, Tensor **outputs, Diag *diag)
+#define REF(name) bool ref_##name(const Node *node, Tensor *const *inputs, Tensor **outputs, Diag *diag)
 #define UNUSED (void)node, (void)inputs, (void)outputs, (void)diag
 
 /* ── One input ───────────────────────────────────────────────────────────────────────────────────────── */
@@ -20,10 +19,7 @@ static double reciprocal(double x) { return 1 / x; }
 static double hard_swish(double x) { return x * fmax(0, fmin(1, x / 6 + 0.5)); }
 static double gelu(double x) { return 0.5 * x * (1 + erf(x * 0.70710678118654752440)); }
 
-static double gelu_tanh(double x)
-{
-    return 0.5 * x * (1 + tanh(0.79788456080286535588 * (x + 0.044715 * x * x * x)));
-}
+static double gelu_tanh(double x) { return 0.5 * x * (1 + tanh(0.79788456080286535588 * (x + 0.044715 * x * x * x))); }
 
 static bool map(Tensor *const *inputs, Tensor **outputs, double (*f)(double))
 {
@@ -48,10 +44,18 @@ static bool map_number(Tensor *const *inputs, Tensor **outputs, double (*f)(doub
     return true;
 }
 
-#define MAP(name, f) \
-    REF(name) { UNUSED; return map(inputs, outputs, f); }
-#define MAP_NUMBER(name, f, g) \
-    REF(name) { UNUSED; return map_number(inputs, outputs, f, g); }
+#define MAP(name, f)                    \
+    REF(name)                           \
+    {                                   \
+        UNUSED;                         \
+        return map(inputs, outputs, f); \
+    }
+#define MAP_NUMBER(name, f, g)                    \
+    REF(name)                                     \
+    {                                             \
+        UNUSED;                                   \
+        return map_number(inputs, outputs, f, g); \
+    }
 
 MAP(Ceil, ceil)
 MAP(Erf, erf)
@@ -85,8 +89,16 @@ REF(Not)
 }
 
 /* With two numbers from attributes. */
-static double elu(double x, double alpha, double unused) { (void)unused; return x < 0 ? alpha * expm1(x) : x; }
-static double leaky(double x, double alpha, double unused) { (void)unused; return x < 0 ? alpha * x : x; }
+static double elu(double x, double alpha, double unused)
+{
+    (void)unused;
+    return x < 0 ? alpha * expm1(x) : x;
+}
+static double leaky(double x, double alpha, double unused)
+{
+    (void)unused;
+    return x < 0 ? alpha * x : x;
+}
 static double selu(double x, double alpha, double gamma) { return gamma * (x > 0 ? x : alpha * expm1(x)); }
 static double hard_sigmoid(double x, double alpha, double beta) { return fmax(0, fmin(1, alpha * x + beta)); }
 
@@ -98,14 +110,23 @@ static bool map_with(Tensor *const *inputs, Tensor **outputs, double (*f)(double
 }
 
 /* Attributes are floats in ONNX: alpha = 0.01 means the float next to it. */
-static double attr_f32(const Node *node, const char *name)
-{
-    return (double)(float)node_attr_float(node, name);
-}
+static double attr_f32(const Node *node, const char *name) { return (double)(float)node_attr_float(node, name); }
 
-REF(Elu) { UNUSED; return map_with(inputs, outputs, elu, attr_f32(node, "alpha"), 0); }
-REF(LeakyRelu) { UNUSED; return map_with(inputs, outputs, leaky, attr_f32(node, "alpha"), 0); }
-REF(Selu) { UNUSED; return map_with(inputs, outputs, selu, attr_f32(node, "alpha"), attr_f32(node, "gamma")); }
+REF(Elu)
+{
+    UNUSED;
+    return map_with(inputs, outputs, elu, attr_f32(node, "alpha"), 0);
+}
+REF(LeakyRelu)
+{
+    UNUSED;
+    return map_with(inputs, outputs, leaky, attr_f32(node, "alpha"), 0);
+}
+REF(Selu)
+{
+    UNUSED;
+    return map_with(inputs, outputs, selu, attr_f32(node, "alpha"), attr_f32(node, "gamma"));
+}
 REF(HardSigmoid)
 {
     UNUSED;
@@ -180,12 +201,12 @@ static void combine(const Tensor *a, const Tensor *b, Tensor *out, Binary *f, Wi
             tensor_set(out, i, f(tensor_get(a, walk.offset[0]), tensor_get(b, walk.offset[1])));
 }
 
-#define COMBINE(name, f, g)                                      \
-    REF(name)                                                    \
-    {                                                            \
-        UNUSED;                                                  \
-        combine(inputs[0], inputs[1], outputs[0], f, g);         \
-        return true;                                             \
+#define COMBINE(name, f, g)                              \
+    REF(name)                                            \
+    {                                                    \
+        UNUSED;                                          \
+        combine(inputs[0], inputs[1], outputs[0], f, g); \
+        return true;                                     \
     }
 
 COMBINE(Add, add, wide_add)
@@ -221,8 +242,16 @@ static bool fold(const Node *node, Tensor *const *inputs, Tensor **outputs, Bina
     return true;
 }
 
-REF(Max) { UNUSED; return fold(node, inputs, outputs, greatest, wide_greatest); }
-REF(Min) { UNUSED; return fold(node, inputs, outputs, least, wide_least); }
+REF(Max)
+{
+    UNUSED;
+    return fold(node, inputs, outputs, greatest, wide_greatest);
+}
+REF(Min)
+{
+    UNUSED;
+    return fold(node, inputs, outputs, least, wide_least);
+}
 
 /* By squaring, wrapping; a negative exponent leaves 1 and -1 alone and makes the rest 0. */
 static int64_t int_power(int64_t base, int64_t exponent)

@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-#define REF(name) \
-    bool ref_##name(const Node *node, Tensor *const *inputs, Tensor **outputs, Diag *diag)
+#define REF(name) bool ref_##name(const Node *node, Tensor *const *inputs, Tensor **outputs, Diag *diag)
 #define UNUSED (void)node, (void)inputs, (void)outputs, (void)diag
 
 /* ── Same elements, same order ───────────────────────────────────────────────────────────────────────── */
@@ -16,8 +15,12 @@ static bool copy_all(Tensor *const *inputs, Tensor **outputs)
     return true;
 }
 
-#define COPY(name) \
-    REF(name) { UNUSED; return copy_all(inputs, outputs); }
+#define COPY(name)                        \
+    REF(name)                             \
+    {                                     \
+        UNUSED;                           \
+        return copy_all(inputs, outputs); \
+    }
 
 COPY(Flatten)
 COPY(Identity)
@@ -66,8 +69,7 @@ REF(Transpose)
 }
 
 /* Element i of an integer argument that is an input or else an attribute. */
-static int64_t argument(const Node *node, Tensor *const *inputs, int64_t input, const char *attr, int64_t i,
-                        int64_t otherwise)
+static int64_t argument(const Node *node, Tensor *const *inputs, int64_t input, const char *attr, int64_t i, int64_t otherwise)
 {
     const Tensor *tensor = input_at(node, inputs, input);
     const int64_t *ints;
@@ -160,7 +162,9 @@ REF(Pad)
 /* ── Along an axis ───────────────────────────────────────────────────────────────────────────────────── */
 
 /* A tensor as outer × n × inner. */
-typedef struct Parts { int64_t outer, n, inner; } Parts;
+typedef struct Parts {
+    int64_t outer, n, inner;
+} Parts;
 
 static Parts parts_at(const Tensor *tensor, int64_t axis)
 {
@@ -229,8 +233,8 @@ REF(Gather)
     for (int64_t i = 0; i < indices->count; i++) {
         int64_t index = tensor_get_int(indices, i);
         if (index < -parts.n || index >= parts.n) {
-            diag_error(diag, node->span, "index %lld of Gather is %lld, expected %lld to %lld", (long long)i,
-                       (long long)index, -(long long)parts.n, (long long)parts.n - 1);
+            diag_error(diag, node->span, "index %lld of Gather is %lld, expected %lld to %lld", (long long)i, (long long)index,
+                       -(long long)parts.n, (long long)parts.n - 1);
             return false;
         }
     }
@@ -273,18 +277,15 @@ REF(ConstantOfShape)
 }
 
 /* start + i * delta, which lies in range although i * delta may not. */
-static int64_t int_at(uint64_t start, uint64_t i, uint64_t delta)
-{
-    return (int64_t)(start + i * delta);
-}
+static int64_t int_at(uint64_t start, uint64_t i, uint64_t delta) { return (int64_t)(start + i * delta); }
 
 REF(Range)
 {
     UNUSED;
     for (int64_t i = 0; i < outputs[0]->count; i++)
         if (tensor_is_integer(inputs[0]))
-            tensor_set_int(outputs[0], i, int_at((uint64_t)tensor_get_int(inputs[0], 0), (uint64_t)i,
-                                                 (uint64_t)tensor_get_int(inputs[2], 0)));
+            tensor_set_int(outputs[0], i,
+                           int_at((uint64_t)tensor_get_int(inputs[0], 0), (uint64_t)i, (uint64_t)tensor_get_int(inputs[2], 0)));
         else
             tensor_set(outputs[0], i, tensor_get(inputs[0], 0) + (double)i * tensor_get(inputs[2], 0));
     return true;

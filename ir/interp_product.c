@@ -6,8 +6,7 @@
 
 #include <string.h>
 
-#define REF(name) \
-    bool ref_##name(const Node *node, Tensor *const *inputs, Tensor **outputs, Diag *diag)
+#define REF(name) bool ref_##name(const Node *node, Tensor *const *inputs, Tensor **outputs, Diag *diag)
 
 /* ── Convolution ─────────────────────────────────────────────────────────────────────────────────────── */
 
@@ -111,8 +110,16 @@ static bool convolve(const Node *node, Tensor *const *inputs, Tensor **outputs, 
     return true;
 }
 
-REF(Conv) { (void)diag; return convolve(node, inputs, outputs, false); }
-REF(ConvNHWC) { (void)diag; return convolve(node, inputs, outputs, true); }
+REF(Conv)
+{
+    (void)diag;
+    return convolve(node, inputs, outputs, false);
+}
+REF(ConvNHWC)
+{
+    (void)diag;
+    return convolve(node, inputs, outputs, true);
+}
 
 /* ── Matrix products ─────────────────────────────────────────────────────────────────────────────────── */
 
@@ -161,7 +168,7 @@ REF(MatMul)
 /* B as [k, n] whatever transB. */
 static double *load_b(Arena *arena, const Tensor *b, bool transposed, int64_t k, int64_t n)
 {
-    double *plain = load_doubles(arena, b), *turned = NEW_ARRAY(arena, double, k * n);
+    double *plain = load_doubles(arena, b), *turned = NEW_ARRAY(arena, double, k *n);
     if (!transposed)
         return plain;
     for (int64_t i = 0; i < k; i++)

@@ -4,8 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#define REF(name) \
-    bool ref_##name(const Node *node, Tensor *const *inputs, Tensor **outputs, Diag *diag)
+#define REF(name) bool ref_##name(const Node *node, Tensor *const *inputs, Tensor **outputs, Diag *diag)
 #define UNUSED (void)node, (void)inputs, (void)outputs, (void)diag
 
 /* ── Reduce* ─────────────────────────────────────────────────────────────────────────────────────────── */
@@ -49,7 +48,11 @@ static double sum_square(double a, double x) { return a + x * x; }
 static double product(double a, double x) { return a * x; }
 static double greatest(double a, double x) { return isnan(a) || x <= a ? a : x; }
 static double least(double a, double x) { return isnan(a) || x >= a ? a : x; }
-static double root(double a, double count) { (void)count; return sqrt(a); }
+static double root(double a, double count)
+{
+    (void)count;
+    return sqrt(a);
+}
 static double mean(double a, double count) { return a / count; }
 
 static bool reduce(const Node *node, Tensor *const *inputs, Tensor **outputs, double start, Step *step, Finish *finish)
@@ -68,8 +71,12 @@ static bool reduce(const Node *node, Tensor *const *inputs, Tensor **outputs, do
     return true;
 }
 
-#define REDUCE(name, start, step, finish) \
-    REF(name) { UNUSED; return reduce(node, inputs, outputs, start, step, finish); }
+#define REDUCE(name, start, step, finish)                          \
+    REF(name)                                                      \
+    {                                                              \
+        UNUSED;                                                    \
+        return reduce(node, inputs, outputs, start, step, finish); \
+    }
 
 REDUCE(ReduceL1, 0, sum_abs, NULL)
 REDUCE(ReduceL2, 0, sum_square, root)
@@ -94,8 +101,16 @@ static bool global_pool(const Tensor *x, Tensor *out, double start, Step *step, 
     return true;
 }
 
-REF(GlobalAveragePool) { UNUSED; return global_pool(inputs[0], outputs[0], 0, sum, mean); }
-REF(GlobalMaxPool) { UNUSED; return global_pool(inputs[0], outputs[0], -INFINITY, greatest, NULL); }
+REF(GlobalAveragePool)
+{
+    UNUSED;
+    return global_pool(inputs[0], outputs[0], 0, sum, mean);
+}
+REF(GlobalMaxPool)
+{
+    UNUSED;
+    return global_pool(inputs[0], outputs[0], -INFINITY, greatest, NULL);
+}
 
 /* ── Softmax and its logarithm ───────────────────────────────────────────────────────────────────────── */
 
@@ -136,12 +151,22 @@ static bool softmax(const Node *node, const Tensor *in, Tensor *out, bool logari
     return true;
 }
 
-REF(Softmax) { UNUSED; return softmax(node, inputs[0], outputs[0], false); }
-REF(LogSoftmax) { UNUSED; return softmax(node, inputs[0], outputs[0], true); }
+REF(Softmax)
+{
+    UNUSED;
+    return softmax(node, inputs[0], outputs[0], false);
+}
+REF(LogSoftmax)
+{
+    UNUSED;
+    return softmax(node, inputs[0], outputs[0], true);
+}
 
 /* ── LayerNormalization ──────────────────────────────────────────────────────────────────────────────── */
 
-typedef struct Norm { double mean, scale; } Norm;
+typedef struct Norm {
+    double mean, scale;
+} Norm;
 
 static Norm measure(const double *x, int64_t n, double epsilon)
 {
@@ -215,8 +240,8 @@ static bool add_up(const Node *node, const Loss *loss, Tensor *out, Diag *diag)
     for (int64_t i = 0; i < loss->labels->count; i++) {
         double weight, value;
         if (!loss_at(loss, i, &weight, &value)) {
-            diag_error(diag, node->span, "label %lld of %s is %lld, expected 0 to %lld", (long long)i,
-                       node->op->name, (long long)tensor_get_int(loss->labels, i), (long long)loss->n_classes - 1);
+            diag_error(diag, node->span, "label %lld of %s is %lld, expected 0 to %lld", (long long)i, node->op->name,
+                       (long long)tensor_get_int(loss->labels, i), (long long)loss->n_classes - 1);
             return false;
         }
         if (none)
@@ -328,5 +353,13 @@ static void emit_max(const Node *node, const Pool *pool, Tensor **outputs, int64
         tensor_set_int(outputs[1], at, plane_at + pool->top_at);
 }
 
-REF(AveragePool) { UNUSED; return pool_all(node, inputs, outputs, emit_average); }
-REF(MaxPool) { UNUSED; return pool_all(node, inputs, outputs, emit_max); }
+REF(AveragePool)
+{
+    UNUSED;
+    return pool_all(node, inputs, outputs, emit_average);
+}
+REF(MaxPool)
+{
+    UNUSED;
+    return pool_all(node, inputs, outputs, emit_max);
+}

@@ -57,8 +57,7 @@ void copy_element(Tensor *to, int64_t to_index, const Tensor *from, int64_t from
 
 bool tensor_is_integer(const Tensor *tensor)
 {
-    return tensor->dtype != DT_FLOAT && tensor->dtype != DT_DOUBLE && tensor->dtype != DT_FLOAT16 &&
-           tensor->dtype != DT_BFLOAT16;
+    return tensor->dtype != DT_FLOAT && tensor->dtype != DT_DOUBLE && tensor->dtype != DT_FLOAT16 && tensor->dtype != DT_BFLOAT16;
 }
 
 Tensor *input_at(const Node *node, Tensor *const *inputs, int64_t index)

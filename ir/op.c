@@ -15,10 +15,7 @@ const Op op_table[OP_COUNT] = {
 #undef OP
 };
 
-const Op *op_get(OpKind kind)
-{
-    return &op_table[kind];
-}
+const Op *op_get(OpKind kind) { return &op_table[kind]; }
 
 const Op *op_find(const char *domain, const char *name)
 {
@@ -53,9 +50,9 @@ static void count_words(const char *words, int *min, int *max)
     }
 }
 
-#define COUNT(field, which)                  \
-    int min, max;                            \
-    count_words(op->field, &min, &max);      \
+#define COUNT(field, which)             \
+    int min, max;                       \
+    count_words(op->field, &min, &max); \
     return which
 
 int op_min_inputs(const Op *op) { COUNT(inputs, min); }
@@ -65,9 +62,12 @@ int op_max_outputs(const Op *op) { COUNT(outputs, max); }
 
 static AttrKind kind_from_name(const char *name, size_t n)
 {
-    static const struct { const char *name; AttrKind kind; } kinds[] = {
-        {"float", ATTR_FLOAT}, {"int", ATTR_INT}, {"string", ATTR_STRING}, {"tensor", ATTR_TENSOR},
-        {"graph", ATTR_GRAPH}, {"floats", ATTR_FLOATS}, {"ints", ATTR_INTS}, {"strings", ATTR_STRINGS},
+    static const struct {
+        const char *name;
+        AttrKind kind;
+    } kinds[] = {
+        {"float", ATTR_FLOAT}, {"int", ATTR_INT},       {"string", ATTR_STRING}, {"tensor", ATTR_TENSOR},
+        {"graph", ATTR_GRAPH}, {"floats", ATTR_FLOATS}, {"ints", ATTR_INTS},     {"strings", ATTR_STRINGS},
     };
     for (int64_t i = 0; i < countof(kinds); i++)
         if (strlen(kinds[i].name) == n && strncmp(kinds[i].name, name, n) == 0)
@@ -123,9 +123,8 @@ static bool check_count(const Node *node, const char *what, int64_t count, int m
 {
     if (count >= min && count <= max)
         return true;
-    diag_error(diag, node->span, "%s expects %s %s%s, got %lld", node->op->name,
-               range_text(node->graph->model->arena, min, max), what, min == 1 && max == 1 ? "" : "s",
-               (long long)count);
+    diag_error(diag, node->span, "%s expects %s %s%s, got %lld", node->op->name, range_text(node->graph->model->arena, min, max),
+               what, min == 1 && max == 1 ? "" : "s", (long long)count);
     return false;
 }
 
@@ -134,8 +133,7 @@ static bool check_required(const Node *node, Diag *diag)
 {
     for (int64_t i = 0; i < node->inputs.len && i < op_min_inputs(node->op); i++)
         if (!node->inputs.at[i]) {
-            diag_error(diag, node->span, "%s expects input %lld to be given, it is left out", node->op->name,
-                       (long long)i);
+            diag_error(diag, node->span, "%s expects input %lld to be given, it is left out", node->op->name, (long long)i);
             return false;
         }
     return true;
@@ -177,10 +175,7 @@ static bool coerce(Arena *arena, Attr *attr, AttrKind kind)
     return true;
 }
 
-static Span attr_span(const Node *node, const Attr *attr)
-{
-    return attr->span.source ? attr->span : node->span;
-}
+static Span attr_span(const Node *node, const Attr *attr) { return attr->span.source ? attr->span : node->span; }
 
 static void unknown_attr(const Node *node, const Attr *attr, Diag *diag)
 {
@@ -197,10 +192,7 @@ static void unknown_attr(const Node *node, const Attr *attr, Diag *diag)
 }
 
 /* A call takes its function's attributes; a region carries its schedule. */
-static bool takes_any_attr(const Op *op)
-{
-    return op->kind == OP_Call || op->kind == OP_Region;
-}
+static bool takes_any_attr(const Op *op) { return op->kind == OP_Call || op->kind == OP_Region; }
 
 static bool check_attr(const Node *node, Attr *attr, Diag *diag)
 {

@@ -71,7 +71,8 @@ static void put_op(FILE *out, const Op *op)
 static void put_domain(FILE *out, const char *domain)
 {
     fputs("| operator | class | opsets | inputs → outputs | attributes | meaning |\n"
-          "| --- | --- | --- | --- | --- | --- |\n", out);
+          "| --- | --- | --- | --- | --- | --- |\n",
+          out);
     for (int i = 0; i < OP_COUNT; i++)
         if (strcmp(op_table[i].domain, domain) == 0)
             put_op(out, &op_table[i]);
@@ -84,9 +85,11 @@ void ops_markdown(FILE *out)
           "`?` marks what may be left out, `...` what may repeat. The opsets are those at which ONNX changed an\n"
           "operator; every one from the first on is handled. Element types: float, double, float16 and bfloat16,\n"
           "integers of 8 to 64 bits, bool, as each operator allows. Ranks go up to 8.\n\n"
-          "## ONNX\n\n", out);
+          "## ONNX\n\n",
+          out);
     put_domain(out, "");
     fputs("\n## Ours (domain `cnxc`)\n\n"
-          "Passes make these; they are printed, parsed and interpreted like any other.\n\n", out);
+          "Passes make these; they are printed, parsed and interpreted like any other.\n\n",
+          out);
     put_domain(out, "cnxc");
 }

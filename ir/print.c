@@ -150,9 +150,7 @@ static void print_element(FILE *out, const Tensor *tensor, int64_t i)
 {
     switch (tensor->dtype) {
     case DT_FLOAT:
-    case DT_DOUBLE:
-        print_shortest(out, tensor_get(tensor, i), tensor->dtype == DT_FLOAT);
-        break;
+    case DT_DOUBLE: print_shortest(out, tensor_get(tensor, i), tensor->dtype == DT_FLOAT); break;
     case DT_FLOAT16:
     case DT_BFLOAT16: {
         uint16_t bits;
@@ -160,14 +158,9 @@ static void print_element(FILE *out, const Tensor *tensor, int64_t i)
         fprintf(out, "%u", bits);
         break;
     }
-    case DT_STRING:
-        print_string(out, ((const char *const *)tensor->data)[i]);
-        break;
-    case DT_UINT64:
-        fprintf(out, "%" PRIu64, (uint64_t)tensor_get_int(tensor, i));
-        break;
-    default:
-        fprintf(out, "%" PRId64, tensor_get_int(tensor, i));
+    case DT_STRING: print_string(out, ((const char *const *)tensor->data)[i]); break;
+    case DT_UINT64: fprintf(out, "%" PRIu64, (uint64_t)tensor_get_int(tensor, i)); break;
+    default: fprintf(out, "%" PRId64, tensor_get_int(tensor, i));
     }
 }
 
@@ -226,7 +219,8 @@ static bool write_data(Printer *p, const Tensor *tensor, int64_t *offset)
     }
     static const char zeros[DATA_ALIGN];
     int64_t gap = (DATA_ALIGN - p->data_at % DATA_ALIGN) % DATA_ALIGN;
-    if (fwrite(zeros, 1, (size_t)gap, p->data) != (size_t)gap || fwrite(tensor->data, 1, (size_t)bytes, p->data) != (size_t)bytes) {
+    if (fwrite(zeros, 1, (size_t)gap, p->data) != (size_t)gap ||
+        fwrite(tensor->data, 1, (size_t)bytes, p->data) != (size_t)bytes) {
         data_failed(p, path);
         return false;
     }
@@ -271,8 +265,8 @@ static void print_graph(Printer *p, const Graph *graph, int depth);
 static const char *kind_name(AttrKind kind)
 {
     static const char *const names[] = {
-        [ATTR_FLOAT] = "float", [ATTR_INT] = "int", [ATTR_STRING] = "string", [ATTR_TENSOR] = "tensor",
-        [ATTR_GRAPH] = "graph", [ATTR_FLOATS] = "floats", [ATTR_INTS] = "ints", [ATTR_STRINGS] = "strings",
+        [ATTR_FLOAT] = "float",     [ATTR_INT] = "int",       [ATTR_STRING] = "string", [ATTR_TENSOR] = "tensor",
+        [ATTR_GRAPH] = "graph",     [ATTR_FLOATS] = "floats", [ATTR_INTS] = "ints",     [ATTR_STRINGS] = "strings",
         [ATTR_TENSORS] = "tensors", [ATTR_GRAPHS] = "graphs",
     };
     return kind >= ATTR_FLOAT && kind <= ATTR_GRAPHS ? names[kind] : NULL;
@@ -390,10 +384,7 @@ static void print_node(Printer *p, const Node *node, int depth)
 
 /* ── Graphs ── */
 
-static void indent(FILE *out, int depth)
-{
-    fprintf(out, "\n%*s", 3 * depth, "");
-}
+static void indent(FILE *out, int depth) { fprintf(out, "\n%*s", 3 * depth, ""); }
 
 static void print_item_start(Printer *p, int depth, int64_t *n)
 {

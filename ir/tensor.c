@@ -46,15 +46,9 @@ static const struct {
     [26] = {"int2", 0, false},
 };
 
-static bool dtype_exists(DType dtype)
-{
-    return (int)dtype > DT_UNDEFINED && (int)dtype <= DT_LAST;
-}
+static bool dtype_exists(DType dtype) { return (int)dtype > DT_UNDEFINED && (int)dtype <= DT_LAST; }
 
-const char *dtype_name(DType dtype)
-{
-    return dtype_exists(dtype) ? dtypes[dtype].name : "?";
-}
+const char *dtype_name(DType dtype) { return dtype_exists(dtype) ? dtypes[dtype].name : "?"; }
 
 DType dtype_from_name(const char *name)
 {
@@ -64,22 +58,13 @@ DType dtype_from_name(const char *name)
     return DT_UNDEFINED;
 }
 
-int64_t dtype_size(DType dtype)
-{
-    return dtype_exists(dtype) ? dtypes[dtype].size : 0;
-}
+int64_t dtype_size(DType dtype) { return dtype_exists(dtype) ? dtypes[dtype].size : 0; }
 
-bool dtype_is_computable(DType dtype)
-{
-    return dtype_exists(dtype) && dtypes[dtype].computable;
-}
+bool dtype_is_computable(DType dtype) { return dtype_exists(dtype) && dtypes[dtype].computable; }
 
 /* ── Shapes ──────────────────────────────────────────────────────────────────────────────────────────── */
 
-bool dim_is_fixed(Dim dim)
-{
-    return dim.size >= 0;
-}
+bool dim_is_fixed(Dim dim) { return dim.size >= 0; }
 
 bool dim_equal(Dim a, Dim b)
 {
@@ -221,10 +206,7 @@ void tensor_release(const Tensor *tensor)
         madvise((void *)begin, end - begin, MADV_DONTNEED);
 }
 
-Type tensor_type(const Tensor *tensor)
-{
-    return (Type){tensor->dtype, shape_of(tensor->rank, tensor->dims)};
-}
+Type tensor_type(const Tensor *tensor) { return (Type){tensor->dtype, shape_of(tensor->rank, tensor->dims)}; }
 
 /* ── Half precision ──────────────────────────────────────────────────────────────────────────────────── */
 
@@ -276,10 +258,7 @@ uint16_t f32_to_f16(float value)
     return (uint16_t)(sign | shift_round((magnitude & 0x7fffff) | 0x800000, 126 - exponent));
 }
 
-float bf16_to_f32(uint16_t bits)
-{
-    return bits_to_f32((uint32_t)bits << 16);
-}
+float bf16_to_f32(uint16_t bits) { return bits_to_f32((uint32_t)bits << 16); }
 
 uint16_t f32_to_bf16(float value)
 {
@@ -304,15 +283,15 @@ static float to_odd(double value)
 
 /* ── Elements ────────────────────────────────────────────────────────────────────────────────────────── */
 
-#define READ(T, tensor, index)                                                                \
-    ({                                                                                        \
-        T element_;                                                                           \
+#define READ(T, tensor, index)                                                                     \
+    ({                                                                                             \
+        T element_;                                                                                \
         memcpy(&element_, (const char *)(tensor)->data + (index) * (int64_t)sizeof(T), sizeof(T)); \
-        element_;                                                                             \
+        element_;                                                                                  \
     })
-#define WRITE(T, tensor, index, value)                                                        \
-    do {                                                                                      \
-        T element_ = (value);                                                                 \
+#define WRITE(T, tensor, index, value)                                                                  \
+    do {                                                                                                \
+        T element_ = (value);                                                                           \
         memcpy((char *)(uintptr_t)(tensor)->data + (index) * (int64_t)sizeof(T), &element_, sizeof(T)); \
     } while (0)
 

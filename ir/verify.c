@@ -30,7 +30,7 @@ static bool check_links(Check *check)
     Graph *graph = check->graph;
     Node *before = NULL;
     int64_t n = 0;
-    FOR_NODES(node, graph) {
+    FOR_NODES (node, graph) {
         if (node->prev != before || node->graph != graph)
             return BROKEN(check, "%s is linked wrongly", label(node));
         node->mark = n++;
@@ -108,8 +108,8 @@ static bool run_quietly(Check *check, Node *node, bool (*step)(Node *, Diag *))
     bool ok = step(node, &diag);
     printed_end(&printed);
     if (!ok)
-        *check->problem = arena_printf(check->graph->model->arena, "%s: %.*s", label(node),
-                                       (int)strcspn(printed.text, "\n"), printed.text);
+        *check->problem =
+            arena_printf(check->graph->model->arena, "%s: %.*s", label(node), (int)strcspn(printed.text, "\n"), printed.text);
     free(printed.text);
     return ok;
 }
@@ -143,8 +143,8 @@ static bool check_types(Check *check, Node *node)
         Type inferred = value->type;
         value->type = recorded[i];
         if (!agree(&recorded[i], &inferred))
-            return BROKEN(check, "'%s' is recorded as %s, inferred as %s", value->name,
-                          type_text(arena, &recorded[i]), type_text(arena, &inferred));
+            return BROKEN(check, "'%s' is recorded as %s, inferred as %s", value->name, type_text(arena, &recorded[i]),
+                          type_text(arena, &inferred));
     }
     return true;
 }
@@ -186,7 +186,7 @@ bool graph_verify(Graph *graph, const char **problem)
     *problem = NULL;
     if (!check_links(&check) || !check_ends(&check))
         return false;
-    FOR_NODES(node, graph)
+    FOR_NODES (node, graph)
         if (!check_uses(&check, node) || !run_quietly(&check, node, node_check) || !check_types(&check, node) ||
             !check_bodies(node, problem))
             return false;

@@ -33,7 +33,7 @@ extern "C" {
 /* @constants of the model@ */
 
 #ifdef CNXRT_ARENA_BYTES /* workspace of a context that runs on so many threads, in bytes */
-#define CNXRT_WORKSPACE_BYTES(n_threads) \
+#define CNXRT_WORKSPACE_BYTES(n_threads)                                                 \
     ((size_t)(CNXRT_BY_IMAGE ? (n_threads) : 1) * ((CNXRT_ARENA_BYTES + 63) / 64 * 64) + \
      (size_t)(n_threads) * ((CNXRT_SCRATCH_BYTES + 63) / 64 * 64))
 #endif
@@ -118,15 +118,14 @@ CNXRT_API const char *cnxrt_context_error(const cnxrt_context *context);
  * in labels give loss, and a float for each label of each item in labels.multi_label gives loss.multi_label. Fill the
  * labels that do not apply with zeros.
  * Allocates nothing. */
-CNXRT_API cnxrt_status cnxrt_run(cnxrt_context *context, const void *const *inputs, int64_t batch,
-                                 void *const *outputs);
+CNXRT_API cnxrt_status cnxrt_run(cnxrt_context *context, const void *const *inputs, int64_t batch, void *const *outputs);
 
 /* Decodes a JPEG, PNG or WebP picture, prepares it as the model's image processor says, runs the model and gives the
  * best k classes, best first; *n of them (fewer than k if the model has fewer). predictions holds k. */
-CNXRT_API cnxrt_status cnxrt_classify_file(cnxrt_context *context, const char *path, int64_t k,
-                                           cnxrt_prediction *predictions, int64_t *n);
-CNXRT_API cnxrt_status cnxrt_classify_memory(cnxrt_context *context, const void *encoded, size_t encoded_bytes,
-                                             int64_t k, cnxrt_prediction *predictions, int64_t *n);
+CNXRT_API cnxrt_status cnxrt_classify_file(cnxrt_context *context, const char *path, int64_t k, cnxrt_prediction *predictions,
+                                           int64_t *n);
+CNXRT_API cnxrt_status cnxrt_classify_memory(cnxrt_context *context, const void *encoded, size_t encoded_bytes, int64_t k,
+                                             cnxrt_prediction *predictions, int64_t *n);
 
 #ifdef __cplusplus
 }

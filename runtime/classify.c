@@ -129,10 +129,7 @@ static bool make_buffers(cnxrt_context *context)
 }
 
 /* Labels for a loss may stay zero: logits do not depend on them. */
-static bool is_labels(const char *name)
-{
-    return strcmp(name, "labels") == 0 || strcmp(name, "labels.multi_label") == 0;
-}
+static bool is_labels(const char *name) { return strcmp(name, "labels") == 0 || strcmp(name, "labels.multi_label") == 0; }
 
 /* Any other input beside the picture must come from the caller. */
 static cnxrt_status check_classifies(cnxrt_context *context)
@@ -150,8 +147,8 @@ static cnxrt_status check_classifies(cnxrt_context *context)
     return CNXRT_OK;
 }
 
-static cnxrt_status classify(cnxrt_context *context, const uint8_t *bytes, size_t size, int64_t k,
-                             cnxrt_prediction *predictions, int64_t *n)
+static cnxrt_status classify(cnxrt_context *context, const uint8_t *bytes, size_t size, int64_t k, cnxrt_prediction *predictions,
+                             int64_t *n)
 {
     const cnxrt_model *model = context->model;
     const CnxrtModel *compiled = model->compiled;
@@ -189,8 +186,7 @@ cnxrt_status cnxrt_classify_memory(cnxrt_context *context, const void *encoded, 
     return status;
 }
 
-cnxrt_status cnxrt_classify_file(cnxrt_context *context, const char *path, int64_t k, cnxrt_prediction *predictions,
-                                 int64_t *n)
+cnxrt_status cnxrt_classify_file(cnxrt_context *context, const char *path, int64_t k, cnxrt_prediction *predictions, int64_t *n)
 {
     if (!context)
         return CNXRT_ERROR_ARGUMENT;

@@ -23,15 +23,9 @@
 
 /* ── Errors, one user at a time ──────────────────────────────────────────────────────────────────────── */
 
-bool context_enter(cnxrt_context *context)
-{
-    return !atomic_flag_test_and_set_explicit(&context->busy, memory_order_acquire);
-}
+bool context_enter(cnxrt_context *context) { return !atomic_flag_test_and_set_explicit(&context->busy, memory_order_acquire); }
 
-void context_leave(cnxrt_context *context)
-{
-    atomic_flag_clear_explicit(&context->busy, memory_order_release);
-}
+void context_leave(cnxrt_context *context) { atomic_flag_clear_explicit(&context->busy, memory_order_release); }
 
 cnxrt_status context_fail(cnxrt_context *context, cnxrt_status status, const char *format, ...)
 {
@@ -42,28 +36,31 @@ cnxrt_status context_fail(cnxrt_context *context, cnxrt_status status, const cha
     return status;
 }
 
-const char *cnxrt_context_error(const cnxrt_context *context)
-{
-    return context ? context->error : "";
-}
+const char *cnxrt_context_error(const cnxrt_context *context) { return context ? context->error : ""; }
 
 /* ── Sizes ───────────────────────────────────────────────────────────────────────────────────────────── */
 
 size_t dtype_bytes(int64_t dtype)
 {
     switch (dtype) { /* onnx.TensorProto.DataType */
-    case 2: case 3: case 9: return 1;             /* uint8, int8, bool */
-    case 4: case 5: case 10: case 16: return 2;   /* uint16, int16, float16, bfloat16 */
-    case 1: case 6: case 12: return 4;            /* float, int32, uint32 */
-    case 7: case 11: case 13: return 8;           /* int64, double, uint64 */
+    case 2:
+    case 3:
+    case 9: return 1;             /* uint8, int8, bool */
+    case 4:
+    case 5:
+    case 10:
+    case 16: return 2;   /* uint16, int16, float16, bfloat16 */
+    case 1:
+    case 6:
+    case 12: return 4;            /* float, int32, uint32 */
+    case 7:
+    case 11:
+    case 13: return 8;           /* int64, double, uint64 */
     default: return 0;
     }
 }
 
-static bool batched(const CnxrtTensor *tensor)
-{
-    return tensor->rank > 0 && tensor->dims[0] == -1;
-}
+static bool batched(const CnxrtTensor *tensor) { return tensor->rank > 0 && tensor->dims[0] == -1; }
 
 int64_t tensor_bytes(const CnxrtTensor *tensor, int64_t batch)
 {
@@ -78,10 +75,7 @@ static int64_t round_up(int64_t bytes)
     return (bytes + CNXRT_WORKSPACE_ALIGNMENT - 1) / CNXRT_WORKSPACE_ALIGNMENT * CNXRT_WORKSPACE_ALIGNMENT;
 }
 
-static int64_t arena_count(const cnxrt_model *model)
-{
-    return model->variant->by_image ? model->n_threads : 1;
-}
+static int64_t arena_count(const cnxrt_model *model) { return model->variant->by_image ? model->n_threads : 1; }
 
 size_t cnxrt_workspace_bytes(const cnxrt_model *model)
 {
@@ -130,8 +124,7 @@ static cnxrt_status check_workspace(const cnxrt_model *model, const void *worksp
     return bytes < cnxrt_workspace_bytes(model) ? CNXRT_ERROR_ARGUMENT : CNXRT_OK;
 }
 
-cnxrt_status cnxrt_context_create(const cnxrt_model *model, void *workspace, size_t workspace_bytes,
-                                  cnxrt_context **out)
+cnxrt_status cnxrt_context_create(const cnxrt_model *model, void *workspace, size_t workspace_bytes, cnxrt_context **out)
 {
     if (!out)
         return CNXRT_ERROR_ARGUMENT;
@@ -191,11 +184,11 @@ static cnxrt_status check_buffer(cnxrt_context *context, int64_t i, int64_t batc
     if (!buffer)
         return context_fail(context, CNXRT_ERROR_ARGUMENT, "the buffer of '%s' is NULL", tensor->name);
     if (bytes < 0 || (uint64_t)bytes > UINTPTR_MAX - (uintptr_t)buffer)
-        return context_fail(context, CNXRT_ERROR_ARGUMENT, "'%s' with batch %lld exceeds the address space",
-                            tensor->name, (long long)batch);
+        return context_fail(context, CNXRT_ERROR_ARGUMENT, "'%s' with batch %lld exceeds the address space", tensor->name,
+                            (long long)batch);
     if (alignment && (uintptr_t)buffer % alignment)
-        return context_fail(context, CNXRT_ERROR_ALIGNMENT, "the buffer of '%s' is not aligned to %zu bytes",
-                            tensor->name, alignment);
+        return context_fail(context, CNXRT_ERROR_ALIGNMENT, "the buffer of '%s' is not aligned to %zu bytes", tensor->name,
+                            alignment);
     return CNXRT_OK;
 }
 
@@ -205,8 +198,8 @@ static cnxrt_status check_output(cnxrt_context *context, int64_t i, int64_t batc
     int64_t bytes = tensor_bytes(&tensors[i], batch);
     for (int64_t j = 0; j < i; j++)
         if (overlap(context->bases[i], bytes, context->bases[j], tensor_bytes(&tensors[j], batch)))
-            return context_fail(context, CNXRT_ERROR_OVERLAP, "the buffers of '%s' and '%s' overlap",
-                                tensors[j].name, tensors[i].name);
+            return context_fail(context, CNXRT_ERROR_OVERLAP, "the buffers of '%s' and '%s' overlap", tensors[j].name,
+                                tensors[i].name);
     return CNXRT_OK;
 }
 

@@ -38,10 +38,7 @@ static uint64_t saved_states(void)
     return (uint64_t)high << 32 | low;
 }
 
-static int64_t feature(uint32_t word, int bit, int64_t flag)
-{
-    return word >> bit & 1 ? flag : 0;
-}
+static int64_t feature(uint32_t word, int bit, int64_t flag) { return word >> bit & 1 ? flag : 0; }
 
 static int64_t avx512_bits(uint32_t b7, uint32_t c7, uint32_t a71)
 {
@@ -93,17 +90,11 @@ int64_t cpu_features(void)
            (words2 & HWCAP2_BF16 ? CNXRT_CPU_ARM_BF16 : 0);
 }
 #else
-int64_t cpu_features(void)
-{
-    return 0;
-}
+int64_t cpu_features(void) { return 0; }
 #endif
 
 #ifndef __x86_64__
-static bool tiles_granted(void)
-{
-    return false;
-}
+static bool tiles_granted(void) { return false; }
 #endif
 
 int64_t cpu_missing(int64_t needed)

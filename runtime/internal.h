@@ -59,10 +59,7 @@ int64_t variant_phase_count(const CnxrtVariant *variant);
 double variant_phase_flops(const CnxrtVariant *variant, int64_t phase, int64_t images);
 double variant_flops(const CnxrtVariant *variant, int64_t images);
 size_t dtype_bytes(int64_t dtype); /* of one element; 0: unknown */
-static inline int64_t model_tensor_count(const CnxrtModel *compiled)
-{
-    return compiled->n_inputs + compiled->n_outputs;
-}
+static inline int64_t model_tensor_count(const CnxrtModel *compiled) { return compiled->n_inputs + compiled->n_outputs; }
 
 /* Bytes of a tensor with `batch` items, or -1 if that overflows. */
 int64_t tensor_bytes(const CnxrtTensor *tensor, int64_t batch);

@@ -2,7 +2,4 @@
  * are made from the runtime do not get one. */
 #include "runtime/cli/cli.h"
 
-int main(int argc, char **argv)
-{
-    return cnxrt_main(argc, argv);
-}
+int main(int argc, char **argv) { return cnxrt_main(argc, argv); }

@@ -30,20 +30,11 @@ const char *cnxrt_status_text(cnxrt_status status)
     return "unknown status";
 }
 
-const char *cnxrt_info_json(void)
-{
-    return compiled_model.info_json;
-}
+const char *cnxrt_info_json(void) { return compiled_model.info_json; }
 
-int64_t cnxrt_abi_version(void)
-{
-    return CNXRT_ABI_VERSION;
-}
+int64_t cnxrt_abi_version(void) { return CNXRT_ABI_VERSION; }
 
-int64_t variant_phase_count(const CnxrtVariant *variant)
-{
-    return variant->n_begin + variant->n_image + variant->n_end;
-}
+int64_t variant_phase_count(const CnxrtVariant *variant) { return variant->n_begin + variant->n_image + variant->n_end; }
 
 double variant_phase_flops(const CnxrtVariant *variant, int64_t phase, int64_t images)
 {

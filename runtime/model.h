@@ -70,22 +70,30 @@ typedef struct CnxrtPreprocessor {
 } CnxrtPreprocessor;
 
 enum { /* CnxrtPreprocessor.resize_rule; s: shortest_edge */
-    CNXRT_RESIZE_CONVNEXT = 0, /* transformers': below 384 as CENTER, from 384 to s × s whatever the shape */
-    CNXRT_RESIZE_CENTER = 1,   /* timm's: the short edge to s / crop_pct, then the central s × s */
-    CNXRT_RESIZE_SQUASH = 2,   /* timm's: both edges to s / crop_pct, then the central s × s */
+       CNXRT_RESIZE_CONVNEXT = 0, /* transformers': below 384 as CENTER, from 384 to s × s whatever the shape */
+       CNXRT_RESIZE_CENTER = 1,   /* timm's: the short edge to s / crop_pct, then the central s × s */
+       CNXRT_RESIZE_SQUASH = 2,   /* timm's: both edges to s / crop_pct, then the central s × s */
 };
 
 enum { /* CnxrtVariant.cpu_features: what must be there before any generated code runs */
-    CNXRT_CPU_AVX2 = 1 << 0, CNXRT_CPU_FMA = 1 << 1, CNXRT_CPU_F16C = 1 << 2, CNXRT_CPU_BMI2 = 1 << 3,
-    CNXRT_CPU_AVX512 = 1 << 4, /* F, CD, BW, DQ and VL together */
-    CNXRT_CPU_AVX512_BF16 = 1 << 5, CNXRT_CPU_AVX512_VNNI = 1 << 6, CNXRT_CPU_AMX_BF16 = 1 << 7,
-    CNXRT_CPU_SSE42 = 1 << 8, /* SSE3, SSSE3, SSE4.1, SSE4.2, POPCNT and CMPXCHG16B together */
-    CNXRT_CPU_ARM_DOTPROD = 1 << 16, CNXRT_CPU_ARM_FP16 = 1 << 17, CNXRT_CPU_ARM_BF16 = 1 << 18, /* NEON is always there */
+       CNXRT_CPU_AVX2 = 1 << 0,
+       CNXRT_CPU_FMA = 1 << 1,
+       CNXRT_CPU_F16C = 1 << 2,
+       CNXRT_CPU_BMI2 = 1 << 3,
+       CNXRT_CPU_AVX512 = 1 << 4, /* F, CD, BW, DQ and VL together */
+       CNXRT_CPU_AVX512_BF16 = 1 << 5,
+       CNXRT_CPU_AVX512_VNNI = 1 << 6,
+       CNXRT_CPU_AMX_BF16 = 1 << 7,
+       CNXRT_CPU_SSE42 = 1 << 8, /* SSE3, SSSE3, SSE4.1, SSE4.2, POPCNT and CMPXCHG16B together */
+       CNXRT_CPU_ARM_DOTPROD = 1 << 16,
+       CNXRT_CPU_ARM_FP16 = 1 << 17,
+       CNXRT_CPU_ARM_BF16 = 1 << 18, /* NEON is always there */
 };
 
 enum { /* CnxrtModel.scores: how logits become scores */
-    CNXRT_SCORES_NONE = 0, /* it holds scores already */
-    CNXRT_SCORES_SOFTMAX = 1, CNXRT_SCORES_SIGMOID = 2,
+       CNXRT_SCORES_NONE = 0, /* it holds scores already */
+       CNXRT_SCORES_SOFTMAX = 1,
+       CNXRT_SCORES_SIGMOID = 2,
 };
 
 /* The code for one CPU. */

@@ -9,7 +9,4 @@ extern FILE *const cnxrt_no_stream;
 FILE *const cnxrt_no_stream = NULL;
 
 void cnxrt_no_encoder(void);
-void cnxrt_no_encoder(void)
-{
-    __builtin_trap();
-}
+void cnxrt_no_encoder(void) { __builtin_trap(); }

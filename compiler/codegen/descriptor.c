@@ -13,8 +13,14 @@
 #include <ctype.h>
 #include <string.h>
 
-enum { WORD = 8, PHASE_WORDS = 4, TENSOR_WORDS = 6, VARIANT_WORDS = 9, MODEL_WORDS = 29,
-       PREPROCESSOR_WORDS = sizeof(CnxrtPreprocessor) / WORD };
+enum {
+    WORD = 8,
+    PHASE_WORDS = 4,
+    TENSOR_WORDS = 6,
+    VARIANT_WORDS = 9,
+    MODEL_WORDS = 29,
+    PREPROCESSOR_WORDS = sizeof(CnxrtPreprocessor) / WORD
+};
 
 static_assert(sizeof(CnxrtPhase) == PHASE_WORDS * WORD, "phase");
 static_assert(sizeof(CnxrtTensor) == TENSOR_WORDS * WORD, "tensor");
@@ -44,10 +50,7 @@ static IrValue text(Emit *e, const char *string)
     return address_of(e, LLVMConstStringInContext2(e->context, string, strlen(string), 0));
 }
 
-static IrValue fields(Emit *e, IrValue *values, unsigned count)
-{
-    return LLVMConstStructInContext(e->context, values, count, 0);
-}
+static IrValue fields(Emit *e, IrValue *values, unsigned count) { return LLVMConstStructInContext(e->context, values, count, 0); }
 
 /* The address of an array of n equal things; NULL for none. */
 static IrValue array_of(Emit *e, IrValue *elements, int64_t n)
@@ -89,8 +92,8 @@ static IrValue tensor_constant(Emit *e, StrMap *taken, const Value *value)
             bytes *= dims[i];
     }
     IrValue values[TENSOR_WORDS] = {
-        text(e, value->name), text(e, c_name(e, taken, value->name)), number(e, value->type.dtype),
-        number(e, shape->rank), numbers(e, dims, shape->rank), number(e, bytes),
+        text(e, value->name),   text(e, c_name(e, taken, value->name)), number(e, value->type.dtype),
+        number(e, shape->rank), numbers(e, dims, shape->rank),          number(e, bytes),
     };
     return fields(e, values, TENSOR_WORDS);
 }
@@ -112,7 +115,10 @@ static IrValue tensors_constant(Emit *e, const Graph *graph)
 static IrValue phase_constant(Emit *e, const Phase *phase, IrValue function)
 {
     IrValue values[PHASE_WORDS] = {
-        function, number(e, phase_chunks(phase)), text(e, phase->name), number(e, phase->flops),
+        function,
+        number(e, phase_chunks(phase)),
+        text(e, phase->name),
+        number(e, phase->flops),
     };
     return fields(e, values, PHASE_WORDS);
 }
@@ -180,10 +186,11 @@ static const char *variant_symbol(const Emit *e, int64_t variant)
 void variant_emit(Emit *e, const Program *program, int64_t variant, const IrValue *phases)
 {
     IrValue values[VARIANT_WORDS] = {
-        text(e, e->cpu->name), number(e, program_cpu_features(program)),
-        number(e, program->begin.len), number(e, program->image.len), number(e, program->end.len),
-        phases_constant(e, program, phases),
-        number(e, program->arena_bytes), number(e, program->scratch_bytes), number(e, program->by_image),
+        text(e, e->cpu->name),           number(e, program_cpu_features(program)),
+        number(e, program->begin.len),   number(e, program->image.len),
+        number(e, program->end.len),     phases_constant(e, program, phases),
+        number(e, program->arena_bytes), number(e, program->scratch_bytes),
+        number(e, program->by_image),
     };
     hidden_constant(e, variant_symbol(e, variant), fields(e, values, VARIANT_WORDS));
 }
@@ -202,16 +209,35 @@ void descriptor_emit(Emit *e, const Program *program, const Graph *graph, const 
 {
     IrValue reserved = number(e, 0);
     IrValue values[MODEL_WORDS] = {
-        number(e, CNXRT_ABI), text(e, info->name), text(e, info->version), text(e, info->info_json),
-        number(e, graph->inputs.len), number(e, graph->outputs.len), tensors_constant(e, graph),
-        number(e, info->n_variants), variants_constant(e, info),
-        weights_symbol(e, info), number(e, info->weights_bytes), text(e, info->weights_file),
-        number(e, (int64_t)info->graph_hash), number(e, (int64_t)info->weights_hash),
-        number(e, info->pixel_input), number(e, info->logits_output), number(e, info->scores),
-        number(e, info->n_labels), labels_constant(e, info),
+        number(e, CNXRT_ABI),
+        text(e, info->name),
+        text(e, info->version),
+        text(e, info->info_json),
+        number(e, graph->inputs.len),
+        number(e, graph->outputs.len),
+        tensors_constant(e, graph),
+        number(e, info->n_variants),
+        variants_constant(e, info),
+        weights_symbol(e, info),
+        number(e, info->weights_bytes),
+        text(e, info->weights_file),
+        number(e, (int64_t)info->graph_hash),
+        number(e, (int64_t)info->weights_hash),
+        number(e, info->pixel_input),
+        number(e, info->logits_output),
+        number(e, info->scores),
+        number(e, info->n_labels),
+        labels_constant(e, info),
         preprocessor_constant(e, info->preprocessor),
         number(e, program->batch_free),
-        reserved, reserved, reserved, reserved, reserved, reserved, reserved, reserved,
+        reserved,
+        reserved,
+        reserved,
+        reserved,
+        reserved,
+        reserved,
+        reserved,
+        reserved,
     };
     static_assert(offsetof(CnxrtModel, reserved) == 21 * WORD, "fields of the model before reserved");
     hidden_constant(e, "cnxrt_model", fields(e, values, MODEL_WORDS));

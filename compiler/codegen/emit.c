@@ -50,8 +50,7 @@ IrValue emit_const_of(const Emit *e, IrType type, double value)
 {
     IrType element = LLVMGetTypeKind(type) == LLVMVectorTypeKind ? LLVMGetElementType(type) : type;
     bool integer = LLVMGetTypeKind(element) == LLVMIntegerTypeKind;
-    IrValue scalar = integer ? LLVMConstInt(element, (unsigned long long)(int64_t)value, 1)
-                             : LLVMConstReal(element, value);
+    IrValue scalar = integer ? LLVMConstInt(element, (unsigned long long)(int64_t)value, 1) : LLVMConstReal(element, value);
     if (element == type)
         return scalar;
     IrValue all[16];
@@ -85,10 +84,16 @@ IrType emit_memory_type(const Emit *e, DType dtype)
     case DT_FLOAT: return e->f32;
     case DT_DOUBLE: return e->f64;
     case DT_FLOAT16: return LLVMHalfTypeInContext(e->context);
-    case DT_BOOL: case DT_INT8: case DT_UINT8: return e->i8;
-    case DT_INT16: case DT_UINT16: case DT_BFLOAT16: return LLVMInt16TypeInContext(e->context);
-    case DT_INT32: case DT_UINT32: return e->i32;
-    case DT_INT64: case DT_UINT64: return e->i64;
+    case DT_BOOL:
+    case DT_INT8:
+    case DT_UINT8: return e->i8;
+    case DT_INT16:
+    case DT_UINT16:
+    case DT_BFLOAT16: return LLVMInt16TypeInContext(e->context);
+    case DT_INT32:
+    case DT_UINT32: return e->i32;
+    case DT_INT64:
+    case DT_UINT64: return e->i64;
     default: return NULL;
     }
 }
@@ -121,10 +126,7 @@ IrValue emit_fma(Emit *e, IrValue a, IrValue b, IrValue c)
     return emit_intrinsic(e, "llvm.fma", LLVMTypeOf(a), (IrValue[]){a, b, c}, 3);
 }
 
-IrValue emit_unary(Emit *e, const char *intrinsic, IrValue a)
-{
-    return emit_intrinsic(e, intrinsic, LLVMTypeOf(a), &a, 1);
-}
+IrValue emit_unary(Emit *e, const char *intrinsic, IrValue a) { return emit_intrinsic(e, intrinsic, LLVMTypeOf(a), &a, 1); }
 
 IrValue emit_select(Emit *e, IrValue condition, IrValue yes, IrValue no)
 {
@@ -220,7 +222,8 @@ static unsigned alignment_of(IrType type)
     IrType element = LLVMGetTypeKind(type) == LLVMVectorTypeKind ? LLVMGetElementType(type) : type;
     switch (LLVMGetTypeKind(element)) {
     case LLVMFloatTypeKind: return 4;
-    case LLVMDoubleTypeKind: case LLVMPointerTypeKind: return 8;
+    case LLVMDoubleTypeKind:
+    case LLVMPointerTypeKind: return 8;
     case LLVMHalfTypeKind: return 2;
     default: return LLVMGetIntTypeWidth(element) / 8;
     }
@@ -284,8 +287,7 @@ void emit_hold(Emit *e, IrValue *vectors, int count)
     sb_put(&constraints, "~{memory}");
     IrType result = count > 1 ? LLVMStructTypeInContext(e->context, types, (unsigned)count, 0) : types[0];
     IrType type = LLVMFunctionType(result, types, (unsigned)count, 0);
-    IrValue nothing = LLVMGetInlineAsm(type, "", 0, constraints.text, (size_t)constraints.len, 1, 0,
-                                       LLVMInlineAsmDialectATT, 0);
+    IrValue nothing = LLVMGetInlineAsm(type, "", 0, constraints.text, (size_t)constraints.len, 1, 0, LLVMInlineAsmDialectATT, 0);
     IrValue held = LLVMBuildCall2(e->ir, type, nothing, vectors, (unsigned)count, "");
     for (int i = 0; i < count; i++)
         vectors[i] = count > 1 ? LLVMBuildExtractValue(e->ir, held, (unsigned)i, "") : held;

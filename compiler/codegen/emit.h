@@ -114,7 +114,9 @@ IrValue emit_collect(Emit *e, int64_t n, VectorBody *body, void *context, double
 
 /* Softmax's first two passes over a row of n floats (softmax.c): its greatest element, and Σ exp(x - max), whose
  * terms are also stored at out unless it is NULL. Scalars. */
-typedef struct SoftmaxSums { IrValue max, sum; } SoftmaxSums;
+typedef struct SoftmaxSums {
+    IrValue max, sum;
+} SoftmaxSums;
 SoftmaxSums softmax_sums(Emit *e, IrValue in, int64_t n, IrValue out);
 
 /* Math on vf (math.c); accuracies stand there. */

@@ -11,14 +11,13 @@
 
 /* ── Types ───────────────────────────────────────────────────────────────────────────────────────────── */
 
-typedef struct Typed { IrValue value; DType dtype; } Typed;
+typedef struct Typed {
+    IrValue value;
+    DType dtype;
+} Typed;
 
 static bool is_float(DType d) { return d == DT_FLOAT || d == DT_DOUBLE || d == DT_FLOAT16 || d == DT_BFLOAT16; }
-static bool is_unsigned(DType d)
-{
-    return d == DT_UINT8 || d == DT_UINT16 || d == DT_UINT32 || d == DT_UINT64 || d == DT_BOOL;
-}
-
+static bool is_unsigned(DType d) { return d == DT_UINT8 || d == DT_UINT16 || d == DT_UINT32 || d == DT_UINT64 || d == DT_BOOL; }
 
 /* The type of a value in registers. Short floats are floats there, rounded after each step. */
 static IrType vector_type(const Emit *e, DType dtype)
@@ -38,10 +37,7 @@ DType expr_result_type(const Kernel *kernel)
     return kernel->kind == KERNEL_MAP ? kernel->operands[0].dtype : DT_FLOAT;
 }
 
-static IrValue constant(const Emit *e, DType dtype, double value)
-{
-    return emit_const_of(e, vector_type(e, dtype), value);
-}
+static IrValue constant(const Emit *e, DType dtype, double value) { return emit_const_of(e, vector_type(e, dtype), value); }
 
 /* ── Short floats ────────────────────────────────────────────────────────────────────────────────────── */
 
@@ -347,8 +343,7 @@ static IrValue unary(Emit *e, const ExprStep *step, IrValue x, DType dtype)
 {
     switch (step->op) {
     case OP_Abs: return absolute(e, x, dtype);
-    case OP_Cast:
-        return step->imm[0] && step_type(step) == DT_BFLOAT16 ? bf16_round(e, x) : cast(e, x, dtype, step_type(step));
+    case OP_Cast: return step->imm[0] && step_type(step) == DT_BFLOAT16 ? bf16_round(e, x) : cast(e, x, dtype, step_type(step));
     case OP_Ceil: return is_float(dtype) ? emit_unary(e, "llvm.ceil", x) : x;
     case OP_Clip: return clip_step(e, x, step->imm, dtype);
     case OP_Floor: return is_float(dtype) ? emit_unary(e, "llvm.floor", x) : x;

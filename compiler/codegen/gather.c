@@ -8,8 +8,7 @@ enum { ARG_DATA, ARG_INDEX, ARG_OUT };
 /* One piece of `bytes`, a power of two up to a vector. */
 static void copy_piece(Emit *e, IrValue from, IrValue to, int64_t bytes)
 {
-    IrType type = bytes > 8 ? LLVMVectorType(e->i8, (unsigned)bytes)
-                            : LLVMIntTypeInContext(e->context, (unsigned)bytes * 8);
+    IrType type = bytes > 8 ? LLVMVectorType(e->i8, (unsigned)bytes) : LLVMIntTypeInContext(e->context, (unsigned)bytes * 8);
     IrValue piece = LLVMBuildLoad2(e->ir, type, from, "");
     LLVMSetAlignment(piece, 1);
     LLVMSetAlignment(LLVMBuildStore(e->ir, piece, to), 1);

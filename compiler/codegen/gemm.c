@@ -74,7 +74,8 @@ static void k_step(Emit *e, Tile *t, int64_t u)
         IrValue a = emit_splat(e, emit_load_scalar(e, e->f32, at));
         for (int64_t j = 0; j < t->nv; j++)
             *sum_at(t, i, j) = (kernel->gemm.pairs ? bf16_dot : emit_fma)(e, a, b[j], *sum_at(t, i, j));
-        if (!cpu_has_fma(e->cpu) && !kernel->gemm.pairs) /* products take registers until they are added: LLVM must not begin the next row */
+        if (!cpu_has_fma(e->cpu) &&
+            !kernel->gemm.pairs) /* products take registers until they are added: LLVM must not begin the next row */
             emit_hold(e, sum_at(t, i, 0), (int)t->nv);
     }
     if (kernel->gemm.prefetch)
@@ -165,8 +166,17 @@ static bool is_long(const Expr *expr)
 {
     for (int i = 0; i < expr->n_steps; i++)
         switch (expr->steps[i].op) {
-        case OP_Elu: case OP_Erf: case OP_Exp: case OP_Gelu: case OP_Log: case OP_Mish: case OP_Pow: case OP_Selu:
-        case OP_Sigmoid: case OP_Softplus: case OP_Tanh: return true;
+        case OP_Elu:
+        case OP_Erf:
+        case OP_Exp:
+        case OP_Gelu:
+        case OP_Log:
+        case OP_Mish:
+        case OP_Pow:
+        case OP_Selu:
+        case OP_Sigmoid:
+        case OP_Softplus:
+        case OP_Tanh: return true;
         default: break;
         }
     return false;

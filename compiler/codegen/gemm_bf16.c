@@ -16,10 +16,7 @@
 
 enum { FLUSH_AND_NEAREST = 0x9fc0, FPCR_FLUSH_AND_NEAREST = 1 << 24 }; /* MXCSR: exceptions masked, FTZ, DAZ, to nearest */
 
-static IrType pairs_type(const Emit *e)
-{
-    return LLVMVectorType(LLVMBFloatTypeInContext(e->context), (unsigned)(2 * e->lanes));
-}
+static IrType pairs_type(const Emit *e) { return LLVMVectorType(LLVMBFloatTypeInContext(e->context), (unsigned)(2 * e->lanes)); }
 
 static IrValue high(Emit *e, IrValue pairs)
 {

@@ -61,17 +61,11 @@ void tiles_begin(Emit *e)
     emit_intrinsic_fixed(e, "llvm.x86.ldtilecfg", &config, 1);
 }
 
-void tiles_end(Emit *e)
-{
-    emit_intrinsic_fixed(e, "llvm.x86.tilerelease", NULL, 0);
-}
+void tiles_end(Emit *e) { emit_intrinsic_fixed(e, "llvm.x86.tilerelease", NULL, 0); }
 
 /* ── Tiles ───────────────────────────────────────────────────────────────────────────────────────────── */
 
-static IrValue tile_register(const Emit *e, int64_t number)
-{
-    return LLVMConstInt(e->i8, (unsigned long long)number, 0);
-}
+static IrValue tile_register(const Emit *e, int64_t number) { return LLVMConstInt(e->i8, (unsigned long long)number, 0); }
 
 static IrValue sum_tile(const Emit *e, int64_t i, int64_t j) { return tile_register(e, SUM_TILES + 2 * i + j); }
 
@@ -99,8 +93,7 @@ static void k_step(Emit *e, const Tiles *t, const IrValue *walkers)
         IrValue b = tile_register(e, B_TILES + j);
         move_tile(e, load_b, b, emit_offset(e, walkers[AT_B], j * k->gemm.unit * F32), k->gemm.nr * F32);
         for (int64_t i = 0; i < t->rows; i++)
-            emit_intrinsic_fixed(e, "llvm.x86.tdpbf16ps",
-                                 (IrValue[]){sum_tile(e, i, j), tile_register(e, A_TILES + i), b}, 3);
+            emit_intrinsic_fixed(e, "llvm.x86.tdpbf16ps", (IrValue[]){sum_tile(e, i, j), tile_register(e, A_TILES + i), b}, 3);
     }
     for (int64_t at = 0; k->gemm.prefetch && at < t->b_bytes; at += LINE)
         emit_prefetch_l2(e, emit_offset(e, walkers[AT_PREFETCH], at));
@@ -134,10 +127,7 @@ typedef struct Column {
     IrValue bias, shared[MAX_OPERANDS]; /* the same in every row */
 } Column;
 
-static int64_t result_bytes(const Kernel *kernel)
-{
-    return kernel->expr.n_steps ? dtype_size(expr_result_type(kernel)) : F32;
-}
+static int64_t result_bytes(const Kernel *kernel) { return kernel->expr.n_steps ? dtype_size(expr_result_type(kernel)) : F32; }
 
 static IrValue operand_address(Emit *e, const Kernel *kernel, int q, int64_t j)
 {
@@ -170,11 +160,11 @@ static void finish_vector(Emit *e, const Kernel *kernel, const Column *column, I
         return;
     }
     for (int q = 1; q < kernel->expr.n_operands; q++)
-        values[q] = kernel->operands[q].row
-                  ? expr_load(e, &kernel->operands[q],
-                              emit_index(e, operand_address(e, kernel, q, column->j), row, kernel->operands[q].row),
-                              column->active)
-                  : column->shared[q];
+        values[q] =
+            kernel->operands[q].row
+                ? expr_load(e, &kernel->operands[q],
+                            emit_index(e, operand_address(e, kernel, q, column->j), row, kernel->operands[q].row), column->active)
+                : column->shared[q];
     expr_finish(e, kernel, values, c, column->active);
 }
 
@@ -193,7 +183,10 @@ static void finish_rows(Emit *e, const Kernel *kernel)
 void kernel_tiles(Emit *e, const Kernel *kernel)
 {
     int64_t unit = kernel->gemm.unit, rows = (kernel->gemm.m + unit - 1) / unit, columns = kernel->gemm.nr / unit;
-    Tiles t = {.kernel = kernel, .rows = rows, .columns = columns, .a_bytes = unit * kernel->gemm.a_k,
+    Tiles t = {.kernel = kernel,
+               .rows = rows,
+               .columns = columns,
+               .a_bytes = unit * kernel->gemm.a_k,
                .b_bytes = unit * kernel->gemm.nr * F32};
     assert(unit == e->lanes && rows <= 2 && columns <= 2 && kernel->gemm.k % unit == 0 && kernel->gemm.a_k == F32);
     assert(kernel->gemm.init != GEMM_INIT_C || result_bytes(kernel) == F32);

@@ -53,10 +53,7 @@ typedef struct Segments {
 } Segments;
 
 /* A vector's lanes; NEON permutes two vectors as fast as one. */
-static int64_t segment_count(const Emit *e)
-{
-    return e->cpu->arch == ARCH_AARCH64 ? 8 : e->lanes;
-}
+static int64_t segment_count(const Emit *e) { return e->cpu->arch == ARCH_AARCH64 ? 8 : e->lanes; }
 
 static double segment_step(const Emit *e, const Segments *s)
 {
@@ -181,7 +178,9 @@ static double exp_rest(double r)
 }
 
 /* e^x = (1 + rest) * 2^n with |rest| < 0.42. x must be in [-104, 89]. */
-typedef struct ExpParts { IrValue rest, power, bits; } ExpParts;
+typedef struct ExpParts {
+    IrValue rest, power, bits;
+} ExpParts;
 
 static ExpParts exp_parts(Emit *e, IrValue x)
 {
@@ -337,10 +336,7 @@ IrValue math_softplus(Emit *e, IrValue x)
     return LLVMBuildFAdd(e->ir, emit_max(e, x, emit_splat_const(e, 0)), tail, "");
 }
 
-static IrValue is_whole(Emit *e, IrValue x)
-{
-    return LLVMBuildFCmp(e->ir, LLVMRealOEQ, emit_unary(e, "llvm.floor", x), x, "");
-}
+static IrValue is_whole(Emit *e, IrValue x) { return LLVMBuildFCmp(e->ir, LLVMRealOEQ, emit_unary(e, "llvm.floor", x), x, ""); }
 
 /* C's pow: a negative x needs a whole y, whose oddness decides the sign. */
 IrValue math_pow(Emit *e, IrValue x, IrValue y)

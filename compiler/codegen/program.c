@@ -20,7 +20,10 @@ typedef struct PhaseEmit {
     Emit *e;
     IrValue weights, arena, scratch, tensors; /* the frame's fields */
     int depth;
-    struct { const Stmt *loop; IrValue index; } loops[MAX_DEPTH]; /* open ones */
+    struct {
+        const Stmt *loop;
+        IrValue index;
+    } loops[MAX_DEPTH]; /* open ones */
 } PhaseEmit;
 
 static IrValue frame_field(Emit *e, int64_t offset)

@@ -59,7 +59,10 @@ static void finish(Emit *e, const Kernel *k, IrValue sum, IrValue first, int64_t
 
 /* ── Along contiguous elements ───────────────────────────────────────────────────────────────────────── */
 
-typedef struct Line { const Kernel *kernel; IrValue in; } Line;
+typedef struct Line {
+    const Kernel *kernel;
+    IrValue in;
+} Line;
 
 static void collect_vector(Emit *e, void *context, IrValue first, int64_t active, int slot, IrValue *sums)
 {

@@ -44,10 +44,7 @@ static int64_t count_in(LLVMDisasmContextRef disassembler, TouchesStack *touches
     return count;
 }
 
-static bool is_kernel(const char *name)
-{
-    return str_starts_with(name, "cnx_") && !str_starts_with(name, "cnx_phase_");
-}
+static bool is_kernel(const char *name) { return str_starts_with(name, "cnx_") && !str_starts_with(name, "cnx_phase_"); }
 
 typedef struct Counting {
     LLVMBinaryRef binary;

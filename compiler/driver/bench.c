@@ -31,17 +31,14 @@ static json_t *measure(Driver *driver, const char *program, int64_t threads)
     return answer;
 }
 
-static double number(const json_t *object, const char *key)
-{
-    return json_number_value(json_object_get(object, key));
-}
+static double number(const json_t *object, const char *key) { return json_number_value(json_object_get(object, key)); }
 
 /* ── Regions ─────────────────────────────────────────────────────────────────────────────────────────── */
 
 static json_t *phase_json(const Phase *phase, const json_t *measured, double predicted)
 {
-    return json_pack("{s:s, s:f, s:f, s:f, s:I}", "name", phase->name, "ms", number(measured, "ms"), "predicted_ms",
-                     predicted, "gflops", number(measured, "gflops"), "chunks", (json_int_t)phase_chunks(phase));
+    return json_pack("{s:s, s:f, s:f, s:f, s:I}", "name", phase->name, "ms", number(measured, "ms"), "predicted_ms", predicted,
+                     "gflops", number(measured, "gflops"), "chunks", (json_int_t)phase_chunks(phase));
 }
 
 static json_t *region_json(const Phase *phase, Arena *arena)
@@ -88,7 +85,7 @@ static void group_by_region(Build *build, json_t *answer, double peak)
         json_array_append_new(json_object_get(region, "phases"), phase_json(phase, item, predicted));
     }
     size_t index;
-    json_array_foreach(regions, index, region)
+    json_array_foreach (regions, index, region)
         finish_region(region, peak);
     json_object_set_new(answer, "per_op", regions);
 }
@@ -99,17 +96,16 @@ static void print_per_op(const json_t *answer)
 {
     size_t index, n_phases;
     json_t *region, *phase;
-    json_array_foreach(json_object_get(answer, "per_op"), index, region) {
+    json_array_foreach (json_object_get(answer, "per_op"), index, region) {
         json_t *phases = json_object_get(region, "phases");
         printf("%10.3f ms %9.3f predicted %5.1f %% %8.1f GFLOP/s %6.1f %% of peak  %-10s %s\n", number(region, "ms"),
                number(region, "predicted_ms"), 100 * number(region, "ms") / number(answer, "median_ms"), number(region, "gflops"),
                100 * number(region, "fraction_of_peak"), json_string_value(json_object_get(region, "kind")),
                json_string_value(json_object_get(region, "name")));
-        json_array_foreach(phases, n_phases, phase)
+        json_array_foreach (phases, n_phases, phase)
             if (json_array_size(phases) > 1)
-                printf("%14.3f ms %9.3f predicted %8.1f GFLOP/s    in %s\n", number(phase, "ms"),
-                       number(phase, "predicted_ms"), number(phase, "gflops"),
-                       json_string_value(json_object_get(phase, "name")));
+                printf("%14.3f ms %9.3f predicted %8.1f GFLOP/s    in %s\n", number(phase, "ms"), number(phase, "predicted_ms"),
+                       number(phase, "gflops"), json_string_value(json_object_get(phase, "name")));
     }
 }
 

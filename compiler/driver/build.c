@@ -84,8 +84,7 @@ bool build_schedules(Build *build)
     bool ok = true;
     build->programs.len = 0;
     for (int64_t i = 0; ok && i < build->cpus.len; i++) {
-        Program *program = schedule_graph(build->model->graph, precision, build->cpus.at[i], driver->arena,
-                                          &driver->diag);
+        Program *program = schedule_graph(build->model->graph, precision, build->cpus.at[i], driver->arena, &driver->diag);
         vec_push(driver->arena, &build->programs, program);
         ok = program != NULL;
     }
@@ -114,17 +113,14 @@ static uint64_t graph_hash(const Build *build)
 }
 
 /* Bytes in front of the weights in their file. */
-static int64_t head_bytes(const Build *build)
-{
-    return build->weights_name ? 0 : WEIGHTS_OBJECT_HEAD;
-}
+static int64_t head_bytes(const Build *build) { return build->weights_name ? 0 : WEIGHTS_OBJECT_HEAD; }
 
 static bool write_packed(const Build *build, FILE *out)
 {
     static const uint8_t blank[WEIGHTS_OBJECT_HEAD + sizeof(CnxrtWeightsHeader)];
     size_t before = (size_t)head_bytes(build) + sizeof(CnxrtWeightsHeader);
-    return fwrite(blank, before, 1, out) == 1 &&
-           programs_write_weights(build->programs.at, build->programs.len, out) && fflush(out) == 0;
+    return fwrite(blank, before, 1, out) == 1 && programs_write_weights(build->programs.at, build->programs.len, out) &&
+           fflush(out) == 0;
 }
 
 /* Of the file's bytes [from, to), mapped a window at a time: the weights may be larger than the memory that is free. */
@@ -175,8 +171,7 @@ bool build_weights(Build *build)
 {
     Driver *driver = build->driver;
     double start = stage_begin(build, "weights");
-    build->weights_path = arena_printf(driver->arena, "%s/weights.%s", build->temp_dir,
-                                       build->weights_name ? "bin" : "o");
+    build->weights_path = arena_printf(driver->arena, "%s/weights.%s", build->temp_dir, build->weights_name ? "bin" : "o");
     FILE *file = fopen(build->weights_path, "w+be");
     bool ok = file && write_packed(build, file);
     if (ok) {
@@ -215,8 +210,8 @@ static bool emit_code(Build *build, int64_t variant, CodeKind kind, const char *
     Driver *driver = build->driver;
     static const char *const stages[] = {[CODE_LLVM] = "llvm", [CODE_ASM] = "asm", [CODE_OBJECT] = "codegen"};
     double start = stage_begin(build, stages[kind]);
-    bool ok = codegen_emit(build->programs.at[variant], variant, build->model->graph, &build->info,
-                           driver->options.opt_level, kind, path, report, driver->arena, &driver->diag);
+    bool ok = codegen_emit(build->programs.at[variant], variant, build->model->graph, &build->info, driver->options.opt_level,
+                           kind, path, report, driver->arena, &driver->diag);
     if (ok && driver->options.verbose && kind == CODE_OBJECT)
         print_report(report);
     return stage_end(build, stages[kind], start) && ok;
@@ -271,8 +266,7 @@ static const char *header_constants(const Build *build)
 /* "DIR/model.o", and "DIR/model.1.o" … for the variants after the first. */
 const char *build_model_object(Arena *arena, const char *dir, int64_t variant)
 {
-    return variant ? arena_printf(arena, "%s/model.%lld.o", dir, (long long)variant)
-                   : arena_printf(arena, "%s/model.o", dir);
+    return variant ? arena_printf(arena, "%s/model.%lld.o", dir, (long long)variant) : arena_printf(arena, "%s/model.o", dir);
 }
 
 /* The variant's CPU, kept from tiles that spill; the same if none does, or none has a smaller one. */
@@ -324,14 +318,20 @@ bool build_artifact(Build *build, ArtifactKind kind, const char *path)
     for (int64_t i = 0; i < build->programs.len; i++)
         vec_push(driver->arena, &objects, build_model_object(driver->arena, build->temp_dir, i));
     double start = stage_begin(build, "link");
-    LinkOptions options = {
-        .kind = kind, .output = path, .prefix = build->prefix, .model_objects = objects.at, .n_model_objects = objects.len,
-        .weights_object = build->weights_name ? NULL : build->weights_path, .runtime_dir = runtime,
-        .header_extra = header_constants(build), .temp_dir = build->temp_dir,
-        .cross = system_cross(driver->options.system, driver->arena),
-        .install = system_install(driver->options.system, driver->arena),
-        .symbols = driver->options.save_temps, .static_libc = driver->options.static_libc,
-        .verbose = driver->options.verbose};
+    LinkOptions options = {.kind = kind,
+                           .output = path,
+                           .prefix = build->prefix,
+                           .model_objects = objects.at,
+                           .n_model_objects = objects.len,
+                           .weights_object = build->weights_name ? NULL : build->weights_path,
+                           .runtime_dir = runtime,
+                           .header_extra = header_constants(build),
+                           .temp_dir = build->temp_dir,
+                           .cross = system_cross(driver->options.system, driver->arena),
+                           .install = system_install(driver->options.system, driver->arena),
+                           .symbols = driver->options.save_temps,
+                           .static_libc = driver->options.static_libc,
+                           .verbose = driver->options.verbose};
     bool ok = link_artifact(&options, driver->arena, &driver->diag);
     return stage_end(build, "link", start) && ok;
 }
@@ -349,12 +349,13 @@ const char *build_executable(Build *build, const char *dir, const char *name)
 static bool is_keyword(const char *word)
 {
     static const char *const keywords[] = {
-        "alignas", "alignof", "and", "asm", "auto", "bool", "break", "case", "catch", "char", "class", "const",
-        "continue", "default", "delete", "do", "double", "else", "enum", "explicit", "export", "extern", "false",
-        "float", "for", "friend", "goto", "if", "inline", "int", "long", "main", "namespace", "new", "not",
-        "operator", "or", "private", "protected", "public", "register", "restrict", "return", "short", "signed",
-        "sizeof", "static", "struct", "switch", "template", "this", "throw", "true", "try", "typedef", "typename",
-        "union", "unsigned", "using", "virtual", "void", "volatile", "while", "xor"};
+        "alignas",  "alignof",  "and",       "asm",     "auto",    "bool",     "break",  "case",     "catch",     "char",
+        "class",    "const",    "continue",  "default", "delete",  "do",       "double", "else",     "enum",      "explicit",
+        "export",   "extern",   "false",     "float",   "for",     "friend",   "goto",   "if",       "inline",    "int",
+        "long",     "main",     "namespace", "new",     "not",     "operator", "or",     "private",  "protected", "public",
+        "register", "restrict", "return",    "short",   "signed",  "sizeof",   "static", "struct",   "switch",    "template",
+        "this",     "throw",    "true",      "try",     "typedef", "typename", "union",  "unsigned", "using",     "virtual",
+        "void",     "volatile", "while",     "xor"};
     for (int64_t i = 0; i < countof(keywords); i++)
         if (strcmp(keywords[i], word) == 0)
             return true;

@@ -28,10 +28,7 @@ static void key_bytes(Key *key, const void *data, int64_t length)
         XXH3_64bits_update(key->state, data, (size_t)length);
 }
 
-static void key_text(Key *key, const char *text)
-{
-    key_bytes(key, text, text ? (int64_t)strlen(text) : 0);
-}
+static void key_text(Key *key, const char *text) { key_bytes(key, text, text ? (int64_t)strlen(text) : 0); }
 
 /* A rebuilt compiler or runtime compiles anew. */
 static void key_file_identity(Key *key, const char *path)
@@ -142,14 +139,14 @@ static bool make_folders(char *path)
 static const char *cache_dir(Driver *driver)
 {
     const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    char *dir = xdg && xdg[0] == '/'   ? arena_printf(driver->arena, "%s/cnxc", xdg)
+    char *dir = xdg && xdg[0] == '/'     ? arena_printf(driver->arena, "%s/cnxc", xdg)
                 : home && home[0] == '/' ? arena_printf(driver->arena, "%s/.cache/cnxc", home)
                                          : NULL;
     if (dir && make_folders(dir))
         return dir;
     if (dir)
-        diag_resource(&driver->diag, NO_SPAN, "can't make the cache folder '%s': %s; XDG_CACHE_HOME may name another place",
-                      dir, strerror(errno));
+        diag_resource(&driver->diag, NO_SPAN, "can't make the cache folder '%s': %s; XDG_CACHE_HOME may name another place", dir,
+                      strerror(errno));
     else
         diag_resource(&driver->diag, NO_SPAN, "no place for the cache: neither XDG_CACHE_HOME nor HOME is an absolute path");
     return NULL;
@@ -181,8 +178,7 @@ const char *cache_executable(Build *build)
     build->cpus = options_cpus(driver);
     if (!build->cpus.len)
         return NULL;
-    const char *path = arena_printf(driver->arena, "%s/%s-%016llx", dir, model_name(build),
-                                    (unsigned long long)build_key(build));
+    const char *path = arena_printf(driver->arena, "%s/%s-%016llx", dir, model_name(build), (unsigned long long)build_key(build));
     if (access(path, X_OK) == 0) {
         if (driver->options.verbose)
             fprintf(stderr, "cnxc: cached: %s\n", path);

@@ -18,17 +18,13 @@ static const Command commands[] = {
      "cnxc bench model.onnx --per-op --json\n",
      1, 1, false, subcommand_bench},
     {"eval", C_EVAL, "MODEL DIR [options]", "top-1 and top-5 accuracy over a folder of class folders",
-     "cnxc eval model/ pictures/              # pictures/LABEL/*.jpg\n",
-     2, 2, false, subcommand_eval},
+     "cnxc eval model/ pictures/              # pictures/LABEL/*.jpg\n", 2, 2, false, subcommand_eval},
     {"verify", C_VERIFY, "MODEL [options]", "compare compiled code with the reference interpreter",
-     "cnxc verify model.onnx --per-node\n",
-     1, 1, false, subcommand_verify},
+     "cnxc verify model.onnx --per-node\n", 1, 1, false, subcommand_verify},
     {"check", C_CHECK, "MODEL [options]", "parse and verify; list everything unsupported; write nothing",
-     "cnxc check model.onnxtxt\n",
-     1, 1, false, subcommand_check},
+     "cnxc check model.onnxtxt\n", 1, 1, false, subcommand_check},
     {"info", C_INFO, "MODEL [options]", "inputs, outputs, layers, arithmetic, parameters, memory, fusion",
-     "cnxc info model/ --json\n",
-     1, 1, false, subcommand_info},
+     "cnxc info model/ --json\n", 1, 1, false, subcommand_info},
     {"tune", C_TUNE, "MODEL -o PROFILE.xml [options]", "measure schedules on this machine, keep the fastest in a CPU profile",
      "cnxc tune model/ -o mine.xml            # a minute; again: goes on from there\n"
      "cnxc tune model/ -o mine.xml --budget=10m --threads 1\n"
@@ -44,15 +40,9 @@ static const Command commands[] = {
      0, 1, false, subcommand_help},
 };
 
-int64_t command_count(void)
-{
-    return countof(commands);
-}
+int64_t command_count(void) { return countof(commands); }
 
-const Command *command_at(int64_t index)
-{
-    return &commands[index];
-}
+const Command *command_at(int64_t index) { return &commands[index]; }
 
 const Command *command_find(const char *name)
 {

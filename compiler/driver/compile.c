@@ -117,8 +117,7 @@ static bool write_tile(Build *build, const Emit *emit, const char *path)
 
 static bool write_code(Build *build, const Emit *emit, const char *path)
 {
-    return build_program(build) && check_one_cpu(build, emit) && build_objects(build) &&
-           build_code(build, 0, emit->code, path);
+    return build_program(build) && check_one_cpu(build, emit) && build_objects(build) && build_code(build, 0, emit->code, path);
 }
 
 static bool keep(Build *build, const char *temp, const char *suffix)
@@ -132,8 +131,7 @@ static bool keep(Build *build, const char *temp, const char *suffix)
 /* "OUTPUT.tile", and "OUTPUT.1.tile" … for the variants after the first. */
 static bool keep_of(Build *build, int64_t variant, const char *temp, const char *suffix)
 {
-    return keep(build, temp,
-                variant ? arena_printf(build->driver->arena, ".%lld%s", (long long)variant, suffix) : suffix);
+    return keep(build, temp, variant ? arena_printf(build->driver->arena, ".%lld%s", (long long)variant, suffix) : suffix);
 }
 
 static bool save_variant(Build *build, int64_t variant)
@@ -155,8 +153,7 @@ static bool save_texts(Build *build)
     PrintOptions options = {.text_dir = path_directory(arena, build->driver->options.output),
                             .data_path = arena_printf(arena, "%s.onnxtxt.data", build->driver->options.output)};
     FILE *file = open_file(build, graph);
-    bool ok = file && close_file(build, file, graph, model_print(build->model, file, &options)) &&
-              keep(build, graph, ".onnxtxt");
+    bool ok = file && close_file(build, file, graph, model_print(build->model, file, &options)) && keep(build, graph, ".onnxtxt");
     for (int64_t i = 0; ok && i < build->programs.len; i++)
         ok = save_variant(build, i);
     return ok;
@@ -208,10 +205,7 @@ static const char *header_path(Arena *arena, const char *path)
     return arena_printf(arena, "%.*s.h", (int)stem, path);
 }
 
-static bool separate_weights(const Options *o)
-{
-    return o->weights && strcmp(o->weights, "embed") != 0;
-}
+static bool separate_weights(const Options *o) { return o->weights && strcmp(o->weights, "embed") != 0; }
 
 /* What the options ask for together; each alone was checked by the parser. */
 static bool check_output(Build *build, const Emit *emit)
@@ -302,13 +296,20 @@ static bool print_commands(Build *build, const Emit *emit)
         vec_push(driver->arena, &objects, build_model_object(driver->arena, ".", i));
     if (!cpus.len)
         return false;
-    LinkOptions options = {
-        .kind = emit->artifact, .output = output, .prefix = build->prefix, .model_objects = objects.at,
-        .n_model_objects = objects.len,
-        .weights_object = build->weights_name ? NULL : "weights.o", .runtime_dir = runtime, .header_extra = "",
-        .temp_dir = ".", .cross = system_cross(driver->options.system, driver->arena),
-        .install = system_install(driver->options.system, driver->arena), .static_libc = driver->options.static_libc,
-        .verbose = true, .dry_run = true};
+    LinkOptions options = {.kind = emit->artifact,
+                           .output = output,
+                           .prefix = build->prefix,
+                           .model_objects = objects.at,
+                           .n_model_objects = objects.len,
+                           .weights_object = build->weights_name ? NULL : "weights.o",
+                           .runtime_dir = runtime,
+                           .header_extra = "",
+                           .temp_dir = ".",
+                           .cross = system_cross(driver->options.system, driver->arena),
+                           .install = system_install(driver->options.system, driver->arena),
+                           .static_libc = driver->options.static_libc,
+                           .verbose = true,
+                           .dry_run = true};
     return link_artifact(&options, driver->arena, &driver->diag);
 }
 

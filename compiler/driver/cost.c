@@ -3,10 +3,7 @@
 
 #include "ir/op.h"
 
-static int64_t dim_at(const Shape *shape, int index)
-{
-    return shape->dims[index].size < 0 ? 1 : shape->dims[index].size;
-}
+static int64_t dim_at(const Shape *shape, int index) { return shape->dims[index].size < 0 ? 1 : shape->dims[index].size; }
 
 static int64_t count_of(const Type *type)
 {
@@ -31,12 +28,9 @@ static int64_t inner_length(const Node *node)
         for (int i = 1; i < w->rank; i++)
             length *= dim_at(w, i);
         return length;
-    case OP_MatMul:
-        return dim_at(&a->type.shape, a->type.shape.rank - 1);
-    case OP_Gemm:
-        return dim_at(&a->type.shape, node_attr_int(node, "transA") ? 0 : a->type.shape.rank - 1);
-    default:
-        return 0;
+    case OP_MatMul: return dim_at(&a->type.shape, a->type.shape.rank - 1);
+    case OP_Gemm: return dim_at(&a->type.shape, node_attr_int(node, "transA") ? 0 : a->type.shape.rank - 1);
+    default: return 0;
     }
 }
 

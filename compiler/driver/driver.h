@@ -43,8 +43,16 @@ typedef struct Command {
 } Command;
 
 enum {
-    C_COMPILE = 1, C_RUN = 2, C_BENCH = 4, C_EVAL = 8, C_VERIFY = 16, C_CHECK = 32, C_INFO = 64, C_TUNE = 128,
-    C_TARGETS = 256, C_HELP = 512,
+    C_COMPILE = 1,
+    C_RUN = 2,
+    C_BENCH = 4,
+    C_EVAL = 8,
+    C_VERIFY = 16,
+    C_CHECK = 32,
+    C_INFO = 64,
+    C_TUNE = 128,
+    C_TARGETS = 256,
+    C_HELP = 512,
     C_BUILD = C_COMPILE | C_RUN | C_BENCH | C_EVAL | C_VERIFY | C_INFO | C_CHECK | C_TUNE, /* those that read a model */
     C_ALL = 1023,
 };

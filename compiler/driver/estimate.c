@@ -45,9 +45,14 @@ static double arithmetic_ms(const Program *program, const Phase *phase, int64_t 
 
 /* ── Traffic ─────────────────────────────────────────────────────────────────────────────────────────── */
 
-typedef struct Traffic { int64_t weights, data; } Traffic; /* bytes */
+typedef struct Traffic {
+    int64_t weights, data;
+} Traffic; /* bytes */
 
-typedef struct Seen { const Buffer **at; int64_t n; } Seen;
+typedef struct Seen {
+    const Buffer **at;
+    int64_t n;
+} Seen;
 
 static bool first_time(Seen *seen, const Buffer *buffer)
 {
@@ -174,9 +179,9 @@ void estimate_print(const Program *program)
         print_ms(program, cpu->cores);
         printf(" on %lld; ", (long long)cpu->cores);
     }
-    printf("executable %.1f MB; memory %.1f MB on 1 thread, %.1f MB on %lld\n",
-           (double)estimate_executable(program) * 1e-6, (double)estimate_memory(program, 1) * 1e-6,
-           (double)estimate_memory(program, cpu->cores) * 1e-6, (long long)cpu->cores);
+    printf("executable %.1f MB; memory %.1f MB on 1 thread, %.1f MB on %lld\n", (double)estimate_executable(program) * 1e-6,
+           (double)estimate_memory(program, 1) * 1e-6, (double)estimate_memory(program, cpu->cores) * 1e-6,
+           (long long)cpu->cores);
 }
 
 static json_t *on_threads(const Program *program, int64_t threads)

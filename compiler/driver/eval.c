@@ -34,10 +34,7 @@ typedef struct Eval {
 
 /* ── Classes and pictures ────────────────────────────────────────────────────────────────────────────── */
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
+static int by_name(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
 
 /* Names in dir, sorted, without hidden ones. False after a diagnostic. */
 static bool list_dir(Eval *e, const char *dir, StrList *names)
@@ -142,7 +139,7 @@ static void count_answer(Eval *e, const json_t *answer)
     json_t *prediction;
     if (!picture)
         return;
-    json_array_foreach(json_object_get(answer, "predictions"), rank, prediction) {
+    json_array_foreach (json_object_get(answer, "predictions"), rank, prediction) {
         const char *label = json_string_value(json_object_get(prediction, "label"));
         if (label && strcmp(label, e->labels[picture->class]) == 0) {
             e->top1 += rank == 0;
@@ -174,7 +171,7 @@ static bool ask(Eval *e, int64_t begin, int64_t end)
     json_t *answers = code >= 0 && text.text ? json_loads(text.text, 0, NULL) : NULL;
     size_t index;
     json_t *answer;
-    json_array_foreach(answers, index, answer)
+    json_array_foreach (answers, index, answer)
         count_answer(e, answer);
     e->unreadable += end - begin - (int64_t)json_array_size(answers);
     if (!json_is_array(answers) && code >= 0)
@@ -187,14 +184,13 @@ static void print_result(const Eval *e)
 {
     double count = (double)e->pictures.len;
     if (!e->driver->options.json) {
-        printf("top-1 %.2f %%   top-5 %.2f %%   %lld pictures\n", 100 * (double)e->top1 / count,
-               100 * (double)e->top5 / count, (long long)e->pictures.len);
+        printf("top-1 %.2f %%   top-5 %.2f %%   %lld pictures\n", 100 * (double)e->top1 / count, 100 * (double)e->top5 / count,
+               (long long)e->pictures.len);
         return;
     }
-    json_t *root = json_pack("{s:f, s:f, s:I, s:I, s:I, s:I}", "top1", (double)e->top1 / count, "top5",
-                             (double)e->top5 / count, "top1_right", (json_int_t)e->top1, "top5_right",
-                             (json_int_t)e->top5, "pictures", (json_int_t)e->pictures.len, "unreadable",
-                             (json_int_t)e->unreadable);
+    json_t *root = json_pack("{s:f, s:f, s:I, s:I, s:I, s:I}", "top1", (double)e->top1 / count, "top5", (double)e->top5 / count,
+                             "top1_right", (json_int_t)e->top1, "top5_right", (json_int_t)e->top5, "pictures",
+                             (json_int_t)e->pictures.len, "unreadable", (json_int_t)e->unreadable);
     json_dumpf(root, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9));
     putchar('\n');
     json_decref(root);
@@ -221,7 +217,7 @@ ExitCode subcommand_eval(Driver *driver)
     }
     print_result(&e);
     if (e.unreadable)
-        diag_error(&driver->diag, NO_SPAN, "%lld of %lld pictures could not be read and count as wrong",
-                   (long long)e.unreadable, (long long)e.pictures.len);
+        diag_error(&driver->diag, NO_SPAN, "%lld of %lld pictures could not be read and count as wrong", (long long)e.unreadable,
+                   (long long)e.pictures.len);
     return driver_exit_code(driver);
 }

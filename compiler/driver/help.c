@@ -74,12 +74,14 @@ static void print_overview(FILE *out)
           "  cnxc compile model.onnx --emit=shared -o libtiny.so\n"
           "  cnxc info model.onnx                # what is in it\n"
           "\nMODEL is a Hugging Face folder, an .onnx file or ONNX text, known by its content; - is standard "
-          "input.\n\nCommands:\n", out);
+          "input.\n\nCommands:\n",
+          out);
     for (int64_t i = 0; i < command_count(); i++)
         fprintf(out, "  %-10s %s\n", command_at(i)->name, command_at(i)->summary);
     fputs("\n'cnxc COMMAND --help' lists a command's options.\n"
           "Exit codes: 0 ok, 1 the input is wrong, 2 usage, 3 valid but unsupported, 4 files or memory, 70 a bug "
-          "of cnxc.\n", out);
+          "of cnxc.\n",
+          out);
 }
 
 void help_print(FILE *out, const Command *command)
@@ -114,8 +116,7 @@ static void print_markdown(FILE *out, Arena *arena)
     fputs("# Commands and options\n\nWritten by `cnxc help --format=markdown` from the compiler's own tables.\n", out);
     for (int64_t i = 0; i < command_count(); i++) {
         const Command *command = command_at(i);
-        fprintf(out, "\n## cnxc %s\n\n`cnxc %s %s`: %s.\n\n", command->name, command->name, command->usage,
-                command->summary);
+        fprintf(out, "\n## cnxc %s\n\n`cnxc %s %s`: %s.\n\n", command->name, command->name, command->usage, command->summary);
         if (*command->examples)
             fprintf(out, "```\n%s```\n\n", command->examples);
         fputs("| option | meaning |\n| --- | --- |\n", out);
@@ -165,7 +166,8 @@ static void print_man(FILE *out, Arena *arena)
         fputs(".\n", out);
     }
     fputs(".SH EXIT STATUS\n0 ok; 1 the input is wrong; 2 usage; 3 valid but unsupported; 4 files, memory or "
-          "another resource; 70 a bug of cnxc.\n.SH EXAMPLES\n.nf\n", out);
+          "another resource; 70 a bug of cnxc.\n.SH EXAMPLES\n.nf\n",
+          out);
     for (int64_t i = 0; i < command_count(); i++)
         print_roff(out, command_at(i)->examples);
     fputs(".fi\n", out);
@@ -211,13 +213,15 @@ static void print_bash(FILE *out)
         fprintf(out, "%s ", command_at(i)->name);
     fputs("'\n    COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
           "    case $word in *=*) COMPREPLY=(\"${COMPREPLY[@]#\"${word%%=*}=\"}\") ;; esac\n}\n"
-          "complete -o default -o bashdefault -F _cnxc cnxc\n", out);
+          "complete -o default -o bashdefault -F _cnxc cnxc\n",
+          out);
 }
 
 static void print_zsh(FILE *out)
 {
     fputs("#compdef cnxc\n# zsh completion for cnxc, written by 'cnxc help --format=zsh'\n"
-          "if (( CURRENT == 2 )); then\n    compadd --", out);
+          "if (( CURRENT == 2 )); then\n    compadd --",
+          out);
     for (int64_t i = 0; i < command_count(); i++)
         fprintf(out, " %s", command_at(i)->name);
     fputs("\nelse\n    case $words[2] in\n", out);

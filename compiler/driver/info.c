@@ -55,8 +55,7 @@ static void collect_fusion(Report *report, const Graph *graph)
 static void print_values(const Report *report, const char *title, Value *const *values, int64_t count)
 {
     for (int64_t i = 0; i < count; i++)
-        printf("%-12s %s  %s\n", i ? "" : title, values[i]->name,
-               type_text(report->build->driver->arena, &values[i]->type));
+        printf("%-12s %s  %s\n", i ? "" : title, values[i]->name, type_text(report->build->driver->arena, &values[i]->type));
 }
 
 static void print_layers(const Report *report)
@@ -91,11 +90,9 @@ static void print_text(const Report *report)
     printf("%-12s %.1f MB arena%s, %.1f MB scratch a thread, %.1f MB packed weights\n", "memory",
            (double)build->program->arena_bytes * 1e-6,
            build->program->by_image ? " a thread (batches are shared out by image)" : "",
-           (double)build->program->scratch_bytes * 1e-6,
-           (double)build->program->weights_bytes * 1e-6);
+           (double)build->program->scratch_bytes * 1e-6, (double)build->program->weights_bytes * 1e-6);
     printf("%-12s %s: %lld kB L1d and %lld kB L2 a core, %lld kB L3\n", "cpu", build->cpu->name,
-           (long long)build->cpu->l1d_bytes >> 10, (long long)build->cpu->l2_bytes >> 10,
-           (long long)build->cpu->l3_bytes >> 10);
+           (long long)build->cpu->l1d_bytes >> 10, (long long)build->cpu->l2_bytes >> 10, (long long)build->cpu->l3_bytes >> 10);
     estimate_print(build->program);
     regions_print(build);
 }
@@ -125,8 +122,7 @@ static json_t *unfused_json(const Report *report)
     json_t *list = json_array();
     for (int64_t i = 0; i < report->unfused.len; i++) {
         const Unfused *item = &report->unfused.at[i];
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "output", item->output, "op", item->op, "reason",
-                                              item->reason));
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "output", item->output, "op", item->op, "reason", item->reason));
     }
     return list;
 }
@@ -134,8 +130,8 @@ static json_t *unfused_json(const Report *report)
 static json_t *memory_json(const Build *build)
 {
     return json_pack("{s:I, s:b, s:I, s:I}", "arena_bytes", (json_int_t)build->program->arena_bytes, "arena_per_thread",
-                     (int)build->program->by_image, "scratch_bytes", (json_int_t)build->program->scratch_bytes,
-                     "weights_bytes", (json_int_t)build->program->weights_bytes);
+                     (int)build->program->by_image, "scratch_bytes", (json_int_t)build->program->scratch_bytes, "weights_bytes",
+                     (json_int_t)build->program->weights_bytes);
 }
 
 static void print_json(const Report *report)
@@ -144,17 +140,15 @@ static void print_json(const Report *report)
     const Graph *graph = build->model->graph;
     const char *task = model_prop(build->model, "cnxc.task");
     const char *const *labels;
-    json_t *root = json_pack(
-        "{s:s, s:s, s:o, s:o, s:I, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:s, s:o, s:o, s:o}",
-        "model", build->input, "task", task ? task : "raw",
-        "inputs", values_json(report, graph->inputs.at, graph->inputs.len),
-        "outputs", values_json(report, graph->outputs.at, graph->outputs.len),
-        "n_labels", (json_int_t)prop_strings(build->model, "cnxc.labels", &labels),
-        "layers", layers_json(report), "nodes", (json_int_t)report->n_nodes,
-        "macs", (json_int_t)report->cost.macs, "parameters", (json_int_t)report->cost.parameters,
-        "parameter_bytes", (json_int_t)report->cost.parameter_bytes, "memory", memory_json(build),
-        "estimate", estimate_json(build->program),
-        "cpu", build->cpu->name, "caches", caches_json(build), "regions", regions_json(build), "unfused", unfused_json(report));
+    json_t *root =
+        json_pack("{s:s, s:s, s:o, s:o, s:I, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:s, s:o, s:o, s:o}", "model", build->input,
+                  "task", task ? task : "raw", "inputs", values_json(report, graph->inputs.at, graph->inputs.len), "outputs",
+                  values_json(report, graph->outputs.at, graph->outputs.len), "n_labels",
+                  (json_int_t)prop_strings(build->model, "cnxc.labels", &labels), "layers", layers_json(report), "nodes",
+                  (json_int_t)report->n_nodes, "macs", (json_int_t)report->cost.macs, "parameters",
+                  (json_int_t)report->cost.parameters, "parameter_bytes", (json_int_t)report->cost.parameter_bytes, "memory",
+                  memory_json(build), "estimate", estimate_json(build->program), "cpu", build->cpu->name, "caches",
+                  caches_json(build), "regions", regions_json(build), "unfused", unfused_json(report));
     json_dumpf(root, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
     putchar('\n');
     json_decref(root);

@@ -35,10 +35,7 @@ static int64_t block_rows(const Node *region, int64_t pixels)
 
 /* ── Text ────────────────────────────────────────────────────────────────────────────────────────────── */
 
-static double percent_of(int64_t bytes, int64_t cache)
-{
-    return cache > 0 ? 100.0 * (double)bytes / (double)cache : 0;
-}
+static double percent_of(int64_t bytes, int64_t cache) { return cache > 0 ? 100.0 * (double)bytes / (double)cache : 0; }
 
 static void print_steps(const Survey *survey)
 {
@@ -64,9 +61,8 @@ static void print_survey(const Build *build, const Node *region, const Survey *s
         printf(", %lld hidden columns at a time", (long long)survey->hidden);
     putchar('\n');
     print_steps(survey);
-    printf("      a chunk: scratch %.1f kB + data %.1f kB = %.0f %% of L2, weights %.1f kB",
-           (double)survey->scratch_bytes * 1e-3, (double)survey->data_bytes * 1e-3, percent_of(held, cpu->l2_bytes),
-           (double)survey->weight_bytes * 1e-3);
+    printf("      a chunk: scratch %.1f kB + data %.1f kB = %.0f %% of L2, weights %.1f kB", (double)survey->scratch_bytes * 1e-3,
+           (double)survey->data_bytes * 1e-3, percent_of(held, cpu->l2_bytes), (double)survey->weight_bytes * 1e-3);
     if (survey->tile_bytes)
         printf("; tile %.1f kB = %.0f %% of L1", (double)survey->tile_bytes * 1e-3,
                percent_of(survey->tile_bytes, cpu->l1d_bytes));
@@ -77,8 +73,8 @@ static void print_region(const Build *build, const Node *region, const PhaseList
 {
     Arena *arena = build->driver->arena;
     const Value *output = node_output(region, 0);
-    printf("  %s  %s of %s, %.1f MMAC\n", output ? output->name : "", node_attr_string(region, "kind"),
-           body_ops(region, arena), (double)node_macs(region) * 1e-6);
+    printf("  %s  %s of %s, %.1f MMAC\n", output ? output->name : "", node_attr_string(region, "kind"), body_ops(region, arena),
+           (double)node_macs(region) * 1e-6);
     for (int64_t i = 0; i < phases->len; i++)
         if (phases->at[i]->origin == region) {
             Survey survey = survey_phase(build->program, phases->at[i], arena);
@@ -117,16 +113,15 @@ static json_t *survey_json(const Node *region, const Survey *survey)
     json_t *kernels = json_array();
     for (int64_t i = 0; i < survey->steps.len; i++) {
         const SurveyStep *step = &survey->steps.at[i];
-        json_array_append_new(kernels, json_pack("{s:s, s:I, s:I}", "form", step->form, "calls", (json_int_t)step->calls,
-                                                 "forms", (json_int_t)step->forms));
+        json_array_append_new(kernels, json_pack("{s:s, s:I, s:I}", "form", step->form, "calls", (json_int_t)step->calls, "forms",
+                                                 (json_int_t)step->forms));
     }
-    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:I}", "name", survey->phase->name,
-                     "chunks", (json_int_t)survey->chunks, "sections", (json_int_t)survey->sections,
-                     "block_pixels", (json_int_t)survey->pixels,
-                     "block_rows", (json_int_t)block_rows(region, survey->pixels),
-                     "hidden_columns", (json_int_t)survey->hidden, "kernels", kernels,
-                     "scratch_bytes", (json_int_t)survey->scratch_bytes, "data_bytes", (json_int_t)survey->data_bytes,
-                     "weights_bytes", (json_int_t)survey->weight_bytes, "tile_bytes", (json_int_t)survey->tile_bytes);
+    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:I}", "name", survey->phase->name, "chunks",
+                     (json_int_t)survey->chunks, "sections", (json_int_t)survey->sections, "block_pixels",
+                     (json_int_t)survey->pixels, "block_rows", (json_int_t)block_rows(region, survey->pixels), "hidden_columns",
+                     (json_int_t)survey->hidden, "kernels", kernels, "scratch_bytes", (json_int_t)survey->scratch_bytes,
+                     "data_bytes", (json_int_t)survey->data_bytes, "weights_bytes", (json_int_t)survey->weight_bytes,
+                     "tile_bytes", (json_int_t)survey->tile_bytes);
 }
 
 static json_t *region_json(const Build *build, const Node *region, const PhaseList *phases)
@@ -141,8 +136,8 @@ static json_t *region_json(const Build *build, const Node *region, const PhaseLi
             Survey survey = survey_phase(build->program, phases->at[i], arena);
             json_array_append_new(list, survey_json(region, &survey));
         }
-    return json_pack("{s:s, s:s, s:o, s:I, s:o}", "output", output ? output->name : "", "kind",
-                     node_attr_string(region, "kind"), "ops", ops, "macs", (json_int_t)node_macs(region), "phases", list);
+    return json_pack("{s:s, s:s, s:o, s:I, s:o}", "output", output ? output->name : "", "kind", node_attr_string(region, "kind"),
+                     "ops", ops, "macs", (json_int_t)node_macs(region), "phases", list);
 }
 
 json_t *regions_json(const Build *build)
@@ -158,6 +153,6 @@ json_t *regions_json(const Build *build)
 json_t *caches_json(const Build *build)
 {
     const CpuProfile *cpu = build->cpu;
-    return json_pack("{s:I, s:I, s:I, s:I}", "l1d_bytes", (json_int_t)cpu->l1d_bytes, "l2_bytes",
-                     (json_int_t)cpu->l2_bytes, "l3_bytes", (json_int_t)cpu->l3_bytes, "cores", (json_int_t)cpu->cores);
+    return json_pack("{s:I, s:I, s:I, s:I}", "l1d_bytes", (json_int_t)cpu->l1d_bytes, "l2_bytes", (json_int_t)cpu->l2_bytes,
+                     "l3_bytes", (json_int_t)cpu->l3_bytes, "cores", (json_int_t)cpu->cores);
 }

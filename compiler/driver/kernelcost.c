@@ -15,15 +15,9 @@ enum { CALL_CYCLES = 20 };             /* arguments, prologue, the first loads *
 static const double BROADCASTS = 2;    /* scalars that are loaded into all lanes, in a cycle */
 static const double LANE_SUM = 40;     /* cycles from a vector of sums to a number, a root and a quotient */
 
-static int64_t at_least_1(int64_t n)
-{
-    return n < 1 ? 1 : n;
-}
+static int64_t at_least_1(int64_t n) { return n < 1 ? 1 : n; }
 
-static double larger(double a, double b)
-{
-    return a > b ? a : b;
-}
+static double larger(double a, double b) { return a > b ? a : b; }
 
 /* Whole vectors that hold n floats. */
 static double vectors(const CpuProfile *cpu, int64_t n)
@@ -33,10 +27,7 @@ static double vectors(const CpuProfile *cpu, int64_t n)
 }
 
 /* Cycles of so many vector instructions: a unit that multiplies and adds does anything simple. */
-static double instructions(const CpuProfile *cpu, double n)
-{
-    return n / (double)at_least_1(cpu->fma_per_cycle);
-}
+static double instructions(const CpuProfile *cpu, double n) { return n / (double)at_least_1(cpu->fma_per_cycle); }
 
 /* Cycles of loading or storing n vectors from or to L1. */
 static double accesses(const CpuProfile *cpu, double n)
@@ -50,11 +41,20 @@ static double step_instructions(OpKind op)
 {
     switch (op) {
     case OP_Constant: return 0;
-    case OP_Div: case OP_Sqrt: case OP_Reciprocal: return 8;
-    case OP_Exp: case OP_Log: return 14;
-    case OP_Erf: case OP_Tanh: case OP_Sigmoid: case OP_Elu: case OP_Selu: return 20;
+    case OP_Div:
+    case OP_Sqrt:
+    case OP_Reciprocal: return 8;
+    case OP_Exp:
+    case OP_Log: return 14;
+    case OP_Erf:
+    case OP_Tanh:
+    case OP_Sigmoid:
+    case OP_Elu:
+    case OP_Selu: return 20;
     case OP_Gelu: return 16;
-    case OP_Pow: case OP_Softplus: case OP_Mish: return 40;
+    case OP_Pow:
+    case OP_Softplus:
+    case OP_Mish: return 40;
     default: return 1;
     }
 }
@@ -159,7 +159,4 @@ static double own_cycles(const Kernel *k, const CpuProfile *cpu)
     unreachable();
 }
 
-double kernel_cycles(const Kernel *kernel, const CpuProfile *cpu)
-{
-    return CALL_CYCLES + own_cycles(kernel, cpu);
-}
+double kernel_cycles(const Kernel *kernel, const CpuProfile *cpu) { return CALL_CYCLES + own_cycles(kernel, cpu); }

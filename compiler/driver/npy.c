@@ -14,7 +14,7 @@ typedef struct Descr {
 
 static const Descr descrs[] = {
     {DT_FLOAT, "<f4"}, {DT_DOUBLE, "<f8"}, {DT_FLOAT16, "<f2"}, {DT_INT64, "<i8"}, {DT_INT32, "<i4"},
-    {DT_INT16, "<i2"}, {DT_INT8, "|i1"}, {DT_UINT8, "|u1"}, {DT_BOOL, "|b1"},
+    {DT_INT16, "<i2"}, {DT_INT8, "|i1"},   {DT_UINT8, "|u1"},   {DT_BOOL, "|b1"},
 };
 
 enum { PREFIX = 10, ALIGN = 64, LONGEST_HEADER = 4096 };
@@ -48,8 +48,8 @@ bool npy_write(const char *path, const Tensor *tensor)
         return false;
     }
     int length = header_text(tensor, text);
-    const unsigned char prefix[PREFIX] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, (unsigned char)(length & 255),
-                                          (unsigned char)(length >> 8)};
+    const unsigned char prefix[PREFIX] = {
+        0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, (unsigned char)(length & 255), (unsigned char)(length >> 8)};
     size_t bytes = (size_t)(tensor->count * dtype_size(tensor->dtype));
     FILE *file = fopen(path, "wbe");
     if (!file)

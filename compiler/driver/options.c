@@ -18,15 +18,9 @@ static const Option options[] = {
 #undef OPTION
 };
 
-int64_t option_count(void)
-{
-    return countof(options);
-}
+int64_t option_count(void) { return countof(options); }
 
-const Option *option_at(int64_t index)
-{
-    return &options[index];
-}
+const Option *option_at(int64_t index) { return &options[index]; }
 
 void usage_error(Driver *driver, const char *format, ...)
 {
@@ -40,16 +34,10 @@ void usage_error(Driver *driver, const char *format, ...)
 
 /* ── Finding an option ───────────────────────────────────────────────────────────────────────────────── */
 
-static bool takes_value(const Option *option)
-{
-    return option->kind != KIND_FLAG;
-}
+static bool takes_value(const Option *option) { return option->kind != KIND_FLAG; }
 
 /* "-o": one dash and one letter, so that the value may be joined to it. */
-static bool is_short(const char *name)
-{
-    return name[0] == '-' && name[1] != '-' && name[2] == '\0';
-}
+static bool is_short(const char *name) { return name[0] == '-' && name[1] != '-' && name[2] == '\0'; }
 
 /* Is word this name, whole? Sets *value to what follows '=', or NULL. */
 static bool spells(const Option *option, const char *name, const char *word, const char **value)
@@ -187,9 +175,7 @@ static void store(Driver *driver, const Option *option, const char *value)
 {
     void *field = (char *)&driver->options + option->field;
     switch (option->kind) {
-    case KIND_FLAG:
-        *(bool *)field = true;
-        break;
+    case KIND_FLAG: *(bool *)field = true; break;
     case KIND_LEVEL:
     case KIND_CHOICE:
         if (!choice_allowed(option->choices, value))
@@ -206,9 +192,7 @@ static void store(Driver *driver, const Option *option, const char *value)
             usage_error(driver, "%s needs a value", option->name);
         store_list(driver, value, field);
         break;
-    case KIND_INT:
-        store_int(driver, option, value, field);
-        break;
+    case KIND_INT: store_int(driver, option, value, field); break;
     }
 }
 
@@ -303,8 +287,7 @@ static void derive_dims(Driver *driver)
     for (int64_t i = 0; i < o->dims.len; i++) {
         const char *text = o->dims.at[i], *equals = strrchr(text, '=');
         DimBinding binding = {0};
-        if (!equals || equals == text ||
-            !parse_positive(equals + 1, strlen(equals + 1), INT64_C(1) << 31, &binding.size)) {
+        if (!equals || equals == text || !parse_positive(equals + 1, strlen(equals + 1), INT64_C(1) << 31, &binding.size)) {
             usage_error(driver, "--dim takes NAME=N with N at least 1, got '%s'", text);
             continue;
         }
@@ -315,7 +298,7 @@ static void derive_dims(Driver *driver)
 
 static void check_pass_name(Driver *driver)
 {
-    const char *name = driver->options.print_after, *const *names;
+    const char *name = driver->options.print_after, *const * names;
     int64_t count = pipeline_pass_names(&names);
     if (!name || strcmp(name, "all") == 0)
         return;
@@ -332,10 +315,7 @@ static void check_pass_name(Driver *driver)
         usage_error(driver, "--print-after: no pass '%s'; there are all, %s", name, list.text ? list.text : "");
 }
 
-DType options_precision(const Options *o)
-{
-    return o->precision && strcmp(o->precision, "bf16") == 0 ? DT_BFLOAT16 : DT_FLOAT;
-}
+DType options_precision(const Options *o) { return o->precision && strcmp(o->precision, "bf16") == 0 ? DT_BFLOAT16 : DT_FLOAT; }
 
 static void check_unsupported(Driver *driver)
 {
@@ -363,8 +343,8 @@ static void check_arguments(Driver *driver)
     if (count < command->min_arguments)
         usage_error(driver, "too few arguments; usage: cnxc %s %s", command->name, command->usage);
     else if (command->max_arguments >= 0 && count > command->max_arguments)
-        usage_error(driver, "unexpected argument '%s'; usage: cnxc %s %s",
-                    driver->options.arguments.at[command->max_arguments], command->name, command->usage);
+        usage_error(driver, "unexpected argument '%s'; usage: cnxc %s %s", driver->options.arguments.at[command->max_arguments],
+                    command->name, command->usage);
 }
 
 void options_parse(Driver *driver, int argc, char **argv)
@@ -389,16 +369,20 @@ void options_parse(Driver *driver, int argc, char **argv)
 
 FrontendOptions options_frontend(const Options *o)
 {
-    return (FrontendOptions){
-        .task = o->task, .problem_type = o->problem_type, .image_height = o->image_height, .image_width = o->image_width,
-        .dims = o->dim_bindings.at, .n_dims = o->dim_bindings.len,
-        .outputs = o->outputs.len ? o->outputs.at : NULL, .n_outputs = o->outputs.len};
+    return (FrontendOptions){.task = o->task,
+                             .problem_type = o->problem_type,
+                             .image_height = o->image_height,
+                             .image_width = o->image_width,
+                             .dims = o->dim_bindings.at,
+                             .n_dims = o->dim_bindings.len,
+                             .outputs = o->outputs.len ? o->outputs.at : NULL,
+                             .n_outputs = o->outputs.len};
 }
 
 PipelineOptions options_pipeline(const Options *o)
 {
-    return (PipelineOptions){.opt_level = o->opt_level, .print_after = o->print_after,
-                             .time_passes = o->time_passes, .verify_each = o->verify_each};
+    return (PipelineOptions){
+        .opt_level = o->opt_level, .print_after = o->print_after, .time_passes = o->time_passes, .verify_each = o->verify_each};
 }
 
 static const CpuProfile *profile_named(Driver *driver, const char *name)
@@ -429,16 +413,10 @@ static const char *cpu_words(const Driver *driver)
     return o->cpu ? o->cpu : o->system == system_host() ? "native" : o->system->default_cpu;
 }
 
-const CpuProfile *options_profile(Driver *driver)
-{
-    return profile_named(driver, cpu_words(driver));
-}
+const CpuProfile *options_profile(Driver *driver) { return profile_named(driver, cpu_words(driver)); }
 
 /* How much a CPU's code demands: the artifact takes the first variant that runs. */
-static int64_t demand(const CpuProfile *cpu)
-{
-    return __builtin_popcountll((uint64_t)cpu->runtime_features);
-}
+static int64_t demand(const CpuProfile *cpu) { return __builtin_popcountll((uint64_t)cpu->runtime_features); }
 
 /* Behind those that demand as much; of two with equal demands the second would never run. */
 static void insert_cpu(Driver *driver, CpuList *cpus, const CpuProfile *cpu)
@@ -447,8 +425,8 @@ static void insert_cpu(Driver *driver, CpuList *cpus, const CpuProfile *cpu)
     vec_push(driver->arena, cpus, cpu);
     for (int64_t i = 0; i < cpus->len - 1; i++)
         if (cpus->at[i]->runtime_features == cpu->runtime_features)
-            usage_error(driver, "-mcpu: %s needs the same instructions as %s, so only one of them would ever run",
-                        cpu->name, cpus->at[i]->name);
+            usage_error(driver, "-mcpu: %s needs the same instructions as %s, so only one of them would ever run", cpu->name,
+                        cpus->at[i]->name);
     for (; at > 0 && demand(cpus->at[at - 1]) < demand(cpu); at--)
         cpus->at[at] = cpus->at[at - 1];
     cpus->at[at] = cpu;

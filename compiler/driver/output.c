@@ -100,10 +100,9 @@ static void on_bad_alloc(void *unused, const char *reason, bool wants_diagnostic
  * llvm::install_bad_alloc_error_handler has a C name, so they are looked up, and done without where they are absent. */
 static void guard_memory(void)
 {
-    void *(*set_new_handler)(void (*)(void)) =
-        (void *(*)(void (*)(void)))dlsym(RTLD_DEFAULT, "_ZSt15set_new_handlerPFvvE");
-    void (*install)(void (*)(void *, const char *, bool), void *) = (void (*)(void (*)(void *, const char *, bool), void *))
-        dlsym(RTLD_DEFAULT, "_ZN4llvm31install_bad_alloc_error_handlerEPFvPvPKcbES0_");
+    void *(*set_new_handler)(void (*)(void)) = (void *(*)(void (*)(void)))dlsym(RTLD_DEFAULT, "_ZSt15set_new_handlerPFvvE");
+    void (*install)(void (*)(void *, const char *, bool), void *) = (void (*)(void (*)(void *, const char *, bool), void *))dlsym(
+        RTLD_DEFAULT, "_ZN4llvm31install_bad_alloc_error_handlerEPFvPvPKcbES0_");
     if (set_new_handler)
         set_new_handler(end_without_memory);
     if (install)
@@ -158,8 +157,7 @@ const char *output_temp_dir(Driver *driver, const char *path)
     int length = snprintf(template, sizeof template, "%s/.cnxc-XXXXXX", parent);
     bool fits = length > 0 && (size_t)length < sizeof template;
     if (!fits || !make_temp_dir(template)) {
-        diag_resource(&driver->diag, NO_SPAN, "can't write in '%s': %s", parent,
-                      fits ? strerror(errno) : "the path is too long");
+        diag_resource(&driver->diag, NO_SPAN, "can't write in '%s': %s", parent, fits ? strerror(errno) : "the path is too long");
         return NULL;
     }
     return arena_strdup(driver->arena, template);

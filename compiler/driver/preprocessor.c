@@ -56,8 +56,13 @@ static double read_number(Reader *r, const char *key, double missing)
     return json_number_value(item);
 }
 
-enum { BOX = 4, HAMMING = 5, /* numbers of resample */
-       MOST_CHANNELS = 8, LARGEST_EDGE = 1 << 16, WARP_EDGE = 384 /* from here on pictures are not cropped */ };
+enum {
+    BOX = 4,
+    HAMMING = 5, /* numbers of resample */
+    MOST_CHANNELS = 8,
+    LARGEST_EDGE = 1 << 16,
+    WARP_EDGE = 384 /* from here on pictures are not cropped */
+};
 
 /* Numbers for each channel; returns how many. One number stands for all channels. */
 static int64_t read_channels(Reader *r, const char *key, double numbers[MOST_CHANNELS], double missing)
@@ -100,8 +105,7 @@ static void read_settings(Reader *r, CnxrtPreprocessor *p)
     p->shortest_edge = read_int(r, "shortest_edge", 1, LARGEST_EDGE, 384);
     p->crop_pct = read_number(r, "crop_pct", 0.875);
     p->resize_rule = read_int(r, "resize_rule", CNXRT_RESIZE_CONVNEXT, CNXRT_RESIZE_SQUASH, CNXRT_RESIZE_CONVNEXT);
-    if (p->do_resize && (p->resize_rule || p->shortest_edge < WARP_EDGE) &&
-        !(p->crop_pct > 0 && p->crop_pct <= LARGEST_EDGE))
+    if (p->do_resize && (p->resize_rule || p->shortest_edge < WARP_EDGE) && !(p->crop_pct > 0 && p->crop_pct <= LARGEST_EDGE))
         bad_key(r, "crop_pct", "above 0");
     p->resample = read_int(r, "resample", 0, 5, 2);
     p->do_center_crop = read_flag(r, "do_center_crop", 0);

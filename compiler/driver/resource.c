@@ -15,8 +15,10 @@ static void report_missing(Driver *driver, const char *dir)
         diag_resource(&driver->diag, NO_SPAN, "cnxc was built without its runtime library for %s: %s, then build cnxc again",
                       driver->options.system->name, install);
     else
-        diag_resource(&driver->diag, NO_SPAN, "the runtime library '%s/libcnxrt.a' is missing: the installation is "
-                      "incomplete", dir);
+        diag_resource(&driver->diag, NO_SPAN,
+                      "the runtime library '%s/libcnxrt.a' is missing: the installation is "
+                      "incomplete",
+                      dir);
 }
 
 const char *resource_dir(Driver *driver)

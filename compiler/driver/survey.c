@@ -57,10 +57,7 @@ static const char *short_name(const char *name, Arena *arena)
     return arena_strndup(arena, from, length - hash);
 }
 
-static bool is_product(const Kernel *k)
-{
-    return k->kind == KERNEL_GEMM || k->kind == KERNEL_TILES;
-}
+static bool is_product(const Kernel *k) { return k->kind == KERNEL_GEMM || k->kind == KERNEL_TILES; }
 
 static bool same_step(const Kernel *a, const Kernel *b)
 {

@@ -68,7 +68,10 @@ static json_t *cpu_json(Shown shown)
     return o;
 }
 
-typedef struct Peak { double one, all; int64_t threads; } Peak; /* threads 0: not asked for */
+typedef struct Peak {
+    double one, all;
+    int64_t threads;
+} Peak; /* threads 0: not asked for */
 
 static void print_json(const Shown *shown, int64_t count, Peak peak)
 {
@@ -77,9 +80,9 @@ static void print_json(const Shown *shown, int64_t count, Peak peak)
         json_array_append_new(list, cpu_json(shown[i]));
     json_object_set_new(root, "cpus", list);
     if (peak.threads)
-        json_object_set_new(root, "peak", json_pack("{s:f, s:f, s:I}", "gflops_1_thread", peak.one * 1e-9,
-                                                    "gflops_all_threads", peak.all * 1e-9, "threads",
-                                                    (json_int_t)peak.threads));
+        json_object_set_new(root, "peak",
+                            json_pack("{s:f, s:f, s:I}", "gflops_1_thread", peak.one * 1e-9, "gflops_all_threads",
+                                      peak.all * 1e-9, "threads", (json_int_t)peak.threads));
     json_dumpf(root, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
     putchar('\n');
     json_decref(root);
@@ -91,8 +94,7 @@ static void print_table(const Shown *shown, int64_t count, Peak peak)
     for (int64_t i = 0; i < count; i++)
         print_cpu(shown[i]);
     if (peak.threads)
-        printf("peak: %.0f GFLOP/s on one thread, %.0f on %lld\n", peak.one * 1e-9, peak.all * 1e-9,
-               (long long)peak.threads);
+        printf("peak: %.0f GFLOP/s on one thread, %.0f on %lld\n", peak.one * 1e-9, peak.all * 1e-9, (long long)peak.threads);
 }
 
 static Peak measure_peak(void)

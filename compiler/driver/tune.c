@@ -67,7 +67,11 @@ static double parse_budget(Driver *driver)
         return default_budget;
     char *end;
     double value = isdigit((unsigned char)*text) ? strtod(text, &end) : 0;
-    double unit = value <= 0 ? 0 : !*end || strcmp(end, "s") == 0 ? 1 : strcmp(end, "m") == 0 ? 60 : strcmp(end, "h") == 0 ? 3600 : 0;
+    double unit = value <= 0                       ? 0
+                  : !*end || strcmp(end, "s") == 0 ? 1
+                  : strcmp(end, "m") == 0          ? 60
+                  : strcmp(end, "h") == 0          ? 3600
+                                                   : 0;
     double seconds = value * unit;
     if (seconds > 0 && seconds <= 1e6)
         return seconds;
@@ -75,10 +79,7 @@ static double parse_budget(Driver *driver)
     return 0;
 }
 
-static double seconds_left(const Tuner *t)
-{
-    return t->start + t->budget - clock_seconds();
-}
+static double seconds_left(const Tuner *t) { return t->start + t->budget - clock_seconds(); }
 
 static const char *choice_text(const Tuner *t, const ScheduleChoice *choice)
 {
@@ -109,8 +110,8 @@ static void show_progress(const Tuner *t)
     if (!terminal && !t->driver->options.verbose)
         return;
     double left = seconds_left(t);
-    fprintf(stderr, "cnxc: tune: %lld compared, %lld shapes better, %.2f → %.2f ms, %.0f s left%s",
-            (long long)t->n_compared, (long long)better, total_ms(t, true), total_ms(t, false), left > 0 ? left : 0,
+    fprintf(stderr, "cnxc: tune: %lld compared, %lld shapes better, %.2f → %.2f ms, %.0f s left%s", (long long)t->n_compared,
+            (long long)better, total_ms(t, true), total_ms(t, false), left > 0 ? left : 0,
             t->driver->options.verbose ? "\n" : "\033[K\r");
 }
 
@@ -214,8 +215,15 @@ static void discard(const Tuner *t, const Artifact *artifact)
 static bool measure(Tuner *t, const Artifact *artifact, Times *times)
 {
     Driver *driver = t->driver;
-    const char *arguments[] = {artifact->path, "--bench", "--json", "--per-op", "--runs", arena_printf(t->arena, "%lld", (long long)t->runs),
-                               "--threads", arena_printf(t->arena, "%lld", (long long)t->threads), NULL};
+    const char *arguments[] = {artifact->path,
+                               "--bench",
+                               "--json",
+                               "--per-op",
+                               "--runs",
+                               arena_printf(t->arena, "%lld", (long long)t->runs),
+                               "--threads",
+                               arena_printf(t->arena, "%lld", (long long)t->threads),
+                               NULL};
     StrBuf text = {.arena = t->arena};
     int code = process_run(driver, arguments, &text);
     json_t *answer = code == 0 && text.text ? json_loads(text.text, 0, NULL) : NULL;

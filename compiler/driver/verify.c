@@ -58,10 +58,7 @@ static int64_t class_count(const Graph *graph)
 }
 
 /* Two images where that is cheap, so that a mix-up between them shows. */
-static int64_t batch_size(const Graph *graph)
-{
-    return graph_cost(graph).macs < INT64_C(200000000) ? 2 : 1;
-}
+static int64_t batch_size(const Graph *graph) { return graph_cost(graph).macs < INT64_C(200000000) ? 2 : 1; }
 
 static Tensor *random_tensor(Verify *v, const Value *input, uint64_t *state)
 {
@@ -223,26 +220,21 @@ static void print_text(const Verify *v)
     for (int64_t i = 0; i < v->values.len; i++) {
         const Comparison *c = &v->values.at[i];
         if (c->compared)
-            printf("%-24s max error %.2e of %.3g   %s\n", c->value->name, c->error, c->magnitude,
-                   c->ok ? "ok" : "WRONG");
+            printf("%-24s max error %.2e of %.3g   %s\n", c->value->name, c->error, c->magnitude, c->ok ? "ok" : "WRONG");
         else
             printf("%-24s has another type or shape   WRONG\n", c->value->name);
     }
 }
 
-static json_t *finite_json(double number)
-{
-    return isfinite(number) ? json_real(number) : json_null();
-}
+static json_t *finite_json(double number) { return isfinite(number) ? json_real(number) : json_null(); }
 
 static void print_json(const Verify *v)
 {
     json_t *list = json_array();
     for (int64_t i = 0; i < v->values.len; i++) {
         const Comparison *c = &v->values.at[i];
-        json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:b}", "name", c->value->name, "max_error",
-                                              finite_json(c->error), "max_magnitude", finite_json(c->magnitude), "ok",
-                                              c->ok));
+        json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:b}", "name", c->value->name, "max_error", finite_json(c->error),
+                                              "max_magnitude", finite_json(c->magnitude), "ok", c->ok));
     }
     json_dumpf(list, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
     putchar('\n');

@@ -29,8 +29,7 @@ void strides_without_gaps(int rank, const int64_t *dims, int64_t *strides)
     }
 }
 
-static bool read_safetensors(const char *dir, const char *location, Span span, TensorFile *out, Arena *arena,
-                             Diag *diag)
+static bool read_safetensors(const char *dir, const char *location, Span span, TensorFile *out, Arena *arena, Diag *diag)
 {
     const SafeTensors *file = safetensors_open(dir, location, span, arena, diag);
     for (int64_t i = 0; file && i < file->tensors.len; i++) {
@@ -104,7 +103,7 @@ static bool read_sharded(Checkpoint *checkpoint, const char *dir)
         return false;
     if (!json_is_object(map))
         return hf_wrong_type(index, "weight_map", map, "an object");
-    json_object_foreach(map, name, file)
+    json_object_foreach (map, name, file)
         if (!add_sharded(checkpoint, dir, index, &shards, name, file))
             return false;
     return true;
@@ -118,10 +117,7 @@ static bool looks_like_weights(const char *name)
            str_ends_with(name, ".bin") || str_ends_with(name, ".h5");
 }
 
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
+static int by_text(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
 
 /* The only file that could be one, whatever its name; NULL after a diagnostic. */
 static const char *only_file(const char *dir, Arena *arena, Diag *diag)
@@ -137,13 +133,12 @@ static const char *only_file(const char *dir, Arena *arena, Diag *diag)
         return names.at[0];
     if (names.len == 0) {
         diag_resource(diag, NO_SPAN,
-                      "%s has no weights, expected model.safetensors, pytorch_model.bin, tf_model.h5 or a .pth file",
-                      dir);
+                      "%s has no weights, expected model.safetensors, pytorch_model.bin, tf_model.h5 or a .pth file", dir);
         return NULL;
     }
     qsort(names.at, (size_t)names.len, sizeof *names.at, by_text);
-    diag_error(diag, NO_SPAN, "%s has %s, %s%s: rename the one that is meant to pytorch_model.bin", dir, names.at[0],
-               names.at[1], names.len > 2 ? " …" : "");
+    diag_error(diag, NO_SPAN, "%s has %s, %s%s: rename the one that is meant to pytorch_model.bin", dir, names.at[0], names.at[1],
+               names.len > 2 ? " …" : "");
     return NULL;
 }
 
@@ -269,7 +264,5 @@ Tensor *checkpoint_tensor(Checkpoint *checkpoint, int64_t index, int rank, const
         weights_place(tensor, stored->file, tensor->offset, tensor->length, checkpoint->arena);
     else if (!tensor->data)
         gather(stored, checkpoint->arena);
-    return same_dims(tensor->rank, tensor->dims, rank, dims)
-               ? tensor
-               : tensor_reshaped(checkpoint->arena, tensor, rank, dims);
+    return same_dims(tensor->rank, tensor->dims, rank, dims) ? tensor : tensor_reshaped(checkpoint->arena, tensor, rank, dims);
 }

@@ -81,10 +81,7 @@ static const struct Dialect *const plain = &dialects[countof(dialects) - 1];
 
 /* ── Patterns ── */
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
+static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 /* name, which matches from, in the form of to; NULL: it does not match. */
 static const char *translate(const char *name, const char *from, const char *to, Arena *arena)
@@ -121,8 +118,8 @@ static const char *translate(const char *name, const char *from, const char *to,
 static const char *translate_all(const struct Dialect *dialect, const char *name, bool to_bare, Arena *arena)
 {
     for (const NamePair *pair = dialect->pairs; pair->file; pair++) {
-        const char *found = to_bare ? translate(name, pair->file, pair->bare, arena)
-                                    : translate(name, pair->bare, pair->file, arena);
+        const char *found =
+            to_bare ? translate(name, pair->file, pair->bare, arena) : translate(name, pair->bare, pair->file, arena);
         if (found)
             return found;
     }
@@ -212,12 +209,6 @@ const char *checkpoint_bare_name(const Checkpoint *checkpoint, const char *name)
     return translate_all(checkpoint->dialect, rest, true, checkpoint->arena);
 }
 
-bool checkpoint_of_tensorflow(const Checkpoint *checkpoint)
-{
-    return checkpoint->dialect->tensorflow;
-}
+bool checkpoint_of_tensorflow(const Checkpoint *checkpoint) { return checkpoint->dialect->tensorflow; }
 
-bool checkpoint_drops_ones(const Checkpoint *checkpoint)
-{
-    return checkpoint->dialect->drops_ones;
-}
+bool checkpoint_drops_ones(const Checkpoint *checkpoint) { return checkpoint->dialect->drops_ones; }

@@ -95,8 +95,7 @@ static bool put_architecture(Translator *t)
         put(t->out, "layer_scale_init_value", json_integer(0));
     v2 = get(t->args, "use_grn") ? json_is_true(get(t->args, "use_grn")) : v2;
     put(t->out, "model_type", json_string(v2 ? "convnextv2" : "convnext"));
-    put(t->out, "architectures",
-        json_pack("[s]", v2 ? "ConvNextV2ForImageClassification" : "ConvNextForImageClassification"));
+    put(t->out, "architectures", json_pack("[s]", v2 ? "ConvNextV2ForImageClassification" : "ConvNextForImageClassification"));
     put(t->out, "depths", four(found->depths));
     put(t->out, "hidden_sizes", four(found->dims));
     put(t->out, "layer_norm_eps", json_real(1e-6));
@@ -111,13 +110,27 @@ typedef struct Argument {
 } Argument;
 
 static const Argument arguments[] = {
-    {"depths", "depths", NULL}, {"dims", "hidden_sizes", NULL}, {"in_chans", "num_channels", NULL},
-    {"patch_size", "patch_size", NULL}, {"act_layer", "hidden_act", NULL}, {"num_classes", "num_labels", NULL},
-    {"ls_init_value", "layer_scale_init_value", NULL}, {"conv_mlp", NULL, NULL}, {"use_grn", NULL, NULL},
-    {"drop_rate", NULL, NULL}, {"drop_path_rate", NULL, NULL}, {"head_init_scale", NULL, NULL},
-    {"pretrained", NULL, NULL}, {"stem_type", NULL, "\"patch\""}, {"global_pool", NULL, "\"avg\""},
-    {"kernel_sizes", NULL, "7"}, {"conv_bias", NULL, "true"}, {"norm_eps", NULL, "1e-06"},
-    {"output_stride", NULL, "32"}, {"head_norm_first", NULL, "false"}, {"head_hidden_size", NULL, "null"},
+    {"depths", "depths", NULL},
+    {"dims", "hidden_sizes", NULL},
+    {"in_chans", "num_channels", NULL},
+    {"patch_size", "patch_size", NULL},
+    {"act_layer", "hidden_act", NULL},
+    {"num_classes", "num_labels", NULL},
+    {"ls_init_value", "layer_scale_init_value", NULL},
+    {"conv_mlp", NULL, NULL},
+    {"use_grn", NULL, NULL},
+    {"drop_rate", NULL, NULL},
+    {"drop_path_rate", NULL, NULL},
+    {"head_init_scale", NULL, NULL},
+    {"pretrained", NULL, NULL},
+    {"stem_type", NULL, "\"patch\""},
+    {"global_pool", NULL, "\"avg\""},
+    {"kernel_sizes", NULL, "7"},
+    {"conv_bias", NULL, "true"},
+    {"norm_eps", NULL, "1e-06"},
+    {"output_stride", NULL, "32"},
+    {"head_norm_first", NULL, "false"},
+    {"head_hidden_size", NULL, "null"},
     {"norm_layer", NULL, "\"layernorm\""},
 };
 
@@ -139,8 +152,7 @@ static bool put_argument(Translator *t, const char *name, const json_t *value)
         if (strcmp(a->name, name) != 0)
             continue;
         if (a->only && !json_is_null(value) && !is_value(value, a->only))
-            return unsupported(t, "model_args",
-                               arena_printf(t->json->arena, "only %s = %s has an equivalent", name, a->only));
+            return unsupported(t, "model_args", arena_printf(t->json->arena, "only %s = %s has an equivalent", name, a->only));
         if (a->key && !json_is_null(value))
             put(t->out, a->key, copy(value));
         return true;
@@ -153,7 +165,7 @@ static bool put_arguments(Translator *t)
 {
     const char *name;
     json_t *value;
-    json_object_foreach(t->args, name, value) {
+    json_object_foreach (t->args, name, value) {
         if (!put_argument(t, name, value))
             return false;
         if (strcmp(name, "ls_init_value") == 0 && json_is_null(value))
@@ -210,8 +222,7 @@ static bool put_size(Translator *t, json_t *pictures)
     const json_t *size = get(t->pretrained, "input_size");
     if (!size)
         return true;
-    if (json_array_size(size) != 3 || !json_is_integer(json_array_get(size, 1)) ||
-        !json_is_integer(json_array_get(size, 2)))
+    if (json_array_size(size) != 3 || !json_is_integer(json_array_get(size, 1)) || !json_is_integer(json_array_get(size, 2)))
         return hf_wrong_type(t->json, "pretrained_cfg", size, "input_size as channels, height and width");
     if (!get(t->out, "num_channels"))
         put(t->out, "num_channels", copy(json_array_get(size, 0)));
@@ -230,8 +241,7 @@ static bool put_filter(Translator *t, json_t *pictures)
             put(pictures, "resample", json_integer(i));
             return true;
         }
-    return unsupported(t, "pretrained_cfg",
-                       "expected interpolation nearest, lanczos, bilinear, bicubic, box or hamming");
+    return unsupported(t, "pretrained_cfg", "expected interpolation nearest, lanczos, bilinear, bicubic, box or hamming");
 }
 
 static bool put_crop(Translator *t, json_t *pictures)
@@ -272,10 +282,7 @@ static bool check_objects(Translator *t)
     return true;
 }
 
-static void release(void *root)
-{
-    json_decref(root);
-}
+static void release(void *root) { json_decref(root); }
 
 bool timm_config(HfJson *json)
 {

@@ -51,8 +51,8 @@ enum { MOST_WRAPPINGS = 4 };
 
 static const PickleValue *unwrap(const PickleValue *value)
 {
-    static const char *const keys[] = {"model", "state_dict", "model_state_dict", "model_state", "module",
-                                       "model_ema", "state_dict_ema"};
+    static const char *const keys[] = {"model",  "state_dict", "model_state_dict", "model_state",
+                                       "module", "model_ema",  "state_dict_ema"};
     for (int depth = 0; depth < MOST_WRAPPINGS && value && value->kind == PICKLE_DICT; depth++) {
         if (holds_tensors(value))
             return value;
@@ -135,8 +135,7 @@ static bool check_byte_order(Reader *r, const Zip *zip, const char *folder)
     const ZipEntry *entry = strmap_get(&zip->by_name, arena_printf(r->arena, "%s/byteorder", folder));
     if (!entry || (entry->length == 6 && memcmp(r->file->data + entry->offset, "little", 6) == 0))
         return true;
-    diag_unsupported(r->diag, (Span){r->source, entry->offset, entry->offset + 1},
-                     "only little-endian data is supported");
+    diag_unsupported(r->diag, (Span){r->source, entry->offset, entry->offset + 1}, "only little-endian data is supported");
     return false;
 }
 
@@ -168,8 +167,7 @@ static bool place_views(Reader *r, const char *key, int64_t *at)
         return fails(r, *at, arena_printf(r->arena, "storage %s goes past the end of the file", key));
     *at = begin + (int64_t)count * size;
     for (int64_t i = 0; i < r->pickle.storages.len; i++)
-        if (strcmp(r->pickle.storages.at[i]->key, key) == 0 &&
-            !place(r, r->pickle.storages.at[i], begin, (int64_t)count))
+        if (strcmp(r->pickle.storages.at[i]->key, key) == 0 && !place(r, r->pickle.storages.at[i], begin, (int64_t)count))
             return false;
     return true;
 }
@@ -199,8 +197,7 @@ static bool check_machine(Reader *r, const PickleValue *machine)
     if (!little || little->kind != PICKLE_BOOL)
         return fails(r, r->pickle.begin, "expected a dict that tells the byte order");
     if (!little->integer)
-        diag_unsupported(r->diag, (Span){r->source, r->pickle.begin, r->pickle.at},
-                         "only little-endian data is supported");
+        diag_unsupported(r->diag, (Span){r->source, r->pickle.begin, r->pickle.at}, "only little-endian data is supported");
     return little->integer;
 }
 

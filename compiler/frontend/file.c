@@ -19,10 +19,7 @@ static Mapping *mappings; /* of the process: a signal has no other context. Fron
 
 static void (*loss_action)(void);
 
-void file_on_loss(void (*action)(void))
-{
-    loss_action = action;
-}
+void file_on_loss(void (*action)(void)) { loss_action = action; }
 
 static void put(const char *text)
 {

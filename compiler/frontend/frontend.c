@@ -25,10 +25,7 @@ static const char *parent_directory(const char *path, Arena *arena)
     return slash == path ? "/" : arena_strndup(arena, path, (size_t)(slash - path));
 }
 
-static bool is_letter(unsigned char c)
-{
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_';
-}
+static bool is_letter(unsigned char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_'; }
 
 /* Text begins with blanks, a comment, a header or a graph's name; a ModelProto with a field's tag, most often
  * 0x08. Some tags are letters: then a length or a small number follows, a control character. */

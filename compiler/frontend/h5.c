@@ -133,9 +133,8 @@ static bool check_record(Reader *r, const Record *record, const Tensor *tensor)
         record->bytes <= r->file->length - record->offset && tensor->count <= INT64_MAX / 8 &&
         (tensor->dtype == DT_UNDEFINED || tensor->count * dtype_size(tensor->dtype) == record->bytes))
         return true;
-    diag_error(r->diag, NO_SPAN,
-               "%s: dataset %s has %" PRId64 " bytes at %" PRId64 ", not those of its shape in the file", r->file->path,
-               record->path, record->bytes, record->offset);
+    diag_error(r->diag, NO_SPAN, "%s: dataset %s has %" PRId64 " bytes at %" PRId64 ", not those of its shape in the file",
+               r->file->path, record->path, record->bytes, record->offset);
     return false;
 }
 

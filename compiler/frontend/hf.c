@@ -81,9 +81,7 @@ static bool set_size(HfBuild *build, const char *dir, const FrontendOptions *opt
     build->height = options->image_height ? options->image_height
                     : pictures.height     ? pictures.height
                                           : build->config->image_height;
-    build->width = options->image_width ? options->image_width
-                   : pictures.width     ? pictures.width
-                                        : build->config->image_width;
+    build->width = options->image_width ? options->image_width : pictures.width ? pictures.width : build->config->image_width;
     return true;
 }
 
@@ -142,11 +140,8 @@ Model *hf_load(const char *dir, const FrontendOptions *options, Arena *arena, Di
     return weights ? build_model(dir, config, weights, options, arena, diag) : NULL;
 }
 
-Model *hf_graph_from_config(const char *dir, const char *text_dir, const FrontendOptions *options, Arena *arena,
-                            Diag *diag)
+Model *hf_graph_from_config(const char *dir, const char *text_dir, const FrontendOptions *options, Arena *arena, Diag *diag)
 {
     const HfConfig *config = hf_config_open(dir, options, arena, diag);
-    return config
-               ? build_model(dir, config, hf_weights_declare(text_dir, config->v2, arena, diag), options, arena, diag)
-               : NULL;
+    return config ? build_model(dir, config, hf_weights_declare(text_dir, config->v2, arena, diag), options, arena, diag) : NULL;
 }

@@ -69,7 +69,6 @@ const char *hf_act_list(Arena *arena); /* "gelu, relu, …" */
 
 /* A Model from a folder's config alone, for the graph texts in models/: constants have no data, but their place in
  * the model.safetensors that is to lie in text_dir. */
-Model *hf_graph_from_config(const char *dir, const char *text_dir, const FrontendOptions *options, Arena *arena,
-                            Diag *diag);
+Model *hf_graph_from_config(const char *dir, const char *text_dir, const FrontendOptions *options, Arena *arena, Diag *diag);
 
 #endif

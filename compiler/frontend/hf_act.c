@@ -39,10 +39,7 @@ static Value *act_gelu_10(HfBuild *build, Value *x, const char *layer)
     return clip(build, step(build, OP_Gelu, x, NULL, layer, "gelu"), -10, 10, layer);
 }
 
-static Value *act_relu6(HfBuild *build, Value *x, const char *layer)
-{
-    return clip(build, x, 0, 6, layer);
-}
+static Value *act_relu6(HfBuild *build, Value *x, const char *layer) { return clip(build, x, 0, 6, layer); }
 
 static Value *act_relu2(HfBuild *build, Value *x, const char *layer)
 {
@@ -122,13 +119,30 @@ static const struct {
     OpKind op;                                                      /* where one operator says it all */
     Value *(*build)(HfBuild *build, Value *x, const char *layer);   /* else */
 } acts[] = {
-    {"gelu", OP_Gelu, NULL}, {"gelu_new", 0, act_gelu_tanh}, {"relu", OP_Relu, NULL}, {"selu", OP_Selu, NULL},
-    {"gelu_python", OP_Gelu, NULL}, {"gelu_fast", 0, act_gelu_tanh}, {"gelu_pytorch_tanh", 0, act_gelu_tanh},
-    {"gelu_python_tanh", 0, act_gelu_tanh}, {"gelu_accurate", 0, act_gelu_tanh}, {"gelu_10", 0, act_gelu_10},
-    {"quick_gelu", 0, act_quick_gelu}, {"silu", 0, act_silu}, {"swish", 0, act_silu}, {"mish", OP_Mish, NULL},
-    {"hardswish", OP_HardSwish, NULL}, {"leaky_relu", 0, act_leaky_relu}, {"relu2", 0, act_relu2},
-    {"relu6", 0, act_relu6}, {"prelu", 0, act_prelu}, {"sigmoid", OP_Sigmoid, NULL}, {"tanh", OP_Tanh, NULL},
-    {"linear", 0, act_linear}, {"laplace", 0, act_laplace}, {"sqrtsoftplus", 0, act_sqrtsoftplus},
+    {"gelu", OP_Gelu, NULL},
+    {"gelu_new", 0, act_gelu_tanh},
+    {"relu", OP_Relu, NULL},
+    {"selu", OP_Selu, NULL},
+    {"gelu_python", OP_Gelu, NULL},
+    {"gelu_fast", 0, act_gelu_tanh},
+    {"gelu_pytorch_tanh", 0, act_gelu_tanh},
+    {"gelu_python_tanh", 0, act_gelu_tanh},
+    {"gelu_accurate", 0, act_gelu_tanh},
+    {"gelu_10", 0, act_gelu_10},
+    {"quick_gelu", 0, act_quick_gelu},
+    {"silu", 0, act_silu},
+    {"swish", 0, act_silu},
+    {"mish", OP_Mish, NULL},
+    {"hardswish", OP_HardSwish, NULL},
+    {"leaky_relu", 0, act_leaky_relu},
+    {"relu2", 0, act_relu2},
+    {"relu6", 0, act_relu6},
+    {"prelu", 0, act_prelu},
+    {"sigmoid", OP_Sigmoid, NULL},
+    {"tanh", OP_Tanh, NULL},
+    {"linear", 0, act_linear},
+    {"laplace", 0, act_laplace},
+    {"sqrtsoftplus", 0, act_sqrtsoftplus},
     {"xielu", 0, act_xielu},
 };
 

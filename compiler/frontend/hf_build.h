@@ -36,9 +36,10 @@ Value *hf_channels_first(HfBuild *build, Value *x, const char *base);
 /* Over the last axis. */
 Value *hf_layer_norm(HfBuild *build, Value *x, const char *name, int64_t width, double epsilon);
 Value *hf_linear(HfBuild *build, Value *x, const char *name, int64_t in, int64_t out);
-typedef struct HfConv { int64_t in, out, kernel[2], stride[2], pad, group; } HfConv;
+typedef struct HfConv {
+    int64_t in, out, kernel[2], stride[2], pad, group;
+} HfConv;
 Value *hf_conv(HfBuild *build, Value *x, const char *name, const HfConv *conv);
-Value *hf_reduce(HfBuild *build, OpKind kind, Value *x, const char *base, const int64_t *axes, int64_t count,
-                 bool keepdims);
+Value *hf_reduce(HfBuild *build, OpKind kind, Value *x, const char *base, const int64_t *axes, int64_t count, bool keepdims);
 
 #endif

@@ -19,8 +19,13 @@ enum { MAX_CHANNELS = 1 << 16, MAX_PATCH = 4096, MAX_IMAGE = 1 << 16 };
 static bool read_architecture(HfConfig *config)
 {
     const json_t *list = hf_get(config->json, "architectures");
-    static const struct { const char *suffix; HfTask task; } classes[] = {
-        {"ForImageClassification", HF_CLASSIFICATION}, {"Model", HF_FEATURES}, {"Backbone", HF_BACKBONE},
+    static const struct {
+        const char *suffix;
+        HfTask task;
+    } classes[] = {
+        {"ForImageClassification", HF_CLASSIFICATION},
+        {"Model", HF_FEATURES},
+        {"Backbone", HF_BACKBONE},
     };
     if (!list || (json_is_array(list) && json_array_size(list) == 0))
         return true;
@@ -35,8 +40,8 @@ static bool read_architecture(HfConfig *config)
             return true;
         }
     diag_unsupported(config->json->diag, hf_key_span(config->json, "architectures"),
-                     "architecture %s is not supported, expected %sForImageClassification, %sModel or %sBackbone", name,
-                     prefix, prefix, prefix);
+                     "architecture %s is not supported, expected %sForImageClassification, %sModel or %sBackbone", name, prefix,
+                     prefix, prefix);
     return false;
 }
 
@@ -100,8 +105,7 @@ static bool check_count(const HfConfig *config, const char *key, const Ints *lis
     if (list->len == config->num_stages)
         return true;
     diag_error(config->json->diag, hf_key_span(config->json, hf_get(config->json, key) ? key : at),
-               "%s has %lld entries, but there are %lld stages", key, (long long)list->len,
-               (long long)config->num_stages);
+               "%s has %lld entries, but there are %lld stages", key, (long long)list->len, (long long)config->num_stages);
     return false;
 }
 
@@ -116,8 +120,8 @@ static bool read_num_stages(HfConfig *config)
         return false;
     if (hf_get(json, "num_stages") && n_layers != config->num_stages) {
         diag_error(json->diag, hf_key_span(json, "num_hidden_layers"),
-                   "num_hidden_layers is %lld, but num_stages, of which it is another name, is %lld",
-                   (long long)n_layers, (long long)config->num_stages);
+                   "num_hidden_layers is %lld, but num_stages, of which it is another name, is %lld", (long long)n_layers,
+                   (long long)config->num_stages);
         return false;
     }
     config->num_stages = n_layers;
@@ -146,8 +150,8 @@ static bool read_act(HfConfig *config)
         return false;
     if (hf_act_known(config->hidden_act))
         return true;
-    diag_error(json->diag, hf_key_span(json, "hidden_act"), "unknown hidden_act \"%s\", expected one of %s",
-               config->hidden_act, hf_act_list(json->arena));
+    diag_error(json->diag, hf_key_span(json, "hidden_act"), "unknown hidden_act \"%s\", expected one of %s", config->hidden_act,
+               hf_act_list(json->arena));
     return false;
 }
 
@@ -200,8 +204,8 @@ HfConfig *hf_config_open(const char *dir, const FrontendOptions *options, Arena 
     config->json = hf_json_open(dir, "config.json", arena, diag);
     if (!config->json || !timm_config(config->json) || !read_model_type(config))
         return NULL;
-    bool ok = read_architecture(config) && read_sizes(config) && read_stages(config) && read_act(config) &&
-              read_norm(config) && read_problem_type(config) && hf_config_labels(config) && hf_config_features(config);
+    bool ok = read_architecture(config) && read_sizes(config) && read_stages(config) && read_act(config) && read_norm(config) &&
+              read_problem_type(config) && hf_config_labels(config) && hf_config_features(config);
     if (options->problem_type)
         config->problem_type = options->problem_type;
     return ok && check_problem_type(config) ? config : NULL;

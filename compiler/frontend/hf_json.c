@@ -19,10 +19,7 @@ bool hf_file_exists(const char *dir, const char *name)
     return exists;
 }
 
-static void release(void *root)
-{
-    json_decref(root);
-}
+static void release(void *root) { json_decref(root); }
 
 HfJson *hf_json_open(const char *dir, const char *name, Arena *arena, Diag *diag)
 {
@@ -83,8 +80,7 @@ json_t *hf_get(const HfJson *json, const char *key)
 
 static const char *type_name(const json_t *value)
 {
-    static const char *const names[] = {"an object", "a list", "a string", "an integer",
-                                        "a number",  "true",   "false",    "null"};
+    static const char *const names[] = {"an object", "a list", "a string", "an integer", "a number", "true", "false", "null"};
     return value ? names[json_typeof(value)] : "absent";
 }
 
@@ -99,8 +95,8 @@ static bool in_range(const HfJson *json, const char *key, int64_t value, int64_t
 {
     if (value >= low && value <= high)
         return true;
-    diag_error(json->diag, hf_key_span(json, key), "%s is %lld, expected %lld to %lld", key, (long long)value,
-               (long long)low, (long long)high);
+    diag_error(json->diag, hf_key_span(json, key), "%s is %lld, expected %lld to %lld", key, (long long)value, (long long)low,
+               (long long)high);
     return false;
 }
 

@@ -25,7 +25,7 @@ static bool read_id2label(HfConfig *config, json_t *map)
     const char **labels = NEW_ARRAY(json->arena, const char *, count);
     const char *key;
     json_t *label;
-    json_object_foreach(map, key, label) {
+    json_object_foreach (map, key, label) {
         int64_t index;
         if (!json_is_string(label))
             return hf_wrong_type(json, "id2label", label, "strings");
@@ -59,15 +59,14 @@ static bool check_label2id(const HfConfig *config)
     const char *label;
     if (map && !json_is_object(map))
         return hf_wrong_type(json, "label2id", map, "an object");
-    json_object_foreach(map, label, value) {
+    json_object_foreach (map, label, value) {
         int64_t number = label_number(value);
         if (number < 0)
             return hf_wrong_type(json, "label2id", value, "class numbers");
         if (!config->labels || (number < config->num_labels && strcmp(config->labels[number], label) == 0))
             continue;
         diag_warning(json->diag, hf_key_span(json, "label2id"),
-                     "label2id says that \"%s\" is %lld, but id2label does not; id2label wins", label,
-                     (long long)number);
+                     "label2id says that \"%s\" is %lld, but id2label does not; id2label wins", label, (long long)number);
         return true;
     }
     return true;
@@ -89,8 +88,8 @@ bool hf_config_labels(HfConfig *config)
         return true;
     if (map)
         diag_warning(json->diag, hf_key_span(json, "num_labels"),
-                     "num_labels is %lld, but id2label has %lld entries; num_labels wins, labels are LABEL_i",
-                     (long long)count, (long long)config->num_labels);
+                     "num_labels is %lld, but id2label has %lld entries; num_labels wins, labels are LABEL_i", (long long)count,
+                     (long long)config->num_labels);
     config->counts_labels = count >= 0;
     config->num_labels = count < 0 ? 2 : count;
     config->labels = NULL;
@@ -135,8 +134,7 @@ static bool in_order(const HfConfig *config, const char *key, const Ints *stages
 {
     for (int64_t i = 1; i < stages->len; i++)
         if (stages->at[i] <= stages->at[i - 1]) {
-            diag_error(config->json->diag, hf_key_span(config->json, key), "%s must list stages in order, each once",
-                       key);
+            diag_error(config->json->diag, hf_key_span(config->json, key), "%s must list stages in order, each once", key);
             return false;
         }
     return true;

@@ -43,8 +43,7 @@ Value *hf_axes(HfBuild *build, const int64_t *axes, int64_t count)
 /* Stands for a tensor that is missing, so that building goes on and finds all that are. */
 static Value *missing(HfBuild *build, const char *name, int rank, const int64_t *dims)
 {
-    return graph_add_value(build->graph, graph_fresh_name(build->graph, name), (Type){DT_FLOAT, shape_of(rank, dims)},
-                           NO_SPAN);
+    return graph_add_value(build->graph, graph_fresh_name(build->graph, name), (Type){DT_FLOAT, shape_of(rank, dims)}, NO_SPAN);
 }
 
 Value *hf_weight(HfBuild *build, const char *name, int rank, const int64_t *dims)
@@ -113,8 +112,7 @@ Value *hf_conv(HfBuild *build, Value *x, const char *name, const HfConv *conv)
     return y;
 }
 
-Value *hf_reduce(HfBuild *build, OpKind kind, Value *x, const char *base, const int64_t *axes, int64_t count,
-                 bool keepdims)
+Value *hf_reduce(HfBuild *build, OpKind kind, Value *x, const char *base, const int64_t *axes, int64_t count, bool keepdims)
 {
     Value *y = hf_op(build, kind, base, x, hf_axes(build, axes, count), NULL);
     node_set_int(y->producer, "keepdims", keepdims);

@@ -16,24 +16,17 @@
 static const double FEATURE_EPSILON = 1e-6;
 static const char LOSS_OF_FLOATS[] = "loss.multi_label", LABELS_OF_FLOATS[] = "labels.multi_label";
 
-static Arena *arena_of(const HfBuild *build)
-{
-    return build->graph->model->arena;
-}
+static Arena *arena_of(const HfBuild *build) { return build->graph->model->arena; }
 
-static int64_t last_state(const HfBuild *build)
-{
-    return build->config->num_stages;
-}
+static int64_t last_state(const HfBuild *build) { return build->config->num_stages; }
 
 static Value *pooled(HfBuild *build)
 {
     static const int64_t plane[] = {-2, -1};
     if (!build->pooled) {
-        Value *mean =
-            hf_reduce(build, OP_ReduceMean, build->hidden_states[last_state(build)], "pooled", plane, 2, false);
-        build->pooled = hf_layer_norm(build, mean, "layernorm", hf_width(build->config, last_state(build)),
-                                      build->config->layer_norm_eps);
+        Value *mean = hf_reduce(build, OP_ReduceMean, build->hidden_states[last_state(build)], "pooled", plane, 2, false);
+        build->pooled =
+            hf_layer_norm(build, mean, "layernorm", hf_width(build->config, last_state(build)), build->config->layer_norm_eps);
     }
     return build->pooled;
 }
@@ -96,12 +89,10 @@ static Value *regression_loss(HfBuild *build)
 static Value *multi_label_loss(HfBuild *build, const char *labels)
 {
     Value *z = logits(build), *y = labels_input(build, labels, DT_FLOAT, 2);
-    Value *negative =
-        hf_op(build, OP_Neg, "loss.negative", hf_op(build, OP_Abs, "loss.abs", z, NULL, NULL), NULL, NULL);
+    Value *negative = hf_op(build, OP_Neg, "loss.negative", hf_op(build, OP_Abs, "loss.abs", z, NULL, NULL), NULL, NULL);
     Value *small = hf_op(build, OP_Softplus, "loss.softplus", negative, NULL, NULL);
     Value *positive = hf_op(build, OP_Relu, "loss.positive", z, NULL, NULL);
-    Value *difference =
-        hf_op(build, OP_Sub, "loss.difference", positive, hf_op(build, OP_Mul, "loss.product", z, y, NULL), NULL);
+    Value *difference = hf_op(build, OP_Sub, "loss.difference", positive, hf_op(build, OP_Mul, "loss.product", z, y, NULL), NULL);
     return mean_of_all(build, hf_op(build, OP_Add, "loss.terms", difference, small, NULL), 2);
 }
 
@@ -140,14 +131,12 @@ static const char *stage_name(HfBuild *build, int64_t state)
 /* The norm of a checkpoint that was saved as another class is new: weight 1, bias 0. */
 static Value *fresh_norm(HfBuild *build, Value *x, const char *name, int64_t width)
 {
-    Tensor *ones = tensor_new(arena_of(build), DT_FLOAT, 1, &width),
-           *zeros = tensor_new(arena_of(build), DT_FLOAT, 1, &width);
+    Tensor *ones = tensor_new(arena_of(build), DT_FLOAT, 1, &width), *zeros = tensor_new(arena_of(build), DT_FLOAT, 1, &width);
     for (int64_t i = 0; i < width; i++)
         tensor_set(ones, i, 1);
-    Value *gain = graph_add_constant(build->graph, graph_fresh_name(build->graph, hf_name(build, name, ".weight")),
-                                     ones, NO_SPAN);
-    Value *bias =
-        graph_add_constant(build->graph, graph_fresh_name(build->graph, hf_name(build, name, ".bias")), zeros, NO_SPAN);
+    Value *gain =
+        graph_add_constant(build->graph, graph_fresh_name(build->graph, hf_name(build, name, ".weight")), ones, NO_SPAN);
+    Value *bias = graph_add_constant(build->graph, graph_fresh_name(build->graph, hf_name(build, name, ".bias")), zeros, NO_SPAN);
     Value *y = hf_op(build, OP_LayerNormalization, name, x, gain, bias);
     node_set_int(y->producer, "axis", -1);
     node_set_float(y->producer, "epsilon", (float)FEATURE_EPSILON);

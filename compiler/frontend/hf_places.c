@@ -30,15 +30,15 @@ static bool check_place(const SafeTensors *header, const Value *value, Diag *dia
 {
     const Tensor *here = value->constant;
     const SafeTensor *there = strmap_get(&header->by_name, value->name);
-    if (!there || (there->tensor.offset == here->offset && there->tensor.length == here->length &&
-                   there->tensor.dtype == here->dtype))
+    if (!there ||
+        (there->tensor.offset == here->offset && there->tensor.length == here->length && there->tensor.dtype == here->dtype))
         return true;
     diag_error(diag, value->span,
                "%s holds %s at bytes %lld to %lld (%s), not %lld to %lld (%s); this checkpoint has another layout, "
                "compile its folder instead",
                here->location, value->name, (long long)there->tensor.offset,
-               (long long)(there->tensor.offset + there->tensor.length), dtype_name(there->tensor.dtype),
-               (long long)here->offset, (long long)(here->offset + here->length), dtype_name(here->dtype));
+               (long long)(there->tensor.offset + there->tensor.length), dtype_name(there->tensor.dtype), (long long)here->offset,
+               (long long)(here->offset + here->length), dtype_name(here->dtype));
     return false;
 }
 

@@ -103,8 +103,8 @@ static bool fits_channels(const HfJson *json, const char *key, int64_t count, in
     if (count == 0 || count == num_channels)
         return true;
     diag_warning(json->diag, hf_key_span(json, key),
-                 "%s has %lld entries, but the model takes %lld channels; it will not take pictures", key,
-                 (long long)count, (long long)num_channels);
+                 "%s has %lld entries, but the model takes %lld channels; it will not take pictures", key, (long long)count,
+                 (long long)num_channels);
     return false;
 }
 
@@ -136,8 +136,8 @@ static bool read_normalize(const HfJson *json, int64_t num_channels, CnxrtPrepro
 
 static bool read_resize(const HfJson *json, CnxrtPreprocessor *p)
 {
-    if (!hf_bool(json, "do_resize", &p->do_resize) || !hf_number(json, "crop_pct", &p->crop_pct) ||
-        !read_size(json, p) || !hf_int(json, "resample", 0, 7, &p->resample))
+    if (!hf_bool(json, "do_resize", &p->do_resize) || !hf_number(json, "crop_pct", &p->crop_pct) || !read_size(json, p) ||
+        !hf_int(json, "resample", 0, 7, &p->resample))
         return false;
     if (p->resample > 5) {
         diag_unsupported(json->diag, hf_key_span(json, "resample"), "resample %lld is not supported, expected 0 to 5",
@@ -169,14 +169,13 @@ static bool check_format(const HfJson *json, const char *key)
 
 static bool check_type(const HfJson *json)
 {
-    const char *type = NULL,
-               *key = hf_get(json, "image_processor_type") ? "image_processor_type" : "feature_extractor_type";
+    const char *type = NULL, *key = hf_get(json, "image_processor_type") ? "image_processor_type" : "feature_extractor_type";
     if (!hf_string(json, key, &type))
         return false;
     if (!type || str_starts_with(type, "ConvNextImageProcessor") || str_starts_with(type, "ConvNextFeatureExtractor"))
         return true;
-    diag_unsupported(json->diag, hf_key_span(json, key),
-                     "image processor %s is not supported, expected ConvNextImageProcessor", type);
+    diag_unsupported(json->diag, hf_key_span(json, key), "image processor %s is not supported, expected ConvNextImageProcessor",
+                     type);
     return false;
 }
 
@@ -203,13 +202,12 @@ static void put_list(StrBuf *sb, const char *name, const double *values, int64_t
 static const char *as_json(const CnxrtPreprocessor *p, Arena *arena)
 {
     StrBuf sb = {.arena = arena};
-    sb_printf(&sb, "{\"do_resize\": %lld, \"shortest_edge\": %lld, \"crop_pct\": %s, \"resample\": %lld",
-              (long long)p->do_resize, (long long)p->shortest_edge, number(arena, p->crop_pct), (long long)p->resample);
-    sb_printf(&sb, ", \"do_center_crop\": %lld, \"crop_height\": %lld, \"crop_width\": %lld",
-              (long long)p->do_center_crop, (long long)p->crop_height, (long long)p->crop_width);
+    sb_printf(&sb, "{\"do_resize\": %lld, \"shortest_edge\": %lld, \"crop_pct\": %s, \"resample\": %lld", (long long)p->do_resize,
+              (long long)p->shortest_edge, number(arena, p->crop_pct), (long long)p->resample);
+    sb_printf(&sb, ", \"do_center_crop\": %lld, \"crop_height\": %lld, \"crop_width\": %lld", (long long)p->do_center_crop,
+              (long long)p->crop_height, (long long)p->crop_width);
     sb_printf(&sb, ", \"do_rescale\": %lld, \"rescale_factor\": %s, \"do_normalize\": %lld, \"n_mean\": %lld",
-              (long long)p->do_rescale, number(arena, p->rescale_factor), (long long)p->do_normalize,
-              (long long)p->n_mean);
+              (long long)p->do_rescale, number(arena, p->rescale_factor), (long long)p->do_normalize, (long long)p->n_mean);
     put_list(&sb, "mean", p->mean, p->n_mean);
     put_list(&sb, "std", p->std, p->n_mean);
     if (p->resize_rule)
@@ -219,9 +217,14 @@ static const char *as_json(const CnxrtPreprocessor *p, Arena *arena)
     return sb.text;
 }
 
-static const CnxrtPreprocessor documented = {
-    .do_resize = 1, .shortest_edge = 384, .crop_pct = 0.875, .resample = 2, .do_rescale = 1, .rescale_factor = 1.0 / 255,
-    .do_normalize = 1, .vertical_first = 1};
+static const CnxrtPreprocessor documented = {.do_resize = 1,
+                                             .shortest_edge = 384,
+                                             .crop_pct = 0.875,
+                                             .resample = 2,
+                                             .do_rescale = 1,
+                                             .rescale_factor = 1.0 / 255,
+                                             .do_normalize = 1,
+                                             .vertical_first = 1};
 
 /* --image-size=N stands for size N, as when the processor is called with another size. */
 static void take_size(CnxrtPreprocessor *p, const HfPictures *asked)
@@ -239,8 +242,7 @@ static void describe(CnxrtPreprocessor *p, bool fits, HfPictures *pictures, Aren
     pictures->settings = fits ? as_json(p, arena) : NULL;
     if (fits && asked.height && pictures->height && (asked.height != pictures->height || asked.width != pictures->width))
         diag_warning(diag, NO_SPAN, "pictures are made %lldx%lld, the model takes %lldx%lld; it will not take pictures",
-                     (long long)pictures->height, (long long)pictures->width, (long long)asked.height,
-                     (long long)asked.width);
+                     (long long)pictures->height, (long long)pictures->width, (long long)asked.height, (long long)asked.width);
 }
 
 bool hf_preprocessor(const char *dir, int64_t num_channels, HfPictures *pictures, Arena *arena, Diag *diag)

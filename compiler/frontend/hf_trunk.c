@@ -26,11 +26,13 @@ static Value *norm_channels(HfBuild *build, Value *x, const char *name, int64_t 
 static Value *build_stem(HfBuild *build)
 {
     const HfConfig *c = build->config;
-    Type type = {DT_FLOAT,
-                 {4, {{-1, "batch_size"}, {c->num_channels, NULL}, {build->height, NULL}, {build->width, NULL}}}};
+    Type type = {DT_FLOAT, {4, {{-1, "batch_size"}, {c->num_channels, NULL}, {build->height, NULL}, {build->width, NULL}}}};
     Value *x = graph_add_input(build->graph, "pixel_values", type, NO_SPAN);
-    HfConv patches = {.in = c->num_channels, .out = c->hidden_sizes.at[0], .group = 1,
-                      .kernel = {c->patch_height, c->patch_width}, .stride = {c->patch_height, c->patch_width}};
+    HfConv patches = {.in = c->num_channels,
+                      .out = c->hidden_sizes.at[0],
+                      .group = 1,
+                      .kernel = {c->patch_height, c->patch_width},
+                      .stride = {c->patch_height, c->patch_width}};
     x = hf_conv(build, x, "embeddings.patch_embeddings", &patches);
     return norm_channels(build, x, "embeddings.layernorm", c->hidden_sizes.at[0]);
 }

@@ -119,8 +119,7 @@ static Entry *declare(HfWeights *weights, const char *name, int rank, const int6
 
 static bool is_float(const Tensor *tensor)
 {
-    return tensor->dtype == DT_FLOAT || tensor->dtype == DT_FLOAT16 || tensor->dtype == DT_BFLOAT16 ||
-           tensor->dtype == DT_DOUBLE;
+    return tensor->dtype == DT_FLOAT || tensor->dtype == DT_FLOAT16 || tensor->dtype == DT_BFLOAT16 || tensor->dtype == DT_DOUBLE;
 }
 
 /* The entry's tensor with its data; NULL after a diagnostic. */
@@ -133,11 +132,11 @@ static Tensor *load(HfWeights *weights, const Entry *entry, int rank, const int6
     if (tensor)
         return tensor;
     if (is_float(entry->tensor))
-        diag_error(weights->diag, NO_SPAN, "%s: tensor %s has shape %s, config.json needs %s", weights->file,
-                   entry->name, shape_text(weights->arena, &have), shape_text(weights->arena, &want));
+        diag_error(weights->diag, NO_SPAN, "%s: tensor %s has shape %s, config.json needs %s", weights->file, entry->name,
+                   shape_text(weights->arena, &have), shape_text(weights->arena, &want));
     else
-        diag_unsupported(weights->diag, NO_SPAN, "%s: tensor %s is of type %s, expected a float type", weights->file,
-                         entry->name, dtype_name(entry->tensor->dtype));
+        diag_unsupported(weights->diag, NO_SPAN, "%s: tensor %s is of type %s, expected a float type", weights->file, entry->name,
+                         dtype_name(entry->tensor->dtype));
     weights->misshaped = true;
     return NULL;
 }
@@ -149,8 +148,7 @@ Tensor *hf_weights_take(HfWeights *weights, const char *name, int rank, const in
         entry = declare(weights, name, rank, dims);
     if (!entry) {
         Shape shape = shape_of(rank, dims);
-        vec_push(weights->arena, &weights->missing,
-                 (Wanted){full_name(weights, name), shape_text(weights->arena, &shape)});
+        vec_push(weights->arena, &weights->missing, (Wanted){full_name(weights, name), shape_text(weights->arena, &shape)});
         return NULL;
     }
     *used_name = entry->name;
@@ -158,10 +156,7 @@ Tensor *hf_weights_take(HfWeights *weights, const char *name, int rank, const in
     return load(weights, entry, rank, dims);
 }
 
-void hf_weights_ignore(HfWeights *weights, const char *start)
-{
-    vec_push(weights->arena, &weights->ignored, start);
-}
+void hf_weights_ignore(HfWeights *weights, const char *start) { vec_push(weights->arena, &weights->ignored, start); }
 
 static bool is_ignored(const HfWeights *weights, const char *name)
 {
@@ -192,13 +187,12 @@ static void report_missing(HfWeights *weights, const char *const *unused, int64_
         const char *near = i < MOST_SUGGESTIONS ? nearest_name(wanted->name, unused, n_unused) : NULL;
         const Entry *entry = near ? strmap_get(&weights->by_name, near) : NULL;
         if (!entry) {
-            diag_error(weights->diag, NO_SPAN, "%s: tensor %s %s is missing", weights->file, wanted->name,
-                       wanted->shape);
+            diag_error(weights->diag, NO_SPAN, "%s: tensor %s %s is missing", weights->file, wanted->name, wanted->shape);
             continue;
         }
         Shape shape = shape_of(entry->tensor->rank, entry->tensor->dims);
-        diag_error(weights->diag, NO_SPAN, "%s: tensor %s %s is missing; the nearest that nothing uses is %s %s",
-                   weights->file, wanted->name, wanted->shape, near, shape_text(weights->arena, &shape));
+        diag_error(weights->diag, NO_SPAN, "%s: tensor %s %s is missing; the nearest that nothing uses is %s %s", weights->file,
+                   wanted->name, wanted->shape, near, shape_text(weights->arena, &shape));
     }
 }
 
@@ -245,10 +239,7 @@ static void warn_non_finite(HfWeights *weights)
     }
 }
 
-static int by_entry_name(const void *a, const void *b)
-{
-    return strcmp((*(Entry *const *)a)->name, (*(Entry *const *)b)->name);
-}
+static int by_entry_name(const void *a, const void *b) { return strcmp((*(Entry *const *)a)->name, (*(Entry *const *)b)->name); }
 
 /* safetensors' own writer sorts by name (all types being equal), starts the header with {"__metadata__":…},
  * writes no spaces, and pads the header with spaces to a multiple of 8. */

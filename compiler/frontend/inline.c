@@ -244,8 +244,8 @@ static bool copy_rest(const Expansion *e, Node *call, const StrMap *values, cons
         if (!left[i])
             continue;
         if (!value) {
-            diag_error(e->in->diag, call->span, "output %s of function %s is an input that this call leaves out",
-                       inner->name, e->function->name);
+            diag_error(e->in->diag, call->span, "output %s of function %s is an input that this call leaves out", inner->name,
+                       e->function->name);
             return false;
         }
         Node *identity = graph_insert_node(call->graph, call, op_get(OP_Identity), call->span);

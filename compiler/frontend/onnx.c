@@ -11,11 +11,26 @@
 #include <string.h>
 
 enum { /* field numbers of onnx.proto */
-    MODEL_IR_VERSION = 1, MODEL_PRODUCER_NAME = 2, MODEL_PRODUCER_VERSION = 3, MODEL_DOMAIN = 4, MODEL_VERSION = 5,
-    MODEL_DOC_STRING = 6, MODEL_GRAPH = 7, MODEL_OPSET_IMPORT = 8, MODEL_METADATA_PROPS = 14, MODEL_FUNCTIONS = 25,
-    OPSET_DOMAIN = 1, OPSET_VERSION = 2, ENTRY_KEY = 1, ENTRY_VALUE = 2,
-    FUNCTION_NAME = 1, FUNCTION_ATTRIBUTE = 6, FUNCTION_OPSET_IMPORT = 9, FUNCTION_DOMAIN = 10,
-    FUNCTION_ATTRIBUTE_PROTO = 11, FUNCTION_OVERLOAD = 13,
+       MODEL_IR_VERSION = 1,
+       MODEL_PRODUCER_NAME = 2,
+       MODEL_PRODUCER_VERSION = 3,
+       MODEL_DOMAIN = 4,
+       MODEL_VERSION = 5,
+       MODEL_DOC_STRING = 6,
+       MODEL_GRAPH = 7,
+       MODEL_OPSET_IMPORT = 8,
+       MODEL_METADATA_PROPS = 14,
+       MODEL_FUNCTIONS = 25,
+       OPSET_DOMAIN = 1,
+       OPSET_VERSION = 2,
+       ENTRY_KEY = 1,
+       ENTRY_VALUE = 2,
+       FUNCTION_NAME = 1,
+       FUNCTION_ATTRIBUTE = 6,
+       FUNCTION_OPSET_IMPORT = 9,
+       FUNCTION_DOMAIN = 10,
+       FUNCTION_ATTRIBUTE_PROTO = 11,
+       FUNCTION_OVERLOAD = 13,
 };
 enum { FIRST_IR_VERSION = 3, LAST_IR_VERSION = 14 }; /* 3: opset imports appear; 14: what onnx 1.23 knows */
 
@@ -24,19 +39,15 @@ static char *text_of(const OnnxReader *reader, const Wire *message, uint32_t num
     return wire_text(wire_last(message, number), reader->source, reader->arena);
 }
 
-static const char *without_ai_onnx(const char *domain)
-{
-    return strcmp(domain, "ai.onnx") == 0 ? "" : domain;
-}
+static const char *without_ai_onnx(const char *domain) { return strcmp(domain, "ai.onnx") == 0 ? "" : domain; }
 
 static bool check_size(const Source *source, Diag *diag)
 {
     if (source->length <= INT32_MAX)
         return true;
-    diag_error(
-        diag, (Span){source, 0, 0},
-        "the file has %lld bytes; a protobuf message is limited to 2 GiB, larger weights belong in external data",
-        (long long)source->length);
+    diag_error(diag, (Span){source, 0, 0},
+               "the file has %lld bytes; a protobuf message is limited to 2 GiB, larger weights belong in external data",
+               (long long)source->length);
     return false;
 }
 
@@ -75,8 +86,8 @@ static bool read_header(OnnxReader *reader, const Wire *root)
     model->doc_string = text_of(reader, root, MODEL_DOC_STRING);
     if (model->ir_version < FIRST_IR_VERSION || model->ir_version > LAST_IR_VERSION) {
         diag_error(reader->diag, wire_span(ir_version ? ir_version : root, reader->source), "%s%lld, expected %d to %d",
-                   ir_version ? "ir_version is " : "this is not an ONNX model: ir_version is ",
-                   (long long)model->ir_version, FIRST_IR_VERSION, LAST_IR_VERSION);
+                   ir_version ? "ir_version is " : "this is not an ONNX model: ir_version is ", (long long)model->ir_version,
+                   FIRST_IR_VERSION, LAST_IR_VERSION);
         return false;
     }
     for (const Wire *w = wire_first(root, MODEL_OPSET_IMPORT); w; w = wire_next(w))
@@ -110,7 +121,8 @@ static bool check_function_opsets(OnnxReader *reader, const Wire *wire)
 
 static void declare_function(OnnxReader *reader, const Wire *wire)
 {
-    Function function = {.domain = text_of(reader, wire, FUNCTION_DOMAIN), .name = text_of(reader, wire, FUNCTION_NAME),
+    Function function = {.domain = text_of(reader, wire, FUNCTION_DOMAIN),
+                         .name = text_of(reader, wire, FUNCTION_NAME),
                          .overload = text_of(reader, wire, FUNCTION_OVERLOAD)};
     const char *key = arena_printf(reader->arena, "%s.%s:%s", function.domain, function.name, function.overload);
     if (!strmap_put(&reader->functions, key, (void *)key))
@@ -149,8 +161,8 @@ static bool read_main_graph(OnnxReader *reader, const Wire *root)
 {
     const Wire *graph = wire_first(root, MODEL_GRAPH);
     if (!graph || wire_next(graph)) {
-        diag_error(reader->diag, wire_span(graph ? wire_next(graph) : root, reader->source),
-                   "the model has %s, expected one", graph ? "more than one graph" : "no graph");
+        diag_error(reader->diag, wire_span(graph ? wire_next(graph) : root, reader->source), "the model has %s, expected one",
+                   graph ? "more than one graph" : "no graph");
         return false;
     }
     reader->model->graph = onnx_read_graph(reader, graph, NULL);
@@ -162,8 +174,7 @@ Model *onnx_read(const Source *source, const char *dir, Arena *arena, Diag *diag
     Source *binary = NEW(arena, Source);
     *binary = *source;
     binary->binary = true;
-    const Wire *root =
-        check_size(binary, diag) ? wire_check(binary, &onnx__model_proto__descriptor, arena, diag) : NULL;
+    const Wire *root = check_size(binary, diag) ? wire_check(binary, &onnx__model_proto__descriptor, arena, diag) : NULL;
     if (!root)
         return NULL;
     OnnxReader reader = {binary, dir, arena, diag, model_new(arena, diag), {.arena = arena}, {.arena = arena}};

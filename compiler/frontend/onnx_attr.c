@@ -24,10 +24,7 @@ static int kind_of(const Onnx__AttributeProto *proto)
                               : 0;
 }
 
-static bool has_nul(ProtobufCBinaryData text)
-{
-    return text.len && memchr(text.data, 0, text.len);
-}
+static bool has_nul(ProtobufCBinaryData text) { return text.len && memchr(text.data, 0, text.len); }
 
 static const char *copy_text(OnnxReader *reader, ProtobufCBinaryData text)
 {
@@ -84,10 +81,8 @@ static bool read_value(OnnxReader *reader, const Onnx__AttributeProto *proto, co
         if (wire_last(wire, FIELD_T))
             return (attr->tensor = onnx_read_tensor(reader, wire_last(wire, FIELD_T))) != NULL;
         break;
-    case ATTR_GRAPH:
-        return true; /* read by the caller, who knows the enclosing graph */
-    default:
-        break;
+    case ATTR_GRAPH: return true; /* read by the caller, who knows the enclosing graph */
+    default: break;
     }
     if (attr->kind == ATTR_TENSOR)
         diag_error(reader->diag, attr->span, "attribute %s has no tensor", attr->name);
@@ -128,7 +123,8 @@ bool onnx_read_attr(OnnxReader *reader, const Wire *wire, Attr *attr)
     Onnx__AttributeProto *proto = unpack_small(reader, wire, scratch);
     bool ok = true;
     *attr = (Attr){.name = arena_strdup(reader->arena, proto->name ? proto->name : ""),
-                   .kind = kind_in_place(wire, kind_of(proto)), .span = wire_span(wire, reader->source)};
+                   .kind = kind_in_place(wire, kind_of(proto)),
+                   .span = wire_span(wire, reader->source)};
     if (*attr->name == '\0') {
         diag_error(reader->diag, attr->span, "attribute has no name");
         ok = false;

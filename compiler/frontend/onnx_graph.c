@@ -31,8 +31,7 @@ static const Type unknown_type = {.shape.rank = -1};
 static bool read_shape(OnnxReader *reader, const Onnx__TensorShapeProto *proto, Shape *shape, Span span)
 {
     if (proto->n_dim > MAX_RANK) {
-        diag_unsupported(reader->diag, span, "shape has %zu dimensions, at most %d are supported", proto->n_dim,
-                         MAX_RANK);
+        diag_unsupported(reader->diag, span, "shape has %zu dimensions, at most %d are supported", proto->n_dim, MAX_RANK);
         return false;
     }
     shape->rank = (int)proto->n_dim;
@@ -59,8 +58,7 @@ static bool read_tensor_type(OnnxReader *reader, const Onnx__TypeProto *proto, T
         return true;
     if (proto->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE) {
         if (proto->value_case)
-            diag_unsupported(reader->diag, span,
-                             "only tensors are supported, not sequences, maps, optionals or sparse tensors");
+            diag_unsupported(reader->diag, span, "only tensors are supported, not sequences, maps, optionals or sparse tensors");
         return !proto->value_case;
     }
     int dtype = proto->tensor_type->elem_type;
@@ -152,8 +150,7 @@ static void define_output(GraphReader *g, Node *node, const char *name, Span spa
     if (!check_new_name(g, name, span))
         return;
     const Declared *declared = strmap_get(&g->declared, name);
-    Value *value =
-        graph_add_value(g->graph, name, declared ? declared->type : unknown_type, declared ? declared->span : span);
+    Value *value = graph_add_value(g->graph, name, declared ? declared->type : unknown_type, declared ? declared->span : span);
     if (node)
         node_add_output(node, value);
 }
@@ -165,8 +162,8 @@ static void report_unknown(GraphReader *g, const char *domain, const char *op_ty
     if (!strmap_put(&reader->unknown, key, (void *)key))
         return;
     if (near)
-        diag_unsupported(reader->diag, span, "unknown operator %s%s%s; did you mean %s?", domain, *domain ? "." : "",
-                         op_type, near);
+        diag_unsupported(reader->diag, span, "unknown operator %s%s%s; did you mean %s?", domain, *domain ? "." : "", op_type,
+                         near);
     else
         diag_unsupported(reader->diag, span, "unknown operator %s%s%s", domain, *domain ? "." : "", op_type);
 }
@@ -193,8 +190,7 @@ static bool add_input(GraphReader *g, Node *node, const char *name)
 {
     Value *value = *name ? graph_find(g->graph, name) : NULL;
     if (*name && !value) {
-        diag_error(g->reader->diag, node->span, "%s uses \"%s\", which nothing before it defines", node->op->name,
-                   name);
+        diag_error(g->reader->diag, node->span, "%s uses \"%s\", which nothing before it defines", node->op->name, name);
         return false;
     }
     node_add_input(node, value);
@@ -256,8 +252,7 @@ static bool read_output(GraphReader *g, const Wire *wire)
     return true;
 }
 
-static bool for_all(GraphReader *g, const Wire *message, uint32_t number,
-                    bool (*read)(GraphReader *g, const Wire *wire))
+static bool for_all(GraphReader *g, const Wire *message, uint32_t number, bool (*read)(GraphReader *g, const Wire *wire))
 {
     bool ok = true;
     for (const Wire *w = wire_first(message, number); w; w = wire_next(w))

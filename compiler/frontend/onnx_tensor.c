@@ -14,10 +14,7 @@
 
 enum { FIELD_RAW_DATA = 9 }; /* of TensorProto */
 
-static void free_proto(void *proto)
-{
-    onnx__tensor_proto__free_unpacked(proto, NULL);
-}
+static void free_proto(void *proto) { onnx__tensor_proto__free_unpacked(proto, NULL); }
 
 /* A message without one of its fields is a message: so the proto is unpacked without its raw data. */
 static Onnx__TensorProto *unpack_without_raw(OnnxReader *reader, const Wire *wire, Arena *scratch)
@@ -39,8 +36,7 @@ static Onnx__TensorProto *unpack_without_raw(OnnxReader *reader, const Wire *wir
 static bool check_dims(OnnxReader *reader, const Onnx__TensorProto *proto, Tensor *tensor, Span span)
 {
     if (proto->n_dims > MAX_RANK) {
-        diag_unsupported(reader->diag, span, "tensor has %zu dimensions, at most %d are supported", proto->n_dims,
-                         MAX_RANK);
+        diag_unsupported(reader->diag, span, "tensor has %zu dimensions, at most %d are supported", proto->n_dims, MAX_RANK);
         return false;
     }
     tensor->rank = (int)proto->n_dims;
@@ -48,8 +44,7 @@ static bool check_dims(OnnxReader *reader, const Onnx__TensorProto *proto, Tenso
     for (int i = 0; i < tensor->rank; i++) {
         tensor->dims[i] = proto->dims[i];
         if (proto->dims[i] < 0) {
-            diag_error(reader->diag, span, "dimension %d of a tensor is %lld, expected 0 or more", i,
-                       (long long)proto->dims[i]);
+            diag_error(reader->diag, span, "dimension %d of a tensor is %lld, expected 0 or more", i, (long long)proto->dims[i]);
             return false;
         }
         if (__builtin_mul_overflow(tensor->count, proto->dims[i], &tensor->count)) {
@@ -68,8 +63,7 @@ static bool check_dims(OnnxReader *reader, const Onnx__TensorProto *proto, Tenso
 static bool check_dtype(OnnxReader *reader, const Onnx__TensorProto *proto, Tensor *tensor, Span span)
 {
     if (!proto->has_data_type || proto->data_type <= 0 || proto->data_type > DT_LAST) {
-        diag_error(reader->diag, span, "data_type %d is not an element type",
-                   proto->has_data_type ? proto->data_type : 0);
+        diag_error(reader->diag, span, "data_type %d is not an element type", proto->has_data_type ? proto->data_type : 0);
         return false;
     }
     tensor->dtype = (DType)proto->data_type;
@@ -115,24 +109,29 @@ static size_t list_length(const Onnx__TensorProto *proto, int list)
 
 static int64_t integer_at(const Onnx__TensorProto *proto, int list, int64_t i)
 {
-    return list == LIST_INT32   ? proto->int32_data[i]
-           : list == LIST_INT64 ? proto->int64_data[i]
-                                : (int64_t)proto->uint64_data[i];
+    return list == LIST_INT32 ? proto->int32_data[i] : list == LIST_INT64 ? proto->int64_data[i] : (int64_t)proto->uint64_data[i];
 }
 
 /* Element i as its own bits. float16 and bfloat16 stand as bit patterns in int32_data. */
 static bool copy_element(const Onnx__TensorProto *proto, int list, DType dtype, int64_t i, uint8_t *to)
 {
     if (list == LIST_FLOAT || list == LIST_DOUBLE) {
-        const void *from =
-            list == LIST_FLOAT ? (const void *)&proto->float_data[i] : (const void *)&proto->double_data[i];
+        const void *from = list == LIST_FLOAT ? (const void *)&proto->float_data[i] : (const void *)&proto->double_data[i];
         memcpy(to, from, (size_t)dtype_size(dtype));
         return true;
     }
-    static const struct { DType dtype; int64_t low, high; } ranges[] = {
-        {DT_INT8, INT8_MIN, INT8_MAX}, {DT_UINT8, 0, UINT8_MAX}, {DT_INT16, INT16_MIN, INT16_MAX},
-        {DT_UINT16, 0, UINT16_MAX}, {DT_FLOAT16, 0, UINT16_MAX}, {DT_BFLOAT16, 0, UINT16_MAX},
-        {DT_BOOL, 0, 1}, {DT_UINT32, 0, UINT32_MAX},
+    static const struct {
+        DType dtype;
+        int64_t low, high;
+    } ranges[] = {
+        {DT_INT8, INT8_MIN, INT8_MAX},
+        {DT_UINT8, 0, UINT8_MAX},
+        {DT_INT16, INT16_MIN, INT16_MAX},
+        {DT_UINT16, 0, UINT16_MAX},
+        {DT_FLOAT16, 0, UINT16_MAX},
+        {DT_BFLOAT16, 0, UINT16_MAX},
+        {DT_BOOL, 0, 1},
+        {DT_UINT32, 0, UINT32_MAX},
     };
     int64_t value = integer_at(proto, list, i);
     for (size_t r = 0; r < sizeof ranges / sizeof *ranges; r++)
@@ -199,9 +198,7 @@ typedef struct External {
 
 static bool external_entry(OnnxReader *reader, const char *key, const char *value, External *external, Span span)
 {
-    int64_t *number = strcmp(key, "offset") == 0   ? &external->offset
-                      : strcmp(key, "length") == 0 ? &external->length
-                                                   : NULL;
+    int64_t *number = strcmp(key, "offset") == 0 ? &external->offset : strcmp(key, "length") == 0 ? &external->length : NULL;
     if (number && !parse_number(value, number)) {
         diag_error(reader->diag, span, "external data's %s is \"%s\", expected a number of 0 or more", key, value);
         return false;
@@ -209,8 +206,7 @@ static bool external_entry(OnnxReader *reader, const char *key, const char *valu
     if (strcmp(key, "location") == 0)
         external->location = value;
     else if (!number && strcmp(key, "checksum") != 0) {
-        diag_error(reader->diag, span,
-                   "unknown external data key \"%s\", expected location, offset, length or checksum", key);
+        diag_error(reader->diag, span, "unknown external data key \"%s\", expected location, offset, length or checksum", key);
         return false;
     }
     return true;
@@ -228,13 +224,12 @@ static bool read_external(OnnxReader *reader, const Onnx__TensorProto *proto, Te
         diag_error(reader->diag, span, "external data has no location");
         return false;
     }
-    return weights_external(tensor, reader->dir, arena_strdup(reader->arena, external.location), external.offset,
-                            external.length, span, reader->arena, reader->diag);
+    return weights_external(tensor, reader->dir, arena_strdup(reader->arena, external.location), external.offset, external.length,
+                            span, reader->arena, reader->diag);
 }
 
 /* The one place that holds the elements; a tensor that names two is ambiguous. */
-static bool read_elements(OnnxReader *reader, const Onnx__TensorProto *proto, const Wire *raw, Tensor *tensor,
-                          Span span)
+static bool read_elements(OnnxReader *reader, const Onnx__TensorProto *proto, const Wire *raw, Tensor *tensor, Span span)
 {
     bool external = proto->has_data_location && proto->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
     int list = LIST_NONE, places = (raw && raw->end > raw->begin) + external;
@@ -242,8 +237,8 @@ static bool read_elements(OnnxReader *reader, const Onnx__TensorProto *proto, co
     for (int l = LIST_FLOAT; l <= LIST_UINT64; l++)
         if (list_length(proto, l)) {
             if (places++) {
-                diag_error(reader->diag, span, "tensor has its elements in both %s and %s",
-                           list ? list_names[list] : first, list_names[l]);
+                diag_error(reader->diag, span, "tensor has its elements in both %s and %s", list ? list_names[list] : first,
+                           list_names[l]);
                 return false;
             }
             list = l;

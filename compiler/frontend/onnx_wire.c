@@ -32,10 +32,7 @@ static const struct {
     {&onnx__function_proto__descriptor, 12, &onnx__value_info_proto__descriptor}, /* value_info */
 };
 
-static Span at_byte(const Walk *walk, int64_t at)
-{
-    return (Span){walk->source, at, at + 1};
-}
+static Span at_byte(const Walk *walk, int64_t at) { return (Span){walk->source, at, at + 1}; }
 
 static bool read_varint(Walk *walk, int64_t *at, int64_t end, uint64_t *value)
 {
@@ -65,10 +62,7 @@ static const ProtobufCFieldDescriptor *known_field(const ProtobufCMessageDescrip
     return protobuf_c_message_descriptor_get_field(message, number);
 }
 
-static bool is_message(const ProtobufCFieldDescriptor *field)
-{
-    return field && field->type == PROTOBUF_C_TYPE_MESSAGE;
-}
+static bool is_message(const ProtobufCFieldDescriptor *field) { return field && field->type == PROTOBUF_C_TYPE_MESSAGE; }
 
 static const ProtobufCMessageDescriptor *content_of(const ProtobufCMessageDescriptor *message,
                                                     const ProtobufCFieldDescriptor *field, uint32_t number)
@@ -86,18 +80,14 @@ static int natural_type(const ProtobufCFieldDescriptor *field)
     switch (field->type) {
     case PROTOBUF_C_TYPE_MESSAGE:
     case PROTOBUF_C_TYPE_STRING:
-    case PROTOBUF_C_TYPE_BYTES:
-        return BYTES;
+    case PROTOBUF_C_TYPE_BYTES: return BYTES;
     case PROTOBUF_C_TYPE_FLOAT:
     case PROTOBUF_C_TYPE_FIXED32:
-    case PROTOBUF_C_TYPE_SFIXED32:
-        return FIXED32;
+    case PROTOBUF_C_TYPE_SFIXED32: return FIXED32;
     case PROTOBUF_C_TYPE_DOUBLE:
     case PROTOBUF_C_TYPE_FIXED64:
-    case PROTOBUF_C_TYPE_SFIXED64:
-        return FIXED64;
-    default:
-        return VARINT;
+    case PROTOBUF_C_TYPE_SFIXED64: return FIXED64;
+    default: return VARINT;
     }
 }
 
@@ -112,8 +102,8 @@ static bool check_type(Walk *walk, const Wire *wire, int type, const ProtobufCFi
     static const char *const names[] = {"a varint", "8 bytes", "bytes with a length", "", "", "4 bytes"};
     if (!field || type == natural_type(field) || (type == BYTES && is_repeated_number(field)))
         return true;
-    diag_error(walk->diag, at_byte(walk, wire->at), "field %u (%s) is %s, expected %s", wire->number, field->name,
-               names[type], names[natural_type(field)]);
+    diag_error(walk->diag, at_byte(walk, wire->at), "field %u (%s) is %s, expected %s", wire->number, field->name, names[type],
+               names[natural_type(field)]);
     return false;
 }
 
@@ -176,8 +166,7 @@ static bool read_tag(Walk *walk, int64_t *at, int64_t end, Wire *wire, int *type
         return false;
     *type = (int)(tag & 7);
     if (tag >> 3 == 0 || tag >> 3 > 0x1fffffff) {
-        diag_error(walk->diag, at_byte(walk, wire->at), "field number %llu is not allowed",
-                   (unsigned long long)(tag >> 3));
+        diag_error(walk->diag, at_byte(walk, wire->at), "field number %llu is not allowed", (unsigned long long)(tag >> 3));
         return false;
     }
     if (*type == GROUP_BEGIN || *type == GROUP_END || *type > FIXED32) {
@@ -202,9 +191,8 @@ static bool read_payload(Walk *walk, int64_t *at, int64_t end, Wire *wire, int t
         length = wire->varint;
     }
     if (length > (uint64_t)(end - *at)) {
-        diag_error(walk->diag, at_byte(walk, wire->at), "field %u is %llu bytes long, but only %lld are left in %s",
-                   wire->number, (unsigned long long)length, (long long)(end - *at),
-                   end == walk->source->length ? "the file" : "its message");
+        diag_error(walk->diag, at_byte(walk, wire->at), "field %u is %llu bytes long, but only %lld are left in %s", wire->number,
+                   (unsigned long long)length, (long long)(end - *at), end == walk->source->length ? "the file" : "its message");
         return false;
     }
     wire->begin = *at;
@@ -293,12 +281,8 @@ const Wire *wire_last(const Wire *message, uint32_t number)
 
 char *wire_text(const Wire *field, const Source *source, Arena *arena)
 {
-    return field && field->is_bytes
-               ? arena_strndup(arena, source->text + field->begin, (size_t)(field->end - field->begin))
-               : arena_strdup(arena, "");
+    return field && field->is_bytes ? arena_strndup(arena, source->text + field->begin, (size_t)(field->end - field->begin))
+                                    : arena_strdup(arena, "");
 }
 
-Span wire_span(const Wire *field, const Source *source)
-{
-    return (Span){source, field->at, field->end};
-}
+Span wire_span(const Wire *field, const Source *source) { return (Span){source, field->at, field->end}; }

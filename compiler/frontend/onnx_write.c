@@ -30,18 +30,14 @@ typedef struct Writer {
 } Writer;
 
 /* protobuf-c's structs are made for reading, too, so they hold no const. */
-static char *text(const char *s)
-{
-    return (char *)(uintptr_t)(s ? s : "");
-}
+static char *text(const char *s) { return (char *)(uintptr_t)(s ? s : ""); }
 
 #define NEW_PROTO(w, Type, init) ((Type *)memcpy(NEW((w)->arena, Type), &(Type)init, sizeof(Type)))
 #define NEW_LIST(w, T, n) NEW_ARRAY((w)->arena, T, (n) ? (n) : 1)
 
 static Onnx__StringStringEntryProto *make_entry(Writer *w, const char *key, const char *value)
 {
-    Onnx__StringStringEntryProto *entry =
-        NEW_PROTO(w, Onnx__StringStringEntryProto, ONNX__STRING_STRING_ENTRY_PROTO__INIT);
+    Onnx__StringStringEntryProto *entry = NEW_PROTO(w, Onnx__StringStringEntryProto, ONNX__STRING_STRING_ENTRY_PROTO__INIT);
     entry->key = text(key);
     entry->value = text(value);
     return entry;
@@ -49,10 +45,7 @@ static Onnx__StringStringEntryProto *make_entry(Writer *w, const char *key, cons
 
 /* ── Tensors ─────────────────────────────────────────────────────────────────────────────────────────── */
 
-static int64_t tensor_bytes(const Tensor *tensor)
-{
-    return tensor->count * dtype_size(tensor->dtype);
-}
+static int64_t tensor_bytes(const Tensor *tensor) { return tensor->count * dtype_size(tensor->dtype); }
 
 static bool append_data(Writer *w, const Tensor *tensor, int64_t *offset)
 {
@@ -159,10 +152,7 @@ static Onnx__ValueInfoProto *make_value_info(Writer *w, const Value *value)
 
 static Onnx__GraphProto *make_graph(Writer *w, const Graph *graph);
 
-static ProtobufCBinaryData bytes_of(const char *s)
-{
-    return (ProtobufCBinaryData){s ? strlen(s) : 0, (uint8_t *)text(s)};
-}
+static ProtobufCBinaryData bytes_of(const char *s) { return (ProtobufCBinaryData){s ? strlen(s) : 0, (uint8_t *)text(s)}; }
 
 static void set_floats(Writer *w, Onnx__AttributeProto *proto, const Attr *attr)
 {
@@ -183,13 +173,25 @@ static void set_strings(Writer *w, Onnx__AttributeProto *proto, const Attr *attr
 static void set_attr_value(Writer *w, Onnx__AttributeProto *proto, const Attr *attr)
 {
     switch (attr->kind) {
-    case ATTR_FLOAT: proto->has_f = 1; proto->f = (float)attr->f; break;
-    case ATTR_INT: proto->has_i = 1; proto->i = attr->i; break;
-    case ATTR_STRING: proto->has_s = 1; proto->s = bytes_of(attr->string); break;
+    case ATTR_FLOAT:
+        proto->has_f = 1;
+        proto->f = (float)attr->f;
+        break;
+    case ATTR_INT:
+        proto->has_i = 1;
+        proto->i = attr->i;
+        break;
+    case ATTR_STRING:
+        proto->has_s = 1;
+        proto->s = bytes_of(attr->string);
+        break;
     case ATTR_TENSOR: proto->t = make_tensor(w, attr->tensor, NULL); break;
     case ATTR_GRAPH: proto->g = make_graph(w, attr->graph); break;
     case ATTR_FLOATS: set_floats(w, proto, attr); break;
-    case ATTR_INTS: proto->n_ints = (size_t)attr->count; proto->ints = (int64_t *)(uintptr_t)attr->ints; break;
+    case ATTR_INTS:
+        proto->n_ints = (size_t)attr->count;
+        proto->ints = (int64_t *)(uintptr_t)attr->ints;
+        break;
     case ATTR_STRINGS: set_strings(w, proto, attr); break;
     default: unreachable(); /* references are gone after inlining; lists of tensors and graphs are never made */
     }
@@ -244,7 +246,7 @@ static Onnx__ValueInfoProto **make_value_infos(Writer *w, Value *const *values, 
 static void add_nodes(Writer *w, Onnx__GraphProto *proto, const Graph *graph)
 {
     proto->node = NEW_LIST(w, Onnx__NodeProto *, graph->n_nodes);
-    FOR_NODES(node, graph)
+    FOR_NODES (node, graph)
         proto->node[proto->n_node++] = make_node(w, node);
 }
 
@@ -298,8 +300,7 @@ static void add_header(Writer *w, Onnx__ModelProto *proto, const Model *model)
         add_opset(w, proto, "cnxc", 1);
     proto->metadata_props = NEW_LIST(w, Onnx__StringStringEntryProto *, model->props.len);
     for (int64_t i = 0; i < model->props.len; i++)
-        proto->metadata_props[proto->n_metadata_props++] =
-            make_entry(w, model->props.at[i].key, model->props.at[i].value);
+        proto->metadata_props[proto->n_metadata_props++] = make_entry(w, model->props.at[i].key, model->props.at[i].value);
 }
 
 /* ── The file ────────────────────────────────────────────────────────────────────────────────────────── */
@@ -327,8 +328,8 @@ static bool pack(Writer *w, const Onnx__ModelProto *proto, FILE *out)
     size_t size = onnx__model_proto__get_packed_size(proto);
     FileBuffer buffer = {{append_to_file}, out};
     if (size > INT32_MAX) {
-        diag_resource(w->diag, NO_SPAN,
-                      "the model has %zu bytes, an .onnx file at most 2 GiB; its weights need a file beside it", size);
+        diag_resource(w->diag, NO_SPAN, "the model has %zu bytes, an .onnx file at most 2 GiB; its weights need a file beside it",
+                      size);
         return false;
     }
     onnx__model_proto__pack_to_buffer(proto, &buffer.base);

@@ -47,10 +47,7 @@ static bool push(Pickle *p, PickleValue *value)
     return value != NULL;
 }
 
-static int64_t floor_of(const Pickle *p)
-{
-    return p->marks.len ? p->marks.at[p->marks.len - 1] : 0;
-}
+static int64_t floor_of(const Pickle *p) { return p->marks.len ? p->marks.at[p->marks.len - 1] : 0; }
 
 static PickleValue *pop(Pickle *p)
 {
@@ -107,10 +104,7 @@ static bool op_long(Pickle *p, int size_bytes)
     return push_int(p, (int64_t)value);
 }
 
-static bool op_float(Pickle *p, int bytes)
-{
-    return take(p, (uint64_t)bytes) && push(p, pickle_new(p, PICKLE_FLOAT));
-}
+static bool op_float(Pickle *p, int bytes) { return take(p, (uint64_t)bytes) && push(p, pickle_new(p, PICKLE_FLOAT)); }
 
 static bool op_string(Pickle *p, int size_bytes)
 {
@@ -138,10 +132,7 @@ static bool op_bool(Pickle *p, int value)
     return push(p, boolean);
 }
 
-static bool op_empty(Pickle *p, int kind)
-{
-    return push(p, pickle_new(p, (PickleKind)kind));
-}
+static bool op_empty(Pickle *p, int kind) { return push(p, pickle_new(p, (PickleKind)kind)); }
 
 static bool op_mark(Pickle *p, int unused)
 {
@@ -302,10 +293,7 @@ static bool op_persistent(Pickle *p, int unused)
     return id && push(p, pickle_persistent(p, id));
 }
 
-static bool op_skip(Pickle *p, int bytes)
-{
-    return take(p, (uint64_t)bytes) != NULL;
-}
+static bool op_skip(Pickle *p, int bytes) { return take(p, (uint64_t)bytes) != NULL; }
 
 static bool op_pop(Pickle *p, int unused)
 {
@@ -321,28 +309,72 @@ typedef struct Opcode {
 } Opcode;
 
 static const Opcode opcodes[] = {
-    {0x80, "PROTO", op_skip, 1}, {0x95, "FRAME", op_skip, 8}, {'N', "NONE", op_none, 0},
-    {0x88, "NEWTRUE", op_bool, 1}, {0x89, "NEWFALSE", op_bool, 0},
-    {'K', "BININT1", op_int, 1}, {'M', "BININT2", op_int, 2}, {'J', "BININT", op_int, 4},
-    {0x8a, "LONG1", op_long, 1}, {0x8b, "LONG4", op_long, 4}, {'G', "BINFLOAT", op_float, 8},
-    {'U', "SHORT_BINSTRING", op_string, 1}, {'T', "BINSTRING", op_string, 4},
-    {0x8c, "SHORT_BINUNICODE", op_string, 1}, {'X', "BINUNICODE", op_string, 4}, {0x8d, "BINUNICODE8", op_string, 8},
-    {')', "EMPTY_TUPLE", op_empty, PICKLE_TUPLE}, {']', "EMPTY_LIST", op_empty, PICKLE_LIST},
-    {'}', "EMPTY_DICT", op_empty, PICKLE_DICT}, {'(', "MARK", op_mark, 0}, {'0', "POP", op_pop, 0},
-    {'t', "TUPLE", op_tuple, 0}, {0x85, "TUPLE1", op_tuple, 1}, {0x86, "TUPLE2", op_tuple, 2},
-    {0x87, "TUPLE3", op_tuple, 3}, {'a', "APPEND", op_append, 1}, {'e', "APPENDS", op_append, 0},
-    {'s', "SETITEM", op_set, 1}, {'u', "SETITEMS", op_set, 0},
-    {'q', "BINPUT", op_put, 1}, {'r', "LONG_BINPUT", op_put, 4}, {0x94, "MEMOIZE", op_memoize, 0},
-    {'h', "BINGET", op_get, 1}, {'j', "LONG_BINGET", op_get, 4},
-    {'c', "GLOBAL", op_global, 0}, {0x93, "STACK_GLOBAL", op_stack_global, 0}, {'R', "REDUCE", op_reduce, 0},
-    {0x81, "NEWOBJ", op_reduce, 0}, {'b', "BUILD", op_build, 0}, {'Q', "BINPERSID", op_persistent, 0},
-    {'P', "PERSID", NULL, 0}, {'i', "INST", NULL, 0}, {'o', "OBJ", NULL, 0}, {0x92, "NEWOBJ_EX", NULL, 0},
-    {0x82, "EXT1", NULL, 0}, {0x83, "EXT2", NULL, 0}, {0x84, "EXT4", NULL, 0}, {'I', "INT", NULL, 0},
-    {'L', "LONG", NULL, 0}, {'F', "FLOAT", NULL, 0}, {'S', "STRING", NULL, 0}, {'V', "UNICODE", NULL, 0},
-    {'B', "BINBYTES", NULL, 0}, {'C', "SHORT_BINBYTES", NULL, 0}, {0x8e, "BINBYTES8", NULL, 0},
-    {0x96, "BYTEARRAY8", NULL, 0}, {0x97, "NEXT_BUFFER", NULL, 0}, {0x98, "READONLY_BUFFER", NULL, 0},
-    {'l', "LIST", NULL, 0}, {'d', "DICT", NULL, 0}, {0x8f, "EMPTY_SET", NULL, 0}, {0x90, "ADDITEMS", NULL, 0},
-    {0x91, "FROZENSET", NULL, 0}, {'p', "PUT", NULL, 0}, {'g', "GET", NULL, 0}, {'1', "POP_MARK", NULL, 0},
+    {0x80, "PROTO", op_skip, 1},
+    {0x95, "FRAME", op_skip, 8},
+    {'N', "NONE", op_none, 0},
+    {0x88, "NEWTRUE", op_bool, 1},
+    {0x89, "NEWFALSE", op_bool, 0},
+    {'K', "BININT1", op_int, 1},
+    {'M', "BININT2", op_int, 2},
+    {'J', "BININT", op_int, 4},
+    {0x8a, "LONG1", op_long, 1},
+    {0x8b, "LONG4", op_long, 4},
+    {'G', "BINFLOAT", op_float, 8},
+    {'U', "SHORT_BINSTRING", op_string, 1},
+    {'T', "BINSTRING", op_string, 4},
+    {0x8c, "SHORT_BINUNICODE", op_string, 1},
+    {'X', "BINUNICODE", op_string, 4},
+    {0x8d, "BINUNICODE8", op_string, 8},
+    {')', "EMPTY_TUPLE", op_empty, PICKLE_TUPLE},
+    {']', "EMPTY_LIST", op_empty, PICKLE_LIST},
+    {'}', "EMPTY_DICT", op_empty, PICKLE_DICT},
+    {'(', "MARK", op_mark, 0},
+    {'0', "POP", op_pop, 0},
+    {'t', "TUPLE", op_tuple, 0},
+    {0x85, "TUPLE1", op_tuple, 1},
+    {0x86, "TUPLE2", op_tuple, 2},
+    {0x87, "TUPLE3", op_tuple, 3},
+    {'a', "APPEND", op_append, 1},
+    {'e', "APPENDS", op_append, 0},
+    {'s', "SETITEM", op_set, 1},
+    {'u', "SETITEMS", op_set, 0},
+    {'q', "BINPUT", op_put, 1},
+    {'r', "LONG_BINPUT", op_put, 4},
+    {0x94, "MEMOIZE", op_memoize, 0},
+    {'h', "BINGET", op_get, 1},
+    {'j', "LONG_BINGET", op_get, 4},
+    {'c', "GLOBAL", op_global, 0},
+    {0x93, "STACK_GLOBAL", op_stack_global, 0},
+    {'R', "REDUCE", op_reduce, 0},
+    {0x81, "NEWOBJ", op_reduce, 0},
+    {'b', "BUILD", op_build, 0},
+    {'Q', "BINPERSID", op_persistent, 0},
+    {'P', "PERSID", NULL, 0},
+    {'i', "INST", NULL, 0},
+    {'o', "OBJ", NULL, 0},
+    {0x92, "NEWOBJ_EX", NULL, 0},
+    {0x82, "EXT1", NULL, 0},
+    {0x83, "EXT2", NULL, 0},
+    {0x84, "EXT4", NULL, 0},
+    {'I', "INT", NULL, 0},
+    {'L', "LONG", NULL, 0},
+    {'F', "FLOAT", NULL, 0},
+    {'S', "STRING", NULL, 0},
+    {'V', "UNICODE", NULL, 0},
+    {'B', "BINBYTES", NULL, 0},
+    {'C', "SHORT_BINBYTES", NULL, 0},
+    {0x8e, "BINBYTES8", NULL, 0},
+    {0x96, "BYTEARRAY8", NULL, 0},
+    {0x97, "NEXT_BUFFER", NULL, 0},
+    {0x98, "READONLY_BUFFER", NULL, 0},
+    {'l', "LIST", NULL, 0},
+    {'d', "DICT", NULL, 0},
+    {0x8f, "EMPTY_SET", NULL, 0},
+    {0x90, "ADDITEMS", NULL, 0},
+    {0x91, "FROZENSET", NULL, 0},
+    {'p', "PUT", NULL, 0},
+    {'g', "GET", NULL, 0},
+    {'1', "POP_MARK", NULL, 0},
     {'2', "DUP", NULL, 0},
 };
 

@@ -5,8 +5,15 @@
 #include "compiler/frontend/weights.h"
 
 typedef enum PickleKind {
-    PICKLE_NONE, PICKLE_BOOL, PICKLE_INT, PICKLE_LONG, /* a LONG has over 64 bits; its value is dropped */
-    PICKLE_FLOAT, PICKLE_STRING, PICKLE_TUPLE, PICKLE_LIST, PICKLE_DICT,
+    PICKLE_NONE,
+    PICKLE_BOOL,
+    PICKLE_INT,
+    PICKLE_LONG, /* a LONG has over 64 bits; its value is dropped */
+    PICKLE_FLOAT,
+    PICKLE_STRING,
+    PICKLE_TUPLE,
+    PICKLE_LIST,
+    PICKLE_DICT,
     PICKLE_GLOBAL,  /* a name of pickle_torch.c's table */
     PICKLE_STORAGE, /* a persistent id */
     PICKLE_TENSOR,

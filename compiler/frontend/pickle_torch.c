@@ -19,15 +19,25 @@ typedef struct Global {
 } Global;
 
 static const Global globals[] = {
-    {"torch._utils._rebuild_tensor_v2", TENSOR_V2, 0}, {"torch._utils._rebuild_tensor", TENSOR, 0},
-    {"torch._utils._rebuild_parameter", PARAMETER, 0}, {"collections.OrderedDict", DICT, 0},
-    {"argparse.Namespace", HARMLESS, 0}, {"torch.Size", HARMLESS, 0}, {"torch.device", HARMLESS, 0},
-    {"torch.FloatStorage", STORAGE, DT_FLOAT}, {"torch.DoubleStorage", STORAGE, DT_DOUBLE},
-    {"torch.HalfStorage", STORAGE, DT_FLOAT16}, {"torch.BFloat16Storage", STORAGE, DT_BFLOAT16},
-    {"torch.LongStorage", STORAGE, DT_INT64}, {"torch.IntStorage", STORAGE, DT_INT32},
-    {"torch.ShortStorage", STORAGE, DT_INT16}, {"torch.CharStorage", STORAGE, DT_INT8},
-    {"torch.ByteStorage", STORAGE, DT_UINT8}, {"torch.BoolStorage", STORAGE, DT_BOOL},
-    {"torch.ComplexFloatStorage", STORAGE, DT_COMPLEX64}, {"torch.ComplexDoubleStorage", STORAGE, DT_COMPLEX128},
+    {"torch._utils._rebuild_tensor_v2", TENSOR_V2, 0},
+    {"torch._utils._rebuild_tensor", TENSOR, 0},
+    {"torch._utils._rebuild_parameter", PARAMETER, 0},
+    {"collections.OrderedDict", DICT, 0},
+    {"argparse.Namespace", HARMLESS, 0},
+    {"torch.Size", HARMLESS, 0},
+    {"torch.device", HARMLESS, 0},
+    {"torch.FloatStorage", STORAGE, DT_FLOAT},
+    {"torch.DoubleStorage", STORAGE, DT_DOUBLE},
+    {"torch.HalfStorage", STORAGE, DT_FLOAT16},
+    {"torch.BFloat16Storage", STORAGE, DT_BFLOAT16},
+    {"torch.LongStorage", STORAGE, DT_INT64},
+    {"torch.IntStorage", STORAGE, DT_INT32},
+    {"torch.ShortStorage", STORAGE, DT_INT16},
+    {"torch.CharStorage", STORAGE, DT_INT8},
+    {"torch.ByteStorage", STORAGE, DT_UINT8},
+    {"torch.BoolStorage", STORAGE, DT_BOOL},
+    {"torch.ComplexFloatStorage", STORAGE, DT_COMPLEX64},
+    {"torch.ComplexDoubleStorage", STORAGE, DT_COMPLEX128},
 };
 
 PickleValue *pickle_global(Pickle *p, const char *module, const char *name)
@@ -41,9 +51,9 @@ PickleValue *pickle_global(Pickle *p, const char *module, const char *name)
             return global;
         }
     bool of_torch = str_starts_with(full, "torch.") || str_starts_with(full, "numpy.");
-    (of_torch ? diag_unsupported : diag_error)(
-        p->diag, (Span){p->source, p->opcode, p->at},
-        "pickle: it asks for %s; only dicts of tensors are read, and nothing is imported or run", full);
+    (of_torch ? diag_unsupported
+              : diag_error)(p->diag, (Span){p->source, p->opcode, p->at},
+                            "pickle: it asks for %s; only dicts of tensors are read, and nothing is imported or run", full);
     return NULL;
 }
 
@@ -146,8 +156,8 @@ static bool check_extent(Pickle *p, const PickleTensor *tensor)
         fits = fits && !__builtin_mul_overflow(tensor->dims[i] - 1, tensor->strides[i], &step) &&
                !__builtin_add_overflow(last, step, &last);
     if (tensor->count > MOST_REPEATED && tensor->count > tensor->storage->count)
-        return pickle_error(p, "a tensor repeats the %" PRId64 " elements of storage %s too often",
-                            tensor->storage->count, tensor->storage->key);
+        return pickle_error(p, "a tensor repeats the %" PRId64 " elements of storage %s too often", tensor->storage->count,
+                            tensor->storage->key);
     if (tensor->count == 0 || (fits && last < tensor->storage->count))
         return true;
     return pickle_error(p, "a tensor goes past the %" PRId64 " elements of storage %s", tensor->storage->count,
@@ -172,18 +182,14 @@ PickleValue *pickle_reduce(Pickle *p, const PickleValue *function, const PickleV
 {
     switch (globals[function->integer].meaning) {
     case TENSOR:
-    case TENSOR_V2:
-        return rebuild_tensor(p, args);
+    case TENSOR_V2: return rebuild_tensor(p, args);
     case PARAMETER: {
         const PickleValue *data = item(args, 0, PICKLE_TENSOR);
         return data ? (PickleValue *)data : pickle_error(p, "a parameter needs a tensor");
     }
-    case DICT:
-        return args->items.len ? pickle_error(p, "OrderedDict is called with arguments") : pickle_new(p, PICKLE_DICT);
-    case HARMLESS:
-        return pickle_new(p, PICKLE_OBJECT);
-    case STORAGE:
-        break;
+    case DICT: return args->items.len ? pickle_error(p, "OrderedDict is called with arguments") : pickle_new(p, PICKLE_DICT);
+    case HARMLESS: return pickle_new(p, PICKLE_OBJECT);
+    case STORAGE: break;
     }
     return pickle_error(p, "%s is called, expected a function that makes a tensor or a dict", function->text);
 }

@@ -24,17 +24,17 @@ typedef struct Reader {
     Diag *diag;
 } Reader;
 
-static const struct { const char *name; DType dtype; } dtype_names[] = {
-    {"F32", DT_FLOAT}, {"F16", DT_FLOAT16}, {"BF16", DT_BFLOAT16}, {"F64", DT_DOUBLE}, {"I64", DT_INT64},
-    {"I32", DT_INT32}, {"I16", DT_INT16}, {"I8", DT_INT8}, {"U64", DT_UINT64}, {"U32", DT_UINT32},
-    {"U16", DT_UINT16}, {"U8", DT_UINT8}, {"BOOL", DT_BOOL}, {"C64", DT_COMPLEX64},
-    {"F8_E4M3", (DType)17}, {"F8_E5M2", (DType)19}, {"F8_E8M0", (DType)24},
+static const struct {
+    const char *name;
+    DType dtype;
+} dtype_names[] = {
+    {"F32", DT_FLOAT},      {"F16", DT_FLOAT16},    {"BF16", DT_BFLOAT16}, {"F64", DT_DOUBLE},    {"I64", DT_INT64},
+    {"I32", DT_INT32},      {"I16", DT_INT16},      {"I8", DT_INT8},       {"U64", DT_UINT64},    {"U32", DT_UINT32},
+    {"U16", DT_UINT16},     {"U8", DT_UINT8},       {"BOOL", DT_BOOL},     {"C64", DT_COMPLEX64}, {"F8_E4M3", (DType)17},
+    {"F8_E5M2", (DType)19}, {"F8_E8M0", (DType)24},
 };
 
-static Span at_byte(const Reader *r, int64_t byte)
-{
-    return (Span){r->source, byte, byte + 1};
-}
+static Span at_byte(const Reader *r, int64_t byte) { return (Span){r->source, byte, byte + 1}; }
 
 /* Where the header names a tensor, as well as a plain search can tell. */
 static Span at_name(const Reader *r, const char *name)
@@ -53,9 +53,10 @@ static bool read_length(Reader *r)
     }
     uint64_t length;
     memcpy(&length, file->data, sizeof length);
-    const char *problem = length == 0 ? "is 0"
-                          : length > (uint64_t)LONGEST_HEADER ? "is over 100 MB"
-                          : length > (uint64_t)(file->length - LENGTH_BYTES) ? "goes past the end of the file" : NULL;
+    const char *problem = length == 0                                        ? "is 0"
+                          : length > (uint64_t)LONGEST_HEADER                ? "is over 100 MB"
+                          : length > (uint64_t)(file->length - LENGTH_BYTES) ? "goes past the end of the file"
+                                                                             : NULL;
     if (problem) {
         diag_error(r->diag, at_byte(r, 0), "the safetensors header's length, %" PRIu64 ", %s", length, problem);
         return false;
@@ -107,7 +108,8 @@ static bool read_shape(Reader *r, const char *name, const json_t *entry, Tensor 
     bool ok = json_is_array(shape);
     size_t rank = json_array_size(shape);
     if (rank > MAX_RANK) {
-        diag_unsupported(r->diag, at_name(r, name), "tensor \"%s\" has rank %zu, above %d is not supported", name, rank, MAX_RANK);
+        diag_unsupported(r->diag, at_name(r, name), "tensor \"%s\" has rank %zu, above %d is not supported", name, rank,
+                         MAX_RANK);
         return false;
     }
     tensor->rank = (int)rank;
@@ -121,7 +123,8 @@ static bool read_shape(Reader *r, const char *name, const json_t *entry, Tensor 
     tensor->count = shape_count(&dims);
     if (tensor->count >= 0 && tensor->count <= INT64_MAX / dtype_size(tensor->dtype))
         return true;
-    diag_error(r->diag, at_name(r, name), "tensor \"%s\": the product of its shape %s is too large", name, shape_text(r->arena, &dims));
+    diag_error(r->diag, at_name(r, name), "tensor \"%s\": the product of its shape %s is too large", name,
+               shape_text(r->arena, &dims));
     return false;
 }
 
@@ -136,13 +139,15 @@ static bool read_offsets(Reader *r, const char *name, const json_t *entry, Tenso
         return false;
     }
     if (begin > end || end > r->data_length) {
-        diag_error(r->diag, at_name(r, name), "tensor \"%s\": its data_offsets %" PRId64 " to %" PRId64 " are not within the %" PRId64 " bytes of data",
+        diag_error(r->diag, at_name(r, name),
+                   "tensor \"%s\": its data_offsets %" PRId64 " to %" PRId64 " are not within the %" PRId64 " bytes of data",
                    name, begin, end, r->data_length);
         return false;
     }
     if (end - begin != bytes) {
-        diag_error(r->diag, at_name(r, name), "tensor \"%s\": dtype and shape need %" PRId64 " bytes, its data_offsets hold %" PRId64,
-                   name, bytes, end - begin);
+        diag_error(r->diag, at_name(r, name),
+                   "tensor \"%s\": dtype and shape need %" PRId64 " bytes, its data_offsets hold %" PRId64, name, bytes,
+                   end - begin);
         return false;
     }
     weights_place(tensor, r->file, r->data_begin + begin, bytes, r->arena);
@@ -154,7 +159,7 @@ static bool check_metadata(Reader *r, json_t *metadata)
     const char *key;
     json_t *value;
     bool ok = json_is_object(metadata);
-    json_object_foreach(metadata, key, value)
+    json_object_foreach (metadata, key, value)
         ok = ok && json_is_string(value);
     if (!ok)
         diag_error(r->diag, at_name(r, "__metadata__"), "__metadata__: expected an object of strings");
@@ -190,9 +195,10 @@ static bool check_cover(Reader *r, SafeTensors *out)
     for (int64_t i = 0; i < n; i++) {
         const Tensor *tensor = &sorted[i]->tensor;
         if (tensor->offset != at) {
-            diag_error(r->diag, at_name(r, sorted[i]->name), "tensor \"%s\" %s: its data begins at %" PRId64 ", expected %" PRId64,
-                       sorted[i]->name, tensor->offset < at ? "overlaps another" : "leaves a hole before it",
-                       tensor->offset - r->data_begin, at - r->data_begin);
+            diag_error(r->diag, at_name(r, sorted[i]->name),
+                       "tensor \"%s\" %s: its data begins at %" PRId64 ", expected %" PRId64, sorted[i]->name,
+                       tensor->offset < at ? "overlaps another" : "leaves a hole before it", tensor->offset - r->data_begin,
+                       at - r->data_begin);
             return false;
         }
         at += tensor->length;
@@ -211,7 +217,7 @@ static bool read_tensors(Reader *r, json_t *root, SafeTensors *out)
     int64_t room = (int64_t)json_object_size(root);
     out->tensors.at = NEW_ARRAY(r->arena, SafeTensor, room);
     out->tensors.cap = room;
-    json_object_foreach(root, name, entry) {
+    json_object_foreach (root, name, entry) {
         if (strcmp(name, "__metadata__") == 0) {
             ok &= check_metadata(r, entry);
             continue;

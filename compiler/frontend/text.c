@@ -20,8 +20,8 @@ static int utf8_length(const unsigned char *s, int64_t left)
     for (int i = 1; i < n; i++)
         if ((s[i] & 0xc0) != 0x80)
             return 0;
-    bool bad = (*s == 0xe0 && s[1] < 0xa0) || (*s == 0xed && s[1] > 0x9f) || (*s == 0xf0 && s[1] < 0x90) ||
-               (*s == 0xf4 && s[1] > 0x8f);
+    bool bad =
+        (*s == 0xe0 && s[1] < 0xa0) || (*s == 0xed && s[1] > 0x9f) || (*s == 0xf0 && s[1] < 0x90) || (*s == 0xf4 && s[1] > 0x8f);
     return bad ? 0 : n;
 }
 
@@ -47,8 +47,7 @@ static bool check_bytes(const Source *source, Diag *diag)
         }
         int n = text[i] ? utf8_length(text + i, source->length - i) : 0;
         if (n == 0) {
-            diag_error(diag, (Span){source, i, i + 1}, text[i] ? "byte 0x%02x is not valid UTF-8" : "NUL byte in text",
-                       text[i]);
+            diag_error(diag, (Span){source, i, i + 1}, text[i] ? "byte 0x%02x is not valid UTF-8" : "NUL byte in text", text[i]);
             return false;
         }
         i += n;

@@ -46,7 +46,15 @@ typedef struct TextItem {   /* value_info or initializer */
 } TextItem;
 typedef VEC(TextItem) TextItems;
 
-typedef enum TextValueKind { VALUE_INT, VALUE_FLOAT, VALUE_STRING, VALUE_TENSOR, VALUE_TYPE, VALUE_GRAPH, VALUE_REF } TextValueKind;
+typedef enum TextValueKind {
+    VALUE_INT,
+    VALUE_FLOAT,
+    VALUE_STRING,
+    VALUE_TENSOR,
+    VALUE_TYPE,
+    VALUE_GRAPH,
+    VALUE_REF
+} TextValueKind;
 
 typedef struct TextValue {
     TextValueKind kind;
@@ -134,8 +142,8 @@ TextTensor *text_data_none(TextParser *p, Span span);
 TextTensor *text_data_external(TextParser *p, const TextPairs *pairs, Span span);
 
 /* kind_name NULL: the literal decides. values of a single value has one element. */
-TextAttr *text_attr(TextParser *p, const char *name, Span span, const char *kind_name, Span kind_span,
-                    const TextValues *values, bool list);
+TextAttr *text_attr(TextParser *p, const char *name, Span span, const char *kind_name, Span kind_span, const TextValues *values,
+                    bool list);
 
 bool text_model_headers(const TextParser *p, Model *model);
 bool text_function_headers(const TextParser *p, const TextFunction *tree, Model *model, Function *function);

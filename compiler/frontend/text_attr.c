@@ -9,16 +9,19 @@
 
 #define KIND_OTHER ((AttrKind)99) /* ONNX has it, we don't: sparse tensors and types */
 
-static const struct { const char *name; AttrKind kind; } kind_names[] = {
-    {"float", ATTR_FLOAT}, {"int", ATTR_INT}, {"string", ATTR_STRING}, {"tensor", ATTR_TENSOR},
-    {"graph", ATTR_GRAPH}, {"floats", ATTR_FLOATS}, {"ints", ATTR_INTS}, {"strings", ATTR_STRINGS},
-    {"tensors", ATTR_TENSORS}, {"graphs", ATTR_GRAPHS}, {"sparse_tensor", KIND_OTHER},
-    {"sparse_tensors", KIND_OTHER}, {"type_proto", KIND_OTHER}, {"type_protos", KIND_OTHER},
+static const struct {
+    const char *name;
+    AttrKind kind;
+} kind_names[] = {
+    {"float", ATTR_FLOAT},      {"int", ATTR_INT},           {"string", ATTR_STRING},       {"tensor", ATTR_TENSOR},
+    {"graph", ATTR_GRAPH},      {"floats", ATTR_FLOATS},     {"ints", ATTR_INTS},           {"strings", ATTR_STRINGS},
+    {"tensors", ATTR_TENSORS},  {"graphs", ATTR_GRAPHS},     {"sparse_tensor", KIND_OTHER}, {"sparse_tensors", KIND_OTHER},
+    {"type_proto", KIND_OTHER}, {"type_protos", KIND_OTHER},
 };
 
 static const char *value_words[] = {
     [VALUE_INT] = "an integer", [VALUE_FLOAT] = "a float", [VALUE_STRING] = "a string", [VALUE_TENSOR] = "a tensor",
-    [VALUE_TYPE] = "a type", [VALUE_GRAPH] = "a graph", [VALUE_REF] = "a reference",
+    [VALUE_TYPE] = "a type",    [VALUE_GRAPH] = "a graph", [VALUE_REF] = "a reference",
 };
 
 static bool kind_from_name(TextParser *p, const char *name, Span span, AttrKind *kind)
@@ -47,10 +50,7 @@ static AttrKind natural_kind(TextValueKind kind, bool list)
     }
 }
 
-static bool is_list(AttrKind kind)
-{
-    return kind >= ATTR_FLOATS && kind <= ATTR_GRAPHS;
-}
+static bool is_list(AttrKind kind) { return kind >= ATTR_FLOATS && kind <= ATTR_GRAPHS; }
 
 static bool fill_ints(TextParser *p, Attr *attr, const TextValues *values)
 {
@@ -100,10 +100,13 @@ static bool fill(TextParser *p, TextAttr *text, const TextValues *values)
     case ATTR_GRAPH: text->graph = values->at[0].graph; return true;
     case ATTR_INTS: attr->count = values->len; return fill_ints(p, attr, values);
     case ATTR_FLOATS: attr->count = values->len; return fill_floats(p, attr, values);
-    case ATTR_STRINGS: attr->count = values->len; fill_strings(p, attr, values); return true;
+    case ATTR_STRINGS:
+        attr->count = values->len;
+        fill_strings(p, attr, values);
+        return true;
     default:
-        diag_unsupported(p->diag, attr->span, "attribute %s: lists of tensors or graphs, sparse tensors and types are not supported",
-                         attr->name);
+        diag_unsupported(p->diag, attr->span,
+                         "attribute %s: lists of tensors or graphs, sparse tensors and types are not supported", attr->name);
         return false;
     }
 }
@@ -120,15 +123,16 @@ static bool values_fit(TextParser *p, const char *name, AttrKind kind, bool decl
         for (int64_t k = 0; k < countof(kind_names); k++)
             if (kind_names[k].kind == kind)
                 wanted = kind_names[k].name;
-        diag_error(p->diag, values->at[i].span, "attribute %s: expected %s, found %s%s", name, wanted,
-                   value_words[found], !list ? "" : i ? "" : " in a list");
+        diag_error(p->diag, values->at[i].span, "attribute %s: expected %s, found %s%s", name, wanted, value_words[found],
+                   !list ? ""
+                   : i   ? ""
+                         : " in a list");
         return false;
     }
     return true;
 }
 
-static bool decide_kind(TextParser *p, TextAttr *text, const TextValues *values, bool list, const char *kind_name,
-                        Span kind_span)
+static bool decide_kind(TextParser *p, TextAttr *text, const TextValues *values, bool list, const char *kind_name, Span kind_span)
 {
     Attr *attr = &text->attr;
     bool declared = kind_name != NULL;
@@ -141,8 +145,8 @@ static bool decide_kind(TextParser *p, TextAttr *text, const TextValues *values,
         return true;
     }
     if (!declared && values->len == 0) {
-        diag_error(p->diag, attr->span, "attribute %s: an empty list needs a type, for example %s: ints = []",
-                   attr->name, attr->name);
+        diag_error(p->diag, attr->span, "attribute %s: an empty list needs a type, for example %s: ints = []", attr->name,
+                   attr->name);
         return false;
     }
     if (!declared)
@@ -155,13 +159,13 @@ static bool decide_kind(TextParser *p, TextAttr *text, const TextValues *values,
     return values_fit(p, attr->name, attr->kind, declared, values, list);
 }
 
-TextAttr *text_attr(TextParser *p, const char *name, Span span, const char *kind_name, Span kind_span,
-                    const TextValues *values, bool list)
+TextAttr *text_attr(TextParser *p, const char *name, Span span, const char *kind_name, Span kind_span, const TextValues *values,
+                    bool list)
 {
     TextAttr *text = NEW(p->arena, TextAttr);
     text->attr.name = name;
     text->attr.span = span;
-    text->bad = !decide_kind(p, text, values, list, kind_name, kind_span) ||
-                (text->attr.kind != ATTR_REF && !fill(p, text, values));
+    text->bad =
+        !decide_kind(p, text, values, list, kind_name, kind_span) || (text->attr.kind != ATTR_REF && !fill(p, text, values));
     return text;
 }

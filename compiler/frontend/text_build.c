@@ -27,10 +27,7 @@ typedef struct Scope { /* one graph being built */
 
 static const Type unknown_type = {.shape.rank = -1};
 
-static void fail(Builder *b)
-{
-    b->ok = false;
-}
+static void fail(Builder *b) { b->ok = false; }
 
 /* ── Values ── */
 
@@ -40,8 +37,7 @@ static Type item_type(Builder *b, const TextItem *item)
         return unknown_type;
     if (item->type->composite) {
         if (strcmp(item->type->composite, "rank") != 0) /* that one was reported where it was read */
-            diag_unsupported(b->p->diag, item->type->span, "%s types are not supported, only tensors",
-                             item->type->composite);
+            diag_unsupported(b->p->diag, item->type->span, "%s types are not supported, only tensors", item->type->composite);
         fail(b);
     }
     return item->type->type;
@@ -177,8 +173,8 @@ static void check_import(Builder *b, const TextOp *op, const char *domain)
         return;
     fail(b);
     if (b->model->opsets.len && strmap_put(&b->unknown, domain, (void *)op))
-        diag_error(b->p->diag, op->span, "the model does not import the domain \"%s\" of %s, expected it in opset_import",
-                   domain, op->type);
+        diag_error(b->p->diag, op->span, "the model does not import the domain \"%s\" of %s, expected it in opset_import", domain,
+                   op->type);
 }
 
 /* Splits "a.b.Conv" at its last dot. */

@@ -11,14 +11,20 @@
 
 enum { OLDEST_IR = 3, NEWEST_IR = 14, NEWEST_OPSET = 28 }; /* onnx 1.23; IR 3 is the first one with opsets */
 
-typedef struct HeaderKey { const char *name; int kind; } HeaderKey;
+typedef struct HeaderKey {
+    const char *name;
+    int kind;
+} HeaderKey;
 static const HeaderKey model_keys[] = {
-    {"ir_version", HEADER_INT}, {"opset_import", HEADER_PAIRS}, {"producer_name", HEADER_STRING},
-    {"producer_version", HEADER_STRING}, {"domain", HEADER_STRING}, {"model_version", HEADER_INT},
-    {"doc_string", HEADER_STRING}, {"metadata_props", HEADER_PAIRS},
+    {"ir_version", HEADER_INT},          {"opset_import", HEADER_PAIRS},   {"producer_name", HEADER_STRING},
+    {"producer_version", HEADER_STRING}, {"domain", HEADER_STRING},        {"model_version", HEADER_INT},
+    {"doc_string", HEADER_STRING},       {"metadata_props", HEADER_PAIRS},
 };
 static const HeaderKey function_keys[] = {
-    {"opset_import", HEADER_PAIRS}, {"domain", HEADER_STRING}, {"overload", HEADER_STRING}, {"doc_string", HEADER_STRING},
+    {"opset_import", HEADER_PAIRS},
+    {"domain", HEADER_STRING},
+    {"overload", HEADER_STRING},
+    {"doc_string", HEADER_STRING},
 };
 
 /* Is the key known, and its value of the right kind? */
@@ -40,15 +46,12 @@ static bool check_key(const TextParser *p, const TextHeader *header, const Heade
     StrBuf known = {.arena = p->arena};
     for (int64_t i = 0; i < n_keys; i++)
         sb_printf(&known, "%s%s", i ? ", " : "", names[i]);
-    diag_error(p->diag, header->span, "unknown header key %.40s, %s%s", header->key,
-               near ? "did you mean " : "expected one of ", near ? near : known.text);
+    diag_error(p->diag, header->span, "unknown header key %.40s, %s%s", header->key, near ? "did you mean " : "expected one of ",
+               near ? near : known.text);
     return false;
 }
 
-static const char *opset_domain(const char *domain)
-{
-    return strcmp(domain, "ai.onnx") == 0 ? "" : domain;
-}
+static const char *opset_domain(const char *domain) { return strcmp(domain, "ai.onnx") == 0 ? "" : domain; }
 
 static bool check_opset(const TextParser *p, const TextPair *pair)
 {
@@ -111,8 +114,8 @@ static bool set_ir_version(const TextParser *p, const TextHeader *header, Model 
     model->ir_version = header->integer;
     if (header->integer >= OLDEST_IR && header->integer <= NEWEST_IR)
         return true;
-    diag_error(p->diag, header->value_span, "unknown ir_version %" PRId64 ", expected %d to %d", header->integer,
-               OLDEST_IR, NEWEST_IR);
+    diag_error(p->diag, header->value_span, "unknown ir_version %" PRId64 ", expected %d to %d", header->integer, OLDEST_IR,
+               NEWEST_IR);
     return false;
 }
 
@@ -158,7 +161,8 @@ static bool agree_on_opsets(const TextParser *p, const TextPairs *pairs, Model *
         if (ours && ours != version) {
             diag_unsupported(p->diag, pairs->at[i].span,
                              "the function imports opset \"%.40s\" version %" PRId64 ", the model version %" PRId64
-                             ": different versions are not supported", domain, version, ours);
+                             ": different versions are not supported",
+                             domain, version, ours);
             return false;
         }
         model_set_opset(model, domain, version);

@@ -77,10 +77,7 @@ static bool read_double(TextParser *p, Span span, bool to_float, double *value)
     return false;
 }
 
-bool text_float(TextParser *p, Span span, double *value)
-{
-    return read_double(p, span, true, value);
-}
+bool text_float(TextParser *p, Span span, double *value) { return read_double(p, span, true, value); }
 
 void text_type_dim(TextParser *p, TextType *type, Dim dim, Span span)
 {
@@ -143,10 +140,7 @@ static void data_start(TextParser *p, Span span)
     tensor->count = shape_count(shape);
 }
 
-static size_t element_size(DType dtype)
-{
-    return dtype == DT_STRING ? sizeof(const char *) : (size_t)dtype_size(dtype);
-}
+static size_t element_size(DType dtype) { return dtype == DT_STRING ? sizeof(const char *) : (size_t)dtype_size(dtype); }
 
 void text_data_begin(TextParser *p, Span brace)
 {
@@ -159,7 +153,9 @@ void text_data_begin(TextParser *p, Span brace)
     tensor->data = arena_alloc_array(p->arena, p->data->room, element_size(tensor->dtype));
 }
 
-typedef struct IntRange { int64_t min, max; } IntRange;
+typedef struct IntRange {
+    int64_t min, max;
+} IntRange;
 
 static IntRange int_range(DType dtype)
 {
@@ -226,8 +222,8 @@ static bool put_element(TextParser *p, char *to, DType dtype, TextValueKind kind
         return put_int(p, to, dtype, span);
     const char *wanted = dtype == DT_STRING ? "a string" : floats ? "a number" : "an integer";
     bool half = dtype == DT_FLOAT16 || dtype == DT_BFLOAT16;
-    diag_error(p->diag, span, "%s element must be %s%s, found %s", dtype_name(dtype), wanted,
-               half ? ", its bit pattern" : "", kinds[kind]);
+    diag_error(p->diag, span, "%s element must be %s%s, found %s", dtype_name(dtype), wanted, half ? ", its bit pattern" : "",
+               kinds[kind]);
     return false;
 }
 
@@ -274,12 +270,15 @@ static bool external_number(TextParser *p, const TextPair *pair, int64_t *value)
         *value = (int64_t)magnitude;
         return true;
     }
-    diag_error(p->diag, pair->value_span, "external data's %s must be a number of bytes from 0 up, found \"%.40s\"",
-               pair->key, text);
+    diag_error(p->diag, pair->value_span, "external data's %s must be a number of bytes from 0 up, found \"%.40s\"", pair->key,
+               text);
     return false;
 }
 
-typedef struct ExternalKeys { const TextPair *location; int64_t offset, length; } ExternalKeys;
+typedef struct ExternalKeys {
+    const TextPair *location;
+    int64_t offset, length;
+} ExternalKeys;
 
 static bool external_key(TextParser *p, const TextPair *pair, ExternalKeys *keys)
 {
@@ -312,8 +311,8 @@ TextTensor *text_data_external(TextParser *p, const TextPairs *pairs, Span span)
     if (!keys.location && ok)
         diag_error(p->diag, span, "external data without a location");
     if (!keys.location || !ok ||
-        !weights_external(data->tensor, p->dir, keys.location->string, keys.offset, keys.length,
-                          keys.location->value_span, p->arena, p->diag))
+        !weights_external(data->tensor, p->dir, keys.location->string, keys.offset, keys.length, keys.location->value_span,
+                          p->arena, p->diag))
         data->tensor = NULL;
     return data;
 }

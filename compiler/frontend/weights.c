@@ -163,8 +163,8 @@ void weights_place(Tensor *tensor, const WeightFile *file, int64_t offset, int64
     tensor->length = length;
 }
 
-static bool check_range(const Tensor *tensor, const WeightFile *file, int64_t offset, int64_t *length, Span span,
-                        Arena *arena, Diag *diag)
+static bool check_range(const Tensor *tensor, const WeightFile *file, int64_t offset, int64_t *length, Span span, Arena *arena,
+                        Diag *diag)
 {
     Type type = tensor_type(tensor);
     int64_t needed;
@@ -180,15 +180,17 @@ static bool check_range(const Tensor *tensor, const WeightFile *file, int64_t of
         return false;
     }
     if (offset < 0 || offset > file->length || *length > file->length - offset) {
-        diag_error(diag, span, "external data of %" PRId64 " bytes at offset %" PRId64 " goes past the end of %s, which has %" PRId64 " bytes",
+        diag_error(diag, span,
+                   "external data of %" PRId64 " bytes at offset %" PRId64 " goes past the end of %s, which has %" PRId64
+                   " bytes",
                    *length, offset, file->path, file->length);
         return false;
     }
     return true;
 }
 
-bool weights_external(Tensor *tensor, const char *dir, const char *location, int64_t offset, int64_t length,
-                      Span span, Arena *arena, Diag *diag)
+bool weights_external(Tensor *tensor, const char *dir, const char *location, int64_t offset, int64_t length, Span span,
+                      Arena *arena, Diag *diag)
 {
     if (dtype_size(tensor->dtype) == 0) {
         diag_error(diag, span, "%s elements cannot be external data", dtype_name(tensor->dtype));

@@ -19,8 +19,8 @@ bool weights_are_read_from(const char *path, const Arena *arena);
 
 /* ONNX external data: fills tensor->data (dtype and dims are set) from location, offset and length; length -1:
  * what dtype and dims need. Works for any file, a .safetensors among them. */
-bool weights_external(Tensor *tensor, const char *dir, const char *location, int64_t offset, int64_t length,
-                      Span span, Arena *arena, Diag *diag);
+bool weights_external(Tensor *tensor, const char *dir, const char *location, int64_t offset, int64_t length, Span span,
+                      Arena *arena, Diag *diag);
 
 /* Lets the tensor's data be bytes of a file, in place where they are aligned. The range was checked. */
 void weights_place(Tensor *tensor, const WeightFile *file, int64_t offset, int64_t length, Arena *arena);

@@ -14,8 +14,7 @@
 #include <string.h>
 
 enum { END_SIZE = 22, END64_SIZE = 56, LOCATOR_SIZE = 20, ENTRY_SIZE = 46, LOCAL_SIZE = 30, LONGEST_COMMENT = 0xffff };
-static const uint32_t END = 0x06054b50, END64 = 0x06064b50, LOCATOR = 0x07064b50, ENTRY = 0x02014b50,
-                      LOCAL = 0x04034b50;
+static const uint32_t END = 0x06054b50, END64 = 0x06064b50, LOCATOR = 0x07064b50, ENTRY = 0x02014b50, LOCAL = 0x04034b50;
 
 typedef struct Reader {
     const WeightFile *file;
@@ -27,10 +26,7 @@ typedef struct Reader {
     Diag *diag;
 } Reader;
 
-static Span at_byte(const Reader *r, int64_t byte)
-{
-    return (Span){r->source, byte, byte + 1};
-}
+static Span at_byte(const Reader *r, int64_t byte) { return (Span){r->source, byte, byte + 1}; }
 
 static bool broken(const Reader *r, int64_t byte, const char *what)
 {

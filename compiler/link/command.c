@@ -10,10 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-void command_add(Command *command, const char *word)
-{
-    vec_push(command->arena, &command->words, word);
-}
+void command_add(Command *command, const char *word) { vec_push(command->arena, &command->words, word); }
 
 void command_add_tool(Command *command, const char *name, const char *fallback)
 {

@@ -31,8 +31,8 @@ static const char *const image_libraries[] = {"libjpeg.a", "libpng16.a", "libweb
  * decoders' objects all the same. A trap of the runtime stands in for them, and 170 kB of Huffman tables, PNG writer
  * and deflate stay out. A libjpeg or libpng without such a name is none the worse. */
 static const char *const encoder_functions[] = {
-    "jsimd_huff_encode_one_block_sse2", "jconst_huff_encode_one_block", "jsimd_huff_encode_one_block_neon",
-    "png_save_uint_32", "png_destroy_write_struct", "png_free_buffer_list",
+    "jsimd_huff_encode_one_block_sse2", "jconst_huff_encode_one_block", "jsimd_huff_encode_one_block_neon", "png_save_uint_32",
+    "png_destroy_write_struct",         "png_free_buffer_list",
 };
 
 static bool run(const Linking *link, const Command *command)
@@ -227,8 +227,7 @@ static bool check_place(const char *path, Diag *diag)
     struct stat info;
     if (stat(path, &info) != 0 || S_ISREG(info.st_mode))
         return true;
-    diag_resource(diag, NO_SPAN, "cannot write %s: it is %s", path,
-                  S_ISDIR(info.st_mode) ? "a directory" : "not a regular file");
+    diag_resource(diag, NO_SPAN, "cannot write %s: it is %s", path, S_ISDIR(info.st_mode) ? "a directory" : "not a regular file");
     return false;
 }
 

@@ -73,10 +73,7 @@ static bool weights_of(Node *node, Weights *w)
     return (w->is_conv ? conv_weights(w) : matmul_weights(w)) && w->tensor->dtype == DT_FLOAT && w->tensor->count > 0;
 }
 
-static int64_t out_channel(const Weights *w, int64_t row, int64_t col)
-{
-    return w->is_conv ? row : col;
-}
+static int64_t out_channel(const Weights *w, int64_t row, int64_t col) { return w->is_conv ? row : col; }
 
 static int64_t in_channel(const Weights *w, int64_t row, int64_t col)
 {
@@ -94,10 +91,7 @@ enum { AT_ONCE = 16, GRAIN = 1 << 18 /* weights that are worth a thread */ };
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* Rows or columns, of so many elements each, that are worth a thread. */
-static int64_t grain_of(int64_t elements)
-{
-    return GRAIN / (elements ? elements : 1) + 1;
-}
+static int64_t grain_of(int64_t elements) { return GRAIN / (elements ? elements : 1) + 1; }
 
 static Tensor *new_weights(const Weights *w)
 {
@@ -236,8 +230,8 @@ static Bias bias_of(const Weights *w)
     Value *vector;
     if (w->is_conv)
         bias.vector = node_input(w->node, 2);
-    else if (user && user->op->kind == OP_Add && constant_operand(user, &vector) &&
-             is_channel_vector(vector, w->n_out) && same_type(user->outputs.at[0], w->node->outputs.at[0]))
+    else if (user && user->op->kind == OP_Add && constant_operand(user, &vector) && is_channel_vector(vector, w->n_out) &&
+             same_type(user->outputs.at[0], w->node->outputs.at[0]))
         bias = (Bias){user, vector};
     return bias;
 }
@@ -247,10 +241,7 @@ static bool bias_is_constant(const Bias *bias, const Weights *w)
     return !bias->vector || is_channel_vector(bias->vector, w->n_out);
 }
 
-static const char *folded_name(const Value *value)
-{
-    return arena_printf(value->graph->model->arena, "%s_folded", value->name);
-}
+static const char *folded_name(const Value *value) { return arena_printf(value->graph->model->arena, "%s_folded", value->name); }
 
 /* Output channels' sums as a constant vector; NULL if one is not finite as a float. */
 static Value *bias_vector(Node *at, const char *base, const double *sums, int64_t n)
@@ -451,8 +442,7 @@ static bool fold_scale_after(Node *node)
     Weights w;
     Bias bias;
     Value *scale, *x = constant_operand(node, &scale);
-    if (!x || !contraction_behind(x, &w, &bias) || !is_channel_vector(scale, w.n_out) ||
-        !same_type(x, node->outputs.at[0]))
+    if (!x || !contraction_behind(x, &w, &bias) || !is_channel_vector(scale, w.n_out) || !same_type(x, node->outputs.at[0]))
         return false;
     bool finite = scales_finitely(&w, scale->constant);
     Value *vector = finite && bias.vector ? scaled_bias(&w, &bias, scale->constant) : NULL;
@@ -489,12 +479,9 @@ static bool fold_shift_after(Node *node)
 }
 
 static const Rule rules[] = {
-    {OP_MatMul, "norm before", fold_norm},
-    {OP_ConvNHWC, "norm before", fold_norm},
-    {OP_MatMul, "shift before", fold_shift_before},
-    {OP_ConvNHWC, "shift before", fold_shift_before},
-    {OP_Mul, "scale after", fold_scale_after},
-    {OP_Add, "shift after", fold_shift_after},
+    {OP_MatMul, "norm before", fold_norm},          {OP_ConvNHWC, "norm before", fold_norm},
+    {OP_MatMul, "shift before", fold_shift_before}, {OP_ConvNHWC, "shift before", fold_shift_before},
+    {OP_Mul, "scale after", fold_scale_after},      {OP_Add, "shift after", fold_shift_after},
 };
 
 bool pass_affine(Graph *graph)

@@ -60,10 +60,7 @@ static bool make_initializer(Node *node)
 
 /* ── Nodes that do nothing ───────────────────────────────────────────────────────────────────────────── */
 
-static bool remove_identity(Node *node)
-{
-    return node_forward(node, node->inputs.at[0]);
-}
+static bool remove_identity(Node *node) { return node_forward(node, node->inputs.at[0]); }
 
 /* Inference: training_mode is absent or false, and nobody asks for the mask. */
 static bool remove_dropout(Node *node)
@@ -102,10 +99,7 @@ static bool remove_transpose(Node *node)
     return node_forward(node, node->inputs.at[0]);
 }
 
-static bool remove_single_concat(Node *node)
-{
-    return node->inputs.len == 1 && node_forward(node, node->inputs.at[0]);
-}
+static bool remove_single_concat(Node *node) { return node->inputs.len == 1 && node_forward(node, node->inputs.at[0]); }
 
 /* x + 0, x - 0, x * 1, x / 1, x ** 1, where the constant does not change the shape. */
 static bool remove_neutral(Node *node)

@@ -107,8 +107,7 @@ static bool fold_reshape_target(Node *node)
 {
     Value *data = node->inputs.at[0], *shape = node->inputs.at[1], *output = node->outputs.at[0];
     int64_t target[MAX_RANK];
-    if (shape->constant || node_attr_int(node, "allowzero") ||
-        !reshape_target(&data->type.shape, &output->type.shape, target))
+    if (shape->constant || node_attr_int(node, "allowzero") || !reshape_target(&data->type.shape, &output->type.shape, target))
         return false;
     Tensor *tensor = tensor_from_i64(node->graph->model->arena, target, rank_of(output));
     node_set_input(node, 1, constant_new(node->graph, shape->name, tensor, node->span));

@@ -36,10 +36,13 @@ static const char *anchor_kind(const Node *node)
     if (is_reduce(node))
         return "reduce";
     switch (node->op->kind) {
-    case OP_Conv: case OP_ConvNHWC: return conv_kind(node);
-    case OP_MatMul: case OP_Gemm: return "gemm";
+    case OP_Conv:
+    case OP_ConvNHWC: return conv_kind(node);
+    case OP_MatMul:
+    case OP_Gemm: return "gemm";
     case OP_LayerNormalization: return "layernorm";
-    case OP_Softmax: case OP_LogSoftmax: return "softmax";
+    case OP_Softmax:
+    case OP_LogSoftmax: return "softmax";
     default: return NULL;
     }
 }
@@ -59,8 +62,7 @@ static bool is_anchor(const Node *node)
 {
     if (node->op->class == CLASS_ELEMENTWISE)
         return is_float_map(node);
-    return anchor_kind(node) && only_first_output(node) && is_float(node->outputs.at[0]) &&
-           is_float(node->inputs.at[0]);
+    return anchor_kind(node) && only_first_output(node) && is_float(node->outputs.at[0]) && is_float(node->inputs.at[0]);
 }
 
 const char *fuse_reason(const Node *node, Arena *arena)
@@ -125,8 +127,7 @@ static bool fits(const Region *region)
 
 static bool may_join(const Region *region, const Node *node)
 {
-    return !contains(region, node) && is_float_map(node) &&
-           same_type(node->outputs.at[0], region->nodes[0]->outputs.at[0]);
+    return !contains(region, node) && is_float_map(node) && same_type(node->outputs.at[0], region->nodes[0]->outputs.at[0]);
 }
 
 /* The earliest node that uses a value of the region and may join it; NULL. */
@@ -172,15 +173,9 @@ static bool fuse_from(Node *anchor)
 }
 
 /* Anchors first, so that an elementwise node joins the anchor whose result it works on. */
-static bool fuse_anchor(Node *node)
-{
-    return node->op->class != CLASS_ELEMENTWISE && fuse_from(node);
-}
+static bool fuse_anchor(Node *node) { return node->op->class != CLASS_ELEMENTWISE && fuse_from(node); }
 
-static bool fuse_map(Node *node)
-{
-    return node->op->class == CLASS_ELEMENTWISE && fuse_from(node);
-}
+static bool fuse_map(Node *node) { return node->op->class == CLASS_ELEMENTWISE && fuse_from(node); }
 
 static const Rule anchor_rules[] = {{ANY_OP, "anchor", fuse_anchor}};
 static const Rule map_rules[] = {{ANY_OP, "map", fuse_map}};
@@ -188,7 +183,7 @@ static const Rule map_rules[] = {{ANY_OP, "map", fuse_map}};
 bool pass_fuse(Graph *graph)
 {
     int64_t position = 0;
-    FOR_NODES(node, graph)
+    FOR_NODES (node, graph)
         node->mark = position++;
     bool changed = rewrite(graph, anchor_rules, countof(anchor_rules));
     changed |= rewrite(graph, map_rules, countof(map_rules));

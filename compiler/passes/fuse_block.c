@@ -21,7 +21,10 @@ enum { FIRST_REGIONS = 3, MAX_REGIONS = 12 };
 
 static const char *const first_kinds[FIRST_REGIONS] = {"dwconv", "layernorm", "gemm"};
 
-typedef struct Chain { Node *regions[MAX_REGIONS]; int n; } Chain;
+typedef struct Chain {
+    Node *regions[MAX_REGIONS];
+    int n;
+} Chain;
 
 static bool is_region(const Node *node, const char *kind)
 {
@@ -34,8 +37,7 @@ static bool ends_in_add_of(const Node *region, const Value *value)
     const Graph *body = node_attr_graph(region, "body");
     const Node *add = body->outputs.at[0]->producer;
     for (int64_t i = 0; add->op->kind == OP_Add && i < region->inputs.len; i++)
-        if (region->inputs.at[i] == value &&
-            (add->inputs.at[0] == body->inputs.at[i] || add->inputs.at[1] == body->inputs.at[i]))
+        if (region->inputs.at[i] == value && (add->inputs.at[0] == body->inputs.at[i] || add->inputs.at[1] == body->inputs.at[i]))
             return true;
     return false;
 }
@@ -116,7 +118,4 @@ static bool fuse_block(Node *root)
 
 static const Rule rules[] = {{OP_Region, "block", fuse_block}};
 
-bool pass_fuse_block(Graph *graph)
-{
-    return rewrite(graph, rules, countof(rules));
-}
+bool pass_fuse_block(Graph *graph) { return rewrite(graph, rules, countof(rules)); }

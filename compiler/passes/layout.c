@@ -99,16 +99,11 @@ static bool merge_transposes(Node *node)
 }
 
 static const Rule sink_rules[] = {
-    {OP_Conv, "channels-last", conv_channels_last},
-    {OP_GlobalAveragePool, "mean", pool_to_reduce},
-    {OP_GlobalMaxPool, "max", pool_to_reduce},
-    {OP_Transpose, "merge", merge_transposes},
-    {OP_MatMul, "sink", sink_through_matmul},
-    {OP_LayerNormalization, "sink", sink_through_layernorm},
-    {OP_Softmax, "sink", sink_through_softmax},
-    {OP_LogSoftmax, "sink", sink_through_softmax},
-    {OP_Concat, "sink", sink_through_concat},
-    {ANY_OP, "sink", sink_through_reduce},
+    {OP_Conv, "channels-last", conv_channels_last}, {OP_GlobalAveragePool, "mean", pool_to_reduce},
+    {OP_GlobalMaxPool, "max", pool_to_reduce},      {OP_Transpose, "merge", merge_transposes},
+    {OP_MatMul, "sink", sink_through_matmul},       {OP_LayerNormalization, "sink", sink_through_layernorm},
+    {OP_Softmax, "sink", sink_through_softmax},     {OP_LogSoftmax, "sink", sink_through_softmax},
+    {OP_Concat, "sink", sink_through_concat},       {ANY_OP, "sink", sink_through_reduce},
     {ANY_OP, "sink", sink_through_elementwise},
 };
 
@@ -128,8 +123,7 @@ static bool is_pointwise(const Node *conv)
     if (!conv->inputs.at[1]->constant || node_attr_int(conv, "group") != 1)
         return false;
     node_window(conv, &w);
-    return all_are(w.kernel, w.n, 1) && all_are(w.stride, w.n, 1) && all_are(w.begin, w.n, 0) &&
-           all_are(w.end, w.n, 0);
+    return all_are(w.kernel, w.n, 1) && all_are(w.stride, w.n, 1) && all_are(w.begin, w.n, 0) && all_are(w.end, w.n, 0);
 }
 
 /* ConvNHWC with a 1x1 kernel -> MatMul by the transposed weights [C,M], and Add. */
@@ -181,8 +175,8 @@ static bool one_reshape(Node *node)
     if (!reshape_target(&x->type.shape, &output->type.shape, target))
         return false;
     Tensor *tensor = tensor_from_i64(node->graph->model->arena, target, rank_of(output));
-    Value *shape = constant_new(node->graph, arena_printf(node->graph->model->arena, "%s_shape", output->name),
-                                tensor, node->span);
+    Value *shape =
+        constant_new(node->graph, arena_printf(node->graph->model->arena, "%s_shape", output->name), tensor, node->span);
     node_infer(node_replace(node, OP_Reshape, (Value *[]){x, shape}, 2));
     return true;
 }

@@ -43,10 +43,7 @@ static bool finish(Node *node, Node *made, int rank, const int64_t *perm)
 
 /* ── Elementwise ─────────────────────────────────────────────────────────────────────────────────────── */
 
-static bool is_one_element(const Value *value)
-{
-    return shape_count(&value->type.shape) == 1;
-}
+static bool is_one_element(const Value *value) { return shape_count(&value->type.shape) == 1; }
 
 /* A constant that broadcasts to rank, its axes permuted; leading ones dropped, so that [C,1,1] ends as [C]. */
 static Value *broadcast_constant(Node *at, Value *value, int rank, const int64_t *perm)

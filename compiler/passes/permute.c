@@ -31,10 +31,7 @@ bool perm_is_identity(int rank, const int64_t *perm)
     return true;
 }
 
-bool perm_equal(int rank, const int64_t *a, const int64_t *b)
-{
-    return memcmp(a, b, (size_t)rank * sizeof *a) == 0;
-}
+bool perm_equal(int rank, const int64_t *a, const int64_t *b) { return memcmp(a, b, (size_t)rank * sizeof *a) == 0; }
 
 /* ── Constants ───────────────────────────────────────────────────────────────────────────────────────── */
 

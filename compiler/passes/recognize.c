@@ -34,8 +34,8 @@ static Value *right_matrix(Node *node)
 bool recognize_gemm(Node *node)
 {
     Value *bias = node_input(node, 2), *output = node->outputs.at[0];
-    if (node_attr_float(node, "alpha") != 1 || (bias && node_attr_float(node, "beta") != 1) ||
-        node_attr_int(node, "transA") || !is_float(output))
+    if (node_attr_float(node, "alpha") != 1 || (bias && node_attr_float(node, "beta") != 1) || node_attr_int(node, "transA") ||
+        !is_float(output))
         return false;
     Value *matrix = right_matrix(node);
     if (!matrix)
@@ -45,8 +45,7 @@ bool recognize_gemm(Node *node)
         node_infer(node_replace(node, OP_MatMul, operands, 2));
         return true;
     }
-    Node *product = node_before(node, OP_MatMul, operands, 2, arena_printf(node->graph->model->arena, "%s_matmul",
-                                                                           output->name));
+    Node *product = node_before(node, OP_MatMul, operands, 2, arena_printf(node->graph->model->arena, "%s_matmul", output->name));
     node_infer(product);
     node_infer(node_replace(node, OP_Add, (Value *[]){product->outputs.at[0], bias}, 2));
     return true;

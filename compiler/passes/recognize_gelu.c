@@ -84,17 +84,18 @@ static bool poly_of(const Value *value, const Value *x, Poly *out, int depth)
     if (!value || !value->producer || depth == MAX_DEPTH)
         return false;
     switch (value->producer->op->kind) {
-    case OP_Add: case OP_Sub: case OP_Mul: case OP_Div: case OP_Pow:
-        return poly_binary(value->producer, x, out, depth);
-    default:
-        return false;
+    case OP_Add:
+    case OP_Sub:
+    case OP_Mul:
+    case OP_Div:
+    case OP_Pow: return poly_binary(value->producer, x, out, depth);
+    default: return false;
     }
 }
 
 static bool poly_is(const Poly *poly, double c1, double c3)
 {
-    return poly->at[0] == 0 && poly->at[2] == 0 && fabs(poly->at[1] - c1) <= 1e-6 &&
-           fabs(poly->at[3] - c3) <= 1e-6;
+    return poly->at[0] == 0 && poly->at[2] == 0 && fabs(poly->at[1] - c1) <= 1e-6 && fabs(poly->at[3] - c3) <= 1e-6;
 }
 
 static bool is_gelu_argument(const Node *node, const Value *x)
@@ -138,11 +139,10 @@ static Node *climb(const Value *value, const Value *x)
     double divisor;
     for (int i = 0; i < MAX_FACTORS; i++) {
         Node *user = only_user(value);
-        if (user && user->op->kind == OP_Div && user->inputs.at[0] == value &&
-            is_scalar(user->inputs.at[1], &divisor) && divisor != 0)
+        if (user && user->op->kind == OP_Div && user->inputs.at[0] == value && is_scalar(user->inputs.at[1], &divisor) &&
+            divisor != 0)
             product.scale /= divisor;
-        else if (!user || user->op->kind != OP_Mul ||
-                 !take_factor(&product, user->inputs.at[user->inputs.at[0] == value], x))
+        else if (!user || user->op->kind != OP_Mul || !take_factor(&product, user->inputs.at[user->inputs.at[0] == value], x))
             return NULL;
         if (product.times_x == 1 && product.scale == 0.5)
             return user;
@@ -164,8 +164,7 @@ static int candidates(const Value *value, const Value *found[2 * MAX_FACTORS])
         if (!factor->constant) {
             found[n++] = factor;
             const Node *scaled = factor->producer;
-            if (scaled && (scaled->op->kind == OP_Mul || scaled->op->kind == OP_Div) &&
-                scalar_operand(scaled, &scalar))
+            if (scaled && (scaled->op->kind == OP_Mul || scaled->op->kind == OP_Div) && scalar_operand(scaled, &scalar))
                 found[n++] = scalar_operand(scaled, &scalar);
         }
         value = user->outputs.at[0];

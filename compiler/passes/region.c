@@ -24,10 +24,7 @@ static void map_value(Mapping *mapping, Value *from, Value *to)
     vec_push(mapping->body->model->arena, &mapping->to, to);
 }
 
-static bool is_axes(const Node *node, int64_t input)
-{
-    return is_reduce(node) && input == 1;
-}
+static bool is_axes(const Node *node, int64_t input) { return is_reduce(node) && input == 1; }
 
 static Value *new_in_body(Mapping *mapping, Value *value, bool inside)
 {
@@ -69,8 +66,7 @@ static void copy_into_body(Mapping *mapping, const Node *node)
     node_copy_attrs(copy, node);
     for (int64_t i = 0; i < node->inputs.len; i++)
         node_add_input(copy, value_in_body(mapping, node, i));
-    Value *made = graph_add_value(mapping->body, graph_fresh_name(mapping->body, output->name), output->type,
-                                  output->span);
+    Value *made = graph_add_value(mapping->body, graph_fresh_name(mapping->body, output->name), output->type, output->span);
     node_add_output(copy, made);
     map_value(mapping, output, made);
 }
@@ -120,7 +116,7 @@ static void copy_region(Mapping *mapping, const Node *region)
         }
         map_value(mapping, body->inputs.at[i], made);
     }
-    FOR_NODES(node, body)
+    FOR_NODES (node, body)
         copy_into_body(mapping, node);
     map_value(mapping, region->outputs.at[0], mapped(mapping, body->outputs.at[0]));
 }

@@ -8,10 +8,7 @@
 /* ── Driver ──────────────────────────────────────────────────────────────────────────────────────────── */
 
 /* Whether node is still in its graph: removal leaves its own links, but not its neighbour's to it. */
-static bool is_linked(const Node *node)
-{
-    return (node->prev ? node->prev->next : node->graph->first) == node;
-}
+static bool is_linked(const Node *node) { return (node->prev ? node->prev->next : node->graph->first) == node; }
 
 static bool apply_rules(Node *node, const Rule *rules, int64_t n_rules)
 {
@@ -54,10 +51,7 @@ Node *made_by(const Value *value, OpKind kind)
     return node && node->op->kind == kind && node_output(node, 0) == value ? node : NULL;
 }
 
-Node *only_user(const Value *value)
-{
-    return value_has_one_use(value) ? value->users.at[0] : NULL;
-}
+Node *only_user(const Value *value) { return value_has_one_use(value) ? value->users.at[0] : NULL; }
 
 bool is_scalar(const Value *value, double *number)
 {
@@ -78,21 +72,14 @@ bool only_first_output(const Node *node)
     return node_output(node, 0) != NULL;
 }
 
-bool is_float(const Value *value)
-{
-    return value && value->type.dtype == DT_FLOAT;
-}
+bool is_float(const Value *value) { return value && value->type.dtype == DT_FLOAT; }
 
 bool same_type(const Value *a, const Value *b)
 {
-    return a->type.dtype != DT_UNDEFINED && a->type.dtype == b->type.dtype &&
-           shape_equal(&a->type.shape, &b->type.shape);
+    return a->type.dtype != DT_UNDEFINED && a->type.dtype == b->type.dtype && shape_equal(&a->type.shape, &b->type.shape);
 }
 
-int rank_of(const Value *value)
-{
-    return value->type.shape.rank;
-}
+int rank_of(const Value *value) { return value->type.shape.rank; }
 
 Value *constant_operand(const Node *node, Value **constant)
 {
@@ -173,11 +160,15 @@ int64_t reduced_axes(const Node *node, int64_t axes[MAX_RANK])
 bool is_reduce(const Node *node)
 {
     switch (node->op->kind) {
-    case OP_ReduceL1: case OP_ReduceL2: case OP_ReduceMax: case OP_ReduceMean: case OP_ReduceMin:
-    case OP_ReduceProd: case OP_ReduceSum: case OP_ReduceSumSquare:
-        return true;
-    default:
-        return false;
+    case OP_ReduceL1:
+    case OP_ReduceL2:
+    case OP_ReduceMax:
+    case OP_ReduceMean:
+    case OP_ReduceMin:
+    case OP_ReduceProd:
+    case OP_ReduceSum:
+    case OP_ReduceSumSquare: return true;
+    default: return false;
     }
 }
 

@@ -33,7 +33,10 @@ static Tensor *counting(Arena *arena, int64_t n)
 static bool is_affine(const Node *node)
 {
     switch (node->op->kind) {
-    case OP_Add: case OP_Sub: case OP_Unsqueeze: case OP_Identity: return true;
+    case OP_Add:
+    case OP_Sub:
+    case OP_Unsqueeze:
+    case OP_Identity: return true;
     case OP_Mul: return node->inputs.at[0]->constant || node->inputs.at[1]->constant;
     default: return false;
     }

@@ -32,10 +32,7 @@ static bool softmax_axis(const Node *node, int64_t *axis)
     return n_long <= 1;
 }
 
-static bool is_softmax(const Node *node)
-{
-    return node->op->kind == OP_Softmax || node->op->kind == OP_LogSoftmax;
-}
+static bool is_softmax(const Node *node) { return node->op->kind == OP_Softmax || node->op->kind == OP_LogSoftmax; }
 
 static bool has_axes(const Node *node)
 {
@@ -66,10 +63,10 @@ bool pass_upgrade(Graph *graph)
     int64_t opset = model_opset(graph->model, "");
     if (opset >= TARGET_OPSET)
         return false;
-    FOR_NODES(node, graph)
+    FOR_NODES (node, graph)
         if (!is_upgradable(node, opset))
             return false;
-    FOR_NODES(node, graph)
+    FOR_NODES (node, graph)
         upgrade_node(node, opset);
     model_set_opset(graph->model, "", TARGET_OPSET);
     return true;

@@ -7,7 +7,9 @@
 
 #include <string.h>
 
-typedef struct Tile { int64_t key, size; } Tile; /* of a limit: what it is for, and what it bounds */
+typedef struct Tile {
+    int64_t key, size;
+} Tile; /* of a limit: what it is for, and what it bounds */
 
 /* size 0: a kernel without a tile that could be smaller. */
 static Tile tile_of(const Kernel *kernel)
@@ -19,10 +21,7 @@ static Tile tile_of(const Kernel *kernel)
     }
 }
 
-static bool pairs_of(const Kernel *kernel)
-{
-    return kernel->kind == KERNEL_GEMM && kernel->gemm.pairs;
-}
+static bool pairs_of(const Kernel *kernel) { return kernel->kind == KERNEL_GEMM && kernel->gemm.pairs; }
 
 int64_t tile_at_most(const CpuProfile *cpu, int kind, bool pairs, int64_t key, int64_t size)
 {

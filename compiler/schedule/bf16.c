@@ -61,10 +61,7 @@ View bf16_rows(Lowering *l, const char *name, int64_t m, int64_t k, const Panels
     return rows;
 }
 
-View bf16_scratch(Lowering *l, int64_t m, int64_t k, const Panels *panels)
-{
-    return rows_in(l, SPACE_SCRATCH, m, k, panels);
-}
+View bf16_scratch(Lowering *l, int64_t m, int64_t k, const Panels *panels) { return rows_in(l, SPACE_SCRATCH, m, k, panels); }
 
 void bf16_end_rows(Lowering *l, View rows, const Panels *panels)
 {
@@ -105,13 +102,12 @@ bool bf16_fuse(const Fusion *fusion, Fusion *rounded)
 
 /* ── Weights ─────────────────────────────────────────────────────────────────────────────────────────── */
 
-bool bf16_layout_fits(const WeightLayout *w)
-{
-    return w->t == 1 || w->c == 1 || w->c % 2 == 0;
-}
+bool bf16_layout_fits(const WeightLayout *w) { return w->t == 1 || w->c == 1 || w->c % 2 == 0; }
 
 /* K in the panels: so many taps of so many pairs. */
-typedef struct Depth { int64_t taps, pairs; } Depth;
+typedef struct Depth {
+    int64_t taps, pairs;
+} Depth;
 
 /* For a matrix unit a multiple of its tile: more pairs of the only tap, or more taps. */
 static Depth depth_of(const WeightLayout *w, int64_t unit)
@@ -124,14 +120,18 @@ static Depth depth_of(const WeightLayout *w, int64_t unit)
     return depth;
 }
 
-static Ref pack_pairs(Lowering *l, const char *name, const Tensor *weights, const WeightLayout *w, Depth depth,
-                      int64_t first, int64_t n_panels, int64_t nr)
+static Ref pack_pairs(Lowering *l, const char *name, const Tensor *weights, const WeightLayout *w, Depth depth, int64_t first,
+                      int64_t n_panels, int64_t nr)
 {
     Pack *pack = NEW(l->arena, Pack);
-    *pack = (Pack){
-        .source = weights, .dtype = DT_BFLOAT16, .base = w->base + first * w->n_stride, .n_axes = 4, .n_loops = 6,
-        .axes = {{w->groups, w->group_stride}, {w->n - first, w->n_stride}, {w->t, w->t_stride}, {w->c, w->c_stride}},
-        .loops = {{0, 1, w->groups}, {1, nr, n_panels}, {2, 1, depth.taps}, {3, 2, depth.pairs}, {1, 1, nr}, {3, 1, 2}}};
+    *pack =
+        (Pack){.source = weights,
+               .dtype = DT_BFLOAT16,
+               .base = w->base + first * w->n_stride,
+               .n_axes = 4,
+               .n_loops = 6,
+               .axes = {{w->groups, w->group_stride}, {w->n - first, w->n_stride}, {w->t, w->t_stride}, {w->c, w->c_stride}},
+               .loops = {{0, 1, w->groups}, {1, nr, n_panels}, {2, 1, depth.taps}, {3, 2, depth.pairs}, {1, 1, nr}, {3, 1, 2}}};
     return ref_to(buffer_packed(l, name, pack));
 }
 

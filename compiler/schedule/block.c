@@ -26,10 +26,7 @@ static bool works_on(const Segment *segment, const Segment *before)
     return segment->anchor && segment->anchor->inputs.at[0] == before->last->outputs.at[0];
 }
 
-static bool is_anchored(const Segment *segment, OpKind kind)
-{
-    return segment->anchor && segment->anchor->op->kind == kind;
-}
+static bool is_anchored(const Segment *segment, OpKind kind) { return segment->anchor && segment->anchor->op->kind == kind; }
 
 /* The products at the ends of the hidden tensor, and what leads to the first. */
 static bool has_form(const Segment *segments, int n)
@@ -53,8 +50,7 @@ static bool is_per_column(const Fusion *fusion)
 static bool take_depthwise(Lowering *l, Block *b, const Segment *segment)
 {
     Fusion *fusion = NEW(l->arena, Fusion);
-    return segment_fuse(l, segment, fusion) &&
-           depthwise_of(l, segment->anchor, fusion, &b->window, &b->depthwise) &&
+    return segment_fuse(l, segment, fusion) && depthwise_of(l, segment->anchor, fusion, &b->window, &b->depthwise) &&
            (!b->depthwise.epilogue || !b->depthwise.epilogue->expr.n_steps);
 }
 
@@ -64,8 +60,8 @@ static bool take_norm(Lowering *l, Block *b, const Segment *segment)
     const Node *node = segment->anchor;
     int64_t axis = node_attr_int(node, "axis");
     b->epsilon = node_attr_float(node, "epsilon");
-    return (axis == -1 || axis == 3) && segment_fuse(l, segment, fusion) &&
-           layernorm_fusion(l, node, fusion, &b->norm) && is_per_column(&b->norm);
+    return (axis == -1 || axis == 3) && segment_fuse(l, segment, fusion) && layernorm_fusion(l, node, fusion, &b->norm) &&
+           is_per_column(&b->norm);
 }
 
 static bool take_product(Lowering *l, const Segment *segment, Fusion *fusion, const Tensor **w)
@@ -143,8 +139,7 @@ void block_pack(Lowering *l, Block *b, const Segment *up_segment, const Segment 
     b->bias1 = split_bias(l, name1, &b->up_rest, b->hidden);
     b->bias2 = split_bias(l, name2, &b->down_rest, channels);
     WeightLayout up = {.t = 1, .c = b->w1->dims[0], .n = b->hidden, .c_stride = b->hidden, .n_stride = 1, .groups = 1};
-    Panels (*panels)(Lowering *, const char *, const Tensor *, WeightLayout, int64_t) =
-        b->bf16 ? bf16_panels : panels_constant;
+    Panels (*panels)(Lowering *, const char *, const Tensor *, WeightLayout, int64_t) = b->bf16 ? bf16_panels : panels_constant;
     b->p1 = panels(l, name1, b->w1, up, gemm_columns(l->cpu, b->choice, pixels, b->range));
     WeightLayout down = {.t = 1, .c = b->range, .n = channels, .c_stride = channels, .n_stride = 1};
     down.groups = b->n_ranges;
@@ -165,15 +160,9 @@ static void normalise(Lowering *l, const Block *b, Rows *r)
     r->a = b->bf16 ? bf16_pairs(normal) : normal;
 }
 
-int block_init(const Ref *bias)
-{
-    return bias->buffer ? GEMM_INIT_BIAS : GEMM_INIT_ZERO;
-}
+int block_init(const Ref *bias) { return bias->buffer ? GEMM_INIT_BIAS : GEMM_INIT_ZERO; }
 
-static Ref first_panel(const Panels *panels)
-{
-    return panels->n_full ? panels->full : panels->tail;
-}
+static Ref first_panel(const Panels *panels) { return panels->n_full ? panels->full : panels->tail; }
 
 /* H = act(A · W1[range] + b1). Columns are counted from the first range's on, H from its own first. */
 static void multiply_up(Lowering *l, const Block *b, const Rows *r, Pos range, Ref next)
@@ -285,10 +274,7 @@ int64_t block_flops(const Block *b, int64_t products)
     return view_count(&b->out) * (2 * taps + 2 * products * b->hidden);
 }
 
-static ScheduleOp block_op(const Block *b)
-{
-    return b->bf16 ? SCHEDULE_BLOCK_BF16 : SCHEDULE_BLOCK;
-}
+static ScheduleOp block_op(const Block *b) { return b->bf16 ? SCHEDULE_BLOCK_BF16 : SCHEDULE_BLOCK; }
 
 static const int64_t *block_dims(const Block *b, int64_t dims[SCHEDULE_DIMS])
 {
@@ -357,8 +343,7 @@ bool lower_block(Lowering *l, const Segment *segments, int n)
     const Segment *down = &segments[n - 1];
     b->x = view_of_input(l, segments[0].anchor, 0);
     if (b->x.strides[3] != 4 || !take_depthwise(l, b, &segments[DEPTHWISE]) || !take_norm(l, b, &segments[NORM]) ||
-        !take_product(l, &segments[UP], &b->up, &b->w1) || !take_product(l, down, &b->down, &b->w2) ||
-        !is_per_column(&b->up))
+        !take_product(l, &segments[UP], &b->up, &b->w1) || !take_product(l, down, &b->down, &b->w2) || !is_per_column(&b->up))
         return false;
     const Value *result = down->last->outputs.at[0];
     b->out.rank = value_dims(result, b->out.dims);

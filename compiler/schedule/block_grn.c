@@ -111,14 +111,14 @@ static void emit_hidden(Lowering *l, const Grn *g, Pos image, const RowGroup *gr
 }
 
 /* Calls emit for each image: unrolled where there are few, so that their blocks are chunks of their own. */
-#define FOR_IMAGES(l, images, emit, ...)                                     \
-    do {                                                                     \
-        for (int64_t n_ = 0; (images) <= 4 && n_ < (images); n_++)           \
-            emit(l, g, pos_at(n_), __VA_ARGS__);                             \
-        if ((images) > 4) {                                                  \
+#define FOR_IMAGES(l, images, emit, ...)                                              \
+    do {                                                                              \
+        for (int64_t n_ = 0; (images) <= 4 && n_ < (images); n_++)                    \
+            emit(l, g, pos_at(n_), __VA_ARGS__);                                      \
+        if ((images) > 4) {                                                           \
             emit(l, g, pos_loop(pos_at(0), section_open(l, images), 1), __VA_ARGS__); \
-            loop_close(l);                                                   \
-        }                                                                    \
+            loop_close(l);                                                            \
+        }                                                                             \
     } while (0)
 
 static void hidden_phase(Lowering *l, Grn *g)
@@ -158,7 +158,8 @@ static bool response_phase(Lowering *l, Grn *g)
     kernel.expr = (Expr){.n_operands = 1, .n_steps = 1, .steps[0] = {.op = OP_Sqrt, .dtype = DT_FLOAT}};
     phases_join(l, g->norm->name);
     Stmt *image = loop_open(l, images);
-    emit_call(l, &kernel, (Ref[]){ref_loop(g->parts.ref, image, g->parts.strides[0]), ref_loop(norm.ref, image, norm.strides[0])}, 2);
+    emit_call(l, &kernel, (Ref[]){ref_loop(g->parts.ref, image, g->parts.strides[0]), ref_loop(norm.ref, image, norm.strides[0])},
+              2);
     loop_close(l);
     view_set(l, g->norm, image_view(norm, g->norm));
     view_set(l, g->hidden, image_view(g->h, g->hidden));

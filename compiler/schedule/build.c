@@ -145,15 +145,9 @@ Stmt *loop_open(Lowering *l, int64_t extent)
     return loop;
 }
 
-Stmt *any_open(Lowering *l, int64_t extent)
-{
-    return l->depth ? loop_open(l, extent) : section_open(l, extent);
-}
+Stmt *any_open(Lowering *l, int64_t extent) { return l->depth ? loop_open(l, extent) : section_open(l, extent); }
 
-void loop_close(Lowering *l)
-{
-    l->depth--;
-}
+void loop_close(Lowering *l) { l->depth--; }
 
 void emit_call(Lowering *l, const Kernel *kernel, const Ref *args, int n_args)
 {
@@ -168,10 +162,7 @@ void emit_call(Lowering *l, const Kernel *kernel, const Ref *args, int n_args)
 
 /* ── Addresses ───────────────────────────────────────────────────────────────────────────────────────── */
 
-Ref ref_to(Buffer *buffer)
-{
-    return (Ref){.buffer = buffer};
-}
+Ref ref_to(Buffer *buffer) { return (Ref){.buffer = buffer}; }
 
 Ref ref_shift(Ref ref, int64_t bytes)
 {
@@ -204,10 +195,7 @@ Ref ref_pos(Ref ref, Pos pos, int64_t stride)
     return ref;
 }
 
-Pos pos_at(int64_t at)
-{
-    return (Pos){.at = at};
-}
+Pos pos_at(int64_t at) { return (Pos){.at = at}; }
 
 Pos pos_loop(Pos pos, const Stmt *loop, int64_t step)
 {
@@ -252,10 +240,7 @@ Tiling tile_blocks(int64_t n, int64_t block)
     return tiling;
 }
 
-int64_t schedule_threads(const CpuProfile *cpu)
-{
-    return cpu->cores < 2 ? 2 : cpu->cores > 8 ? 8 : cpu->cores;
-}
+int64_t schedule_threads(const CpuProfile *cpu) { return cpu->cores < 2 ? 2 : cpu->cores > 8 ? 8 : cpu->cores; }
 
 int64_t fair_rows(int64_t n, int64_t most, int64_t threads)
 {

@@ -164,14 +164,11 @@ static Gemm group_gemm(const Gemm *all, const Conv *conv, const Panels *panels, 
     return gemm;
 }
 
-static View rows_at(View view, Pos row, int64_t rows)
-{
-    return view_slice(view, 0, row, rows, 1);
-}
+static View rows_at(View view, Pos row, int64_t rows) { return view_slice(view, 0, row, rows, 1); }
 
 /* Output pixels from image `n`, row y on: `rows` rows of them, gathered (if need be) and multiplied. */
-static void emit_rows(Lowering *l, const Conv *conv, const Gemm *all, const View *patches, View scratch,
-                      const Panels *panels, Pos image, Pos y, int64_t rows)
+static void emit_rows(Lowering *l, const Conv *conv, const Gemm *all, const View *patches, View scratch, const Panels *panels,
+                      Pos image, Pos y, int64_t rows)
 {
     int64_t line = product(conv->out.dims + 2, conv->window.n - 1), height = conv->out.dims[1];
     Gemm block = *all;
@@ -298,8 +295,7 @@ static void bf16_conv(Lowering *l, const Conv *conv, Gemm *gemm, const View *pat
 static Ref product_bias(Lowering *l, const Conv *conv, int64_t nr)
 {
     int64_t n = conv->w->dims[0];
-    return conv->group == 1 ? bias_vector(l, conv->name, conv->bias, n)
-                            : bias_padded(l, conv->name, conv->bias, n, n + nr);
+    return conv->group == 1 ? bias_vector(l, conv->name, conv->bias, n) : bias_padded(l, conv->name, conv->bias, n, n + nr);
 }
 
 static void dense_conv(Lowering *l, Conv *conv)
@@ -346,8 +342,8 @@ static bool is_depthwise(const Conv *conv)
     for (int i = 0; i < w->n; i++)
         covered &= w->begin[i] <= (w->kernel[i] - 1) * w->dilation[i] && w->end[i] <= (w->kernel[i] - 1) * w->dilation[i] &&
                    w->dilation[i] <= conv->x.dims[i + 1];
-    return (w->n == 1 || w->n == 2) && conv->w->constant && conv->w->dims[1] == 1 && covered &&
-           conv->w->dims[0] == conv->group && w->kernel[w->n - 1] <= 64;
+    return (w->n == 1 || w->n == 2) && conv->w->constant && conv->w->dims[1] == 1 && covered && conv->w->dims[0] == conv->group &&
+           w->kernel[w->n - 1] <= 64;
 }
 
 /* 1-D is 2-D with one row. */
@@ -369,10 +365,7 @@ static void add_height(Conv *conv)
     w->begin[0] = w->end[0] = 0;
 }
 
-static View image_of(View view, Pos image)
-{
-    return view_drop(view_slice(view, 0, image, 1, 1), 0);
-}
+static View image_of(View view, Pos image) { return view_drop(view_slice(view, 0, image, 1, 1), 0); }
 
 static void depthwise_image(Lowering *l, const Conv *conv, const Depthwise *all, Pos image)
 {
@@ -478,12 +471,6 @@ static bool lower_conv(Lowering *l, const Node *node, bool channels_first)
     return true;
 }
 
-bool lower_Conv(Lowering *l, const Node *node)
-{
-    return lower_conv(l, node, true);
-}
+bool lower_Conv(Lowering *l, const Node *node) { return lower_conv(l, node, true); }
 
-bool lower_ConvNHWC(Lowering *l, const Node *node)
-{
-    return lower_conv(l, node, false);
-}
+bool lower_ConvNHWC(Lowering *l, const Node *node) { return lower_conv(l, node, false); }

@@ -9,7 +9,9 @@
 
 enum { MAX_TILE = 14 }; /* accumulators: enough to hide the FMA's latency, few enough beside 7 weights */
 
-typedef struct Clip { int64_t first, count; } Clip; /* kernel rows inside the picture */
+typedef struct Clip {
+    int64_t first, count;
+} Clip; /* kernel rows inside the picture */
 
 static Clip clip_row(const Window *w, int64_t y, int64_t height)
 {
@@ -25,13 +27,9 @@ static Clip clip_row(const Window *w, int64_t y, int64_t height)
     return clip;
 }
 
-static bool same_clip(Clip a, Clip b)
-{
-    return a.first == b.first && a.count == b.count;
-}
+static bool same_clip(Clip a, Clip b) { return a.first == b.first && a.count == b.count; }
 
-int64_t row_groups(Lowering *l, const Window *window, int64_t height, int64_t out_height, int64_t block,
-                   RowGroup **groups)
+int64_t row_groups(Lowering *l, const Window *window, int64_t height, int64_t out_height, int64_t block, RowGroup **groups)
 {
     RowGroup *list = NEW_ARRAY(l->arena, RowGroup, out_height);
     int64_t n = 0;
@@ -75,7 +73,9 @@ Ref depthwise_weights(Lowering *l, const char *name, const Tensor *weights, cons
 
 /* ── Calls ───────────────────────────────────────────────────────────────────────────────────────────── */
 
-typedef struct Columns { int64_t x, width, base, x0, in_width; } Columns; /* a tile of output columns */
+typedef struct Columns {
+    int64_t x, width, base, x0, in_width;
+} Columns; /* a tile of output columns */
 
 /* One row, or a loop of rows, for one vector of channels. */
 typedef struct Place {
@@ -134,8 +134,8 @@ static void emit_tile(Lowering *l, const Depthwise *d, const Place *p, Columns c
         for (int i = 1; i < kernel.expr.n_operands; i++) {
             const View *o = &d->operands[i];
             kernel.operands[i] = (Operand){o->dtype, o->strides[1], o->strides[2]};
-            args[n++] = ref_pos(ref_pos(ref_pos(o->ref, picture_row, o->strides[0]), column, o->strides[1]), p->channel,
-                                o->strides[2]);
+            args[n++] =
+                ref_pos(ref_pos(ref_pos(o->ref, picture_row, o->strides[0]), column, o->strides[1]), p->channel, o->strides[2]);
         }
     }
     emit_call(l, &kernel, args, n);

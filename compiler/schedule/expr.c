@@ -14,15 +14,9 @@ enum { STEP = 1000 };
 
 /* The value id of each value computed so far is kept in the value's mark while a fusion is built: views use
  * positive marks, fusions negative ones. */
-static int fused_id(const Value *value)
-{
-    return (int)(-value->mark - 1);
-}
+static int fused_id(const Value *value) { return (int)(-value->mark - 1); }
 
-static void set_fused(const Value *value, int id)
-{
-    ((Value *)value)->mark = -(int64_t)id - 1;
-}
+static void set_fused(const Value *value, int id) { ((Value *)value)->mark = -(int64_t)id - 1; }
 
 void fusion_begin(Fusion *fusion, const Value *first)
 {
@@ -98,7 +92,9 @@ static bool input_id(Lowering *l, Fusion *fusion, const Value *value, int rank, 
 
 /* ── Operators that are not one step ─────────────────────────────────────────────────────────────────── */
 
-typedef struct Inputs { int n, id[MAX_OPERANDS]; } Inputs;
+typedef struct Inputs {
+    int n, id[MAX_OPERANDS];
+} Inputs;
 
 /* Max, Min of any number of inputs: a chain. */
 static bool add_chain(Fusion *fusion, OpKind op, DType dtype, const Inputs *in, int *value)
@@ -165,8 +161,7 @@ static bool add_batchnorm(Lowering *l, Fusion *fusion, const Node *node, int ran
            fusion_step(fusion, OP_Sub, dtype, x, mean, 0, 0, 0, &x) &&
            fusion_step(fusion, OP_Add, dtype, var, epsilon, 0, 0, 0, &var) &&
            fusion_step(fusion, OP_Sqrt, dtype, var, 0, 0, 0, 0, &var) &&
-           fusion_step(fusion, OP_Div, dtype, x, var, 0, 0, 0, &x) &&
-           fusion_step(fusion, OP_Mul, dtype, x, scale, 0, 0, 0, &x) &&
+           fusion_step(fusion, OP_Div, dtype, x, var, 0, 0, 0, &x) && fusion_step(fusion, OP_Mul, dtype, x, scale, 0, 0, 0, &x) &&
            fusion_step(fusion, OP_Add, dtype, x, shift, 0, 0, 0, value);
 }
 
@@ -174,13 +169,9 @@ static bool add_batchnorm(Lowering *l, Fusion *fusion, const Node *node, int ran
 static void immediates(const Node *node, double imm[2])
 {
     switch (node->op->kind) {
-    case OP_Gelu:
-        imm[0] = str_equal(node_attr_string(node, "approximate"), "tanh");
-        break;
+    case OP_Gelu: imm[0] = str_equal(node_attr_string(node, "approximate"), "tanh"); break;
     case OP_LeakyRelu:
-    case OP_Elu:
-        imm[0] = node_attr_float(node, "alpha");
-        break;
+    case OP_Elu: imm[0] = node_attr_float(node, "alpha"); break;
     case OP_Selu:
         imm[0] = node_attr_float(node, "alpha");
         imm[1] = node_attr_float(node, "gamma");
@@ -189,8 +180,7 @@ static void immediates(const Node *node, double imm[2])
         imm[0] = node_attr_float(node, "alpha");
         imm[1] = node_attr_float(node, "beta");
         break;
-    default:
-        break;
+    default: break;
     }
 }
 
@@ -211,8 +201,7 @@ static bool add_step(Lowering *l, Fusion *fusion, const Node *node, int rank, co
         return add_chain(fusion, kind, dtype, &in, value);
     double imm[2] = {0, 0};
     immediates(node, imm);
-    return fusion_step(fusion, kind == OP_CastLike ? OP_Cast : kind, dtype, in.id[0], in.id[1], in.id[2], imm[0], imm[1],
-                       value);
+    return fusion_step(fusion, kind == OP_CastLike ? OP_Cast : kind, dtype, in.id[0], in.id[1], in.id[2], imm[0], imm[1], value);
 }
 
 bool fusion_node(Lowering *l, Fusion *fusion, const Node *node, int rank, const int64_t *dims)
@@ -234,14 +223,13 @@ bool fusion_node(Lowering *l, Fusion *fusion, const Node *node, int rank, const 
 
 static int inputs_of(const ExprStep *step)
 {
-    return step->op == OP_Constant ? 0 : step->op == OP_Where ? 3 : step->op == OP_Max || step->op == OP_Min ? 2
-         : op_min_inputs(op_get(step->op));
+    return step->op == OP_Constant                    ? 0
+           : step->op == OP_Where                     ? 3
+           : step->op == OP_Max || step->op == OP_Min ? 2
+                                                      : op_min_inputs(op_get(step->op));
 }
 
-static int renumber(int id, int n_operands)
-{
-    return id >= STEP ? id - STEP + n_operands : id;
-}
+static int renumber(int id, int n_operands) { return id >= STEP ? id - STEP + n_operands : id; }
 
 void fusion_end(Fusion *fusion)
 {
@@ -323,8 +311,8 @@ bool fusion_take_bias(Fusion *fusion, View *bias)
         return false;
     const Tensor *tensor = fusion->tensors[operand];
     const View *view = &fusion->operands[operand];
-    if (!tensor || !is_row_vector(view) || tensor->count != view->dims[view->rank - 1] ||
-        used_after_first(expr, 0) || used_after_first(expr, operand))
+    if (!tensor || !is_row_vector(view) || tensor->count != view->dims[view->rank - 1] || used_after_first(expr, 0) ||
+        used_after_first(expr, operand))
         return false;
     *bias = view_dense(view->ref, DT_FLOAT, 1, &tensor->count);
     bias->constant = tensor;
@@ -337,11 +325,18 @@ bool expr_wants_strip(const Expr *expr)
 {
     for (int i = 0; i < expr->n_steps; i++)
         switch (expr->steps[i].op) {
-        case OP_Gelu: case OP_Erf: case OP_Tanh: case OP_Exp: case OP_Sigmoid: case OP_Selu: case OP_Elu: case OP_Mish:
-        case OP_Softplus: case OP_Pow: case OP_Log:
-            return true;
-        default:
-            break;
+        case OP_Gelu:
+        case OP_Erf:
+        case OP_Tanh:
+        case OP_Exp:
+        case OP_Sigmoid:
+        case OP_Selu:
+        case OP_Elu:
+        case OP_Mish:
+        case OP_Softplus:
+        case OP_Pow:
+        case OP_Log: return true;
+        default: break;
         }
     return false;
 }

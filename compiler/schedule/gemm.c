@@ -20,10 +20,7 @@ static int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* Registers beside mr·nv accumulators and nv of B: one of A, one free; without FMA one for products. For aarch64 LLVM
  * loads elements of A ahead of their use. */
-static int64_t other_registers(const CpuProfile *cpu)
-{
-    return cpu->arch == ARCH_AARCH64 ? 4 : cpu_has_fma(cpu) ? 2 : 3;
-}
+static int64_t other_registers(const CpuProfile *cpu) { return cpu->arch == ARCH_AARCH64 ? 4 : cpu_has_fma(cpu) ? 2 : 3; }
 
 static int64_t register_rows(const CpuProfile *cpu, int64_t nr)
 {
@@ -80,10 +77,7 @@ int64_t gemm_columns(const CpuProfile *cpu, const ScheduleChoice *choice, int64_
 
 /* ── Operands ────────────────────────────────────────────────────────────────────────────────────────── */
 
-static int64_t round_up(int64_t n, int64_t unit)
-{
-    return (n + unit - 1) / unit * unit;
-}
+static int64_t round_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 
 static Panels panels_sized(Lowering *l, int64_t k, int64_t n, int64_t nr)
 {
@@ -231,21 +225,12 @@ typedef struct Strip { /* a panel's columns, over all rows */
     bool fused; /* the epilogue is part of the tiles */
 } Strip;
 
-static Ref column(const View *view, Pos panel, int64_t nr)
-{
-    return ref_pos(view->ref, panel, nr * view->strides[1]);
-}
+static Ref column(const View *view, Pos panel, int64_t nr) { return ref_pos(view->ref, panel, nr * view->strides[1]); }
 
-static bool has_strip(const Gemm *g)
-{
-    return g->strip.ref.buffer && !g->panels->unit;
-}
+static bool has_strip(const Gemm *g) { return g->strip.ref.buffer && !g->panels->unit; }
 
 /* Where the tiles leave their sums. */
-static const View *sums_of(const Gemm *g)
-{
-    return has_strip(g) ? &g->strip : &g->c;
-}
+static const View *sums_of(const Gemm *g) { return has_strip(g) ? &g->strip : &g->c; }
 
 /* Emulated pairs come apart in registers: both halves of nv vectors of B and of one of A. */
 static int64_t tile_rows(const CpuProfile *cpu, const Gemm *g, int64_t nr)
@@ -259,10 +244,7 @@ static int64_t tile_rows(const CpuProfile *cpu, const Gemm *g, int64_t nr)
     return tile_at_most(cpu, KERNEL_GEMM, g->panels->pairs, nr, rows);
 }
 
-static int n_operands(const Gemm *g)
-{
-    return g->epilogue ? g->epilogue->expr.n_operands : 0;
-}
+static int n_operands(const Gemm *g) { return g->epilogue ? g->epilogue->expr.n_operands : 0; }
 
 static Strip strip_at(const Gemm *g, Ref b, Pos panel, int64_t nr, int64_t step, int64_t n)
 {
@@ -273,8 +255,8 @@ static Strip strip_at(const Gemm *g, Ref b, Pos panel, int64_t nr, int64_t step,
     strip.squares = ref_pos(g->squares, panel, step * 4);
     for (int i = 1; i < n_operands(g); i++)
         strip.operands[i] = column(&g->operands[i], panel, step);
-    strip.fused = g->epilogue && g->epilogue->expr.n_steps && !has_strip(g) &&
-                  (g->panels->unit || !expr_wants_strip(&g->epilogue->expr));
+    strip.fused =
+        g->epilogue && g->epilogue->expr.n_steps && !has_strip(g) && (g->panels->unit || !expr_wants_strip(&g->epilogue->expr));
     return strip;
 }
 
@@ -293,8 +275,7 @@ static void emit_tile(Lowering *l, const Gemm *g, const Strip *s, int64_t rows, 
     kernel.gemm.prefetch = prefetch;
     kernel.gemm.pairs = g->panels->pairs;
     Pos row = pos_loop(pos_at(start), loop, rows);
-    Ref args[MAX_ARGS] = {ref_pos(g->a.ref, row, g->a.strides[0]), s->b,
-                          ref_pos(s->sums, row, sums_of(g)->strides[0]),
+    Ref args[MAX_ARGS] = {ref_pos(g->a.ref, row, g->a.strides[0]), s->b, ref_pos(s->sums, row, sums_of(g)->strides[0]),
                           g->init == GEMM_INIT_BIAS ? s->bias : (Ref){0}, prefetch ? s->next : (Ref){0}};
     int n = 5;
     if (g->panels->unit)
@@ -402,7 +383,9 @@ void gemm_emit(Lowering *l, const Gemm *g)
 
 /* ── A whole phase ───────────────────────────────────────────────────────────────────────────────────── */
 
-typedef struct Blocking { int64_t rows, row_blocks, panels; } Blocking; /* of a chunk; panels 0: all */
+typedef struct Blocking {
+    int64_t rows, row_blocks, panels;
+} Blocking; /* of a chunk; panels 0: all */
 
 /* `blocks` or a few more, so that the threads finish together: 12 rather than 11 for four of them. Not if tiles fit so badly
  * then that all of it is more work by a twentieth. */

@@ -17,8 +17,8 @@ static void describe_expr(StrBuf *sb, const Kernel *kernel)
                   (long long)kernel->operands[i].step);
     for (int i = 0; i < expr->n_steps; i++) {
         const ExprStep *step = &expr->steps[i];
-        sb_printf(sb, " %d:%d(%d %d %d %a %a)", step->op, step->dtype, step->in[0], step->in[1], step->in[2],
-                  step->imm[0], step->imm[1]);
+        sb_printf(sb, " %d:%d(%d %d %d %a %a)", step->op, step->dtype, step->in[0], step->in[1], step->in[2], step->imm[0],
+                  step->imm[1]);
     }
 }
 
@@ -39,14 +39,13 @@ static const char *describe(Arena *arena, const Kernel *k)
         NUMBERS(&sb, k->gemm.unit, k->gemm.stream);
         /* fall through */
     case KERNEL_GEMM:
-        NUMBERS(&sb, k->gemm.m, k->gemm.n, k->gemm.k, k->gemm.nr, k->gemm.a_row, k->gemm.a_k, k->gemm.c_row,
-                k->gemm.init, k->gemm.prefetch);
+        NUMBERS(&sb, k->gemm.m, k->gemm.n, k->gemm.k, k->gemm.nr, k->gemm.a_row, k->gemm.a_k, k->gemm.c_row, k->gemm.init,
+                k->gemm.prefetch);
         sb_put(&sb, k->gemm.pairs ? " pairs" : "");
         break;
     case KERNEL_DWCONV:
-        NUMBERS(&sb, k->dwconv.width, k->dwconv.channels, k->dwconv.kh, k->dwconv.kw, k->dwconv.stride_w,
-                k->dwconv.dilation_w, k->dwconv.x0, k->dwconv.in_width, k->dwconv.in_row, k->dwconv.in_col,
-                k->dwconv.out_col);
+        NUMBERS(&sb, k->dwconv.width, k->dwconv.channels, k->dwconv.kh, k->dwconv.kw, k->dwconv.stride_w, k->dwconv.dilation_w,
+                k->dwconv.x0, k->dwconv.in_width, k->dwconv.in_row, k->dwconv.in_col, k->dwconv.out_col);
         break;
     case KERNEL_LAYERNORM:
         NUMBERS(&sb, k->layernorm.rows, k->layernorm.n, k->layernorm.in_row, k->layernorm.out_row);
@@ -59,12 +58,8 @@ static const char *describe(Arena *arena, const Kernel *k)
         NUMBERS(&sb, k->reduce.op, k->reduce.n, k->reduce.step, k->reduce.n1, k->reduce.step1, k->reduce.width,
                 k->reduce.accumulate);
         break;
-    case KERNEL_MAP:
-        NUMBERS(&sb, k->map.rows, k->map.n, k->map.out.dtype, k->map.out.row, k->map.out.step);
-        break;
-    case KERNEL_GATHER:
-        NUMBERS(&sb, k->gather.rows, k->gather.row_bytes, k->gather.n_data, k->gather.index);
-        break;
+    case KERNEL_MAP: NUMBERS(&sb, k->map.rows, k->map.n, k->map.out.dtype, k->map.out.row, k->map.out.step); break;
+    case KERNEL_GATHER: NUMBERS(&sb, k->gather.rows, k->gather.row_bytes, k->gather.n_data, k->gather.index); break;
     case KERNEL_CROSS_ENTROPY:
         NUMBERS(&sb, k->cross_entropy.rows, k->cross_entropy.n, k->cross_entropy.row, k->cross_entropy.label,
                 k->cross_entropy.ignore, k->cross_entropy.has_ignore);
@@ -113,8 +108,8 @@ static void put_stem(StrBuf *sb, const Kernel *k)
     switch (k->kind) {
     case KERNEL_GEMM:
     case KERNEL_TILES:
-        sb_printf(sb, "cnx_gemm_%s_%lldx%lld_k%lld", k->gemm.pairs ? "bf16" : "f32", (long long)k->gemm.m,
-                  (long long)k->gemm.n, (long long)k->gemm.k * (k->gemm.pairs ? 2 : 1));
+        sb_printf(sb, "cnx_gemm_%s_%lldx%lld_k%lld", k->gemm.pairs ? "bf16" : "f32", (long long)k->gemm.m, (long long)k->gemm.n,
+                  (long long)k->gemm.k * (k->gemm.pairs ? 2 : 1));
         break;
     case KERNEL_DWCONV:
         sb_printf(sb, "cnx_dwconv_f32_%lldx%lld_k%lldx%lld", (long long)k->dwconv.width, (long long)k->dwconv.channels,
@@ -128,8 +123,8 @@ static void put_stem(StrBuf *sb, const Kernel *k)
                   (long long)k->softmax.n);
         break;
     case KERNEL_REDUCE:
-        sb_printf(sb, "cnx_%s_f32_%lldx%lldx%lld", reduce_names[k->reduce.op], (long long)k->reduce.n1,
-                  (long long)k->reduce.n, (long long)k->reduce.width);
+        sb_printf(sb, "cnx_%s_f32_%lldx%lldx%lld", reduce_names[k->reduce.op], (long long)k->reduce.n1, (long long)k->reduce.n,
+                  (long long)k->reduce.width);
         break;
     case KERNEL_MAP:
         sb_printf(sb, "cnx_%s_%s_%lldx%lld", k->expr.n_steps ? "map" : "copy", short_dtype(k->map.out.dtype),

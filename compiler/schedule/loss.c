@@ -80,28 +80,31 @@ static void likelihood_phases(Lowering *l, const Loss *loss)
     View picked = pick(l, loss, loss->scores, loss->scores.strides[0]);
     DType label = loss->labels.dtype;
     double classes = (double)loss->scores.dims[1], ignored = ignore ? (double)ignore->i : -1;
-    Expr weight = {.n_operands = 1, .n_steps = 4, .steps = {
-        {.op = OP_Constant, .imm[0] = ignored, .dtype = label},
-        {.op = OP_Equal, .in = {0, 1}, .dtype = DT_BOOL},
-        {.op = OP_Not, .in = {2}, .dtype = DT_BOOL},
-        {.op = OP_Cast, .in = {3}, .dtype = DT_FLOAT}}};
+    Expr weight = {.n_operands = 1,
+                   .n_steps = 4,
+                   .steps = {{.op = OP_Constant, .imm[0] = ignored, .dtype = label},
+                             {.op = OP_Equal, .in = {0, 1}, .dtype = DT_BOOL},
+                             {.op = OP_Not, .in = {2}, .dtype = DT_BOOL},
+                             {.op = OP_Cast, .in = {3}, .dtype = DT_FLOAT}}};
     if (!ignore) { /* a weight of 1, written from the label all the same */
         weight.n_steps = 1;
         weight.steps[0] = (ExprStep){.op = OP_Constant, .imm[0] = 1, .dtype = DT_FLOAT};
     }
     map_phase(l, loss->name, &weight, loss->weight, &loss->labels);
-    Expr value = {.n_operands = 3, .n_steps = 11, .steps = { /* picked, labels, weight */
-        {.op = OP_Constant, .imm[0] = 0, .dtype = label},              /* 3 */
-        {.op = OP_Constant, .imm[0] = classes, .dtype = label},        /* 4 */
-        {.op = OP_Less, .in = {1, 3}, .dtype = DT_BOOL},               /* 5 */
-        {.op = OP_GreaterOrEqual, .in = {1, 4}, .dtype = DT_BOOL},     /* 6 */
-        {.op = OP_Or, .in = {5, 6}, .dtype = DT_BOOL},                 /* 7: out of range */
-        {.op = OP_Constant, .imm[0] = NAN, .dtype = DT_FLOAT},         /* 8 */
-        {.op = OP_Neg, .in = {0}, .dtype = DT_FLOAT},                  /* 9 */
-        {.op = OP_Where, .in = {7, 8, 9}, .dtype = DT_FLOAT},          /* 10 */
-        {.op = OP_Constant, .imm[0] = 0, .dtype = DT_FLOAT},           /* 11 */
-        {.op = OP_Equal, .in = {2, 11}, .dtype = DT_BOOL},             /* 12 */
-        {.op = OP_Where, .in = {12, 11, 10}, .dtype = DT_FLOAT}}};
+    Expr value = {.n_operands = 3,
+                  .n_steps = 11,
+                  .steps = { /* picked, labels, weight */
+                            {.op = OP_Constant, .imm[0] = 0, .dtype = label},              /* 3 */
+                            {.op = OP_Constant, .imm[0] = classes, .dtype = label},        /* 4 */
+                            {.op = OP_Less, .in = {1, 3}, .dtype = DT_BOOL},               /* 5 */
+                            {.op = OP_GreaterOrEqual, .in = {1, 4}, .dtype = DT_BOOL},     /* 6 */
+                            {.op = OP_Or, .in = {5, 6}, .dtype = DT_BOOL},                 /* 7: out of range */
+                            {.op = OP_Constant, .imm[0] = NAN, .dtype = DT_FLOAT},         /* 8 */
+                            {.op = OP_Neg, .in = {0}, .dtype = DT_FLOAT},                  /* 9 */
+                            {.op = OP_Where, .in = {7, 8, 9}, .dtype = DT_FLOAT},          /* 10 */
+                            {.op = OP_Constant, .imm[0] = 0, .dtype = DT_FLOAT},           /* 11 */
+                            {.op = OP_Equal, .in = {2, 11}, .dtype = DT_BOOL},             /* 12 */
+                            {.op = OP_Where, .in = {12, 11, 10}, .dtype = DT_FLOAT}}};
     map_phase(l, loss->name, &value, loss->loss, (View[]){picked, loss->labels, loss->weight});
 }
 
@@ -109,11 +112,13 @@ static void likelihood_phases(Lowering *l, const Loss *loss)
 static void apply_class_weights(Lowering *l, const Loss *loss, View table)
 {
     View picked = pick(l, loss, view_contiguous(l, view_float(l, table)), 0);
-    Expr scaled = {.n_operands = 3, .n_steps = 4, .steps = { /* value, weight, picked */
-        {.op = OP_Constant, .imm[0] = 0, .dtype = DT_FLOAT},
-        {.op = OP_Equal, .in = {1, 3}, .dtype = DT_BOOL},
-        {.op = OP_Mul, .in = {0, 2}, .dtype = DT_FLOAT},
-        {.op = OP_Where, .in = {4, 3, 5}, .dtype = DT_FLOAT}}};
+    Expr scaled = {.n_operands = 3,
+                   .n_steps = 4,
+                   .steps = { /* value, weight, picked */
+                             {.op = OP_Constant, .imm[0] = 0, .dtype = DT_FLOAT},
+                             {.op = OP_Equal, .in = {1, 3}, .dtype = DT_BOOL},
+                             {.op = OP_Mul, .in = {0, 2}, .dtype = DT_FLOAT},
+                             {.op = OP_Where, .in = {4, 3, 5}, .dtype = DT_FLOAT}}};
     map_phase(l, loss->name, &scaled, loss->loss, (View[]){loss->loss, loss->weight, picked});
     map_phase(l, loss->name, &scaled, loss->weight, (View[]){loss->weight, loss->weight, picked});
 }
@@ -138,8 +143,9 @@ static void write_total(Lowering *l, const Loss *loss, bool mean)
     l->when = loss->per_image ? WHEN_END : when;
     View out = view_output(l, value, NULL, false);
     out.when = l->when;
-    Expr expr = {.n_operands = 2, .n_steps = 2, .steps = {{.op = OP_Div, .in = {0, 1}, .dtype = DT_FLOAT},
-                                                          {.op = OP_Cast, .in = {2}, .dtype = out.dtype}}};
+    Expr expr = {.n_operands = 2,
+                 .n_steps = 2,
+                 .steps = {{.op = OP_Div, .in = {0, 1}, .dtype = DT_FLOAT}, {.op = OP_Cast, .in = {2}, .dtype = out.dtype}}};
     Expr cast = {.n_operands = 1, .n_steps = 1, .steps[0] = {.op = OP_Cast, .dtype = out.dtype}};
     map_phase(l, value->name, mean ? &expr : &cast, out, (View[]){sum, weight});
     l->when = when;
@@ -179,10 +185,7 @@ static bool lower_loss(Lowering *l, const Node *node, bool from_scores)
     return true;
 }
 
-bool lower_NegativeLogLikelihoodLoss(Lowering *l, const Node *node)
-{
-    return lower_loss(l, node, false);
-}
+bool lower_NegativeLogLikelihoodLoss(Lowering *l, const Node *node) { return lower_loss(l, node, false); }
 
 bool lower_SoftmaxCrossEntropyLoss(Lowering *l, const Node *node)
 {

@@ -32,7 +32,10 @@ typedef struct View {
 typedef struct Pos {
     int64_t at;
     int n_terms;
-    struct { const Stmt *loop; int64_t step; } terms[4];
+    struct {
+        const Stmt *loop;
+        int64_t step;
+    } terms[4];
 } Pos;
 
 /* An elementwise expression in the making: the operands' views have the result's rank and dimensions. */
@@ -107,7 +110,11 @@ Pos pos_loop(Pos pos, const Stmt *loop, int64_t step);
 Pos pos_add(Pos a, Pos b);
 
 /* n cut into parts of at most `most`, as equal as can be: big × (small + 1 or small). */
-typedef struct Tiling { struct { int64_t start, size, count; } parts[2]; } Tiling;
+typedef struct Tiling {
+    struct {
+        int64_t start, size, count;
+    } parts[2];
+} Tiling;
 Tiling tile_even(int64_t n, int64_t most);
 Tiling tile_blocks(int64_t n, int64_t block); /* full blocks, then one with the rest */
 
@@ -185,7 +192,9 @@ typedef struct Panels {
     int64_t unit;           /* for a matrix unit: rows, columns and pairs of its tiles; 0: for vectors */
 } Panels;
 /* How W's elements lie: element (t, c, n) of K = T × C and N at base + t*t_stride + c*c_stride + n*n_stride. */
-typedef struct WeightLayout { int64_t base, t, c, n, t_stride, c_stride, n_stride, groups, group_stride; } WeightLayout;
+typedef struct WeightLayout {
+    int64_t base, t, c, n, t_stride, c_stride, n_stride, groups, group_stride;
+} WeightLayout;
 
 typedef struct Gemm {
     View a;                 /* [m, k], any strides */
@@ -261,15 +270,18 @@ Ref depthwise_weights(Lowering *l, const char *name, const Tensor *weights, cons
  * written to out from its row `to` on. */
 void depthwise_rows(Lowering *l, const Depthwise *d, int64_t y, int64_t rows, Pos step, int64_t to, Pos to_step);
 /* Consecutive blocks of output rows that clip the kernel alike: count blocks of `rows` rows, from row y on. */
-typedef struct RowGroup { int64_t y, rows, count; } RowGroup;
-int64_t row_groups(Lowering *l, const Window *window, int64_t height, int64_t out_height, int64_t block,
-                   RowGroup **groups);
+typedef struct RowGroup {
+    int64_t y, rows, count;
+} RowGroup;
+int64_t row_groups(Lowering *l, const Window *window, int64_t height, int64_t out_height, int64_t block, RowGroup **groups);
 
 /* Rows of C elements: (x - mean) / sqrt(variance + epsilon), then the expression; in place is fine. */
 void layernorm_rows(Lowering *l, View in, View out, double epsilon, const Fusion *epilogue, const View *operands);
 
 /* Part of a region's body: an anchor and the elementwise nodes behind it, [first, last]. */
-typedef struct Segment { const Node *first, *last, *anchor; } Segment;
+typedef struct Segment {
+    const Node *first, *last, *anchor;
+} Segment;
 int segments_of(const Graph *body, Segment *segments, int most); /* their number; 0: more than most */
 bool segment_fuse(Lowering *l, const Segment *segment, Fusion *fusion); /* false: it has no such form */
 bool lower_segment(Lowering *l, const Segment *segment);
@@ -298,6 +310,5 @@ const char *node_label(const Node *node);          /* its output's name */
 View view_of_input(Lowering *l, const Node *node, int64_t input);
 void layout_order(const View *view, int *order);   /* dimensions by stride, outermost first */
 View output_like(Lowering *l, const Value *value, const View *like); /* laid out in that order, if ranks agree */
-
 
 #endif

@@ -58,10 +58,7 @@ static bool mergeable(const Nest *nest, int dim)
     return true;
 }
 
-static int64_t magnitude(int64_t stride)
-{
-    return stride < 0 ? -stride : stride;
-}
+static int64_t magnitude(int64_t stride) { return stride < 0 ? -stride : stride; }
 
 static void simplify(Nest *nest)
 {
@@ -170,10 +167,7 @@ static void emit_sections(Lowering *l, const Nest *nest)
     }
 }
 
-static const Expr *steps_or_copy(const Expr *expr)
-{
-    return expr && (expr->n_steps || expr->n_operands != 1) ? expr : NULL;
-}
+static const Expr *steps_or_copy(const Expr *expr) { return expr && (expr->n_steps || expr->n_operands != 1) ? expr : NULL; }
 
 void map_emit(Lowering *l, const Expr *expr, View out, const View *operands)
 {
@@ -191,10 +185,7 @@ void map_phase(Lowering *l, const char *name, const Expr *expr, View out, const 
     emit_sections(l, &nest);
 }
 
-static Expr cast_expr(DType dtype)
-{
-    return (Expr){.n_operands = 1, .n_steps = 1, .steps[0] = {.op = OP_Cast, .dtype = dtype}};
-}
+static Expr cast_expr(DType dtype) { return (Expr){.n_operands = 1, .n_steps = 1, .steps[0] = {.op = OP_Cast, .dtype = dtype}}; }
 
 static Expr fill_expr(double number, DType dtype)
 {

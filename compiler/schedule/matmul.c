@@ -6,10 +6,7 @@
  *   MatMul x[1,56,56,96] by constant [96,384]  →  one product of 3136 rows */
 #include "compiler/schedule/lower.h"
 
-static int64_t product_flops(int64_t m, int64_t k, int64_t n)
-{
-    return 2 * m * k * n;
-}
+static int64_t product_flops(int64_t m, int64_t k, int64_t n) { return 2 * m * k * n; }
 
 bool epilogue_is_linear(const Fusion *epilogue)
 {
@@ -97,7 +94,10 @@ static bool constant_product(Lowering *l, const Node *node, View a, const View *
 /* ── Batches of products, both operands computed ─────────────────────────────────────────────────────── */
 
 /* Views with equal batch dimensions before the last two. */
-typedef struct Batch { View a, b, c; int rank; } Batch;
+typedef struct Batch {
+    View a, b, c;
+    int rank;
+} Batch;
 
 static void batch_section(Lowering *l, const Batch *batch, const Panels *panels, Gemm *gemm, const int64_t *index)
 {
@@ -211,10 +211,7 @@ bool lower_MatMul(Lowering *l, const Node *node)
 
 /* ── Gemm ────────────────────────────────────────────────────────────────────────────────────────────── */
 
-static View transposed(View view)
-{
-    return view_permute(view, (int[]){1, 0});
-}
+static View transposed(View view) { return view_permute(view, (int[]){1, 0}); }
 
 /* out = alpha * product + beta * c, in place. */
 static bool scale_and_add(Lowering *l, const Node *node, View out, double alpha, double beta, const View *c)

@@ -15,10 +15,7 @@
 
 enum { ALIGN = 64 };
 
-static int64_t align_up(int64_t bytes)
-{
-    return (bytes + ALIGN - 1) / ALIGN * ALIGN;
-}
+static int64_t align_up(int64_t bytes) { return (bytes + ALIGN - 1) / ALIGN * ALIGN; }
 
 typedef struct Planner {
     Program *program;
@@ -89,7 +86,10 @@ static void find_lifetimes(Program *program)
     stretch_over_images(program);
 }
 
-typedef struct Placed { Buffer *buffer; int64_t order; } Placed;
+typedef struct Placed {
+    Buffer *buffer;
+    int64_t order;
+} Placed;
 
 static int by_size(const void *left, const void *right)
 {
@@ -99,10 +99,7 @@ static int by_size(const void *left, const void *right)
     return a->order < b->order ? -1 : a->order > b->order;
 }
 
-static bool live_together(const Buffer *a, const Buffer *b)
-{
-    return a->first <= b->last && b->first <= a->last;
-}
+static bool live_together(const Buffer *a, const Buffer *b) { return a->first <= b->last && b->first <= a->last; }
 
 /* Keeps the buffers placed so far that live with `buffer`, by offset: the walk over gaps needs that order. */
 static int64_t neighbours(Placed *placed, int64_t count, const Buffer *buffer, Buffer **found)

@@ -42,10 +42,7 @@ bool lower_Flatten(Lowering *l, const Node *node) { return lower_reshape(l, node
 bool lower_Squeeze(Lowering *l, const Node *node) { return lower_reshape(l, node); }
 bool lower_Unsqueeze(Lowering *l, const Node *node) { return lower_reshape(l, node); }
 
-bool lower_Identity(Lowering *l, const Node *node)
-{
-    return alias(l, node, view_of_input(l, node, 0));
-}
+bool lower_Identity(Lowering *l, const Node *node) { return alias(l, node, view_of_input(l, node, 0)); }
 
 bool lower_Dropout(Lowering *l, const Node *node)
 {

@@ -145,12 +145,14 @@ static void write_statistics(Lowering *l, const Node *node, View in, int axis, d
         return;
     View centred = view_temp(l, SPACE_ARENA, DT_FLOAT, in.rank, in.dims, false), wide = mean;
     view_broadcast(&wide, in.rank, in.dims);
-    Expr square = {.n_operands = 2, .n_steps = 2,
+    Expr square = {.n_operands = 2,
+                   .n_steps = 2,
                    .steps = {{.op = OP_Sub, .in = {0, 1}, .dtype = DT_FLOAT}, {.op = OP_Mul, .in = {2, 2}, .dtype = DT_FLOAT}}};
     map_phase(l, name, &square, centred, (View[]){in, wide});
     View deviation = view_output(l, deviation_value, NULL, false);
     reduce_phases(l, name, REDUCE_MEAN, centred, gone, deviation);
-    Expr root = {.n_operands = 1, .n_steps = 4,
+    Expr root = {.n_operands = 1,
+                 .n_steps = 4,
                  .steps = {{.op = OP_Constant, .imm[0] = epsilon, .dtype = DT_FLOAT},
                            {.op = OP_Add, .in = {0, 1}, .dtype = DT_FLOAT},
                            {.op = OP_Sqrt, .in = {2}, .dtype = DT_FLOAT},

@@ -14,10 +14,7 @@ typedef struct Taps {
     int64_t at[MAX_RANK];   /* the present tap */
 } Taps;
 
-static int64_t floor_div(int64_t a, int64_t b)
-{
-    return a >= 0 ? a / b : -((-a + b - 1) / b);
-}
+static int64_t floor_div(int64_t a, int64_t b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
 
 /* The outputs [first, first + count) of dimension i whose tap lies inside. */
 static int64_t inside(const Taps *taps, int i, int64_t *first)
@@ -73,7 +70,11 @@ static double lowest(DType dtype)
     case DT_INT16: return INT16_MIN;
     case DT_INT32: return INT32_MIN;
     case DT_INT64: return (double)INT64_MIN;
-    case DT_UINT8: case DT_UINT16: case DT_UINT32: case DT_UINT64: case DT_BOOL: return 0;
+    case DT_UINT8:
+    case DT_UINT16:
+    case DT_UINT32:
+    case DT_UINT64:
+    case DT_BOOL: return 0;
     default: return -INFINITY;
     }
 }
@@ -100,12 +101,13 @@ static View numbers_of(Lowering *l, const Node *node, const View *x)
 /* Where x is greater than the best so far (or nothing was seen yet), its number. */
 static void update_indices(Lowering *l, const char *name, View index, View best, View x, View numbers)
 {
-    Expr expr = {.n_operands = 4, .n_steps = 5, .steps = {
-        {.op = OP_Greater, .in = {1, 2}, .dtype = DT_BOOL},          /* 4: x > best */
-        {.op = OP_Constant, .imm[0] = 0, .dtype = DT_INT64},         /* 5 */
-        {.op = OP_Less, .in = {0, 5}, .dtype = DT_BOOL},             /* 6: index < 0 */
-        {.op = OP_Or, .in = {4, 6}, .dtype = DT_BOOL},               /* 7 */
-        {.op = OP_Where, .in = {7, 3, 0}, .dtype = DT_INT64}}};
+    Expr expr = {.n_operands = 4,
+                 .n_steps = 5,
+                 .steps = {{.op = OP_Greater, .in = {1, 2}, .dtype = DT_BOOL},          /* 4: x > best */
+                           {.op = OP_Constant, .imm[0] = 0, .dtype = DT_INT64},         /* 5 */
+                           {.op = OP_Less, .in = {0, 5}, .dtype = DT_BOOL},             /* 6: index < 0 */
+                           {.op = OP_Or, .in = {4, 6}, .dtype = DT_BOOL},               /* 7 */
+                           {.op = OP_Where, .in = {7, 3, 0}, .dtype = DT_INT64}}};
     map_phase(l, name, &expr, index, (View[]){index, x, best, numbers});
 }
 
@@ -190,7 +192,8 @@ bool lower_AveragePool(Lowering *l, const Node *node)
     } while (next_tap(&taps));
     View scale = reciprocals(l, node, &taps);
     view_broadcast(&scale, out.rank, out.dims);
-    Expr expr = {.n_operands = 2, .n_steps = 2,
+    Expr expr = {.n_operands = 2,
+                 .n_steps = 2,
                  .steps = {{.op = OP_Cast, .in = {1}, .dtype = out.dtype}, {.op = OP_Mul, .in = {0, 2}, .dtype = out.dtype}}};
     map_phase(l, name, &expr, out, (View[]){out, scale});
     return true;

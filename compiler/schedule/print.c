@@ -65,9 +65,8 @@ static void print_buffer(const Buffer *buffer, FILE *out)
 
 void program_print(const Program *program, FILE *out)
 {
-    fprintf(out, "program %s arena %lld scratch %lld weights %lld%s\n", program->cpu->isa,
-            (long long)program->arena_bytes, (long long)program->scratch_bytes, (long long)program->weights_bytes,
-            program->by_image ? " batches by image" : "");
+    fprintf(out, "program %s arena %lld scratch %lld weights %lld%s\n", program->cpu->isa, (long long)program->arena_bytes,
+            (long long)program->scratch_bytes, (long long)program->weights_bytes, program->by_image ? " batches by image" : "");
     for (int64_t i = 0; i < program->buffers.len; i++)
         print_buffer(program->buffers.at[i], out);
     for (int64_t i = 0; i < program->begin.len; i++)

@@ -79,22 +79,22 @@ static Extent operand_extent(const Operand *operand, int64_t rows, int64_t n)
 static void expr_space(const Kernel *k, int64_t *rows, int64_t *n)
 {
     bool product = k->kind == KERNEL_GEMM || k->kind == KERNEL_TILES;
-    *rows = product ? k->gemm.m : k->kind == KERNEL_DWCONV ? k->dwconv.width
-          : k->kind == KERNEL_LAYERNORM ? k->layernorm.rows : k->kind == KERNEL_MAP ? k->map.rows : 1;
-    *n = product ? k->gemm.n : k->kind == KERNEL_DWCONV ? k->dwconv.channels
-       : k->kind == KERNEL_LAYERNORM ? k->layernorm.n : k->kind == KERNEL_MAP ? k->map.n : k->reduce.width;
+    *rows = product                       ? k->gemm.m
+            : k->kind == KERNEL_DWCONV    ? k->dwconv.width
+            : k->kind == KERNEL_LAYERNORM ? k->layernorm.rows
+            : k->kind == KERNEL_MAP       ? k->map.rows
+                                          : 1;
+    *n = product                       ? k->gemm.n
+         : k->kind == KERNEL_DWCONV    ? k->dwconv.channels
+         : k->kind == KERNEL_LAYERNORM ? k->layernorm.n
+         : k->kind == KERNEL_MAP       ? k->map.n
+                                       : k->reduce.width;
 }
 
-static int64_t result_size(const Kernel *k)
-{
-    return k->expr.n_steps ? dtype_size(k->expr.steps[k->expr.n_steps - 1].dtype) : 4;
-}
+static int64_t result_size(const Kernel *k) { return k->expr.n_steps ? dtype_size(k->expr.steps[k->expr.n_steps - 1].dtype) : 4; }
 
 /* Rows of A that the tiles read. */
-static int64_t whole_tiles(const Kernel *k)
-{
-    return (k->gemm.m + k->gemm.unit - 1) / k->gemm.unit * k->gemm.unit;
-}
+static int64_t whole_tiles(const Kernel *k) { return (k->gemm.m + k->gemm.unit - 1) / k->gemm.unit * k->gemm.unit; }
 
 /* Number of a kernel's own arguments; their extents, in order. An argument that may be left out has optional set. */
 static int own_arguments(const Kernel *k, int64_t lanes, Extent *extents, bool *optional)
@@ -122,8 +122,7 @@ static int own_arguments(const Kernel *k, int64_t lanes, Extent *extents, bool *
         optional[4] = !k->gemm.prefetch;
         return 6;
     case KERNEL_DWCONV:
-        extents[0] = extent_of(k->dwconv.kh, k->dwconv.in_row, k->dwconv.in_width, k->dwconv.in_col,
-                               k->dwconv.channels * 4);
+        extents[0] = extent_of(k->dwconv.kh, k->dwconv.in_row, k->dwconv.in_width, k->dwconv.in_col, k->dwconv.channels * 4);
         extents[1] = (Extent){0, k->dwconv.kh * k->dwconv.kw * lanes * 4};
         extents[2] = extent_of(k->dwconv.width, k->dwconv.out_col, k->dwconv.channels, 4, 4);
         extents[3] = (Extent){0, k->dwconv.channels * 4};
@@ -141,9 +140,7 @@ static int own_arguments(const Kernel *k, int64_t lanes, Extent *extents, bool *
         extents[0] = extent_of(k->reduce.n1, k->reduce.step1, k->reduce.n, k->reduce.step, k->reduce.width * 4);
         extents[1] = (Extent){0, k->reduce.width * 4};
         return 2;
-    case KERNEL_MAP:
-        extents[0] = operand_extent(&k->map.out, k->map.rows, k->map.n);
-        return 1;
+    case KERNEL_MAP: extents[0] = operand_extent(&k->map.out, k->map.rows, k->map.n); return 1;
     case KERNEL_GATHER:
         extents[0] = (Extent){0, k->gather.n_data * k->gather.row_bytes};
         extents[1] = (Extent){0, k->gather.rows * dtype_size(k->gather.index)};
@@ -186,15 +183,13 @@ static void check_ref(Checker *checker, const Kernel *kernel, int arg, const Ref
     if (extent.high > extent.low && (extent.low < 0 || extent.high > ref->buffer->bytes))
         fail(checker, kernel->name,
              arena_printf(checker->program->arena, "argument %d reaches bytes [%lld, %lld) of %s, which has %lld", arg,
-                          (long long)extent.low, (long long)extent.high, ref->buffer->name,
-                          (long long)ref->buffer->bytes));
+                          (long long)extent.low, (long long)extent.high, ref->buffer->name, (long long)ref->buffer->bytes));
 }
 
 static void check_expr(Checker *checker, const Kernel *kernel)
 {
     const Expr *expr = &kernel->expr;
-    if (expr->n_operands < 0 || expr->n_operands > MAX_OPERANDS || expr->n_steps < 0 ||
-        expr->n_steps > countof(expr->steps)) {
+    if (expr->n_operands < 0 || expr->n_operands > MAX_OPERANDS || expr->n_steps < 0 || expr->n_steps > countof(expr->steps)) {
         fail(checker, kernel->name, "an expression of impossible size");
         return;
     }
@@ -219,7 +214,8 @@ static void check_call(Checker *checker, const Stmt *call)
     if (n != call->n_args)
         fail(checker, kernel->name, "a wrong number of arguments");
     for (int i = 0; i < call->n_args && !checker->problem; i++) {
-        if (call->args[i].buffer && !((kernel->kind == KERNEL_GEMM || kernel->kind == KERNEL_TILES) && i == 4)) /* a prefetch may reach past the end */
+        if (call->args[i].buffer &&
+            !((kernel->kind == KERNEL_GEMM || kernel->kind == KERNEL_TILES) && i == 4)) /* a prefetch may reach past the end */
             check_ref(checker, kernel, i, &call->args[i], extents[i]);
         else if (!call->args[i].buffer && !optional[i])
             fail(checker, kernel->name, "an argument is missing");

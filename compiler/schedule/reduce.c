@@ -14,8 +14,13 @@
 
 enum { RUN = 128 }; /* results side by side in one chunk */
 
-typedef struct Axis { int64_t size, in, out; } Axis;
-typedef struct Axes { Axis at[VIEW_RANK]; int n; } Axes;
+typedef struct Axis {
+    int64_t size, in, out;
+} Axis;
+typedef struct Axes {
+    Axis at[VIEW_RANK];
+    int n;
+} Axes;
 
 /* Adds dimensions from the outside in, merging each with the one before where both strides allow. */
 static void axes_add(Axes *axes, Axis axis)
@@ -194,8 +199,10 @@ View batch_accumulator(Lowering *l, const char *name, int rank, const int64_t *d
 /* One more image's `number` of elements. */
 static void count_elements(Lowering *l, const char *name, View count, double number)
 {
-    Expr expr = {.n_operands = 1, .n_steps = 2,
-                 .steps = {{.op = OP_Constant, .imm[0] = number, .dtype = DT_FLOAT}, {.op = OP_Add, .in = {0, 1}, .dtype = DT_FLOAT}}};
+    Expr expr = {
+        .n_operands = 1,
+        .n_steps = 2,
+        .steps = {{.op = OP_Constant, .imm[0] = number, .dtype = DT_FLOAT}, {.op = OP_Add, .in = {0, 1}, .dtype = DT_FLOAT}}};
     map_phase(l, name, &expr, count, &count);
 }
 

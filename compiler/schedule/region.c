@@ -116,7 +116,7 @@ static bool same_shape(const Node *a, const Node *b)
 int segments_of(const Graph *body, Segment *segments, int most)
 {
     int n = 0;
-    FOR_NODES(node, body) {
+    FOR_NODES (node, body) {
         bool anchor = node->op->class != CLASS_ELEMENTWISE;
         if (!n || anchor || !same_shape(node, segments[n - 1].last)) {
             if (n == most)

@@ -61,15 +61,9 @@ bool lower_Call(Lowering *l, const Node *node)
 
 /* ── Values ──────────────────────────────────────────────────────────────────────────────────────────── */
 
-View view_of_input(Lowering *l, const Node *node, int64_t input)
-{
-    return *view_of(l, node->inputs.at[input]);
-}
+View view_of_input(Lowering *l, const Node *node, int64_t input) { return *view_of(l, node->inputs.at[input]); }
 
-static bool is_per_image(const Value *value)
-{
-    return value->type.shape.rank > 0 && value->type.shape.dims[0].size < 0;
-}
+static bool is_per_image(const Value *value) { return value->type.shape.rank > 0 && value->type.shape.dims[0].size < 0; }
 
 static void reset_marks(Graph *graph)
 {
@@ -77,7 +71,7 @@ static void reset_marks(Graph *graph)
         graph->inputs.at[i]->mark = 0;
     for (int64_t i = 0; i < graph->constants.len; i++)
         graph->constants.at[i]->mark = 0;
-    FOR_NODES(node, graph) {
+    FOR_NODES (node, graph) {
         Graph *body = node_attr_graph(node, "body");
         for (int64_t i = 0; i < node->outputs.len; i++)
             if (node->outputs.at[i])
@@ -123,7 +117,7 @@ static bool check_values(Lowering *l, const Graph *graph)
     bool ok = true;
     for (int64_t i = 0; i < graph->inputs.len; i++)
         ok &= check_value(l, graph->inputs.at[i], graph->inputs.at[i]->span);
-    FOR_NODES(node, graph)
+    FOR_NODES (node, graph)
         for (int64_t i = 0; i < node->outputs.len; i++)
             if (node->outputs.at[i])
                 ok &= check_value(l, node->outputs.at[i], node->span);
@@ -145,8 +139,7 @@ static bool when_of(Lowering *l, const Node *node, bool *images)
         *images |= view->per_image;
     }
     l->when = when;
-    return !(*images && when == WHEN_END) ||
-           mixes_images(l, "using a result of the whole free batch for each of its images");
+    return !(*images && when == WHEN_END) || mixes_images(l, "using a result of the whole free batch for each of its images");
 }
 
 /* Only reductions may turn images into something that is not one. */
@@ -209,10 +202,7 @@ static void add_tensors(Lowering *l)
     }
 }
 
-static Buffer *tensor_buffer(const Program *program, int64_t index)
-{
-    return program->buffers.at[index]; /* they come first */
-}
+static Buffer *tensor_buffer(const Program *program, int64_t index) { return program->buffers.at[index]; /* they come first */ }
 
 /* Copies what was not written to its place: views, constants, a value that is an output twice. */
 static void write_outputs(Lowering *l)
@@ -239,17 +229,17 @@ static void mark_used(Stmt *stmt)
 }
 
 /* Marks the phases' buffers and drops phases in which there is nothing to do. */
-#define KEEP_PHASES(list)                                                  \
-    do {                                                                   \
-        int64_t n_kept = 0;                                                \
-        for (int64_t i = 0; i < (list).len; i++) {                         \
-            Phase *phase = (list).at[i];                                   \
-            for (int64_t j = 0; j < phase->sections.len; j++)              \
-                mark_used(phase->sections.at[j]);                          \
-            if (phase->sections.len)                                       \
-                (list).at[n_kept++] = phase;                               \
-        }                                                                  \
-        (list).len = n_kept;                                               \
+#define KEEP_PHASES(list)                                     \
+    do {                                                      \
+        int64_t n_kept = 0;                                   \
+        for (int64_t i = 0; i < (list).len; i++) {            \
+            Phase *phase = (list).at[i];                      \
+            for (int64_t j = 0; j < phase->sections.len; j++) \
+                mark_used(phase->sections.at[j]);             \
+            if (phase->sections.len)                          \
+                (list).at[n_kept++] = phase;                  \
+        }                                                     \
+        (list).len = n_kept;                                  \
     } while (0)
 
 static void drop_unused(Program *program)
@@ -272,7 +262,7 @@ static bool lower_graph(Lowering *l)
     if (!ok)
         return false;
     add_tensors(l);
-    FOR_NODES(node, l->graph)
+    FOR_NODES (node, l->graph)
         if (!lower_node(l, node))
             return false;
     write_outputs(l);
@@ -292,7 +282,8 @@ static bool is_batch_free(const Graph *graph)
 static bool goes_by_image(const Program *program, const Graph *graph)
 {
     const CpuProfile *cpu = program->cpu;
-    int64_t own = cpu->l2_bytes / (cpu->l2_shared_by > 1 ? cpu->l2_shared_by : 1) + cpu->l3_bytes / (cpu->l3_shared_by > 1 ? cpu->l3_shared_by : 1);
+    int64_t own = cpu->l2_bytes / (cpu->l2_shared_by > 1 ? cpu->l2_shared_by : 1) +
+                  cpu->l3_bytes / (cpu->l3_shared_by > 1 ? cpu->l3_shared_by : 1);
     for (int64_t i = 0; i < graph->outputs.len; i++)
         if (!is_per_image(graph->outputs.at[i]))
             return false;

@@ -12,10 +12,7 @@
 
 enum { ALIGN = 64 };
 
-static int64_t align_up(int64_t bytes)
-{
-    return (bytes + ALIGN - 1) / ALIGN * ALIGN;
-}
+static int64_t align_up(int64_t bytes) { return (bytes + ALIGN - 1) / ALIGN * ALIGN; }
 
 /* The source by its address: all programs come from one graph. */
 static const char *contents_name(const Buffer *buffer, Arena *arena)
@@ -29,8 +26,7 @@ static const char *contents_name(const Buffer *buffer, Arena *arena)
     for (int i = 0; i < pack->n_axes; i++)
         sb_printf(&sb, " a%lld,%lld", (long long)pack->axes[i].size, (long long)pack->axes[i].stride);
     for (int i = 0; i < pack->n_loops; i++)
-        sb_printf(&sb, " l%d,%lld,%lld", pack->loops[i].axis, (long long)pack->loops[i].step,
-                  (long long)pack->loops[i].extent);
+        sb_printf(&sb, " l%d,%lld,%lld", pack->loops[i].axis, (long long)pack->loops[i].step, (long long)pack->loops[i].extent);
     return sb.text;
 }
 

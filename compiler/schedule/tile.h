@@ -35,8 +35,13 @@ typedef struct Pack {
     const Tensor *source;  /* NULL: all zero */
     int64_t base;          /* elements */
     int n_axes, n_loops;
-    struct { int64_t size, stride; } axes[4];           /* in elements of the source */
-    struct { int axis; int64_t step, extent; } loops[8]; /* outermost first */
+    struct {
+        int64_t size, stride;
+    } axes[4];           /* in elements of the source */
+    struct {
+        int axis;
+        int64_t step, extent;
+    } loops[8]; /* outermost first */
     DType dtype;           /* of the packed elements; float unless a precision says otherwise */
 } Pack;
 
@@ -58,7 +63,10 @@ typedef struct Ref {
     Buffer *buffer;        /* NULL: an argument left out */
     int64_t offset;
     int n_terms;
-    struct { const Stmt *loop; int64_t stride; } terms[8];
+    struct {
+        const Stmt *loop;
+        int64_t stride;
+    } terms[8];
 } Ref;
 
 /* ── Scalar expressions ──────────────────────────────────────────────────────────────────────────────── */
@@ -90,8 +98,15 @@ enum { MAX_OPERANDS = 8 };
 /* ── Kernels ─────────────────────────────────────────────────────────────────────────────────────────── */
 
 typedef enum KernelKind {
-    KERNEL_GEMM, KERNEL_DWCONV, KERNEL_LAYERNORM, KERNEL_SOFTMAX, KERNEL_REDUCE, KERNEL_MAP, KERNEL_GATHER,
-    KERNEL_CROSS_ENTROPY, KERNEL_TILES,
+    KERNEL_GEMM,
+    KERNEL_DWCONV,
+    KERNEL_LAYERNORM,
+    KERNEL_SOFTMAX,
+    KERNEL_REDUCE,
+    KERNEL_MAP,
+    KERNEL_GATHER,
+    KERNEL_CROSS_ENTROPY,
+    KERNEL_TILES,
 } KernelKind;
 
 /* A kernel is its parameters; two with equal names are the same function and are emitted once.
@@ -133,9 +148,15 @@ typedef struct Kernel {
         } dwconv;
         /* rows × n: out = expr((x - mean) / sqrt(variance + epsilon)), biased variance, two passes, elements
          * contiguous. args: in, out, operands… In place is fine. */
-        struct { int64_t rows, n, in_row, out_row; double epsilon; } layernorm;
+        struct {
+            int64_t rows, n, in_row, out_row;
+            double epsilon;
+        } layernorm;
         /* rows × n: softmax (log: log-softmax) over contiguous elements. args: in, out */
-        struct { int64_t rows, n, in_row, out_row; bool log; } softmax;
+        struct {
+            int64_t rows, n, in_row, out_row;
+            bool log;
+        } softmax;
         /* out[j] = expr(reduce over n1 × n of in[…]), j < width. args: in, out, operands…
          * step_j is the element size, or 0 with width 1. A reduction over contiguous elements has step = element
          * size and width 1; over pixels of a channels-last map step = bytes of a pixel, width = channels. */
@@ -145,13 +166,24 @@ typedef struct Kernel {
             bool accumulate;           /* SUM only: adds to what out holds (a reduction over the free batch) */
         } reduce;
         /* rows × n elementwise: out = expr(operands[0…]). args: out, operands…; no expr steps: a copy */
-        struct { int64_t rows, n; Operand out; } map;
+        struct {
+            int64_t rows, n;
+            Operand out;
+        } map;
         /* out[r] = data[index[r]] for r < rows: copies of row_bytes; index int64 or int32, negative counts from
          * the end, out of range clamps. args: data, index, out */
-        struct { int64_t rows, row_bytes, n_data; DType index; } gather;
+        struct {
+            int64_t rows, row_bytes, n_data;
+            DType index;
+        } gather;
         /* rows of n logits and one integer label each: loss[r] = -log softmax(x)[label], weight[r] = label !=
          * ignore. args: logits, labels, loss, weight. A label out of range yields NaN. */
-        struct { int64_t rows, n, row; DType label; int64_t ignore; bool has_ignore; } cross_entropy;
+        struct {
+            int64_t rows, n, row;
+            DType label;
+            int64_t ignore;
+            bool has_ignore;
+        } cross_entropy;
     };
 } Kernel;
 
@@ -198,7 +230,9 @@ int64_t phase_chunks(const Phase *phase);
 bool phase_uses_tiles(const Phase *phase);           /* a kernel that wants the matrix unit configured */
 int64_t program_cpu_features(const Program *program); /* CNXRT_CPU_ bits that it needs: a matrix unit only if used */
 
-typedef struct Extent { int64_t low, high; } Extent; /* bytes touched, relative to an address: [low, high) */
+typedef struct Extent {
+    int64_t low, high;
+} Extent; /* bytes touched, relative to an address: [low, high) */
 
 /* What a call of the kernel touches around each of its arguments, and which may be left out (both MAX_ARGS +
  * MAX_OPERANDS long); returns how many arguments there are. lanes: of the CPU's vectors. */

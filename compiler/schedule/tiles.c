@@ -16,10 +16,7 @@
 #include "compiler/schedule/lower.h"
 
 /* A tile costs the same, full or not: rows are not shared out evenly. */
-Tiling tiles_rows(const Panels *panels, int64_t m)
-{
-    return tile_blocks(m, 2 * panels->unit);
-}
+Tiling tiles_rows(const Panels *panels, int64_t m) { return tile_blocks(m, 2 * panels->unit); }
 
 /* Panels that one call reads, or that L1 would lose before the next call, need not push A and the sums out of it. */
 static bool is_streamed(const CpuProfile *cpu, const Gemm *g)

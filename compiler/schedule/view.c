@@ -84,13 +84,10 @@ static Buffer *output_buffer(const Lowering *l, const Value *value)
 
 /* Rows whose pitch is a multiple of 1024 bytes fall into few sets of the L1 cache (PERFORMANCE: leading
  * dimensions); one line more spreads them. */
-static int64_t padded_pitch(int64_t bytes)
-{
-    return bytes % 1024 == 0 ? bytes + 64 : bytes;
-}
+static int64_t padded_pitch(int64_t bytes) { return bytes % 1024 == 0 ? bytes + 64 : bytes; }
 
-static View view_ordered(Lowering *l, const char *name, Space space, DType dtype, int rank, const int64_t *dims,
-                         const int *order, bool pad)
+static View view_ordered(Lowering *l, const char *name, Space space, DType dtype, int rank, const int64_t *dims, const int *order,
+                         bool pad)
 {
     View view = {.dtype = dtype, .rank = rank};
     int64_t bytes = dtype_size(dtype);
@@ -125,8 +122,7 @@ View view_output(Lowering *l, const Value *value, const int *order, bool pad)
     const Value *outer = outer_value(l, value);
     int64_t dims[MAX_RANK];
     int rank = value_dims(outer, dims);
-    Buffer *buffer = value_is_result(l, value) && is_row_major(rank, dims, order)
-                   ? output_buffer(l, outer) : NULL;
+    Buffer *buffer = value_is_result(l, value) && is_row_major(rank, dims, order) ? output_buffer(l, outer) : NULL;
     View view = buffer ? view_dense(ref_to(buffer), outer->type.dtype, rank, dims)
                        : view_ordered(l, outer->name, SPACE_ARENA, outer->type.dtype, rank, dims, order, pad);
     view.when = l->when;

@@ -111,9 +111,14 @@ const char *features_missing(CpuArch arch, FeatureSet set, int64_t vector_bytes,
     static const char *const avx512[] = {"evex512", "avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl"};
     static const char *const neon[] = {"fp-armv8", "neon"};
     bool x86 = arch == ARCH_X86_64;
-    const struct { bool wanted; const char *const *names; int64_t count; } needs[] = {
-        {x86, sse, countof(sse)}, {x86 && vector_bytes >= 32, avx2, countof(avx2)},
-        {x86 && (vector_bytes >= 64 || n_vectors > 16), avx512, countof(avx512)}, {!x86, neon, countof(neon)}};
+    const struct {
+        bool wanted;
+        const char *const *names;
+        int64_t count;
+    } needs[] = {{x86, sse, countof(sse)},
+                 {x86 && vector_bytes >= 32, avx2, countof(avx2)},
+                 {x86 && (vector_bytes >= 64 || n_vectors > 16), avx512, countof(avx512)},
+                 {!x86, neon, countof(neon)}};
     FeatureSet missing = 0;
     for (int64_t i = 0; i < countof(needs); i++)
         for (int64_t j = 0; needs[i].wanted && j < needs[i].count; j++)

@@ -50,14 +50,34 @@ static const char *amd_name(unsigned family, unsigned model)
 static const char *intel_name(unsigned model)
 {
     switch (model) {
-    case 0x3c: case 0x3f: case 0x45: case 0x46: return "haswell";
-    case 0x3d: case 0x47: case 0x4f: case 0x56: return "broadwell";
-    case 0x4e: case 0x5e: case 0x8e: case 0x9e: case 0xa5: case 0xa6: return "skylake";
+    case 0x3c:
+    case 0x3f:
+    case 0x45:
+    case 0x46: return "haswell";
+    case 0x3d:
+    case 0x47:
+    case 0x4f:
+    case 0x56: return "broadwell";
+    case 0x4e:
+    case 0x5e:
+    case 0x8e:
+    case 0x9e:
+    case 0xa5:
+    case 0xa6: return "skylake";
     case 0x55: return __builtin_cpu_supports("avx512vnni") ? "cascadelake" : "skylake-avx512";
-    case 0x6a: case 0x6c: return "icelake-server";
+    case 0x6a:
+    case 0x6c: return "icelake-server";
     case 0x8f: return "sapphirerapids";
-    case 0xcf: case 0xad: case 0xae: return "emeraldrapids";
-    case 0x97: case 0x9a: case 0xb7: case 0xba: case 0xbf: case 0xaa: case 0xac: return "alderlake";
+    case 0xcf:
+    case 0xad:
+    case 0xae: return "emeraldrapids";
+    case 0x97:
+    case 0x9a:
+    case 0xb7:
+    case 0xba:
+    case 0xbf:
+    case 0xaa:
+    case 0xac: return "alderlake";
     default: return NULL;
     }
 }
@@ -87,10 +107,7 @@ static const char *const generic_names[] = {"aarch64", NULL};
 #endif
 
 /* Whether the profile asks for nothing that is not there. */
-static bool can_run(const CpuProfile *profile, int64_t features)
-{
-    return profile && !(profile->runtime_features & ~features);
-}
+static bool can_run(const CpuProfile *profile, int64_t features) { return profile && !(profile->runtime_features & ~features); }
 
 /* A copy of the named profile if it runs here, else of a generic one with all features that are here. */
 static bool choose_profile(CpuProfile *host, int64_t features, Arena *arena)

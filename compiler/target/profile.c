@@ -21,7 +21,10 @@
 
 enum { LONGEST_CHAIN = 16, LARGEST_FILE = 1 << 20 };
 
-typedef struct Chain { const char *path; const struct Chain *up; } Chain; /* profiles that are being read */
+typedef struct Chain {
+    const char *path;
+    const struct Chain *up;
+} Chain; /* profiles that are being read */
 
 typedef struct Reader {
     const Source *source;
@@ -90,8 +93,8 @@ static void read_numbers(Reader *r, const xmlNode *node)
             continue;
         int64_t value = parse_number(text);
         if (value < number->low || value > number->high)
-            diag_error(r->diag, xml_span(r->source, node), "%s of <%s> must be from %lld to %lld, got %s",
-                       number->attribute, number->element, (long long)number->low, (long long)number->high, text);
+            diag_error(r->diag, xml_span(r->source, node), "%s of <%s> must be from %lld to %lld, got %s", number->attribute,
+                       number->element, (long long)number->low, (long long)number->high, text);
         else
             *profile_number(r->cpu, number) = value;
     }
@@ -101,14 +104,15 @@ static void read_numbers(Reader *r, const xmlNode *node)
 
 /* LLVM falls back to no model at all for a name it does not know, so only these are accepted. */
 static const char *const x86_cpus[] = {
-    "generic", "x86-64", "x86-64-v2", "x86-64-v3", "x86-64-v4", "nehalem", "westmere", "sandybridge", "ivybridge",
-    "haswell", "broadwell", "skylake", "skylake-avx512", "cascadelake", "cooperlake", "cannonlake", "icelake-client",
-    "icelake-server", "tigerlake", "rocketlake", "alderlake", "raptorlake", "meteorlake", "arrowlake", "lunarlake",
-    "sapphirerapids", "emeraldrapids", "graniterapids", "silvermont", "goldmont", "tremont", "gracemont", "sierraforest",
-    "btver2", "bdver4", "znver1", "znver2", "znver3", "znver4", "znver5"};
-static const char *const arm_cpus[] = {
-    "generic", "cortex-a53", "cortex-a55", "cortex-a57", "cortex-a72", "cortex-a76", "cortex-a78", "cortex-x1",
-    "neoverse-n1", "neoverse-n2", "neoverse-v1", "neoverse-v2", "ampere1", "apple-m1"};
+    "generic",     "x86-64",     "x86-64-v2",      "x86-64-v3",      "x86-64-v4",      "nehalem",        "westmere",
+    "sandybridge", "ivybridge",  "haswell",        "broadwell",      "skylake",        "skylake-avx512", "cascadelake",
+    "cooperlake",  "cannonlake", "icelake-client", "icelake-server", "tigerlake",      "rocketlake",     "alderlake",
+    "raptorlake",  "meteorlake", "arrowlake",      "lunarlake",      "sapphirerapids", "emeraldrapids",  "graniterapids",
+    "silvermont",  "goldmont",   "tremont",        "gracemont",      "sierraforest",   "btver2",         "bdver4",
+    "znver1",      "znver2",     "znver3",         "znver4",         "znver5"};
+static const char *const arm_cpus[] = {"generic",     "cortex-a53",  "cortex-a55", "cortex-a57",  "cortex-a72",
+                                       "cortex-a76",  "cortex-a78",  "cortex-x1",  "neoverse-n1", "neoverse-n2",
+                                       "neoverse-v1", "neoverse-v2", "ampere1",    "apple-m1"};
 
 static void read_llvm(Reader *r, const xmlNode *node)
 {
@@ -128,8 +132,8 @@ static void read_llvm(Reader *r, const xmlNode *node)
         known = known || strcmp(names[i], name) == 0;
     const char *near = known ? NULL : nearest_name(name, names, count);
     if (!known)
-        diag_error(r->diag, xml_span(r->source, node), "LLVM knows no CPU '%s'%s%s%s", name,
-                   near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+        diag_error(r->diag, xml_span(r->source, node), "LLVM knows no CPU '%s'%s%s%s", name, near ? "; did you mean '" : "",
+                   near ? near : "", near ? "'?" : "");
     r->cpu->llvm_cpu = name;
 }
 
@@ -141,8 +145,10 @@ static FeatureSet parse_features(Reader *r, const xmlNode *node, const char *lis
         int index = feature_find(r->cpu->arch, name);
         const char *near = index < 0 ? feature_nearest(r->cpu->arch, name) : NULL;
         if (index < 0)
-            diag_error(r->diag, xml_span(r->source, node), "feature '%s' is not one that generated code can use and check"
-                       "%s%s%s", name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+            diag_error(r->diag, xml_span(r->source, node),
+                       "feature '%s' is not one that generated code can use and check"
+                       "%s%s%s",
+                       name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
         else
             set |= (FeatureSet)1 << index;
     }
@@ -188,8 +194,7 @@ static ScheduleOp op_named(const char *name)
 static void put_choice(Reader *r, const ScheduleChoice *choice)
 {
     for (int64_t i = 0; i < r->n_inherited; i++)
-        if (r->choices.at[i].op == choice->op &&
-            memcmp(r->choices.at[i].dims, choice->dims, sizeof choice->dims) == 0) {
+        if (r->choices.at[i].op == choice->op && memcmp(r->choices.at[i].dims, choice->dims, sizeof choice->dims) == 0) {
             r->choices.at[i] = *choice;
             return;
         }
@@ -350,17 +355,17 @@ static void check_whole(Reader *r)
         diag_error(r->diag, span, "the profile has no <llvm cpu=...> and extends none that has");
     for (int64_t i = 0; i < n_profile_numbers; i++)
         if (profile_numbers[i].required && !*profile_number(cpu, &profile_numbers[i]))
-            diag_error(r->diag, span, "the profile has no '%s' of <%s> and extends none that has",
-                       profile_numbers[i].attribute, profile_numbers[i].element);
+            diag_error(r->diag, span, "the profile has no '%s' of <%s> and extends none that has", profile_numbers[i].attribute,
+                       profile_numbers[i].element);
     if (diag_failed(r->diag))
         return;
     const char *missing = features_missing(cpu->arch, r->features, cpu->vector_bytes, cpu->n_vectors, r->arena);
     if (missing)
-        diag_error(r->diag, span, "%lld vectors of %lld bytes need features that are not listed: %s",
-                   (long long)cpu->n_vectors, (long long)cpu->vector_bytes, missing);
+        diag_error(r->diag, span, "%lld vectors of %lld bytes need features that are not listed: %s", (long long)cpu->n_vectors,
+                   (long long)cpu->vector_bytes, missing);
     if (cpu->arch == ARCH_AARCH64 && (cpu->vector_bytes != 16 || cpu->n_vectors != 32))
-        diag_error(r->diag, span, "aarch64 has 32 vectors of 16 bytes, the profile %lld of %lld",
-                   (long long)cpu->n_vectors, (long long)cpu->vector_bytes);
+        diag_error(r->diag, span, "aarch64 has 32 vectors of 16 bytes, the profile %lld of %lld", (long long)cpu->n_vectors,
+                   (long long)cpu->vector_bytes);
     if (cpu->tile_registers && (!cpu->tile_rows || !cpu->tile_row_bytes))
         diag_error(r->diag, span, "<tiles> lacks rows or row-bytes");
     for (int64_t i = 0; i < r->choices.len; i++)
@@ -371,8 +376,10 @@ void profile_derive(CpuProfile *cpu, FeatureSet set, Arena *arena)
 {
     cpu->features = features_text(set, "+", ",", arena);
     cpu->runtime_features = features_bits(set);
-    cpu->isa = cpu->arch == ARCH_AARCH64 ? "neon" : cpu->vector_bytes == 64 ? "avx512" : cpu->vector_bytes == 32 ? "avx2"
-                                                                                                                 : "sse4";
+    cpu->isa = cpu->arch == ARCH_AARCH64 ? "neon"
+               : cpu->vector_bytes == 64 ? "avx512"
+               : cpu->vector_bytes == 32 ? "avx2"
+                                         : "sse4";
 }
 
 static const CpuProfile *read_chained(const Source *source, const Chain *up, bool shipped, Arena *arena, Diag *diag)
@@ -381,8 +388,13 @@ static const CpuProfile *read_chained(const Source *source, const Chain *up, boo
     if (!doc)
         return NULL;
     Chain chain = {source->path, up};
-    Reader r = {.source = source, .chain = &chain, .shipped = shipped, .arena = arena, .diag = diag,
-                .cpu = NEW(arena, CpuProfile), .own.arena = arena};
+    Reader r = {.source = source,
+                .chain = &chain,
+                .shipped = shipped,
+                .arena = arena,
+                .diag = diag,
+                .cpu = NEW(arena, CpuProfile),
+                .own.arena = arena};
     r.cpu->summary = "";
     const xmlNode *root = xmlDocGetRootElement(doc);
     int64_t errors = diag->n_errors;

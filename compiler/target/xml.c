@@ -86,8 +86,7 @@ static void on_element(void *context, const xmlChar *name, const xmlChar *prefix
     else if (n_attributes > MOST_ATTRIBUTES || n_namespaces > MOST_ATTRIBUTES)
         refuse(parser, "an element has more attributes than a profile's could");
     else
-        xmlSAX2StartElementNs(context, name, prefix, uri, n_namespaces, namespaces, n_attributes, n_defaulted,
-                              attributes);
+        xmlSAX2StartElementNs(context, name, prefix, uri, n_namespaces, namespaces, n_attributes, n_defaulted, attributes);
 }
 
 static void on_parse_error(void *context, xmlErrorPtr error)
@@ -130,26 +129,28 @@ static void describe_attribute(const xmlError *error, char message[static LONGES
 {
     xmlNode *node = error->node;
     xmlChar *value = node && error->str1 ? xmlGetNoNsProp(node, (const xmlChar *)error->str1) : NULL;
-    snprintf(message, LONGEST_MESSAGE, "attribute '%s' of <%s> is unknown or can't be '%.60s'", error->str1,
-             error->str2, value ? (char *)value : "");
+    snprintf(message, LONGEST_MESSAGE, "attribute '%s' of <%s> is unknown or can't be '%.60s'", error->str1, error->str2,
+             value ? (char *)value : "");
     xmlFree(value);
 }
 
 /* The schema's names of elements are in the order that it asks for, which is what usually helps. */
 static void describe_element(const char *name, char message[static LONGEST_MESSAGE])
 {
-    static const char *const order[] = {"summary", "llvm", "features", "vectors", "tiles", "l1d", "l2", "l3", "cores",
-                                        "bandwidth", "schedule"};
+    static const char *const order[] = {"summary", "llvm", "features", "vectors",   "tiles",   "l1d",
+                                        "l2",      "l3",   "cores",    "bandwidth", "schedule"};
     const int64_t count = sizeof order / sizeof *order;
     const char *near = nearest_name(name, order, count);
     for (int64_t i = 0; i < count; i++)
         if (strcmp(order[i], name) == 0) {
-            snprintf(message, LONGEST_MESSAGE, "<%.60s> is out of place: the order is summary, llvm, features, vectors, "
-                     "tiles, l1d, l2, l3, cores, bandwidth, schedule, each at most once", name);
+            snprintf(message, LONGEST_MESSAGE,
+                     "<%.60s> is out of place: the order is summary, llvm, features, vectors, "
+                     "tiles, l1d, l2, l3, cores, bandwidth, schedule, each at most once",
+                     name);
             return;
         }
-    snprintf(message, LONGEST_MESSAGE, "unknown element <%.60s>%s%s%s", name, near ? "; did you mean <" : "",
-             near ? near : "", near ? ">?" : "");
+    snprintf(message, LONGEST_MESSAGE, "unknown element <%.60s>%s%s%s", name, near ? "; did you mean <" : "", near ? near : "",
+             near ? ">?" : "");
 }
 
 /* libxml2 reports what failed in the end, then what that followed from, the latter sometimes without a place. */
@@ -217,8 +218,8 @@ xmlDoc *xml_read(const Source *source, Diag *diag)
 {
     Reading r = {.source = source, .diag = diag};
     if (source->length > LARGEST) {
-        diag_error(diag, (Span){source, 0, 0}, "a profile of %lld bytes; at most %d are read",
-                   (long long)source->length, LARGEST);
+        diag_error(diag, (Span){source, 0, 0}, "a profile of %lld bytes; at most %d are read", (long long)source->length,
+                   LARGEST);
         return NULL;
     }
     xmlDoc *doc = parse(&r);

@@ -65,10 +65,7 @@ static char *block_new(Arena *arena, size_t size)
     return memory;
 }
 
-static char *align_up(char *p, size_t align)
-{
-    return (char *)(((uintptr_t)p + align - 1) & ~(uintptr_t)(align - 1));
-}
+static char *align_up(char *p, size_t align) { return (char *)(((uintptr_t)p + align - 1) & ~(uintptr_t)(align - 1)); }
 
 void *arena_alloc(Arena *arena, size_t size)
 {
@@ -102,10 +99,7 @@ char *arena_strndup(Arena *arena, const char *text, size_t length)
     return copy;
 }
 
-char *arena_strdup(Arena *arena, const char *text)
-{
-    return arena_strndup(arena, text, strlen(text));
-}
+char *arena_strdup(Arena *arena, const char *text) { return arena_strndup(arena, text, strlen(text)); }
 
 char *arena_vprintf(Arena *arena, const char *format, va_list args)
 {

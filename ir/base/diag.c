@@ -28,10 +28,7 @@ static Place find_place(Span span)
     return place;
 }
 
-static const char *paint(const Diag *diag, const char *code)
-{
-    return diag->color ? code : "";
-}
+static const char *paint(const Diag *diag, const char *code) { return diag->color ? code : ""; }
 
 static void show_line(const Diag *diag, Span span, Place place)
 {
@@ -78,8 +75,7 @@ static void report_json(const Diag *diag, const char *severity, Span span, const
             fprintf(diag->out, ", \"byte\": %lld, ", (long long)span.begin);
         } else {
             Place place = find_place(span);
-            fprintf(diag->out, ", \"line\": %lld, \"column\": %lld, ", (long long)place.line,
-                    (long long)place.column);
+            fprintf(diag->out, ", \"line\": %lld, \"column\": %lld, ", (long long)place.line, (long long)place.column);
         }
     }
     fputs("\"message\": ", diag->out);
@@ -87,16 +83,14 @@ static void report_json(const Diag *diag, const char *severity, Span span, const
     fputs("}\n", diag->out);
 }
 
-static void report_text(const Diag *diag, const char *severity, const char *color, Span span,
-                        const char *message)
+static void report_text(const Diag *diag, const char *severity, const char *color, Span span, const char *message)
 {
     Place place = {0};
     bool text = span.source && !span.source->binary && span.source->text;
     fputs(paint(diag, "\033[1m"), diag->out);
     if (text) {
         place = find_place(span);
-        fprintf(diag->out, "%s:%lld:%lld: ", span.source->path, (long long)place.line,
-                (long long)place.column);
+        fprintf(diag->out, "%s:%lld:%lld: ", span.source->path, (long long)place.line, (long long)place.column);
     } else {
         fprintf(diag->out, "%s: ", span.source ? span.source->path : "cnxc");
     }
@@ -108,8 +102,7 @@ static void report_text(const Diag *diag, const char *severity, const char *colo
         show_line(diag, span, place);
 }
 
-static void report(Diag *diag, const char *severity, const char *color, Span span, const char *format,
-                   va_list args)
+static void report(Diag *diag, const char *severity, const char *color, Span span, const char *format, va_list args)
 {
     Arena *scratch = arena_new();
     const char *message = arena_vprintf(scratch, format, args);
@@ -139,10 +132,7 @@ static void report_error(Diag *diag, ExitCode code, Span span, const char *forma
         va_end(args);           \
     } while (0)
 
-void diag_error(Diag *diag, Span span, const char *format, ...)
-{
-    WITH_ARGS(report_error(diag, EXIT_INPUT, span, format, args));
-}
+void diag_error(Diag *diag, Span span, const char *format, ...) { WITH_ARGS(report_error(diag, EXIT_INPUT, span, format, args)); }
 
 void diag_unsupported(Diag *diag, Span span, const char *format, ...)
 {
@@ -165,10 +155,7 @@ void diag_note(Diag *diag, Span span, const char *format, ...)
     WITH_ARGS(report(diag, "note", "\033[1;36m", span, format, args));
 }
 
-bool diag_failed(const Diag *diag)
-{
-    return diag->n_errors > 0;
-}
+bool diag_failed(const Diag *diag) { return diag->n_errors > 0; }
 
 const char *span_place(Arena *arena, Span span)
 {
@@ -177,13 +164,11 @@ const char *span_place(Arena *arena, Span span)
     if (span.source->binary)
         return arena_printf(arena, "%s at byte %lld", span.source->path, (long long)span.begin);
     Place place = find_place(span);
-    return arena_printf(arena, "%s:%lld:%lld", span.source->path, (long long)place.line,
-                        (long long)place.column);
+    return arena_printf(arena, "%s:%lld:%lld", span.source->path, (long long)place.line, (long long)place.column);
 }
 
 _Noreturn void diag_bug(const char *file, int line, const char *what)
 {
-    fprintf(stderr, "cnxc: internal error: %s:%d: %s\ncnxc: this is a bug of cnxc, please report it\n", file,
-            line, what);
+    fprintf(stderr, "cnxc: internal error: %s:%d: %s\ncnxc: this is a bug of cnxc, please report it\n", file, line, what);
     exit(EXIT_BUG);
 }

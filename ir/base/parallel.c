@@ -14,10 +14,7 @@ enum { MOST_THREADS = 64, MOST_BY_ITSELF = 8 };
 
 static _Atomic int64_t jobs_wanted;
 
-void parallel_set_jobs(int64_t jobs)
-{
-    atomic_store(&jobs_wanted, jobs);
-}
+void parallel_set_jobs(int64_t jobs) { atomic_store(&jobs_wanted, jobs); }
 
 typedef struct Part {
     RangeBody *body;

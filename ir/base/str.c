@@ -27,10 +27,7 @@ void sb_put_n(StrBuf *sb, const char *text, int64_t length)
     sb->text[sb->len] = 0;
 }
 
-void sb_put(StrBuf *sb, const char *text)
-{
-    sb_put_n(sb, text, (int64_t)strlen(text));
-}
+void sb_put(StrBuf *sb, const char *text) { sb_put_n(sb, text, (int64_t)strlen(text)); }
 
 void sb_put_file(StrBuf *sb, int file)
 {
@@ -93,10 +90,7 @@ static StrMapEntry *slot(const StrMap *map, const char *key)
     }
 }
 
-void *strmap_get(const StrMap *map, const char *key)
-{
-    return map->cap ? slot(map, key)->value : NULL;
-}
+void *strmap_get(const StrMap *map, const char *key) { return map->cap ? slot(map, key)->value : NULL; }
 
 static void grow(StrMap *map)
 {
@@ -170,15 +164,9 @@ const char *nearest_name(const char *word, const char *const *candidates, int64_
     return nearest;
 }
 
-bool str_equal(const char *a, const char *b)
-{
-    return a == b || (a && b && strcmp(a, b) == 0);
-}
+bool str_equal(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
 
-bool str_starts_with(const char *text, const char *prefix)
-{
-    return strncmp(text, prefix, strlen(prefix)) == 0;
-}
+bool str_starts_with(const char *text, const char *prefix) { return strncmp(text, prefix, strlen(prefix)) == 0; }
 
 bool str_ends_with(const char *text, const char *suffix)
 {

@@ -10,12 +10,14 @@
 
 #include "ir/base/arena.h"
 
-#define VEC(T) struct { T *at; int64_t len, cap; }
+#define VEC(T)            \
+    struct {              \
+        T *at;            \
+        int64_t len, cap; \
+    }
 
-#define vec_push(arena, v, ...)                                                                       \
-    ((v)->len == (v)->cap                                                                              \
-         ? ((v)->at = vec_grow((arena), (v)->at, (v)->len, &(v)->cap, sizeof *(v)->at), (void)0)       \
-         : (void)0,                                                                                    \
+#define vec_push(arena, v, ...)                                                                                              \
+    ((v)->len == (v)->cap ? ((v)->at = vec_grow((arena), (v)->at, (v)->len, &(v)->cap, sizeof *(v)->at), (void)0) : (void)0, \
      (void)((v)->at[(v)->len++] = (__VA_ARGS__)))
 
 /* For vec_push's use: a copy of at with room for more. */

@@ -92,8 +92,8 @@ static void print_json(const Cli *cli, Bench *bench, int64_t batch)
     double median = quantile_ms(bench, 0.5);
     printf("{\"median_ms\": %.6g, \"p90_ms\": %.6g, \"p99_ms\": %.6g, \"runs\": %lld, \"threads\": %lld, "
            "\"batch\": %lld, \"gflops\": %.4g",
-           median, quantile_ms(bench, 0.9), quantile_ms(bench, 0.99), (long long)bench->n,
-           (long long)cli->model->n_threads, (long long)batch, variant_flops(variant, images) / median * 1e-6);
+           median, quantile_ms(bench, 0.9), quantile_ms(bench, 0.99), (long long)bench->n, (long long)cli->model->n_threads,
+           (long long)batch, variant_flops(variant, images) / median * 1e-6);
     for (int64_t p = 0; bench->phase_ns && p < variant_phase_count(variant); p++) {
         fputs(p ? ",\n {\"name\": " : ", \"per_op\": [\n {\"name\": ", stdout);
         put_json_string(stdout, variant->phases[p].name ? variant->phases[p].name : "");
@@ -114,10 +114,9 @@ static void print_text(const Cli *cli, Bench *bench, int64_t batch)
         printf("%10.4f ms %6.1f %% %8.1f GFLOP/s  %s\n", ms, ms / median * 100, phase_gflops(variant, ms, p, images),
                variant->phases[p].name ? variant->phases[p].name : "");
     }
-    printf("median %.4g ms   p90 %.4g ms   p99 %.4g ms   %.1f GFLOP/s   (%lld runs of batch %lld, %lld thread%s)\n",
-           median, p90, p99, variant_flops(variant, images) / median * 1e-6,
-           (long long)bench->n, (long long)batch, (long long)cli->model->n_threads,
-           cli->model->n_threads == 1 ? "" : "s");
+    printf("median %.4g ms   p90 %.4g ms   p99 %.4g ms   %.1f GFLOP/s   (%lld runs of batch %lld, %lld thread%s)\n", median, p90,
+           p99, variant_flops(variant, images) / median * 1e-6, (long long)bench->n, (long long)batch,
+           (long long)cli->model->n_threads, cli->model->n_threads == 1 ? "" : "s");
 }
 
 bool cli_bench(Cli *cli)

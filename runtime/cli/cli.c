@@ -26,8 +26,10 @@ static bool check_cpu(Cli *cli)
     if (cpu_variant(&compiled_model))
         return true;
     cpu_feature_names(cpu_missing(least->cpu_features), names, sizeof names);
-    return cli_error(cli, CLI_RESOURCE, NULL, "compiled for %s%s, but this processor lacks %s; compile with -mcpu for "
-                     "this machine", least->cpu_name, compiled_model.n_variants > 1 ? " and better" : "", names);
+    return cli_error(cli, CLI_RESOURCE, NULL,
+                     "compiled for %s%s, but this processor lacks %s; compile with -mcpu for "
+                     "this machine",
+                     least->cpu_name, compiled_model.n_variants > 1 ? " and better" : "", names);
 }
 
 /* All processors allowed, but no more than have something to do: below some 0.3 ms of work (at 100 GFLOP/s) a thread
@@ -50,8 +52,8 @@ bool cli_open(Cli *cli, int64_t n_threads)
         bool weights = status >= CNXRT_ERROR_FILE && status <= CNXRT_ERROR_WEIGHTS_DAMAGED;
         const char *file = cli->weights ? cli->weights : compiled_model.weights_file;
         if (status == CNXRT_ERROR_FILE)
-            return cli_error(cli, CLI_RESOURCE, file, "the weights cannot be read%s", cli->weights ? "" :
-                             "; they belong beside the program, or --weights FILE names their place");
+            return cli_error(cli, CLI_RESOURCE, file, "the weights cannot be read%s",
+                             cli->weights ? "" : "; they belong beside the program, or --weights FILE names their place");
         return cli_fail(cli, status, weights ? file : NULL);
     }
     status = cnxrt_context_create(cli->model, NULL, 0, &cli->context);

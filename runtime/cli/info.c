@@ -46,7 +46,9 @@ bool cli_info(Cli *cli)
         printf("%-9s%lld: %s%s\n", "labels", (long long)m->n_labels, m->labels[0], m->n_labels > 1 ? ", ..." : "");
     print_cpus(m);
     printf("%-9s%.2f MB%s%s\n", "weights", (double)m->weights_bytes * 1e-6, m->weights ? "" : " in ",
-           m->weights ? "" : m->weights_file ? m->weights_file : "a file");
+           m->weights        ? ""
+           : m->weights_file ? m->weights_file
+                             : "a file");
     if (!variant)
         variant = m->variants[0];
     int64_t shared = variant->by_image ? 0 : variant->arena_bytes, own = variant->scratch_bytes + variant->arena_bytes - shared;

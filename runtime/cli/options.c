@@ -35,17 +35,13 @@ static const Option options[] = {
      "                             Answers do not depend on it"},
     {"--weights", "FILE", OPTION_TEXT, offsetof(Cli, weights), 0, "weights from this file"},
     {"--info", NULL, OPTION_FLAG, offsetof(Cli, info), 0, "what the model is: inputs, outputs, labels, CPU"},
-    {"--selftest", NULL, OPTION_FLAG, offsetof(Cli, selftest), 0,
-     "checks CPU and weights, and that 1 and N threads agree"},
+    {"--selftest", NULL, OPTION_FLAG, offsetof(Cli, selftest), 0, "checks CPU and weights, and that 1 and N threads agree"},
     {"--version", NULL, OPTION_FLAG, offsetof(Cli, version), 0, "the model's name and cnxc's version"},
     {"--help", NULL, OPTION_FLAG, offsetof(Cli, help), 0, "this text"},
 };
 enum { N_OPTIONS = sizeof options / sizeof *options };
 
-static void *field_of(Cli *cli, size_t offset)
-{
-    return (char *)cli + offset;
-}
+static void *field_of(Cli *cli, size_t offset) { return (char *)cli + offset; }
 
 static const Option *find_option(const char *name, size_t length)
 {
@@ -76,8 +72,7 @@ static bool set_number(Cli *cli, const Option *option, const char *text)
     errno = 0;
     long long value = strtoll(text, &end, 10);
     if (text[0] < '0' || text[0] > '9' || *end || errno || value < 1 || value > (long long)option->count)
-        return cli_error(cli, CLI_USAGE, NULL, "%s takes a number from 1 to %zu, got '%s'", option->name,
-                         option->count, text);
+        return cli_error(cli, CLI_USAGE, NULL, "%s takes a number from 1 to %zu, got '%s'", option->name, option->count, text);
     *(int64_t *)field_of(cli, option->field) = value;
     return true;
 }
@@ -100,9 +95,7 @@ static bool add_named(Cli *cli, const Option *option, char *text)
 static bool set_option(Cli *cli, const Option *option, char *value)
 {
     switch (option->kind) {
-    case OPTION_FLAG:
-        *(bool *)field_of(cli, option->field) = true;
-        return true;
+    case OPTION_FLAG: *(bool *)field_of(cli, option->field) = true; return true;
     case OPTION_NUMBER: return set_number(cli, option, value);
     case OPTION_NAMED: return add_named(cli, option, value);
     default:
@@ -165,7 +158,8 @@ void cli_print_help(const Cli *cli)
     printf("Examples:\n");
     if (compiled_model.preprocessor)
         printf("  %s cat.jpg dog.png            one line an answer: PATH, LABEL, SCORE, best first\n"
-               "  %s -k 1 --json cat.jpg        the best answer as JSON\n", p, p);
+               "  %s -k 1 --json cat.jpg        the best answer as JSON\n",
+               p, p);
     if (compiled_model.n_inputs && compiled_model.n_outputs)
         printf("  %s --input %s=x.npy --output %s=y.npy\n", p, compiled_model.tensors[0].name,
                compiled_model.tensors[compiled_model.n_inputs].name);

@@ -74,9 +74,7 @@ static FILE *open_temporary(const char *path)
     int n = snprintf(entry->temporary, sizeof entry->temporary, "%s.%ld.tmp", path, (long)getpid());
     if (n >= (int)sizeof entry->temporary)
         errno = ENAMETOOLONG;
-    int fd = n < (int)sizeof entry->temporary
-                 ? open(entry->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)
-                 : -1;
+    int fd = n < (int)sizeof entry->temporary ? open(entry->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666) : -1;
     if (fd < 0) {
         free(entry);
         return NULL;
@@ -86,8 +84,7 @@ static FILE *open_temporary(const char *path)
     return fdopen(fd, "wb");
 }
 
-bool output_write(Cli *cli, const char *path, int64_t dtype, int64_t rank, const int64_t *dims, const void *data,
-                  size_t bytes)
+bool output_write(Cli *cli, const char *path, int64_t dtype, int64_t rank, const int64_t *dims, const void *data, size_t bytes)
 {
     bool standard = strcmp(path, "-") == 0;
     errno = 0;

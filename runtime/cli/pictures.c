@@ -13,8 +13,7 @@ enum { DEFAULT_K = 5 };
 static bool read_picture(Cli *cli, const char *path, FileBytes *bytes)
 {
     bool standard = strcmp(path, "-") == 0;
-    int error = standard ? file_read_fd(STDIN_FILENO, MAX_PICTURE_BYTES, bytes)
-                         : file_read(path, MAX_PICTURE_BYTES, bytes);
+    int error = standard ? file_read_fd(STDIN_FILENO, MAX_PICTURE_BYTES, bytes) : file_read(path, MAX_PICTURE_BYTES, bytes);
     return !error || cli_error(cli, CLI_RESOURCE, path, "cannot read: %s", strerror(error));
 }
 
@@ -132,9 +131,9 @@ bool cli_dump_pixels(Cli *cli)
         return false;
     const CnxrtTensor *tensor = &compiled->tensors[compiled->pixel_input];
     int64_t dims[4] = {cli->n_pictures, tensor->dims[1], tensor->dims[2], tensor->dims[3]};
-    bool ok = output_write(cli, cli->dump_pixels, tensor->dtype, 4, dims, pixels,
-                           (size_t)(tensor->item_bytes * cli->n_pictures)) &&
-              outputs_commit(cli);
+    bool ok =
+        output_write(cli, cli->dump_pixels, tensor->dtype, 4, dims, pixels, (size_t)(tensor->item_bytes * cli->n_pictures)) &&
+        outputs_commit(cli);
     free(pixels);
     return ok;
 }

@@ -16,8 +16,7 @@ static bool test_cpu(Cli *cli)
 {
     char names[128];
     cpu_feature_names(cli->model->variant->cpu_features, names, sizeof names);
-    return report(cli, "cpu", !cpu_missing(cli->model->variant->cpu_features), CLI_RESOURCE,
-                  names[0] ? names : "baseline");
+    return report(cli, "cpu", !cpu_missing(cli->model->variant->cpu_features), CLI_RESOURCE, names[0] ? names : "baseline");
 }
 
 static bool test_weights(Cli *cli)

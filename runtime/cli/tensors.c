@@ -47,7 +47,9 @@ static bool check_names(Cli *cli, const NamedFile *files, int64_t n_files, const
         const char *near = names ? nearest_word(files[i].name, names, n) : NULL;
         free(names);
         return cli_error(cli, CLI_USAGE, NULL, "the model has no %s '%s'; did you mean '%s'?", kind, files[i].name,
-                         near ? near : n ? tensors[0].name : "");
+                         near ? near
+                         : n  ? tensors[0].name
+                              : "");
     }
     return true;
 }
@@ -79,10 +81,7 @@ static bool check_shape(Cli *cli, const char *file, const NpyArray *array, const
     return cli_error(cli, CLI_INPUT, file, "its shape is %s, '%s' takes %s", got, tensor->name, expected);
 }
 
-static bool is_labels(const CnxrtTensor *tensor)
-{
-    return strcmp(tensor->name, "labels") == 0;
-}
+static bool is_labels(const CnxrtTensor *tensor) { return strcmp(tensor->name, "labels") == 0; }
 
 /* Class numbers may come as int64, int32 or whole float32; multi-label targets as int64 or float32. */
 static bool convert_element(const uint8_t *from, int64_t from_type, uint8_t *to, int64_t to_type)
@@ -111,10 +110,7 @@ static bool convert_element(const uint8_t *from, int64_t from_type, uint8_t *to,
     return (double)i == value;
 }
 
-static bool convertible(int64_t from, int64_t to)
-{
-    return (to == 1 || to == 7) && (from == 1 || from == 6 || from == 7);
-}
+static bool convertible(int64_t from, int64_t to) { return (to == 1 || to == 7) && (from == 1 || from == 6 || from == 7); }
 
 static uint8_t *converted_labels(Cli *cli, const char *file, const NpyArray *array, int64_t dtype)
 {
@@ -132,8 +128,7 @@ static uint8_t *converted_labels(Cli *cli, const char *file, const NpyArray *arr
 }
 
 /* The data alone, at the start of its own allocation (and so aligned); frees the file's bytes. */
-static uint8_t *take_data(Cli *cli, const char *file, FileBytes *bytes, const NpyArray *array,
-                          const CnxrtTensor *tensor)
+static uint8_t *take_data(Cli *cli, const char *file, FileBytes *bytes, const NpyArray *array, const CnxrtTensor *tensor)
 {
     uint8_t *data = NULL;
     if (array->dtype == tensor->dtype) {
@@ -149,10 +144,7 @@ static uint8_t *take_data(Cli *cli, const char *file, FileBytes *bytes, const Np
     return data;
 }
 
-static bool is_float(int64_t dtype)
-{
-    return dtype == 1 || dtype == 10 || dtype == 11;
-}
+static bool is_float(int64_t dtype) { return dtype == 1 || dtype == 10 || dtype == 11; }
 
 /* Which input a file given as input i is for. */
 static int64_t input_for(const CnxrtModel *compiled, int64_t i, const NpyArray *array)
@@ -183,8 +175,8 @@ static bool read_tensor(Cli *cli, const char *file, int64_t i, Tensors *tensors)
     FileBytes bytes;
     NpyArray array;
     const char *problem;
-    int error = strcmp(file, "-") == 0 ? file_read_fd(STDIN_FILENO, max_file_bytes, &bytes)
-                                       : file_read(file, max_file_bytes, &bytes);
+    int error =
+        strcmp(file, "-") == 0 ? file_read_fd(STDIN_FILENO, max_file_bytes, &bytes) : file_read(file, max_file_bytes, &bytes);
     if (error)
         return cli_error(cli, CLI_RESOURCE, file, "cannot read: %s", strerror(error));
     bool ok = npy_parse(bytes.data, bytes.size, &array, &problem);
@@ -252,8 +244,7 @@ static bool allocate_rest(Cli *cli, enum TensorSource source, Tensors *tensors)
         if (tensors->buffers[i])
             continue;
         if (i < compiled->n_inputs && source == TENSORS_GIVEN && !may_be_missing(cli, tensors, tensor))
-            return cli_error(cli, CLI_USAGE, NULL, "input '%s' is missing: --input %s=FILE.npy", tensor->name,
-                             tensor->name);
+            return cli_error(cli, CLI_USAGE, NULL, "input '%s' is missing: --input %s=FILE.npy", tensor->name, tensor->name);
         int64_t bytes = tensor_bytes(tensor, tensors->batch);
         tensors->buffers[i] = bytes < 0 ? NULL : malloc((size_t)bytes + 1);
         if (!tensors->buffers[i])
@@ -271,8 +262,7 @@ bool cli_make_tensors(Cli *cli, enum TensorSource source, Tensors *tensors)
     if (!tensors->buffers)
         return cli_error(cli, CLI_RESOURCE, NULL, "out of memory");
     if (!check_names(cli, cli->inputs, cli->n_inputs, compiled->tensors, compiled->n_inputs, "input") ||
-        !check_names(cli, cli->outputs, cli->n_outputs, compiled->tensors + compiled->n_inputs, compiled->n_outputs,
-                     "output") ||
+        !check_names(cli, cli->outputs, cli->n_outputs, compiled->tensors + compiled->n_inputs, compiled->n_outputs, "output") ||
         !read_inputs(cli, tensors))
         return false;
     if (tensors->batch == 0 || !compiled->batch_free)

@@ -33,11 +33,15 @@ static int exit_code_of(cnxrt_status status)
 {
     switch (status) {
     case CNXRT_OK: return CLI_OK;
-    case CNXRT_ERROR_WEIGHTS_FORMAT: case CNXRT_ERROR_WEIGHTS_MODEL: case CNXRT_ERROR_WEIGHTS_DAMAGED:
+    case CNXRT_ERROR_WEIGHTS_FORMAT:
+    case CNXRT_ERROR_WEIGHTS_MODEL:
+    case CNXRT_ERROR_WEIGHTS_DAMAGED:
     case CNXRT_ERROR_IMAGE: return CLI_INPUT;
     case CNXRT_ERROR_UNSUPPORTED: return CLI_UNSUPPORTED;
-    case CNXRT_ERROR_CPU: case CNXRT_ERROR_MEMORY: case CNXRT_ERROR_THREADS: case CNXRT_ERROR_FILE:
-        return CLI_RESOURCE;
+    case CNXRT_ERROR_CPU:
+    case CNXRT_ERROR_MEMORY:
+    case CNXRT_ERROR_THREADS:
+    case CNXRT_ERROR_FILE: return CLI_RESOURCE;
     default: return CLI_BUG;
     }
 }

@@ -30,15 +30,13 @@ bool image_allocate(Image *image, int64_t width, int64_t height, int64_t channel
 {
     *image = (Image){width, height, channels, NULL};
     if (width < 1 || height < 1)
-        return image_fail(error, CNXRT_ERROR_IMAGE, "the picture is %lldx%lld pixels", (long long)width,
-                          (long long)height);
+        return image_fail(error, CNXRT_ERROR_IMAGE, "the picture is %lldx%lld pixels", (long long)width, (long long)height);
     if (width > MAX_PIXELS || height > MAX_PIXELS / width)
-        return image_fail(error, CNXRT_ERROR_IMAGE, "the picture is %lldx%lld pixels, more than %d in all",
-                          (long long)width, (long long)height, MAX_PIXELS);
+        return image_fail(error, CNXRT_ERROR_IMAGE, "the picture is %lldx%lld pixels, more than %d in all", (long long)width,
+                          (long long)height, MAX_PIXELS);
     image->pixels = malloc((size_t)(width * height * channels));
     if (!image->pixels)
-        return image_fail(error, CNXRT_ERROR_MEMORY, "out of memory for %lldx%lld pixels", (long long)width,
-                          (long long)height);
+        return image_fail(error, CNXRT_ERROR_MEMORY, "out of memory for %lldx%lld pixels", (long long)width, (long long)height);
     return true;
 }
 
@@ -77,8 +75,7 @@ static bool turn_upright(Image *image, int orientation, int64_t sample_bytes, Im
     for (int64_t y = 0; y < h; y++)
         for (int64_t x = 0; x < w; x++) {
             stored_place(orientation, w, h, x, y, &sx, &sy);
-            memcpy(upright.pixels + (y * w + x) * bytes, image->pixels + (sy * image->width + sx) * bytes,
-                   (size_t)bytes);
+            memcpy(upright.pixels + (y * w + x) * bytes, image->pixels + (sy * image->width + sx) * bytes, (size_t)bytes);
         }
     upright.channels = image->channels;
     image_free(image);
@@ -94,10 +91,7 @@ static int multiply_255(int a, int b) /* a * b / 255, rounded */
     return ((t >> 8) + t) >> 8;
 }
 
-static uint8_t clip_8(int value)
-{
-    return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
-}
+static uint8_t clip_8(int value) { return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value); }
 
 static uint8_t over_white(int sample, int alpha) /* Pillow's alpha_composite on opaque white */
 {
@@ -199,8 +193,8 @@ static bool refuse(const uint8_t *bytes, size_t size, ImageError *error)
     if (size == 0)
         return image_fail(error, CNXRT_ERROR_IMAGE, "the file is empty");
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (size >= known[i].offset && starts_with(bytes + known[i].offset, size - known[i].offset, known[i].magic,
-                                                   known[i].length))
+        if (size >= known[i].offset &&
+            starts_with(bytes + known[i].offset, size - known[i].offset, known[i].magic, known[i].length))
             return image_fail(error, known[i].status, "not a JPEG, PNG or WebP picture but %s", known[i].name);
     return image_fail(error, CNXRT_ERROR_IMAGE, "not a JPEG, PNG or WebP picture");
 }

@@ -38,8 +38,7 @@ void image_prepared_size(const Image *image, const CnxrtPreprocessor *how, int64
 bool image_prepare(const Image *image, const CnxrtPreprocessor *how, float *out, ImageError *error);
 
 /* For the decoders. */
-bool image_fail(ImageError *error, cnxrt_status status, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+bool image_fail(ImageError *error, cnxrt_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 bool image_allocate(Image *image, int64_t width, int64_t height, int64_t channels, ImageError *error);
 
 #endif

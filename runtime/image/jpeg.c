@@ -37,19 +37,16 @@ static void on_error(j_common_ptr info)
     char text[JMSG_LENGTH_MAX];
     info->err->format_message(info, text);
     int code = info->err->msg_code;
-    cnxrt_status status = code == JERR_OUT_OF_MEMORY     ? CNXRT_ERROR_MEMORY
-                          : code == JERR_BAD_PRECISION || code == JERR_SOF_UNSUPPORTED ||
-                                  code == JERR_NOT_COMPILED || code == JERR_CCIR601_NOTIMPL
-                              ? CNXRT_ERROR_UNSUPPORTED
-                              : CNXRT_ERROR_IMAGE;
+    cnxrt_status status =
+        code == JERR_OUT_OF_MEMORY ? CNXRT_ERROR_MEMORY
+        : code == JERR_BAD_PRECISION || code == JERR_SOF_UNSUPPORTED || code == JERR_NOT_COMPILED || code == JERR_CCIR601_NOTIMPL
+            ? CNXRT_ERROR_UNSUPPORTED
+            : CNXRT_ERROR_IMAGE;
     image_fail(reader->error, status, "JPEG: %s", text);
     longjmp(reader->fail, 1);
 }
 
-static void on_message(j_common_ptr info)
-{
-    (void)info; /* warnings are not errors, as in Pillow; nothing is printed */
-}
+static void on_message(j_common_ptr info) { (void)info; /* warnings are not errors, as in Pillow; nothing is printed */ }
 
 static void on_progress(j_common_ptr info)
 {
@@ -62,15 +59,9 @@ static void on_progress(j_common_ptr info)
 
 /* ── The source: bytes in memory ─────────────────────────────────────────────────────────────────────── */
 
-static void source_nothing(j_decompress_ptr info)
-{
-    (void)info;
-}
+static void source_nothing(j_decompress_ptr info) { (void)info; }
 
-static boolean source_end(j_decompress_ptr info)
-{
-    give_up(info->client_data, CNXRT_ERROR_IMAGE, "JPEG: the file is cut short");
-}
+static boolean source_end(j_decompress_ptr info) { give_up(info->client_data, CNXRT_ERROR_IMAGE, "JPEG: the file is cut short"); }
 
 static void source_skip(j_decompress_ptr info, long n)
 {
@@ -89,8 +80,8 @@ static void set_up(Reader *reader, struct jpeg_decompress_struct *info, const ui
     info->client_data = reader;
     reader->errors.error_exit = on_error;
     reader->errors.output_message = on_message;
-    reader->source = (struct jpeg_source_mgr){bytes,       size,        source_nothing,         source_end,
-                                              source_skip, jpeg_resync_to_restart, source_nothing};
+    reader->source =
+        (struct jpeg_source_mgr){bytes, size, source_nothing, source_end, source_skip, jpeg_resync_to_restart, source_nothing};
     reader->progress.progress_monitor = on_progress;
 }
 

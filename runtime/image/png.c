@@ -28,10 +28,7 @@ static void on_error(png_structp png, png_const_charp text)
     longjmp(reader->fail, 1);
 }
 
-static void on_warning(png_structp png, png_const_charp text)
-{
-    (void)png, (void)text;
-}
+static void on_warning(png_structp png, png_const_charp text) { (void)png, (void)text; }
 
 static png_voidp on_allocate(png_structp png, png_alloc_size_t size)
 {
@@ -179,8 +176,7 @@ static bool read_picture(png_structp png, png_infop info, Reader *reader, Decode
     png_set_user_limits(png, 0x7fffffff, 0x7fffffff);
     png_read_info(png, info);
     int depth = png_get_bit_depth(png, info), type = png_get_color_type(png, info);
-    decoded->image = (Image){png_get_image_width(png, info), png_get_image_height(png, info),
-                             png_get_channels(png, info), NULL};
+    decoded->image = (Image){png_get_image_width(png, info), png_get_image_height(png, info), png_get_channels(png, info), NULL};
     if (type == PNG_COLOR_TYPE_PALETTE)
         read_palette(png, info, decoded);
     read_transparency(png, info, decoded);
@@ -202,8 +198,8 @@ static bool read_picture(png_structp png, png_infop info, Reader *reader, Decode
 bool png_decode(const uint8_t *bytes, size_t size, Decoded *decoded, ImageError *error)
 {
     Reader reader = {.at = bytes, .left = size, .error = error};
-    png_structp png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, &reader, on_error, on_warning, &reader,
-                                               on_allocate, on_free);
+    png_structp png =
+        png_create_read_struct_2(PNG_LIBPNG_VER_STRING, &reader, on_error, on_warning, &reader, on_allocate, on_free);
     png_infop info = png ? png_create_info_struct(png) : NULL;
     if (!info) {
         png_destroy_read_struct(&png, NULL, NULL);

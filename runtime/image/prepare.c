@@ -20,10 +20,7 @@ typedef struct Side {
     Window window;
 } Side;
 
-static int64_t min64(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
+static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* Is there a central crop after the resize? */
 static bool crops(const CnxrtPreprocessor *how)
@@ -57,10 +54,7 @@ static void center_crop(Side *side, int64_t m, const CnxrtPreprocessor *how)
     side->size = m;
 }
 
-static Side whole(int64_t size)
-{
-    return (Side){size, {0, size, 0}};
-}
+static Side whole(int64_t size) { return (Side){size, {0, size, 0}}; }
 
 /* Sizes of the resized picture, in double as Python computes them. */
 static void resized_size(const Image *image, const CnxrtPreprocessor *how, int64_t *width, int64_t *height)
@@ -120,8 +114,7 @@ static float prepared_value(int sample, const CnxrtPreprocessor *how, double mea
     }
     float value = (float)sample;
     if (how->do_rescale)
-        value = how->torchvision ? (float)sample * (float)how->rescale_factor
-                                 : (float)((double)sample * how->rescale_factor);
+        value = how->torchvision ? (float)sample * (float)how->rescale_factor : (float)((double)sample * how->rescale_factor);
     return how->do_normalize ? (value - (float)mean) / (float)std : value;
 }
 

@@ -19,10 +19,7 @@ enum { PILLOW_BITS = 32 - 8 - 2, MAX_SIDE = 0x7fffffff };
 
 /* ── Filters ─────────────────────────────────────────────────────────────────────────────────────────── */
 
-static double filter_box(double x)
-{
-    return -0.5 < x && x <= 0.5 ? 1.0 : 0.0;
-}
+static double filter_box(double x) { return -0.5 < x && x <= 0.5 ? 1.0 : 0.0; }
 
 static double filter_bilinear(double x)
 {
@@ -60,10 +57,7 @@ static double sinc(double x)
     return sin(x) / x;
 }
 
-static double filter_lanczos(double x)
-{
-    return -3.0 <= x && x < 3.0 ? sinc(x) * sinc(x / 3) : 0.0;
-}
+static double filter_lanczos(double x) { return -3.0 <= x && x < 3.0 ? sinc(x) * sinc(x / 3) : 0.0; }
 
 typedef struct Filter {
     double (*weight)(double x);
@@ -137,10 +131,7 @@ static double largest_weight(const Filter *filter, int64_t in, int64_t out, doub
     return largest;
 }
 
-static int32_t round_weight(double w, int bits)
-{
-    return (int32_t)((w < 0 ? -0.5 : 0.5) + w * (1 << bits));
-}
+static int32_t round_weight(double w, int bits) { return (int32_t)((w < 0 ? -0.5 : 0.5) + w * (1 << bits)); }
 
 static bool axis_allocate(Axis *axis, const Filter *filter, int64_t in, int64_t out, int64_t n, double **w)
 {
@@ -202,8 +193,8 @@ static uint8_t clip(int32_t sum, int bits)
     return (uint8_t)(sum < 0 ? 0 : sum > 255 ? 255 : sum);
 }
 
-static void weigh_pixel(const uint8_t *in, int64_t step, const int32_t *weights, int64_t n, int bits,
-                        int64_t channels, uint8_t *out)
+static void weigh_pixel(const uint8_t *in, int64_t step, const int32_t *weights, int64_t n, int bits, int64_t channels,
+                        uint8_t *out)
 {
     int32_t half = 1 << (bits - 1), sum[4] = {half, half, half, half};
     if (channels == 3) { /* the usual case, kept in registers */
@@ -234,8 +225,8 @@ static void pass_x(Plane in, const Axis *axis, int64_t y, int64_t rows, int64_t 
             continue;
         }
         for (int64_t i = 0; i < axis->n; i++)
-            weigh_pixel(from + axis->from[i] * channels, channels, axis->weights + i * axis->most, axis->count[i],
-                        axis->bits, channels, to + i * channels);
+            weigh_pixel(from + axis->from[i] * channels, channels, axis->weights + i * axis->most, axis->count[i], axis->bits,
+                        channels, to + i * channels);
     }
 }
 
@@ -353,8 +344,8 @@ static bool resize_nearest(const Image *image, const Resize *how, Plane out)
     for (int64_t j = 0; x && y && j < how->y.length; j++)
         for (int64_t i = 0; i < how->x.length; i++)
             if (x[i] >= 0 && y[j] >= 0)
-                memcpy(out.pixels + j * out.row + i * channels,
-                       image->pixels + (y[j] * image->width + x[i]) * channels, (size_t)channels);
+                memcpy(out.pixels + j * out.row + i * channels, image->pixels + (y[j] * image->width + x[i]) * channels,
+                       (size_t)channels);
     bool ok = x && y;
     free(x);
     free(y);
@@ -405,8 +396,8 @@ bool image_resize(const Image *image, const Resize *how, Image *canvas, ImageErr
 {
     bool resized = how->width != image->width || how->height != image->height;
     if (how->width < 1 || how->height < 1 || how->width > MAX_SIDE || how->height > MAX_SIDE)
-        return image_fail(error, CNXRT_ERROR_IMAGE, "resizing to %lldx%lld pixels is not possible",
-                          (long long)how->width, (long long)how->height);
+        return image_fail(error, CNXRT_ERROR_IMAGE, "resizing to %lldx%lld pixels is not possible", (long long)how->width,
+                          (long long)how->height);
     if (resized && how->torchvision && (how->resample == RESAMPLE_BOX || how->resample == RESAMPLE_HAMMING))
         return image_fail(error, CNXRT_ERROR_UNSUPPORTED, "torchvision has neither box nor Hamming filter");
     if (how->x.length <= 0 || how->y.length <= 0)

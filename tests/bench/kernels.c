@@ -19,18 +19,18 @@ enum { PEAK_LOOPS = 200000 };
 
 /* Twelve independent sums: more than latency × units on any of these machines. The registers hold whatever they
  * hold; zeros are as fast as anything. */
-#define TWELVE(r)                                                                                                     \
-    "vfmadd213ps %%" r "13, %%" r "12, %%" r "0\n vfmadd213ps %%" r "13, %%" r "12, %%" r "1\n"                       \
-    "vfmadd213ps %%" r "13, %%" r "12, %%" r "2\n vfmadd213ps %%" r "13, %%" r "12, %%" r "3\n"                       \
-    "vfmadd213ps %%" r "13, %%" r "12, %%" r "4\n vfmadd213ps %%" r "13, %%" r "12, %%" r "5\n"                       \
-    "vfmadd213ps %%" r "13, %%" r "12, %%" r "6\n vfmadd213ps %%" r "13, %%" r "12, %%" r "7\n"                       \
-    "vfmadd213ps %%" r "13, %%" r "12, %%" r "8\n vfmadd213ps %%" r "13, %%" r "12, %%" r "9\n"                       \
+#define TWELVE(r)                                                                               \
+    "vfmadd213ps %%" r "13, %%" r "12, %%" r "0\n vfmadd213ps %%" r "13, %%" r "12, %%" r "1\n" \
+    "vfmadd213ps %%" r "13, %%" r "12, %%" r "2\n vfmadd213ps %%" r "13, %%" r "12, %%" r "3\n" \
+    "vfmadd213ps %%" r "13, %%" r "12, %%" r "4\n vfmadd213ps %%" r "13, %%" r "12, %%" r "5\n" \
+    "vfmadd213ps %%" r "13, %%" r "12, %%" r "6\n vfmadd213ps %%" r "13, %%" r "12, %%" r "7\n" \
+    "vfmadd213ps %%" r "13, %%" r "12, %%" r "8\n vfmadd213ps %%" r "13, %%" r "12, %%" r "9\n" \
     "vfmadd213ps %%" r "13, %%" r "12, %%" r "10\n vfmadd213ps %%" r "13, %%" r "12, %%" r "11\n"
-#define PEAK_LOOP(r)                                                                                                  \
-    long n = PEAK_LOOPS;                                                                                              \
-    __asm__ volatile("vzeroall\n 1:\n" TWELVE(r) "dec %0\n jnz 1b\n vzeroupper"                                      \
-                     : "+r"(n)::"xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9",       \
-                       "xmm10", "xmm11", "xmm12", "xmm13", "cc")
+#define PEAK_LOOP(r)                                                                                                     \
+    long n = PEAK_LOOPS;                                                                                                 \
+    __asm__ volatile("vzeroall\n 1:\n" TWELVE(r) "dec %0\n jnz 1b\n vzeroupper"                                          \
+                     : "+r"(n)::"xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", \
+                       "xmm11", "xmm12", "xmm13", "cc")
 
 static void peak512(void) { PEAK_LOOP("zmm"); }
 static void peak256(void) { PEAK_LOOP("ymm"); }
@@ -53,8 +53,13 @@ static double measure_peak(int64_t lanes)
 
 /* ── Kernels ─────────────────────────────────────────────────────────────────────────────────────────── */
 
-typedef struct Work { double flops, elements, seconds; } Work; /* of one call; elements: for times per vector */
-typedef struct Bench { Suite *suite; VEC(Work) work; } Bench;
+typedef struct Work {
+    double flops, elements, seconds;
+} Work; /* of one call; elements: for times per vector */
+typedef struct Bench {
+    Suite *suite;
+    VEC(Work) work;
+} Bench;
 
 static void bench_gemm(Bench *b, int64_t m, int64_t nr, int64_t k, bool gelu)
 {
@@ -120,8 +125,7 @@ static void bench_rows(Bench *b, KernelKind kind, int64_t n)
 
 static void add_all(Bench *b)
 {
-    static const int64_t tiles[][3] = {{16, 14, 32}, {16, 8, 48}, {16, 6, 64}, {16, 7, 32},
-                                       {8, 6, 16}, {8, 4, 24}, {8, 12, 8}};
+    static const int64_t tiles[][3] = {{16, 14, 32}, {16, 8, 48}, {16, 6, 64}, {16, 7, 32}, {8, 6, 16}, {8, 4, 24}, {8, 12, 8}};
     static const int64_t ks[] = {96, 192, 384, 768, 3072};
     for (int64_t i = 0; i < countof(tiles); i++)
         for (int64_t j = 0; j < countof(ks) && tiles[i][0] == b->suite->lanes; j++)

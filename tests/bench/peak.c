@@ -34,12 +34,12 @@ typedef struct Unit {
 #define DOT_BF16(r) "vdpbf16ps %%zmm30, %%zmm31, %%zmm" #r "\n"
 #define DOT_INT8(r) "vpdpbusd %%zmm30, %%zmm31, %%zmm" #r "\n"
 
-#define DEFINE_LOOP(name, clear, body)                                                                     \
-    static void name(long n)                                                                                \
-    {                                                                                                       \
-        __asm__ volatile(clear "1:\n" body "dec %0\njnz 1b\nvzeroupper\n"                                   \
-                         : "+r"(n)::"cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",   \
-                           "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");           \
+#define DEFINE_LOOP(name, clear, body)                                                                                    \
+    static void name(long n)                                                                                              \
+    {                                                                                                                     \
+        __asm__ volatile(clear "1:\n" body "dec %0\njnz 1b\nvzeroupper\n"                                                 \
+                         : "+r"(n)::"cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", \
+                           "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");                                         \
     }
 #define CLEAR512 "vzeroall\nvpxorq %%zmm30, %%zmm30, %%zmm30\nvpxorq %%zmm31, %%zmm31, %%zmm31\n"
 

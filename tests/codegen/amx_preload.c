@@ -37,7 +37,7 @@ static void search(uint8_t *start, size_t bytes, const uint8_t *name)
     }
 }
 
-static void search_program(uint8_t *base, const ElfW(Phdr) *headers, int count, const uint8_t *name)
+static void search_program(uint8_t *base, const ElfW(Phdr) * headers, int count, const uint8_t *name)
 {
     for (int i = 0; i < count; i++)
         if (headers[i].p_type == PT_LOAD && headers[i].p_flags & PF_W)
@@ -89,7 +89,7 @@ __attribute__((destructor)) static void end(void)
     if (!file)
         return;
     fprintf(file, "%lld configured, %lld released, %lld loaded, %lld streamed, %lld stored, %lld products\n",
-            (long long)n.configured, (long long)n.released, (long long)n.loaded, (long long)n.streamed,
-            (long long)n.stored, (long long)n.products);
+            (long long)n.configured, (long long)n.released, (long long)n.loaded, (long long)n.streamed, (long long)n.stored,
+            (long long)n.products);
     fclose(file);
 }

@@ -46,7 +46,10 @@ Case *suite_case(Suite *suite, KernelKind kind, const char *format, ...)
     return c;
 }
 
-typedef struct Mapping { void *start; size_t bytes; } Mapping;
+typedef struct Mapping {
+    void *start;
+    size_t bytes;
+} Mapping;
 
 static void unmap(void *object)
 {
@@ -240,8 +243,13 @@ bool suite_build(Suite *suite)
 {
     Program program = {.arena = suite->arena, .cpu = suite->cpu};
     Graph graph = {0};
-    ArtifactInfo info = {.name = "kernels", .version = "0", .info_json = "{}", .weights_file = "none",
-                         .pixel_input = -1, .logits_output = -1, .n_variants = 1};
+    ArtifactInfo info = {.name = "kernels",
+                         .version = "0",
+                         .info_json = "{}",
+                         .weights_file = "none",
+                         .pixel_input = -1,
+                         .logits_output = -1,
+                         .n_variants = 1};
     Diag diag = {.out = stderr};
     CodeReport report = {0};
     for (int64_t i = 0; i < suite->cases.len; i++)
@@ -289,8 +297,7 @@ static bool compare(const Suite *suite, const Case *c)
             want = copysign(INFINITY, want);
         if (same(got, want, c->tolerance))
             continue;
-        fprintf(stderr, "%s, %s: element %lld is %.9g, expected %.9g\n", suite->cpu->name, c->label, (long long)i,
-                got, want);
+        fprintf(stderr, "%s, %s: element %lld is %.9g, expected %.9g\n", suite->cpu->name, c->label, (long long)i, got, want);
         return false;
     }
     return true;

@@ -25,22 +25,33 @@ enum { EPI_NONE, EPI_GELU, EPI_RESIDUAL, EPI_SCALE_ADD, EPI_ROW_GELU, EPI_RELU, 
 static void gemm_epilogue(Suite *s, Case *c, int which, int64_t m, int64_t n, int64_t pitch)
 {
     switch (which) {
-    case EPI_GELU: expr_begin(c, 1); expr_step(c, OP_Gelu, 0, 0, 0, 0); break;
-    case EPI_RELU: expr_begin(c, 1); expr_step(c, OP_Relu, 0, 0, 0, 0); break;
+    case EPI_GELU:
+        expr_begin(c, 1);
+        expr_step(c, OP_Gelu, 0, 0, 0, 0);
+        break;
+    case EPI_RELU:
+        expr_begin(c, 1);
+        expr_step(c, OP_Relu, 0, 0, 0, 0);
+        break;
     case EPI_RESIDUAL:
-        expr_begin(c, 2); expr_step(c, OP_Add, 0, 1, 0, 0);
+        expr_begin(c, 2);
+        expr_step(c, OP_Add, 0, 1, 0, 0);
         case_operand(c, 1, DT_FLOAT, pitch * 4, 4);
         case_arg(c, test_floats(s, (m - 1) * pitch + n, -1, 1));
         break;
     case EPI_SCALE_ADD:
-        expr_begin(c, 3); expr_step(c, OP_Mul, 0, 1, 0, 0); expr_step(c, OP_Add, 3, 2, 0, 0);
+        expr_begin(c, 3);
+        expr_step(c, OP_Mul, 0, 1, 0, 0);
+        expr_step(c, OP_Add, 3, 2, 0, 0);
         case_operand(c, 1, DT_FLOAT, 0, 4);
         case_operand(c, 2, DT_FLOAT, pitch * 4, 4);
         case_arg(c, test_floats(s, n, -1, 1));
         case_arg(c, test_floats(s, (m - 1) * pitch + n, -1, 1));
         break;
     case EPI_ROW_GELU: /* a scalar for each row */
-        expr_begin(c, 2); expr_step(c, OP_Mul, 0, 1, 0, 0); expr_step(c, OP_Gelu, 2, 0, 1, 0);
+        expr_begin(c, 2);
+        expr_step(c, OP_Mul, 0, 1, 0, 0);
+        expr_step(c, OP_Gelu, 2, 0, 1, 0);
         case_operand(c, 1, DT_FLOAT, 4, 0);
         case_arg(c, test_floats(s, m, -1, 1));
         break;
@@ -62,8 +73,8 @@ static double epilogue_reference(const Case *c, double result, int first, int64_
 static void gemm_case(Suite *s, int64_t m, int64_t n, int64_t nr, int64_t k, int init, bool transposed, bool prefetch,
                       int epilogue)
 {
-    Case *c = suite_case(s, KERNEL_GEMM, "gemm m %d n %d nr %d k %d init %d transposed %d epilogue %d", (int)m, (int)n,
-                         (int)nr, (int)k, init, transposed, epilogue);
+    Case *c = suite_case(s, KERNEL_GEMM, "gemm m %d n %d nr %d k %d init %d transposed %d epilogue %d", (int)m, (int)n, (int)nr,
+                         (int)k, init, transposed, epilogue);
     int64_t a_row = transposed ? 1 : k + 3, a_k = transposed ? m + 1 : 1, pitch = n + 5;
     float *a = test_floats(s, (m - 1) * a_row + (k - 1) * a_k + 1, -1, 1), *b = test_floats(s, k * nr, -1, 1);
     float *out = test_floats(s, (m - 1) * pitch + n, -1, 1), *bias = test_floats(s, nr, -1, 1);
@@ -111,10 +122,11 @@ static void gemm_in_place(Suite *s)
 
 /* ── Depthwise convolution ───────────────────────────────────────────────────────────────────────────── */
 
-typedef struct Dw { int64_t width, channels, kh, kw, stride, dilation, x0, in_width; } Dw;
+typedef struct Dw {
+    int64_t width, channels, kh, kw, stride, dilation, x0, in_width;
+} Dw;
 
-static double dw_sum(const Dw *d, const float *in, int64_t row, int64_t col, const float *w, int64_t lanes, int64_t x,
-                     int64_t c)
+static double dw_sum(const Dw *d, const float *in, int64_t row, int64_t col, const float *w, int64_t lanes, int64_t x, int64_t c)
 {
     double sum = 0;
     for (int64_t ky = 0; ky < d->kh; ky++)
@@ -128,9 +140,8 @@ static double dw_sum(const Dw *d, const float *in, int64_t row, int64_t col, con
 
 static void dw_case(Suite *s, Dw d, bool bias, int epilogue)
 {
-    Case *c = suite_case(s, KERNEL_DWCONV, "dwconv width %d channels %d %dx%d stride %d dilation %d x0 %d in %d",
-                         (int)d.width, (int)d.channels, (int)d.kh, (int)d.kw, (int)d.stride, (int)d.dilation, (int)d.x0,
-                         (int)d.in_width);
+    Case *c = suite_case(s, KERNEL_DWCONV, "dwconv width %d channels %d %dx%d stride %d dilation %d x0 %d in %d", (int)d.width,
+                         (int)d.channels, (int)d.kh, (int)d.kw, (int)d.stride, (int)d.dilation, (int)d.x0, (int)d.in_width);
     int64_t col = d.channels + 2, row = d.in_width * col + 7, out_col = d.channels + 3;
     float *in = test_floats(s, (d.kh - 1) * row + (d.in_width - 1) * col + d.channels, -1, 1);
     float *w = test_floats(s, d.kh * d.kw * s->lanes, -1, 1), *b = bias ? test_floats(s, s->lanes, -1, 1) : NULL;
@@ -153,10 +164,10 @@ static void dw_cases(Suite *s)
 {
     int64_t L = s->lanes;
     Dw cases[] = {
-        {14, L, 7, 7, 1, 1, -3, 14}, {14, L, 7, 7, 1, 1, 0, 20}, {7, L, 7, 7, 1, 1, -3, 7}, {1, L, 7, 7, 1, 1, -3, 1},
-        {5, L - 1, 3, 3, 1, 1, -1, 5}, {4, 1, 3, 5, 2, 1, -2, 9}, {3, L, 5, 3, 1, 2, -2, 4}, {6, L / 2, 1, 1, 1, 1, 0, 6},
-        {2, L, 2, 2, 2, 1, 0, 4}, {3, 5, 3, 3, 3, 2, -4, 8}, {9, L, 4, 7, 1, 1, 2, 12}, {2, L, 3, 3, 1, 1, 6, 5},
-        {4, L, 3, 9, 1, 1, -4, 6}, {8, L, 6, 7, 1, 1, -3, 11},
+        {14, L, 7, 7, 1, 1, -3, 14},   {14, L, 7, 7, 1, 1, 0, 20}, {7, L, 7, 7, 1, 1, -3, 7}, {1, L, 7, 7, 1, 1, -3, 1},
+        {5, L - 1, 3, 3, 1, 1, -1, 5}, {4, 1, 3, 5, 2, 1, -2, 9},  {3, L, 5, 3, 1, 2, -2, 4}, {6, L / 2, 1, 1, 1, 1, 0, 6},
+        {2, L, 2, 2, 2, 1, 0, 4},      {3, 5, 3, 3, 3, 2, -4, 8},  {9, L, 4, 7, 1, 1, 2, 12}, {2, L, 3, 3, 1, 1, 6, 5},
+        {4, L, 3, 9, 1, 1, -4, 6},     {8, L, 6, 7, 1, 1, -3, 11},
     };
     for (int64_t i = 0; i < countof(cases); i++)
         if (cases[i].channels <= L)
@@ -259,7 +270,8 @@ static double collect(int op, double sum, double x)
     case REDUCE_MIN: return fmin(sum, x);
     case REDUCE_PROD: return sum * x;
     case REDUCE_L1: return sum + fabs(x);
-    case REDUCE_L2: case REDUCE_SUM_SQUARE: return sum + x * x;
+    case REDUCE_L2:
+    case REDUCE_SUM_SQUARE: return sum + x * x;
     default: return sum + x;
     }
 }
@@ -286,7 +298,7 @@ static void reduce_case(Suite *s, int op, int64_t n, int64_t n1, int64_t width, 
 
 static void reduce_cases(Suite *s)
 {
-    static const int64_t sizes[][3] = {{1, 1, 1}, {49, 1, 1}, {1000, 3, 1}, {49, 1, 768},
+    static const int64_t sizes[][3] = {{1, 1, 1},  {49, 1, 1},   {1000, 3, 1}, {49, 1, 768},
                                        {7, 7, 21}, {200, 2, 17}, {33, 1, 100}, {3136, 1, 5}};
     for (int op = REDUCE_SUM; op <= REDUCE_SUM_SQUARE; op++)
         for (int64_t i = 0; i < countof(sizes); i++)
@@ -397,8 +409,7 @@ static void integer_case(Suite *s)
     case_arg(c, test_buffer(s, n * 8)), case_arg(c, a), case_arg(c, b);
     case_expect(s, c, 0, DT_INT64, n, 0);
     for (int64_t i = 0; i < n; i++)
-        c->expected[i] = (double)(a[i] >= b[i] ? b[i] : b[i] == 0 ? 0 : b[i] == -1 ? (int64_t)-(uint64_t)a[i]
-                                                                                   : a[i] / b[i]);
+        c->expected[i] = (double)(a[i] >= b[i] ? b[i] : b[i] == 0 ? 0 : b[i] == -1 ? (int64_t)-(uint64_t)a[i] : a[i] / b[i]);
 }
 
 static void gather_case(Suite *s, int64_t row_bytes, DType index)
@@ -425,8 +436,7 @@ static void gather_case(Suite *s, int64_t row_bytes, DType index)
 
 static void element_cases(Suite *s)
 {
-    static const DType types[] = {DT_FLOAT, DT_DOUBLE, DT_INT64, DT_INT32, DT_UINT8, DT_BOOL, DT_FLOAT16, DT_BFLOAT16,
-                                  DT_INT16};
+    static const DType types[] = {DT_FLOAT, DT_DOUBLE, DT_INT64, DT_INT32, DT_UINT8, DT_BOOL, DT_FLOAT16, DT_BFLOAT16, DT_INT16};
     unary_cases(s);
     pow_case(s);
     integer_case(s);
@@ -486,7 +496,7 @@ static void check_on(const char *cpu, void (*cases)(Suite *suite))
 
 static void all_gemm(Suite *s) { gemm_cases(s), gemm_in_place(s); }
 
-#define EACH(name, cases)                                                              \
+#define EACH(name, cases)                                                                \
     static void name##_sse4(void **state) { (void)state, check_on("x86-64-v2", cases); } \
     static void name##_avx2(void **state) { (void)state, check_on("x86-64-v3", cases); } \
     static void name##_avx512(void **state) { (void)state, check_on("x86-64-v4", cases); }
@@ -500,8 +510,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define EACH_TEST(name) cmocka_unit_test(name##_sse4), cmocka_unit_test(name##_avx2), cmocka_unit_test(name##_avx512)
-        EACH_TEST(gemm), EACH_TEST(dwconv), EACH_TEST(rows), EACH_TEST(reduce), EACH_TEST(elements),
-        cmocka_unit_test(spills),
+        EACH_TEST(gemm), EACH_TEST(dwconv), EACH_TEST(rows), EACH_TEST(reduce), EACH_TEST(elements), cmocka_unit_test(spills),
     };
     return cmocka_run_group_tests_name("kernels", tests, NULL, NULL);
 }

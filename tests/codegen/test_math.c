@@ -20,23 +20,22 @@ typedef struct Tried {
 } Tried;
 
 static const Tried functions[] = {
-    {"gelu", OP_Gelu, 0, -1e30f, 1e30f, OF_INPUT, 8e-8},
-    {"gelu", OP_Gelu, 0, -0.5f, 1e30f, RELATIVE, 2.5e-7},
-    {"gelu tanh", OP_Gelu, 1, -0.5f, 1e30f, RELATIVE, 2.5e-7},
-    {"mish", OP_Mish, 0, -0.5f, 1e30f, RELATIVE, 4e-7},
-    {"gelu tanh", OP_Gelu, 1, -1e30f, 1e30f, OF_INPUT, 1.6e-7},
-    {"erf", OP_Erf, 0, -1e30f, 1e30f, ABSOLUTE, 1.6e-7},
-    {"erf", OP_Erf, 0, -0.5f, 0.5f, RELATIVE, 2.0e-7},
-    {"tanh", OP_Tanh, 0, -1e30f, 1e30f, RELATIVE, 2.0e-7},
-    {"exp", OP_Exp, 0, -87, 88.7f, RELATIVE, 1.5e-7},
-    {"sigmoid", OP_Sigmoid, 0, -87, 1e30f, RELATIVE, 2.5e-7},
-    {"elu", OP_Elu, 1, -1e30f, 1e30f, RELATIVE, 2.0e-7},
-    {"log", OP_Log, 0, 1e-45f, 3e38f, RELATIVE, 6.0e-8},
+    {"gelu", OP_Gelu, 0, -1e30f, 1e30f, OF_INPUT, 8e-8},        {"gelu", OP_Gelu, 0, -0.5f, 1e30f, RELATIVE, 2.5e-7},
+    {"gelu tanh", OP_Gelu, 1, -0.5f, 1e30f, RELATIVE, 2.5e-7},  {"mish", OP_Mish, 0, -0.5f, 1e30f, RELATIVE, 4e-7},
+    {"gelu tanh", OP_Gelu, 1, -1e30f, 1e30f, OF_INPUT, 1.6e-7}, {"erf", OP_Erf, 0, -1e30f, 1e30f, ABSOLUTE, 1.6e-7},
+    {"erf", OP_Erf, 0, -0.5f, 0.5f, RELATIVE, 2.0e-7},          {"tanh", OP_Tanh, 0, -1e30f, 1e30f, RELATIVE, 2.0e-7},
+    {"exp", OP_Exp, 0, -87, 88.7f, RELATIVE, 1.5e-7},           {"sigmoid", OP_Sigmoid, 0, -87, 1e30f, RELATIVE, 2.5e-7},
+    {"elu", OP_Elu, 1, -1e30f, 1e30f, RELATIVE, 2.0e-7},        {"log", OP_Log, 0, 1e-45f, 3e38f, RELATIVE, 6.0e-8},
 };
 
 enum { BATCH = 1 << 16 };
 
-typedef struct Sweep { Suite *suite; int64_t stride; double worst; float worst_at; } Sweep;
+typedef struct Sweep {
+    Suite *suite;
+    int64_t stride;
+    double worst;
+    float worst_at;
+} Sweep;
 
 static double error_of(const Tried *f, double x, double got, double want)
 {
@@ -118,7 +117,6 @@ static void math_avx512(void **state) { (void)state, check_math("x86-64-v4"); }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(math_sse4), cmocka_unit_test(math_avx2),
-                                       cmocka_unit_test(math_avx512)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(math_sse4), cmocka_unit_test(math_avx2), cmocka_unit_test(math_avx512)};
     return cmocka_run_group_tests_name("math", tests, NULL, NULL);
 }

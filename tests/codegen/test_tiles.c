@@ -65,7 +65,12 @@ static float tile_sum(const uint16_t *a, const uint16_t *b, int64_t b_row, int64
 
 enum { NONE, RELU, RESIDUAL, BF16, N_EPILOGUES };
 
-typedef struct Form { int64_t m, n, k; int init, epilogue; bool prefetch, stream; double spread, a, b; } Form;
+typedef struct Form {
+    int64_t m, n, k;
+    int init, epilogue;
+    bool prefetch, stream;
+    double spread, a, b;
+} Form;
 
 /* Of magnitudes up to 2^exponent and `spread` powers of two below. */
 static uint16_t *halves(Suite *s, int64_t rows, int64_t row, int64_t pitch, double spread, double exponent)
@@ -145,8 +150,10 @@ static void tile_case(Suite *s, Form form)
 static void tile_cases(Suite *s)
 {
     static const int64_t ms[] = {1, 2, 15, 16, 17, 31, 32}, ns[] = {1, 8, 15, 16, 17, 24, 31, 32}, ks[] = {16, 32, 48, 192};
-    static const struct { double spread, a, b; } ranges[] = { /* the last ones meet subnormal sums, A and B */
-        {2, 0, 0}, {8, 3, 3}, {60, 0, 0}, {4, -62, -62}, {20, -55, -55}, {4, -124, 5}, {4, 5, -124}};
+    static const struct {
+        double spread, a, b;
+    } ranges[] = { /* the last ones meet subnormal sums, A and B */
+                  {2, 0, 0}, {8, 3, 3}, {60, 0, 0}, {4, -62, -62}, {20, -55, -55}, {4, -124, 5}, {4, 5, -124}};
     int turn = 0;
     for (int64_t i = 0; i < countof(ms); i++)
         for (int64_t j = 0; j < countof(ns); j++, turn++) {
@@ -154,8 +161,8 @@ static void tile_cases(Suite *s)
             if (which == BF16 && init == GEMM_INIT_C)
                 init = GEMM_INIT_BIAS;
             tile_case(s, (Form){ms[i], ns[j], ks[turn % countof(ks)], init, which, turn % 2, turn % 5 == 0,
-                                 ranges[turn % countof(ranges)].spread, ranges[turn % countof(ranges)].a,
-                                 ranges[turn % countof(ranges)].b});
+                                ranges[turn % countof(ranges)].spread, ranges[turn % countof(ranges)].a,
+                                ranges[turn % countof(ranges)].b});
         }
 }
 

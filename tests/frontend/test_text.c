@@ -41,16 +41,21 @@ static void check_print(const char *text, const char *has)
     arena_free(arena);
 }
 
-static const struct { const char *rule, *text, *has; } rules[] = {
+static const struct {
+    const char *rule, *text, *has;
+} rules[] = {
     {"types of all ranks", HEAD "g (float a, float[] b, float[0] c, float[N,?,3] d, e) => (float y) { y = Relu (a) }",
      "(float a, float[] b, float[0] c, float[N,?,3] d, e) => (float y)"},
     {"words of types are names", HEAD "g (float float) => (float int64) { seq, inf = Split (float) int64 = Relu (inf) }",
      "\"seq\", \"inf\" = Split (\"float\")"},
     {"operators named like types", HEAD "g (float[1] x) => (y) { y = Relu (x) }", "y = Relu (x)"},
     {"quoted dimension", HEAD "g (float[\"(height//4)\",\"N\"] x) => (y) { y = Relu (x) }", "float[\"(height//4)\",N] x"},
-    {"escapes: a backslash quotes one byte", HEAD "g (float \"a\\\"b\\\\c\\n\") => (y) { y = Relu (\"a\\\"b\\\\cn\") }", "\"a\\\"b\\\\cn\""},
-    {"raw newline and UTF-8 in a name", HEAD "g (float \"a\n\xc3\xa9\") => (y) { y = Relu (\"a\n\xc3\xa9\") }", "\"a\n\xc3\xa9\""},
-    {"comments, also in strings", HEAD "# one\ng (float x) # two\n=> (y) { y = Relu (x) [\"#\"] z = Relu (y) }# end", "[\"#\"] z"},
+    {"escapes: a backslash quotes one byte", HEAD "g (float \"a\\\"b\\\\c\\n\") => (y) { y = Relu (\"a\\\"b\\\\cn\") }",
+     "\"a\\\"b\\\\cn\""},
+    {"raw newline and UTF-8 in a name", HEAD "g (float \"a\n\xc3\xa9\") => (y) { y = Relu (\"a\n\xc3\xa9\") }",
+     "\"a\n\xc3\xa9\""},
+    {"comments, also in strings", HEAD "# one\ng (float x) # two\n=> (y) { y = Relu (x) [\"#\"] z = Relu (y) }# end",
+     "[\"#\"] z"},
     {"blanks everywhere", "<\vir_version\f:\r8,\topset_import:[\"\":17]>g(float x)=>(y){y=Relu(x)}", "y = Relu (x)"},
     {"no inputs list", HEAD "g => (y) <float y = {1}> { }", "g () => (float y)"},
     {"slots", HEAD "g (float[1] x) => (y) { y = Clip (x, , x) z = Clip (x, \"\", x,) a, , b = Split (x,) = Relu (x) }",
@@ -58,9 +63,11 @@ static const struct { const char *rule, *text, *has; } rules[] = {
     {"slots that are left out first", HEAD "g (float[1] x) => (y) { y = Clip (, x) }", "y = Clip (\"\", x)"},
     {"labels", HEAD "g (float x) => (c) { [n] a = Relu (x) [\"n/1\"] b = Relu (a) [] c = Relu (b) }", "[\"n/1\"] b = Relu"},
     {"attributes after the inputs", HEAD "g (float x) => (y) { y = Flatten (x) <axis = 1> }", "<axis: int = 1>"},
-    {"attribute kinds by literal", HEAD "g (float x) => (y) { y = Relu <a = 1, b = 1., c = \"s\", d = [1, -2], e = [1e3], f = [\"p\", \"q\"]> (x) }",
+    {"attribute kinds by literal",
+     HEAD "g (float x) => (y) { y = Relu <a = 1, b = 1., c = \"s\", d = [1, -2], e = [1e3], f = [\"p\", \"q\"]> (x) }",
      "<a: int = 1, b: float = 1, c: string = \"s\", d: ints = [1, -2], e: floats = [1000], f: strings = [\"p\", \"q\"]>"},
-    {"declared floats take integers", HEAD "g (float x) => (y) { y = Relu <a: float = 1, b: floats = [1, 2.5], c: ints = []> (x) }",
+    {"declared floats take integers",
+     HEAD "g (float x) => (y) { y = Relu <a: float = 1, b: floats = [1, 2.5], c: ints = []> (x) }",
      "<a: float = 1, b: floats = [1, 2.5], c: ints = []>"},
     {"special floats in any case", HEAD "g (float x) => (y) { y = Relu <a = inf, b = -INFINITY, c = NaN, d = [-inf, nan]> (x) }",
      "<a: float = inf, b: float = -inf, c: float = nan, d: floats = [-inf, nan]>"},
@@ -68,26 +75,37 @@ static const struct { const char *rule, *text, *has; } rules[] = {
      "{0.1, 1e-06, 16777216, 1.1754944e-38, -0}"},
     {"doubles keep their digits", HEAD "g (double x) => (y) <double[2] w = {0.1, 3.141592653589793}> { y = Add (x, w) }",
      "{0.1, 3.141592653589793}"},
-    {"half types are bit patterns", HEAD "g (float16 x) => (y) <float16[2] w = {15360, 0}> { y = Add (x, w) }", "float16[2] w = {15360, 0}"},
-    {"extreme integers", HEAD "g (float x) => (x) <int64[2] a = {-9223372036854775808, 9223372036854775807}, uint64 b = {18446744073709551615}, bool[2] c = {0, 1}> { }",
+    {"half types are bit patterns", HEAD "g (float16 x) => (y) <float16[2] w = {15360, 0}> { y = Add (x, w) }",
+     "float16[2] w = {15360, 0}"},
+    {"extreme integers",
+     HEAD
+     "g (float x) => (x) <int64[2] a = {-9223372036854775808, 9223372036854775807}, uint64 b = {18446744073709551615}, bool[2] c = {0, 1}> { }",
      "uint64 b = {18446744073709551615}"},
     {"strings as data", HEAD "g (float x) => (x) <string[2] s = {\"a\", \"b\\\"\"}> { }", "string[2] s = {\"a\", \"b\\\"\"}"},
     {"empty data", HEAD "g (float x) => (x) <float[0] a = {}, float[2,0] b = > { }", "float[2,0] b = {}"},
-    {"an input with a value is a constant", HEAD "g (float[1] x, float[1] w = {2}) => (y) { y = Add (x, w) }", "g (float[1] x) =>"},
-    {"so is one that the list gives a value", HEAD "g (float[1] x, float[1] w) => (y) <float[1] w = {2}> { y = Add (x, w) }", "g (float[1] x) =>"},
+    {"an input with a value is a constant", HEAD "g (float[1] x, float[1] w = {2}) => (y) { y = Add (x, w) }",
+     "g (float[1] x) =>"},
+    {"so is one that the list gives a value", HEAD "g (float[1] x, float[1] w) => (y) <float[1] w = {2}> { y = Add (x, w) }",
+     "g (float[1] x) =>"},
     {"types of values between", HEAD "g (float[1] x) => (y) <float[1] h> { h = Relu (x) y = Relu (h) }", "float[1] h\n>"},
-    {"tensor attributes", HEAD "g () => (y) { y = Constant <value: tensor = float[2] {1, 2}> () z = Constant <value = int64 name = {3}> () w = Constant <value = float \"a name\" {3}> () }",
+    {"tensor attributes",
+     HEAD
+     "g () => (y) { y = Constant <value: tensor = float[2] {1, 2}> () z = Constant <value = int64 name = {3}> () w = Constant <value = float \"a name\" {3}> () }",
      "Constant <value: tensor = int64 = {3}> ()"},
-    {"the header's fields", "<ir_version: 9, opset_import: [\"ai.onnx\" : 18, \"cnxc\" : 1], producer_name: \"p\", producer_version: \"v\", domain: \"d\", model_version: 3, doc_string: \"doc\", metadata_props: [\"k\": \"v\", \"cnxc.task\": \"raw\"]> g (float x) => (x) {}",
+    {"the header's fields",
+     "<ir_version: 9, opset_import: [\"ai.onnx\" : 18, \"cnxc\" : 1], producer_name: \"p\", producer_version: \"v\", domain: \"d\", model_version: 3, doc_string: \"doc\", metadata_props: [\"k\": \"v\", \"cnxc.task\": \"raw\"]> g (float x) => (x) {}",
      "metadata_props: [\"k\": \"v\", \"cnxc.task\": \"raw\"]"},
     {"ai.onnx is the empty domain", HEAD "g (float x) => (y) { y = ai.onnx.Relu (x) }", "y = Relu (x)"},
-    {"bodies", "<ir_version: 8, opset_import: [\"\" : 17, \"cnxc\" : 1]> g (float[2] x) => (y) { y = cnxc.Region (x) <kind = \"map\", body: graph = b1 (float[2] u) => (v) <float[1] k = {1}> { v = Add (u, k) }> }",
+    {"bodies",
+     "<ir_version: 8, opset_import: [\"\" : 17, \"cnxc\" : 1]> g (float[2] x) => (y) { y = cnxc.Region (x) <kind = \"map\", body: graph = b1 (float[2] u) => (v) <float[1] k = {1}> { v = Add (u, k) }> }",
      "body: graph = b1 (float[2] u) => (v)"},
-    {"functions", "<ir_version: 8, opset_import: [\"\" : 17, \"local\" : 1]> g (float x) => (y) { y = local.f <a = 2.0> (x) }\n"
-                  "<domain: \"local\", opset_import: [\"\" : 17]> f <a, b: float = 3> (u) => (v) { h = LeakyRelu <alpha: float = @a> (u) v = LeakyRelu <alpha: float = @b> (h) }",
+    {"functions",
+     "<ir_version: 8, opset_import: [\"\" : 17, \"local\" : 1]> g (float x) => (y) { y = local.f <a = 2.0> (x) }\n"
+     "<domain: \"local\", opset_import: [\"\" : 17]> f <a, b: float = 3> (u) => (v) { h = LeakyRelu <alpha: float = @a> (u) v = LeakyRelu <alpha: float = @b> (h) }",
      "f <a, b: float = 3> (u) => (v)"},
-    {"overloads", "<ir_version: 10, opset_import: [\"\" : 17, \"local\" : 1]> g (float x) => (y) { y = local.f:two (x) }\n"
-                  "<domain: \"local\", overload: \"two\"> f (u) => (v) { v = Relu (u) }",
+    {"overloads",
+     "<ir_version: 10, opset_import: [\"\" : 17, \"local\" : 1]> g (float x) => (y) { y = local.f:two (x) }\n"
+     "<domain: \"local\", overload: \"two\"> f (u) => (v) { v = Relu (u) }",
      "y = local.f:two (x)"},
 };
 

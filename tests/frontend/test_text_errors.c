@@ -13,7 +13,10 @@
 #define NODE(node) HEAD "g (float[2] x) => (float[2] y) {\n" node "}"
 #define ITEM(item) HEAD "g (float[2] x) => (float[2] x) <\n" item "> { }"
 
-static const struct { const char *text, *message; int exit_code; } mistakes[] = {
+static const struct {
+    const char *text, *message;
+    int exit_code;
+} mistakes[] = {
     /* syntax */
     {"", ":1:1: error: expected a name or '<', found the end of the file", 1},
     {"# a comment", ":1:12: error: expected a name or '<', found the end of the file", 1},
@@ -44,7 +47,8 @@ static const struct { const char *text, *message; int exit_code; } mistakes[] = 
     {"g (x) => (x) {}", ":1:1: error: opset_import is missing", 1},
     {"<ir_version: 8> g (x) => (x) {}", ":1:17: error: opset_import is missing", 1},
     {"<ir_version: 99, opset_import: [\"\": 17]> g (x) => (x) {}", ":1:14: error: unknown ir_version 99, expected 3 to 14", 1},
-    {"<ir_version: \"8\", opset_import: [\"\": 17]> g (x) => (x) {}", ":1:14: error: ir_version: expected an integer, found a string", 1},
+    {"<ir_version: \"8\", opset_import: [\"\": 17]> g (x) => (x) {}",
+     ":1:14: error: ir_version: expected an integer, found a string", 1},
     {"<ir_versoin: 8> g (x) => (x) {}", ":1:2: error: unknown header key ir_versoin, did you mean ir_version", 1},
     {"<opset_import: [\"\": 17, \"ai.onnx\": 18]> g (x) => (x) {}", ":1:25: error: opset \"ai.onnx\" is imported twice", 1},
     {"<opset_import: [\"\": 99]> g (x) => (x) {}", ":1:21: error: opset 99 is not known, the newest one is 28", 3},
@@ -71,7 +75,8 @@ static const struct { const char *text, *message; int exit_code; } mistakes[] = 
     {ITEM("float[2] w = {1}"), ":3:1: error: float[2] has 2 elements, but 1 are given", 1},
     {ITEM("float[2] w = {1, 2, 3}"), ":3:1: error: float[2] has 2 elements, but 3 are given", 1},
     {ITEM("float[2] w = "), ":3:1: error: float[2] has 2 elements, but 0 are given", 1},
-    {ITEM("float[1000000000000000] w = {1}"), ":3:1: error: float[1000000000000000] has 1000000000000000 elements, but 1 are given", 1},
+    {ITEM("float[1000000000000000] w = {1}"),
+     ":3:1: error: float[1000000000000000] has 1000000000000000 elements, but 1 are given", 1},
     {ITEM("float[4611686018427387904,4] w = {1}"), "has more than 2^63 - 1 elements", 1},
     {ITEM("float[N] w = {1}"), ":3:1: error: the type of a constant must have numbers for dimensions, found float[N]", 1},
     {ITEM("float[] w = {1}"), ":3:1: error: the type of a constant must have a known rank", 1},
@@ -95,7 +100,8 @@ static const struct { const char *text, *message; int exit_code; } mistakes[] = 
     {NODE("y = Relu <a: int = [1]> (x)"), ":3:11: error: attribute a: expected int, found a list", 1},
     {NODE("y = Relu <a: flot = 1> (x)"), ":3:14: error: unknown attribute type flot, did you mean float", 1},
     {NODE("y = Relu <a = 1, a = 2> (x)"), ":3:18: error: attribute a is given twice", 1},
-    {NODE("y = Relu <a: type_proto = float[2]> (x)"), ":3:11: error: attribute a: lists of tensors or graphs, sparse tensors and types are not supported", 3},
+    {NODE("y = Relu <a: type_proto = float[2]> (x)"),
+     ":3:11: error: attribute a: lists of tensors or graphs, sparse tensors and types are not supported", 3},
 };
 
 static void check_mistake(const char *text, const char *message, int exit_code)

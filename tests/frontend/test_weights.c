@@ -33,9 +33,9 @@ static void write_file(const char *name, const void *bytes, size_t length)
 static int make_folder(void **state)
 {
     (void)state;
-    if (!mkdtemp(folder) || mkdir(path_of("model"), 0700) || mkdir(path_of("model/sub"), 0700) ||
-        mkdir(path_of("hub"), 0700) || mkdir(path_of("hub/blobs"), 0700) || mkdir(path_of("hub/snapshots"), 0700) ||
-        mkdir(path_of("hub/snapshots/r1"), 0700) || mkfifo(path_of("model/fifo"), 0600))
+    if (!mkdtemp(folder) || mkdir(path_of("model"), 0700) || mkdir(path_of("model/sub"), 0700) || mkdir(path_of("hub"), 0700) ||
+        mkdir(path_of("hub/blobs"), 0700) || mkdir(path_of("hub/snapshots"), 0700) || mkdir(path_of("hub/snapshots/r1"), 0700) ||
+        mkfifo(path_of("model/fifo"), 0600))
         return 1;
     float numbers[6] = {1, 2, 3, 4, 5, 6};
     write_file("model/w.bin", numbers, sizeof numbers);
@@ -164,10 +164,16 @@ static void test_shrinking_file(void **state)
 
 #define W "{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}"
 
-static const struct { const char *header; int64_t data; const char *message; int exit_code; } headers[] = {
+static const struct {
+    const char *header;
+    int64_t data;
+    const char *message;
+    int exit_code;
+} headers[] = {
     {"{\"w\":" W "}", 8, NULL, 0},
     {"{\"w\":" W "}      ", 8, NULL, 0},
-    {"{\"__metadata__\":{\"format\":\"pt\"},\"w\":" W ",\"z\":{\"dtype\":\"F32\",\"shape\":[0,5],\"data_offsets\":[8,8]}}", 8, NULL, 0},
+    {"{\"__metadata__\":{\"format\":\"pt\"},\"w\":" W ",\"z\":{\"dtype\":\"F32\",\"shape\":[0,5],\"data_offsets\":[8,8]}}", 8,
+     NULL, 0},
     {"{\"w\":" W ",\"v\":{\"dtype\":\"BF16\",\"shape\":[],\"data_offsets\":[8,10]}}", 10, NULL, 0},
     {"{}", 0, NULL, 0},
     {" {}", 0, "begins with '{', found byte 0x20", 1},
@@ -235,15 +241,22 @@ static void test_safetensors(void **state)
         write_safetensors(strlen(headers[i].header), headers[i].header, headers[i].data);
         char *said = open_safetensors(&exit_code);
         if (!said != !headers[i].message || (said && !strstr(said, headers[i].message)) || exit_code != headers[i].exit_code)
-            fail_msg("%s: expected %s, found %s", headers[i].header, headers[i].message ? headers[i].message : "no error", said ? said : "none");
+            fail_msg("%s: expected %s, found %s", headers[i].header, headers[i].message ? headers[i].message : "no error",
+                     said ? said : "none");
         free(said);
     }
 }
 
 static void test_safetensors_length(void **state)
 {
-    static const struct { uint64_t length; const char *message; } lengths[] = {
-        {0, "is 0"}, {100000001, "is over 100 MB"}, {UINT64_MAX, "is over 100 MB"}, {99, "goes past the end of the file"},
+    static const struct {
+        uint64_t length;
+        const char *message;
+    } lengths[] = {
+        {0, "is 0"},
+        {100000001, "is over 100 MB"},
+        {UINT64_MAX, "is over 100 MB"},
+        {99, "goes past the end of the file"},
     };
     (void)state;
     int exit_code;
@@ -265,10 +278,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shrinking_file), /* first: cmocka takes SIGBUS anew for each test, we only once */
-        cmocka_unit_test(test_places),
-        cmocka_unit_test(test_mapped_once),
-        cmocka_unit_test(test_safetensors),
-        cmocka_unit_test(test_safetensors_length),
+        cmocka_unit_test(test_places),         cmocka_unit_test(test_mapped_once),
+        cmocka_unit_test(test_safetensors),    cmocka_unit_test(test_safetensors_length),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

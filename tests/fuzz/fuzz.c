@@ -38,10 +38,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     return 0;
 }
 
-const char *fuzz_folder(void)
-{
-    return folder;
-}
+const char *fuzz_folder(void) { return folder; }
 
 void fuzz_write(const char *name, const uint8_t *data, size_t size)
 {
@@ -52,15 +49,9 @@ void fuzz_write(const char *name, const uint8_t *data, size_t size)
     fuzz_require(file && fclose(file) == 0 && ok, "the folder can be written");
 }
 
-Fuzz fuzz_begin(void)
-{
-    return (Fuzz){arena_new(), {.out = nowhere}};
-}
+Fuzz fuzz_begin(void) { return (Fuzz){arena_new(), {.out = nowhere}}; }
 
-void fuzz_end(Fuzz *fuzz)
-{
-    arena_free(fuzz->arena);
-}
+void fuzz_end(Fuzz *fuzz) { arena_free(fuzz->arena); }
 
 void fuzz_require(bool holds, const char *promise)
 {

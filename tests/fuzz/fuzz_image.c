@@ -9,10 +9,7 @@
 
 enum { MOST_PIXELS = 1 << 20 }; /* larger ones are legal and slow */
 
-static uint32_t big_endian(const uint8_t *p)
-{
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
+static uint32_t big_endian(const uint8_t *p) { return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3]; }
 
 /* Chunks with wrong check sums are refused before anything looks into them: half of the inputs get right ones. */
 static void mend_png(uint8_t *bytes, size_t size)
@@ -41,11 +38,21 @@ static bool is_slow(const uint8_t *bytes, size_t size)
 
 static CnxrtPreprocessor settings(uint32_t bits)
 {
-    CnxrtPreprocessor how = {.do_resize = bits & 1, .shortest_edge = 1 + (bits >> 1 & 511), .crop_pct = 0.875,
-                             .resample = (bits >> 10 & 7) % 6, .do_center_crop = bits >> 13 & 1,
-                             .crop_height = 1 + (bits >> 14 & 63), .crop_width = 1 + (bits >> 20 & 63), .do_rescale = 1,
-                             .rescale_factor = 1 / 255.0, .do_normalize = 1, .n_mean = 1, .mean = {0.5}, .std = {0.25},
-                             .torchvision = bits >> 26 & 1, .vertical_first = bits >> 27 & 1,
+    CnxrtPreprocessor how = {.do_resize = bits & 1,
+                             .shortest_edge = 1 + (bits >> 1 & 511),
+                             .crop_pct = 0.875,
+                             .resample = (bits >> 10 & 7) % 6,
+                             .do_center_crop = bits >> 13 & 1,
+                             .crop_height = 1 + (bits >> 14 & 63),
+                             .crop_width = 1 + (bits >> 20 & 63),
+                             .do_rescale = 1,
+                             .rescale_factor = 1 / 255.0,
+                             .do_normalize = 1,
+                             .n_mean = 1,
+                             .mean = {0.5},
+                             .std = {0.25},
+                             .torchvision = bits >> 26 & 1,
+                             .vertical_first = bits >> 27 & 1,
                              .resize_rule = (bits >> 28 & 3) % 3};
     if (how.torchvision && how.resample != 2 && how.resample != 3 && how.resample != 0)
         how.resample = 3; /* it has no others */

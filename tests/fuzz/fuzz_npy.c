@@ -13,11 +13,13 @@ static void write_and_read(const NpyArray *array)
     NpyArray again;
     const char *problem;
     FILE *out = open_memstream(&bytes, &size);
-    fuzz_require(out && npy_write(out, array->dtype, array->rank, array->dims, array->data, array->bytes) && fclose(out) == 0, "an array can be written");
+    fuzz_require(out && npy_write(out, array->dtype, array->rank, array->dims, array->data, array->bytes) && fclose(out) == 0,
+                 "an array can be written");
     fuzz_require(npy_parse((const uint8_t *)bytes, size, &again, &problem), "what is written can be read");
     fuzz_require(again.dtype == array->dtype && again.rank == array->rank && again.bytes == array->bytes &&
                      memcmp(again.dims, array->dims, (size_t)array->rank * sizeof *array->dims) == 0 &&
-                     memcmp(again.data, array->data, array->bytes) == 0, "it is the same array");
+                     memcmp(again.data, array->data, array->bytes) == 0,
+                 "it is the same array");
     free(bytes);
 }
 

@@ -17,7 +17,8 @@ static void write_and_read(Fuzz *fuzz, const Model *model)
     char *bytes;
     size_t size;
     FILE *out = open_memstream(&bytes, &size);
-    fuzz_require(out && onnx_write(model, out, &(PrintOptions){.text_dir = fuzz_folder()}) && fclose(out) == 0, "a model can be written");
+    fuzz_require(out && onnx_write(model, out, &(PrintOptions){.text_dir = fuzz_folder()}) && fclose(out) == 0,
+                 "a model can be written");
     fuzz_require(read(fuzz, bytes, size) != NULL, "what is written can be read");
     free(bytes);
 }

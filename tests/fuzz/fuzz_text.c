@@ -17,7 +17,8 @@ static char *print(const Model *model, size_t *size)
 {
     char *text;
     FILE *out = open_memstream(&text, size);
-    fuzz_require(out && model_print(model, out, &(PrintOptions){.text_dir = fuzz_folder()}) && fclose(out) == 0, "a model prints");
+    fuzz_require(out && model_print(model, out, &(PrintOptions){.text_dir = fuzz_folder()}) && fclose(out) == 0,
+                 "a model prints");
     return text;
 }
 

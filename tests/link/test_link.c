@@ -69,7 +69,10 @@ static void test_visible_symbols(void **state)
     link_ok(ARTIFACT_STATIC, "one", "libone.a");
     link_ok(ARTIFACT_OBJ, "one", "one.o");
     assert_int_equal(shell("nm -D --defined-only libone.so > said && [ $(wc -l < said) = 12 ] && ! grep -v ' T one_' said"), 0);
-    assert_int_equal(shell("nm -g --defined-only libone.a one.o | grep -v : | grep . > said && [ $(wc -l < said) = 24 ] && ! grep -v ' T one_' said"), 0);
+    assert_int_equal(
+        shell(
+            "nm -g --defined-only libone.a one.o | grep -v : | grep . > said && [ $(wc -l < said) = 24 ] && ! grep -v ' T one_' said"),
+        0);
 }
 
 /* Symbols that api.h declares are those that are exported, so the two lists cannot part. */
@@ -78,7 +81,8 @@ static void test_header_names_what_is_there(void **state)
     (void)state;
     link_ok(ARTIFACT_SHARED, "one", "libone.so");
     assert_int_equal(shell("grep -o '\\bone_[a-z_]*(' libone.h | tr -d '(' | sort -u > declared && "
-                           "nm -D --defined-only libone.so | cut -d' ' -f3 | sort -u > defined && cmp declared defined"), 0);
+                           "nm -D --defined-only libone.so | cut -d' ' -f3 | sort -u > defined && cmp declared defined"),
+                     0);
 }
 
 static void test_header_compiles(void **state)
@@ -89,7 +93,8 @@ static void test_header_compiles(void **state)
     assert_int_equal(shell("cc -std=c99 -pedantic -Wall -Wextra -Werror -fsyntax-only -x c one.h"), 0);
     assert_int_equal(shell("! command -v c++ > said || c++ -pedantic -Wall -Wextra -Werror -fsyntax-only -x c++ one.h"), 0);
     assert_int_equal(shell("printf '#include \"one.h\"\\nchar c[ONE_WORKSPACE_BYTES(3) == 128 + 3 * 64 ? 1 : -1];' > c.c && "
-                           "cc -fsyntax-only c.c"), 0);
+                           "cc -fsyntax-only c.c"),
+                     0);
 }
 
 static void test_two_models(void **state)
@@ -126,8 +131,10 @@ static void test_failures(void **state)
 {
     Diag diag;
     (void)state;
-    assert_false(link_with((LinkOptions){.kind = ARTIFACT_EXE, .output = "none", .model_objects = (const char *const[]){"no.o"},
-                                           .n_model_objects = 1}, &diag));
+    assert_false(link_with(
+        (LinkOptions){
+            .kind = ARTIFACT_EXE, .output = "none", .model_objects = (const char *const[]){"no.o"}, .n_model_objects = 1},
+        &diag));
     assert_int_equal(diag.exit_code, EXIT_RESOURCE);
     assert_false(link_with((LinkOptions){.kind = ARTIFACT_EXE, .output = "temp"}, &diag)); /* a folder */
     assert_int_equal(diag.exit_code, EXIT_RESOURCE);
@@ -143,9 +150,12 @@ static void test_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_executable),      cmocka_unit_test(test_visible_symbols),
-        cmocka_unit_test(test_header_names_what_is_there), cmocka_unit_test(test_header_compiles),
-        cmocka_unit_test(test_two_models),      cmocka_unit_test(test_deterministic),
+        cmocka_unit_test(test_executable),
+        cmocka_unit_test(test_visible_symbols),
+        cmocka_unit_test(test_header_names_what_is_there),
+        cmocka_unit_test(test_header_compiles),
+        cmocka_unit_test(test_two_models),
+        cmocka_unit_test(test_deterministic),
         cmocka_unit_test(test_failures),
     };
     ssize_t n = readlink("/proc/self/exe", runtime_dir, sizeof runtime_dir - 32); /* BUILD/tests/… */

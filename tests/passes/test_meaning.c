@@ -22,8 +22,8 @@ static const struct {
     const char *name;
     bool (*run)(Graph *graph);
 } passes[] = {
-    {"canonicalize", pass_canonicalize}, {"fold", pass_fold}, {"upgrade", pass_upgrade}, {"layout", pass_layout},
-    {"recognize", pass_recognize}, {"affine", pass_affine}, {"weights", pass_weights}, {"fuse", pass_fuse},
+    {"canonicalize", pass_canonicalize}, {"fold", pass_fold},     {"upgrade", pass_upgrade}, {"layout", pass_layout},
+    {"recognize", pass_recognize},       {"affine", pass_affine}, {"weights", pass_weights}, {"fuse", pass_fuse},
     {"fuse_block", pass_fuse_block},
 };
 
@@ -130,7 +130,7 @@ static void a_block_is_one_region(void **state)
     assert_non_null(model);
     for (int64_t i = 0; i < countof(passes); i++)
         passes[i].run(model->graph);
-    FOR_NODES(node, model->graph)
+    FOR_NODES (node, model->graph)
         if (node->op->kind == OP_Region && str_equal(node_attr_string(node, "kind"), "block")) {
             assert_int_equal(node_attr_graph(node, "body")->n_nodes, 7);
             n++;

@@ -92,13 +92,20 @@ static const CnxrtTensor fake_tensors[] = {
 static const CnxrtPhase fake_phases[] = {
     {fake_begin, 1, "begin", 0},
     {fake_sum_rows, FAKE_ROWS, "rows", FAKE_ROWS * 8},
-    {fake_head, 1, "head", 2 * FAKE_CLASSES * FAKE_ROWS},
+    {fake_head, 1, "head", 2 * FAKE_CLASSES *FAKE_ROWS},
     {fake_end, 1, "end", 1},
 };
 
 static const CnxrtPreprocessor fake_preprocessor = {
-    .do_resize = 1, .shortest_edge = 8, .crop_pct = 0.875, .resample = 3, .do_rescale = 1,
-    .rescale_factor = 1.0 / 255, .n_mean = 1, .std = {1}, .vertical_first = 1,
+    .do_resize = 1,
+    .shortest_edge = 8,
+    .crop_pct = 0.875,
+    .resample = 3,
+    .do_rescale = 1,
+    .rescale_factor = 1.0 / 255,
+    .n_mean = 1,
+    .std = {1},
+    .vertical_first = 1,
 };
 
 static const char *const fake_labels[] = {"red", "green, leaf", "blue \"sky\"", "dark"};

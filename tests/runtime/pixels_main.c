@@ -14,10 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void write_head(int64_t a, int64_t b, int64_t c)
-{
-    fwrite((const int64_t[]){a, b, c}, sizeof(int64_t), 3, stdout);
-}
+static void write_head(int64_t a, int64_t b, int64_t c) { fwrite((const int64_t[]){a, b, c}, sizeof(int64_t), 3, stdout); }
 
 static void write_refusal(const char *text)
 {
@@ -25,8 +22,7 @@ static void write_refusal(const char *text)
     fputs(text, stdout);
 }
 
-static const CnxrtPreprocessor *read_settings(const char *folder, const char *kind, int64_t channels, Arena *arena,
-                                              Diag *diag)
+static const CnxrtPreprocessor *read_settings(const char *folder, const char *kind, int64_t channels, Arena *arena, Diag *diag)
 {
     HfPictures pictures = {0};
     if (!hf_preprocessor(folder, channels, &pictures, arena, diag) || !pictures.settings)

@@ -124,8 +124,7 @@ static void own_threads(void *user, int64_t n, void (*body)(void *, int64_t), vo
 static void test_parallel_for(void **state)
 {
     int calls = 0;
-    cnxrt_options options = {.struct_size = sizeof options, .n_threads = 3, .parallel_for = own_threads,
-                             .parallel_user = &calls};
+    cnxrt_options options = {.struct_size = sizeof options, .n_threads = 3, .parallel_for = own_threads, .parallel_user = &calls};
     cnxrt_model *model;
     cnxrt_context *context;
     Run run, plain;
@@ -290,8 +289,8 @@ static void test_classify(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_answer),    cmocka_unit_test(test_threads_agree),  cmocka_unit_test(test_parallel_for),
-        cmocka_unit_test(test_options),   cmocka_unit_test(test_buffers),        cmocka_unit_test(test_workspace),
+        cmocka_unit_test(test_answer),         cmocka_unit_test(test_threads_agree), cmocka_unit_test(test_parallel_for),
+        cmocka_unit_test(test_options),        cmocka_unit_test(test_buffers),       cmocka_unit_test(test_workspace),
         cmocka_unit_test(test_shared_context), cmocka_unit_test(test_classify),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -71,8 +71,8 @@ static Said run_with(int output, const char *const *words)
 static void expect(Said said, int code, const char *out, const char *err)
 {
     if (said.code != code || (out && !strstr(said.out, out)) || (err && !strstr(said.err, err)))
-        fail_msg("exit code %d, expected %d; output '%s', expected '%s'; errors '%s', expected '%s'", said.code, code,
-                 said.out, out ? out : "", said.err, err ? err : "");
+        fail_msg("exit code %d, expected %d; output '%s', expected '%s'; errors '%s', expected '%s'", said.code, code, said.out,
+                 out ? out : "", said.err, err ? err : "");
 }
 
 static int count_lines(const char *text)
@@ -192,8 +192,8 @@ static void test_bad_tensors(void **state)
     expect(run("--input", "pixel_values=x.npy", "--output", "logits=/dev/full"), 4, NULL, "No space left");
     const int64_t labels[2] = {0};
     write_labels("<i8", labels, sizeof labels);
-    expect(run("--output", "logits=keep.npy", "--output", "loss=/dev/full", "--input", "labels=l.npy", picture, jpeg),
-           4, NULL, "/dev/full: error:");
+    expect(run("--output", "logits=keep.npy", "--output", "loss=/dev/full", "--input", "labels=l.npy", picture, jpeg), 4, NULL,
+           "/dev/full: error:");
     assert_int_equal(access("keep.npy", F_OK), -1); /* whole or not at all */
 }
 
@@ -237,8 +237,8 @@ static void test_closed_output(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lines),   cmocka_unit_test(test_json),  cmocka_unit_test(test_bad_pictures),
-        cmocka_unit_test(test_tensors), cmocka_unit_test(test_labels), cmocka_unit_test(test_bad_tensors),
+        cmocka_unit_test(test_lines),   cmocka_unit_test(test_json),    cmocka_unit_test(test_bad_pictures),
+        cmocka_unit_test(test_tensors), cmocka_unit_test(test_labels),  cmocka_unit_test(test_bad_tensors),
         cmocka_unit_test(test_usage),   cmocka_unit_test(test_reports), cmocka_unit_test(test_closed_output),
     };
     if (!mkdtemp(folder) || chdir(folder) != 0)

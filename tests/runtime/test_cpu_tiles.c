@@ -7,7 +7,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static struct { uint32_t leaf7_d; uint64_t saved; bool grants; int asked; } machine;
+static struct {
+    uint32_t leaf7_d;
+    uint64_t saved;
+    bool grants;
+    int asked;
+} machine;
 
 static int fake_cpuid(uint32_t leaf, uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d)
 {

@@ -68,9 +68,7 @@ static bool check(const Case *c)
     FileBytes bytes;
     Image image;
     ImageError error;
-    ImageMode mode = strcmp(c->mode, "native") == 0  ? IMAGE_NATIVE
-                     : strcmp(c->mode, "white") == 0 ? IMAGE_RGB_WHITE
-                                                     : IMAGE_RGB;
+    ImageMode mode = strcmp(c->mode, "native") == 0 ? IMAGE_NATIVE : strcmp(c->mode, "white") == 0 ? IMAGE_RGB_WHITE : IMAGE_RGB;
     if (file_read(path, 1 << 26, &bytes)) {
         printf("FAIL %s: cannot be read\n", path);
         return false;
@@ -106,8 +104,7 @@ static bool parse(const char *line, Case *c)
         *to = strtod(line + used, &end);
         used = (int)(end - line);
     }
-    return sscanf(line + used, "%15s %15s %15s %15s %15s", c->decoded, c->bytes, c->floats, c->tv_bytes,
-                  c->tv_floats) == 5;
+    return sscanf(line + used, "%15s %15s %15s %15s %15s", c->decoded, c->bytes, c->floats, c->tv_bytes, c->tv_floats) == 5;
 }
 
 static void test_pictures(void **state)
@@ -199,7 +196,10 @@ static void test_kinds(void **state)
     assert_int_equal(status_of((const uint8_t *)"", 0), CNXRT_ERROR_IMAGE);
     assert_int_equal(status_of((const uint8_t *)"hello", 5), CNXRT_ERROR_IMAGE);
     assert_int_equal(status_of((const uint8_t *)"GIF89a", 6), CNXRT_ERROR_UNSUPPORTED);
-    assert_int_equal(status_of((const uint8_t *)"\0\0\0\x18" "ftypheic", 12), CNXRT_ERROR_UNSUPPORTED);
+    assert_int_equal(status_of((const uint8_t *)"\0\0\0\x18"
+                                                "ftypheic",
+                               12),
+                     CNXRT_ERROR_UNSUPPORTED);
 }
 
 /* 2 x 1 pixels, (9, 8, 7) and (9, 8, 6), of which PNG's tRNS makes the first transparent: on white with
@@ -207,11 +207,11 @@ static void test_kinds(void **state)
 static void test_transparent_color(void **state)
 {
     static const uint8_t png[] = {
-        0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0x00, 0x00, 0x00, 0x0d, 0x49, 0x48, 0x44, 0x52, 0x00, 0x00, 0x00, 0x02,
-        0x00, 0x00, 0x00, 0x01, 0x08, 0x02, 0x00, 0x00, 0x00, 0x7b, 0x40, 0xe8, 0xdd, 0x00, 0x00, 0x00, 0x06, 0x74, 0x52, 0x4e,
-        0x53, 0x00, 0x09, 0x00, 0x08, 0x00, 0x07, 0xf3, 0xc1, 0xa1, 0xfb, 0x00, 0x00, 0x00, 0x0f, 0x49, 0x44, 0x41, 0x54, 0x78,
-        0x9c, 0x63, 0xe0, 0xe4, 0x60, 0xe7, 0xe4, 0x60, 0x03, 0x00, 0x00, 0xb2, 0x00, 0x30, 0x31, 0x44, 0xe3, 0x2d, 0x00, 0x00,
-        0x00, 0x00, 0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82,
+        0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0x00, 0x00, 0x00, 0x0d, 0x49, 0x48, 0x44, 0x52, 0x00, 0x00,
+        0x00, 0x02, 0x00, 0x00, 0x00, 0x01, 0x08, 0x02, 0x00, 0x00, 0x00, 0x7b, 0x40, 0xe8, 0xdd, 0x00, 0x00, 0x00,
+        0x06, 0x74, 0x52, 0x4e, 0x53, 0x00, 0x09, 0x00, 0x08, 0x00, 0x07, 0xf3, 0xc1, 0xa1, 0xfb, 0x00, 0x00, 0x00,
+        0x0f, 0x49, 0x44, 0x41, 0x54, 0x78, 0x9c, 0x63, 0xe0, 0xe4, 0x60, 0xe7, 0xe4, 0x60, 0x03, 0x00, 0x00, 0xb2,
+        0x00, 0x30, 0x31, 0x44, 0xe3, 0x2d, 0x00, 0x00, 0x00, 0x00, 0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82,
     };
     static const uint8_t plain[] = {9, 8, 7, 9, 8, 6}, on_white[] = {255, 255, 255, 9, 8, 6};
     Image image;
@@ -247,7 +247,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pictures), cmocka_unit_test(test_cut_short), cmocka_unit_test(test_flipped_bytes),
-        cmocka_unit_test(test_kinds),    cmocka_unit_test(test_tall),     cmocka_unit_test(test_transparent_color),
+        cmocka_unit_test(test_kinds),    cmocka_unit_test(test_tall),      cmocka_unit_test(test_transparent_color),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

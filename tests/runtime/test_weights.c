@@ -92,7 +92,9 @@ static void test_not_a_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_right), cmocka_unit_test(test_each_bit), cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_right),
+        cmocka_unit_test(test_each_bit),
+        cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_not_a_file),
     };
     int fd = mkstemp(path);

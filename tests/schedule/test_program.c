@@ -131,8 +131,12 @@ static void panels_are_packed(void **state)
 {
     Program *p = *state;
     Pack *pack = NEW(p->arena, Pack);
-    *pack = (Pack){.source = counting(p->arena, 3, 6), .dtype = DT_FLOAT, .n_axes = 2, .n_loops = 3,
-                   .axes = {{3, 6}, {6, 1}}, .loops = {{1, 4, 2}, {0, 1, 3}, {1, 1, 4}}};
+    *pack = (Pack){.source = counting(p->arena, 3, 6),
+                   .dtype = DT_FLOAT,
+                   .n_axes = 2,
+                   .n_loops = 3,
+                   .axes = {{3, 6}, {6, 1}},
+                   .loops = {{1, 4, 2}, {0, 1, 3}, {1, 1, 4}}};
     add_buffer(p, "zeros", SPACE_WEIGHTS, 20);
     add_buffer(p, "w", SPACE_WEIGHTS, 2 * 3 * 4 * 4)->pack = pack;
     size_t count;
@@ -157,8 +161,8 @@ static void long_runs_are_packed(void **state)
     for (int64_t i = 0; i < source->count; i++)
         tensor_set_int(source, i, i % 1000);
     Pack *pack = NEW(p->arena, Pack);
-    *pack = (Pack){.source = source, .base = 1, .dtype = DT_FLOAT, .n_axes = 1, .n_loops = 1, .axes = {{N, 2}},
-                   .loops = {{0, 1, N + 5}}};
+    *pack = (Pack){
+        .source = source, .base = 1, .dtype = DT_FLOAT, .n_axes = 1, .n_loops = 1, .axes = {{N, 2}}, .loops = {{0, 1, N + 5}}};
     add_buffer(p, "w", SPACE_WEIGHTS, (N + 5) * 4)->pack = pack;
     size_t count;
     float *w = written(p, &count);
@@ -174,7 +178,11 @@ static void equal_packs_are_shared(void **state)
 {
     Program *p = *state, second = {.arena = p->arena, .cpu = p->cpu}, *programs[] = {p, &second};
     Tensor *w = counting(p->arena, 4, 4), *bias = counting(p->arena, 1, 16);
-    Pack panels = {.source = w, .dtype = DT_FLOAT, .n_axes = 2, .n_loops = 3, .axes = {{4, 4}, {4, 1}},
+    Pack panels = {.source = w,
+                   .dtype = DT_FLOAT,
+                   .n_axes = 2,
+                   .n_loops = 3,
+                   .axes = {{4, 4}, {4, 1}},
                    .loops = {{1, 2, 2}, {0, 1, 4}, {1, 1, 2}}};
     Pack rows = {.source = w, .dtype = DT_FLOAT, .n_axes = 1, .n_loops = 1, .axes = {{16, 1}}, .loops = {{0, 1, 16}}};
     Pack same_panels = panels, other = rows, same_other = rows;
@@ -291,9 +299,10 @@ static void spilling_tiles_are_avoided(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(chain_reuses_memory), TEST(begin_lives_through_images), TEST(panels_are_packed), TEST(long_runs_are_packed),
-        TEST(equal_packs_are_shared), TEST(full_disk_is_reported),
-        TEST(names_tell_kernels_apart), TEST(reach_is_verified), TEST(chunks_are_counted), TEST(spilling_tiles_are_avoided),
+        TEST(chain_reuses_memory),        TEST(begin_lives_through_images), TEST(panels_are_packed),
+        TEST(long_runs_are_packed),       TEST(equal_packs_are_shared),     TEST(full_disk_is_reported),
+        TEST(names_tell_kernels_apart),   TEST(reach_is_verified),          TEST(chunks_are_counted),
+        TEST(spilling_tiles_are_avoided),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

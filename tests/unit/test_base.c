@@ -28,10 +28,7 @@ static void test_arena(void **state)
     (void)state;
 }
 
-static void count_release(void *object)
-{
-    ++*(int *)object;
-}
+static void count_release(void *object) { ++*(int *)object; }
 
 static void test_on_free(void **state)
 {
@@ -111,10 +108,7 @@ static char *said(Diag *diag, void (*say)(Diag *, Span), Span span)
     return text;
 }
 
-static void say_error(Diag *diag, Span span)
-{
-    diag_error(diag, span, "%s expects %d inputs", "Conv", 2);
-}
+static void say_error(Diag *diag, Span span) { diag_error(diag, span, "%s expects %d inputs", "Conv", 2); }
 
 static void say_many(Diag *diag, Span span)
 {
@@ -170,10 +164,14 @@ static void test_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_arena),           cmocka_unit_test(test_on_free),
-        cmocka_unit_test(test_vec),             cmocka_unit_test(test_map),
-        cmocka_unit_test(test_nearest),         cmocka_unit_test(test_strings),
-        cmocka_unit_test(test_text_diagnostic), cmocka_unit_test(test_other_diagnostics),
+        cmocka_unit_test(test_arena),
+        cmocka_unit_test(test_on_free),
+        cmocka_unit_test(test_vec),
+        cmocka_unit_test(test_map),
+        cmocka_unit_test(test_nearest),
+        cmocka_unit_test(test_strings),
+        cmocka_unit_test(test_text_diagnostic),
+        cmocka_unit_test(test_other_diagnostics),
         cmocka_unit_test(test_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

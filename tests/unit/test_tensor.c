@@ -102,8 +102,8 @@ static void test_f16_rounding(void **state)
 
 static void test_elements(void **state)
 {
-    static const DType types[] = {DT_FLOAT, DT_DOUBLE, DT_FLOAT16, DT_BFLOAT16, DT_INT8, DT_INT16, DT_INT32, DT_INT64,
-                                  DT_UINT8, DT_UINT16, DT_UINT32, DT_UINT64};
+    static const DType types[] = {DT_FLOAT, DT_DOUBLE, DT_FLOAT16, DT_BFLOAT16, DT_INT8,   DT_INT16,
+                                  DT_INT32, DT_INT64,  DT_UINT8,   DT_UINT16,   DT_UINT32, DT_UINT64};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         Tensor *tensor = tensor_new(*state, types[i], 1, (int64_t[]){3});
         tensor_set(tensor, 1, 100.0);

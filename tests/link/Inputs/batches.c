@@ -29,7 +29,8 @@ static void backwards(void *user, int64_t n, void (*body)(void *argument, int64_
 static void try_batches(int64_t threads, digits_parallel_for parallel_for)
 {
     int calls = 0;
-    digits_options options = {.struct_size = sizeof options, .n_threads = threads, .parallel_for = parallel_for, .parallel_user = &calls};
+    digits_options options = {
+        .struct_size = sizeof options, .n_threads = threads, .parallel_for = parallel_for, .parallel_user = &calls};
     digits_model *model;
     digits_context *context;
     size_t bytes = DIGITS_WORKSPACE_BYTES(threads);
@@ -59,7 +60,8 @@ int main(void)
     digits_context *context;
     for (int i = 0; i < MOST * PIXELS; i++)
         pictures[0][i] = (float)(i * 2654435761u >> 8) * 0x1p-23f - 1;
-    require(digits_create(NULL, &model) == DIGITS_OK && digits_context_create(model, NULL, 0, &context) == DIGITS_OK, "no model", 0, 0);
+    require(digits_create(NULL, &model) == DIGITS_OK && digits_context_create(model, NULL, 0, &context) == DIGITS_OK, "no model",
+            0, 0);
     for (int i = 0; i < MOST; i++) {
         const void *inputs[] = {pictures[i]};
         void *outputs[] = {alone[i]};
