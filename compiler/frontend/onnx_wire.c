@@ -10,6 +10,8 @@
  * bytes. Types 3 and 4, groups, are not part of ONNX; 6 and 7 do not exist. */
 #include "compiler/frontend/onnx_wire.h"
 
+#include "ir/base/utf8.h"
+
 #include <string.h>
 
 enum { VARINT = 0, FIXED64 = 1, BYTES = 2, GROUP_BEGIN = 3, GROUP_END = 4, FIXED32 = 5 };
@@ -125,37 +127,15 @@ static bool check_packed(Walk *walk, const Wire *wire, const ProtobufCFieldDescr
     return true;
 }
 
-/* Length of the UTF-8 character at p, 0 if it is not one (or is NUL). */
-static int64_t utf8_length(const uint8_t *p, int64_t room)
-{
-    int64_t n = p[0] < 0x80                   ? 1
-                : p[0] >= 0xc2 && p[0] < 0xe0 ? 2
-                : (p[0] & 0xf0) == 0xe0       ? 3
-                : p[0] >= 0xf0 && p[0] < 0xf5 ? 4
-                                              : 0;
-    if (n == 0 || n > room || p[0] == 0)
-        return 0;
-    for (int64_t i = 1; i < n; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    bool overlong = (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xf0 && p[1] < 0x90);
-    bool surrogate = p[0] == 0xed && p[1] >= 0xa0, too_high = p[0] == 0xf4 && p[1] >= 0x90;
-    return overlong || surrogate || too_high ? 0 : n;
-}
-
 static bool check_string(Walk *walk, const Wire *wire, const ProtobufCFieldDescriptor *field)
 {
-    const uint8_t *text = (const uint8_t *)walk->source->text;
-    for (int64_t at = wire->begin; at < wire->end;) {
-        int64_t n = utf8_length(text + at, wire->end - at);
-        if (n == 0) {
-            diag_error(walk->diag, at_byte(walk, at), "field %u (%s) holds %s", wire->number, field->name,
-                       text[at] ? "invalid UTF-8" : "a NUL byte");
-            return false;
-        }
-        at += n;
-    }
-    return true;
+    const char *text = walk->source->text;
+    int64_t at = wire->begin + utf8_span(text + wire->begin, wire->end - wire->begin);
+    if (at == wire->end)
+        return true;
+    diag_error(walk->diag, at_byte(walk, at), "field %u (%s) holds %s", wire->number, field->name,
+               text[at] ? "invalid UTF-8" : "a NUL byte");
+    return false;
 }
 
 static bool read_tag(Walk *walk, int64_t *at, int64_t end, Wire *wire, int *type)

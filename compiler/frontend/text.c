@@ -6,32 +6,9 @@
 #include "compiler/frontend/frontend.h"
 
 #include "compiler/frontend/parser.h"
+#include "ir/base/utf8.h"
 
 #include <string.h>
-
-/* The length of the UTF-8 sequence at s; 0: it is not one (overlong, surrogate, too large, cut). */
-static int utf8_length(const unsigned char *s, int64_t left)
-{
-    if (*s < 0x80)
-        return 1;
-    int n = *s >= 0xf0 ? 4 : *s >= 0xe0 ? 3 : 2;
-    if (*s < 0xc2 || *s > 0xf4 || left < n)
-        return 0;
-    for (int i = 1; i < n; i++)
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    bool bad =
-        (*s == 0xe0 && s[1] < 0xa0) || (*s == 0xed && s[1] > 0x9f) || (*s == 0xf0 && s[1] < 0x90) || (*s == 0xf4 && s[1] > 0x8f);
-    return bad ? 0 : n;
-}
-
-/* Whether eight bytes are all ASCII and none is NUL: what nearly all of a model is. */
-static bool plain_word(const unsigned char *s)
-{
-    uint64_t word, high = 0x8080808080808080u, ones = 0x0101010101010101u;
-    memcpy(&word, s, sizeof word);
-    return !((word | (word - ones)) & high);
-}
 
 static bool check_bytes(const Source *source, Diag *diag)
 {
@@ -40,19 +17,11 @@ static bool check_bytes(const Source *source, Diag *diag)
         diag_error(diag, (Span){source, 0, 3}, "the text begins with a byte order mark, expected plain UTF-8");
         return false;
     }
-    for (int64_t i = 0; i < source->length;) {
-        if (source->length - i >= 8 && plain_word(text + i)) {
-            i += 8;
-            continue;
-        }
-        int n = text[i] ? utf8_length(text + i, source->length - i) : 0;
-        if (n == 0) {
-            diag_error(diag, (Span){source, i, i + 1}, text[i] ? "byte 0x%02x is not valid UTF-8" : "NUL byte in text", text[i]);
-            return false;
-        }
-        i += n;
-    }
-    return true;
+    int64_t at = utf8_span(source->text, source->length);
+    if (at == source->length)
+        return true;
+    diag_error(diag, (Span){source, at, at + 1}, text[at] ? "byte 0x%02x is not valid UTF-8" : "NUL byte in text", text[at]);
+    return false;
 }
 
 static bool parse(TextParser *p)

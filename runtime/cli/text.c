@@ -1,4 +1,6 @@
-/* Text: errors, JSON strings, TSV fields, and the nearest word for "did you mean". */
+/* Text: errors, JSON strings, TSV fields, and the nearest word for "did you mean".
+ *
+ * UTF-8 and the nearest word stand in ir/base, too: the runtime is linked into users' programs, without a line of the compiler. */
 #include "runtime/cli/cli.h"
 
 #include <stdarg.h>

@@ -7,6 +7,7 @@
 
 #include "ir/base/diag.h"
 #include "ir/base/str.h"
+#include "ir/base/utf8.h"
 #include "ir/base/vec.h"
 
 #include <stdlib.h>
@@ -79,6 +80,35 @@ static void test_nearest(void **state)
     assert_string_equal(nearest_name("Sotfmax", names, 4), "Softmax");
     assert_null(nearest_name("Gather", names, 4));
     assert_null(nearest_name("", names, 4));
+    (void)state;
+}
+
+/* The first and the last character of each length, and what lies just outside: from the middle of eight plain bytes on. */
+static void test_utf8(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t length, span;
+    } cases[] = {
+        {"", 0, 0},
+        {"x\xc2\x80\xdf\xbf", 5, 5},
+        {"\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80\xef\xbf\xbf", 12, 12},
+        {"\xf0\x90\x80\x80\xf4\x8f\xbf\xbf", 8, 8},
+        {"a\x80", 2, 1},
+        {"a\xc1\xbf", 3, 1},
+        {"a\xe0\x9f\xbf", 4, 1},
+        {"a\xed\xa0\x80", 4, 1},
+        {"a\xf0\x8f\xbf\xbf", 5, 1},
+        {"a\xf4\x90\x80\x80", 5, 1},
+        {"a\xf5\x80\x80\x80", 5, 1},
+        {"abc\xe2\x82", 5, 3},
+        {"abc\xe2\x82\xac", 5, 3},
+        {"\xe2\x82z", 3, 0},
+        {"abcdefgh\0ijklmnop", 17, 8},
+        {"abc\0defgh", 9, 3},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(utf8_span(cases[i].text, cases[i].length), cases[i].span);
     (void)state;
 }
 
@@ -164,14 +194,9 @@ static void test_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_arena),
-        cmocka_unit_test(test_on_free),
-        cmocka_unit_test(test_vec),
-        cmocka_unit_test(test_map),
-        cmocka_unit_test(test_nearest),
-        cmocka_unit_test(test_strings),
-        cmocka_unit_test(test_text_diagnostic),
-        cmocka_unit_test(test_other_diagnostics),
+        cmocka_unit_test(test_arena),   cmocka_unit_test(test_on_free),         cmocka_unit_test(test_vec),
+        cmocka_unit_test(test_map),     cmocka_unit_test(test_nearest),         cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_strings), cmocka_unit_test(test_text_diagnostic), cmocka_unit_test(test_other_diagnostics),
         cmocka_unit_test(test_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
