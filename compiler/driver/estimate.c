@@ -10,38 +10,11 @@
  * plans it; what the runtime itself needs is not counted. */
 #include "compiler/driver/estimate.h"
 
-#include "compiler/driver/kernelcost.h"
+#include "compiler/schedule/cost.h"
 
 static const double BARRIER_MS = 0.001;       /* one, with threads that still spin */
 static const double CORE_SHARE = 0.5;         /* of the memory's bandwidth, at most, that a single core makes use of */
 enum { RUNTIME_BYTES = 730000, KERNEL_BYTES = 1000 }; /* measured on executables for x86-64 */
-
-/* ── Arithmetic ──────────────────────────────────────────────────────────────────────────────────────── */
-
-static double stmt_cycles(const Stmt *stmt, const CpuProfile *cpu)
-{
-    if (stmt->kind == STMT_CALL)
-        return kernel_cycles(stmt->kernel, cpu);
-    double cycles = 0;
-    for (int64_t i = 0; i < stmt->body.len; i++)
-        cycles += stmt_cycles(stmt->body.at[i], cpu);
-    return cycles * (double)stmt->extent;
-}
-
-/* Chunks are split evenly, so the slowest thread has this part of the work. */
-static double largest_share(const Phase *phase, int64_t threads)
-{
-    int64_t chunks = phase_chunks(phase);
-    return chunks > 0 ? (double)((chunks + threads - 1) / threads) / (double)chunks : 1;
-}
-
-static double arithmetic_ms(const Program *program, const Phase *phase, int64_t threads)
-{
-    double cycles = 0;
-    for (int64_t i = 0; i < phase->sections.len; i++)
-        cycles += stmt_cycles(phase->sections.at[i], program->cpu);
-    return cycles * largest_share(phase, threads) / ((double)program->cpu->mhz * 1e3);
-}
 
 /* ── Traffic ─────────────────────────────────────────────────────────────────────────────────────────── */
 
@@ -123,7 +96,7 @@ Estimate estimate_phase(const Program *program, const Phase *phase, int64_t thre
     Estimate estimate = {0};
     if (program->cpu->mhz <= 0)
         return estimate;
-    estimate.arithmetic_ms = arithmetic_ms(program, phase, threads);
+    estimate.arithmetic_ms = phase_cycles(phase, program->cpu, threads) / ((double)program->cpu->mhz * 1e3);
     estimate.traffic_ms = traffic_ms(program, phase, threads);
     estimate.ms = estimate.arithmetic_ms > estimate.traffic_ms ? estimate.arithmetic_ms : estimate.traffic_ms;
     estimate.ms += threads > 1 ? BARRIER_MS : 0;

@@ -1,4 +1,4 @@
-/* What a call of a kernel costs, in cycles, by its parameters and the profile.
+/* The cost model: what a call of a kernel costs, in cycles, by its parameters and the profile.
  *
  * Problem: flops alone say little: a product of few rows waits for the latency of its sums, a LayerNorm does no
  * multiply-adds to speak of. Idea: a kernel is a loop over whole vectors; count the vector instructions of each kind and
@@ -9,7 +9,7 @@
  *
  * Numbers of instructions are those of the code that codegen emits, rounded; docs/cpu-profiles.md says which attributes
  * count. */
-#include "compiler/driver/kernelcost.h"
+#include "compiler/schedule/cost.h"
 
 enum { CALL_CYCLES = 20 };             /* arguments, prologue, the first loads */
 static const double BROADCASTS = 2;    /* scalars that are loaded into all lanes, in a cycle */
@@ -160,3 +160,30 @@ static double own_cycles(const Kernel *k, const CpuProfile *cpu)
 }
 
 double kernel_cycles(const Kernel *kernel, const CpuProfile *cpu) { return CALL_CYCLES + own_cycles(kernel, cpu); }
+
+/* ── Phases ──────────────────────────────────────────────────────────────────────────────────────────── */
+
+static double stmt_cycles(const Stmt *stmt, const CpuProfile *cpu)
+{
+    if (stmt->kind == STMT_CALL)
+        return kernel_cycles(stmt->kernel, cpu);
+    double cycles = 0;
+    for (int64_t i = 0; i < stmt->body.len; i++)
+        cycles += stmt_cycles(stmt->body.at[i], cpu);
+    return cycles * (double)stmt->extent;
+}
+
+/* Chunks are split evenly, so the slowest thread has this part of the work. */
+static double largest_share(const Phase *phase, int64_t threads)
+{
+    int64_t chunks = phase_chunks(phase);
+    return chunks > 0 ? (double)((chunks + threads - 1) / threads) / (double)chunks : 1;
+}
+
+double phase_cycles(const Phase *phase, const CpuProfile *cpu, int64_t threads)
+{
+    double cycles = 0;
+    for (int64_t i = 0; i < phase->sections.len; i++)
+        cycles += stmt_cycles(phase->sections.at[i], cpu);
+    return cycles * largest_share(phase, threads);
+}
