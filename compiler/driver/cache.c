@@ -6,6 +6,7 @@
 #include "compiler/driver/cache.h"
 
 #include "compiler/driver/output.h"
+#include "ir/print.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>

@@ -6,8 +6,9 @@
 #include "compiler/driver/build.h"
 #include "compiler/driver/dot.h"
 #include "compiler/driver/output.h"
-#include "compiler/frontend/hf.h"
-#include "compiler/frontend/weights.h"
+#include "compiler/frontend/convnext/convnext.h"
+#include "compiler/frontend/input/external.h"
+#include "compiler/frontend/onnx/onnx.h"
 
 #include <errno.h>
 #include <string.h>

@@ -2,7 +2,7 @@
  * system calls; opendir would allocate. */
 #define _GNU_SOURCE /* RTLD_DEFAULT, getdents64 */
 #include "compiler/driver/output.h"
-#include "compiler/frontend/file.h"
+#include "compiler/frontend/input/file.h"
 #include "ir/base/child.h"
 
 #include <dirent.h>

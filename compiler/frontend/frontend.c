@@ -1,15 +1,85 @@
 /* The frontend as a whole: whatever MODEL is, a model with inferred types comes out.
  *
- *   path → read (text, .onnx or Hugging Face folder, known by content) → inline functions → fix dimensions →
- *   infer types → choose outputs → check that only the batch is free */
+ *   path → read by whoever knows it by its content → inline functions → fix dimensions → infer types →
+ *   choose outputs → check that only the batch is free */
 #include "compiler/frontend/frontend.h"
-#include "compiler/frontend/hf.h"
+#include "compiler/frontend/checkpoint/safetensors.h"
+#include "compiler/frontend/convnext/convnext.h"
+#include "compiler/frontend/input/source.h"
+#include "compiler/frontend/onnx/onnx.h"
+#include "compiler/frontend/text/text.h"
 #include "ir/op.h"
 
 #include <string.h>
 #include <sys/stat.h>
 
 /* ── What is it? ── */
+
+typedef struct Input {
+    const char *path, *dir;  /* dir: where external data is looked for */
+    const Source *source;    /* NULL: a folder */
+    const FrontendOptions *options;
+    Arena *arena;
+    Diag *diag;
+} Input;
+
+/* A kind of input. The first that knows it reads it. */
+typedef struct Kind {
+    bool (*probe)(const Input *in);
+    Model *(*load)(const Input *in); /* NULL after diagnostics */
+} Kind;
+
+static bool is_folder(const Input *in) { return !in->source; }
+
+static Model *load_folder(const Input *in) { return hf_load(in->path, in->options, in->arena, in->diag); }
+
+static bool is_empty(const Input *in) { return in->source->length == 0; }
+
+static Model *refuse(const Input *in, const char *message)
+{
+    Source bytes = *in->source; /* its first line would mean nothing to a reader */
+    bytes.binary = true;
+    diag_error(in->diag, (Span){&bytes, 0, 0}, "%s", message);
+    return NULL;
+}
+
+static Model *refuse_empty(const Input *in) { return refuse(in, "the file is empty, expected ONNX text or a protobuf"); }
+
+static const char *foreign_kind(const Input *in)
+{
+    const char *foreign = source_foreign(in->source);
+    return !foreign && safetensors_probe(in->source) ? "a safetensors file" : foreign;
+}
+
+static bool is_foreign(const Input *in) { return foreign_kind(in) != NULL; }
+
+static Model *refuse_foreign(const Input *in)
+{
+    return refuse(
+        in, arena_printf(in->arena, "this is %s, expected an ONNX model or a Hugging Face model's folder", foreign_kind(in)));
+}
+
+static bool is_text(const Input *in) { return text_probe(in->source); }
+
+static Model *load_text(const Input *in) { return text_parse(in->source, in->dir, in->arena, in->diag); }
+
+static bool is_binary(const Input *in) { return in->source != NULL; }
+
+static Model *load_onnx(const Input *in) { return onnx_read(in->source, in->dir, in->arena, in->diag); }
+
+static const Kind kinds[] = {
+    {is_folder, load_folder},     /* first: the others look at bytes */
+    {is_empty, refuse_empty}, {is_foreign, refuse_foreign},
+    {is_text, load_text},     {is_binary, load_onnx},       /* a protobuf has no mark of its own */
+};
+
+static Model *load(const Input *in)
+{
+    const Kind *kind = kinds;
+    while (!kind->probe(in))
+        kind++;
+    return kind->load(in);
+}
 
 static bool is_directory(const char *path)
 {
@@ -23,49 +93,6 @@ static const char *parent_directory(const char *path, Arena *arena)
     if (!slash)
         return ".";
     return slash == path ? "/" : arena_strndup(arena, path, (size_t)(slash - path));
-}
-
-static bool is_letter(unsigned char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_'; }
-
-/* Text begins with blanks, a comment, a header or a graph's name; a ModelProto with a field's tag, most often
- * 0x08. Some tags are letters: then a length or a small number follows, a control character. */
-static bool looks_like_text(const Source *source)
-{
-    const unsigned char *s = (const unsigned char *)source->text;
-    int64_t n = source->length, i = 0;
-    if (n >= 3 && memcmp(s, "\xef\xbb\xbf", 3) == 0)
-        return true; /* a byte order mark, which text_parse explains */
-    while (i < n && i < 4096 && strchr(" \t\n\v\f\r", s[i]) && s[i])
-        i++;
-    if (i == n)
-        return true;
-    if (s[i] == '<' || s[i] == '#' || s[i] == '"')
-        return true;
-    return is_letter(s[i]) && (i + 1 == n || s[i + 1] >= ' ' || strchr("\t\n\v\f\r", s[i + 1]));
-}
-
-/* Eight bytes of length, little-endian and far below 2^56, then a JSON object. */
-static bool is_safetensors(const Source *source)
-{
-    return source->length > 10 && source->text[7] == 0 && memcmp(source->text + 8, "{\"", 2) == 0;
-}
-
-static Model *read_file(const char *path, Arena *arena, Diag *diag)
-{
-    const Source *source = source_open(path, arena, diag);
-    if (!source)
-        return NULL;
-    const char *dir = strcmp(path, "-") == 0 ? "." : parent_directory(path, arena), *foreign = source_foreign(source);
-    Source bytes = *source; /* its first line would mean nothing to a reader */
-    bytes.binary = true;
-    if (source->length == 0)
-        diag_error(diag, (Span){&bytes, 0, 0}, "the file is empty, expected ONNX text or a protobuf");
-    else if (foreign || is_safetensors(source))
-        diag_error(diag, (Span){&bytes, 0, 0}, "this is %s, expected an ONNX model or a Hugging Face model's folder",
-                   foreign ? foreign : "a safetensors file");
-    else
-        return looks_like_text(source) ? text_parse(source, dir, arena, diag) : onnx_read(source, dir, arena, diag);
-    return NULL;
 }
 
 /* ── Sizes ── */
@@ -176,7 +203,7 @@ static bool select_outputs(Graph *graph, const FrontendOptions *options, Diag *d
 
 /* ── All of it ── */
 
-/* A graph from a file takes the sizes and outputs that a Hugging Face folder was already built with. */
+/* A graph from a file takes the sizes and outputs that a folder's was already built with. */
 static bool apply_options(Model *model, const FrontendOptions *options, Diag *diag)
 {
     if (options->task)
@@ -188,9 +215,13 @@ static bool apply_options(Model *model, const FrontendOptions *options, Diag *di
 
 Model *frontend_load(const char *path, const FrontendOptions *options, Arena *arena, Diag *diag)
 {
+    Input in = {.path = path, .options = options, .arena = arena, .diag = diag};
     bool folder = is_directory(path);
-    Model *model = folder ? hf_load(path, options, arena, diag) : read_file(path, arena, diag);
-    if (!model || (!folder && !hf_check_places(model, diag)) || !model_inline_functions(model, diag) ||
+    in.dir = parent_directory(path, arena); /* of "-": the working directory */
+    if (!folder && !(in.source = source_open(path, arena, diag)))
+        return NULL;
+    Model *model = load(&in);
+    if (!model || (!folder && !safetensors_check_places(model, diag)) || !model_inline_functions(model, diag) ||
         !graph_bind_dims(model->graph, options->dims, options->n_dims, diag))
         return NULL;
     if (!folder && !apply_options(model, options, diag))

@@ -2,7 +2,8 @@
  *
  * Each text stands for a rule of the grammar that is easy to get wrong; `has` is what the print must contain,
  * which shows that it was understood and not merely accepted. */
-#include "compiler/frontend/frontend.h"
+#include "compiler/frontend/text/text.h"
+#include "ir/print.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

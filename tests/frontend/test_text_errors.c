@@ -1,5 +1,5 @@
 /* Mistakes in ONNX text: one line each, with the place and the words of the diagnostic and the exit code. */
-#include "compiler/frontend/frontend.h"
+#include "compiler/frontend/text/text.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* External data and safetensors: what is read in place, and what is refused. Files are made in a folder of their own. */
-#include "compiler/frontend/weights.h"
+#include "compiler/frontend/checkpoint/safetensors.h"
 
 #include <fcntl.h>
 #include <setjmp.h>

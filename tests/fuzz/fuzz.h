@@ -5,6 +5,8 @@
 #define CNXC_TESTS_FUZZ_H
 
 #include "compiler/frontend/frontend.h"
+#include "compiler/frontend/onnx/onnx.h"
+#include "compiler/frontend/text/text.h"
 
 #include <stddef.h>
 #include <stdint.h>

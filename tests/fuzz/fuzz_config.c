@@ -2,7 +2,7 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "compiler/driver/build.h"
-#include "compiler/frontend/hf.h"
+#include "compiler/frontend/convnext/convnext.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* Files of torch.save, ZIP and legacy: the pickle machine, and the tensors that it says are in the file. */
 #include "tests/fuzz/fuzz.h"
 
-#include "compiler/frontend/checkpoint.h"
+#include "compiler/frontend/checkpoint/checkpoint.h"
 
 static const int64_t most_elements = 1 << 16; /* of a tensor whose elements are read: strides of 0 make large ones */
 

@@ -1,7 +1,7 @@
 /* .safetensors files. Tensors lie within the file, with as many bytes as type and shape need. */
 #include "tests/fuzz/fuzz.h"
 
-#include "compiler/frontend/weights.h"
+#include "compiler/frontend/checkpoint/safetensors.h"
 
 static void check(const SafeTensor *entry, const WeightFile *file)
 {

@@ -21,7 +21,7 @@ class Mutant:
     fast: bool = False  # also in the short selection
 
 
-TRUNK, HEADS, ACTS = ("compiler/frontend/hf_" + name for name in ("trunk.c", "outputs.c", "act.c"))
+TRUNK, HEADS, ACTS = ("compiler/frontend/convnext/" + name for name in ("trunk.c", "outputs.c", "act.c"))
 PREPARE, RESIZE, IMAGE = ("runtime/image/" + name for name in ("prepare.c", "resize.c", "image.c"))
 
 MUTANTS = [
@@ -74,7 +74,7 @@ MUTANTS = [
            "base_hidden_states", fast=True),
     Mutant("feature-map-not-normalised", HEADS, "    return hf_channels_first(build, x, name);\n}",
            "    return build->hidden_states[state];\n}", "bb_features"),
-    Mutant("feature-maps-count-from-zero", "compiler/frontend/hf_labels.c", "indices.at[i] < 0 ? config->num_stages + 1 : 0",
+    Mutant("feature-maps-count-from-zero", "compiler/frontend/convnext/labels.c", "indices.at[i] < 0 ? config->num_stages + 1 : 0",
            "indices.at[i] < 0 ? config->num_stages : 0", "bb_indices_neg"),
     Mutant("ignore-index-minus-1", HEADS, '"ignore_index", -100', '"ignore_index", -1', "cls_ignore_index"),
     Mutant("loss-summed", HEADS, 'return hf_reduce(build, OP_ReduceMean, x, "loss"', 'return hf_reduce(build, OP_ReduceSum, x, "loss"',
@@ -100,12 +100,12 @@ MUTANTS = [
     Mutant("scores-by-sigmoid", "compiler/driver/artifact.c", "bool independent = classes == 1 ||", "bool independent = classes > 1 ||",
            pictures="e2e_*"),
     # Checkpoints
-    Mutant("tensorflow-kernels-turned", "compiler/frontend/checkpoint_names.c", "conv[] = {3, 2, 0, 1}", "conv[] = {3, 2, 1, 0}",
+    Mutant("tensorflow-kernels-turned", "compiler/frontend/checkpoint/names.c", "conv[] = {3, 2, 0, 1}", "conv[] = {3, 2, 1, 0}",
            checkpoints="tf_*"),
     Mutant("tensorflow-loss-reduced", HEADS, 'loss_by_example ? "none" : "mean"', 'loss_by_example ? "mean" : "mean"', checkpoints="tf_cls"),
-    Mutant("dtype-bfloat16-as-float16", "compiler/frontend/safetensors.c", '{"BF16", DT_BFLOAT16}', '{"BF16", DT_FLOAT16}', "cls_bf16_weights"),
+    Mutant("dtype-bfloat16-as-float16", "compiler/frontend/checkpoint/safetensors.c", '{"BF16", DT_BFLOAT16}', '{"BF16", DT_FLOAT16}', "cls_bf16_weights"),
     # Pictures
-    Mutant("default-filter", "compiler/frontend/hf_preprocessor.c", ".crop_pct = 0.875, .resample = 2", ".crop_pct = 0.875, .resample = 3",
+    Mutant("default-filter", "compiler/frontend/convnext/preprocessor.c", ".crop_pct = 0.875, .resample = 2", ".crop_pct = 0.875, .resample = 3",
            pictures="png_default_params"),
     Mutant("crop-offset-rounded-up", PREPARE, "int64_t half = surplus / 2;", "int64_t half = (surplus + 1) / 2;",
            pictures="png_odd_crop"),

@@ -1,0 +1,214 @@
+/* Whose names they are: each owner's table, read in both directions.
+ *
+ *   stages.2.blocks.8.conv_dw.weight   ↔   encoder.stages.2.layers.8.dwconv.weight
+ *
+ * '#' stands for a number, a closing '*' for any rest; what they stand for is carried over in order. The first row
+ * that matches counts. Legacy files of Hugging Face call a LayerNorm's weight and bias gamma and beta. */
+#include "compiler/frontend/checkpoint/checkpoint.h"
+
+#include <string.h>
+
+typedef struct NamePair {
+    const char *file, *bare;
+} NamePair;
+
+struct Dialect {
+    const char *mark;       /* a name that only these files have */
+    bool prefixed;          /* names may begin with convnext. */
+    bool drops_ones;        /* weights may have dimensions of 1 more or less */
+    bool tensorflow;        /* kernels are transposed */
+    const NamePair *pairs;  /* ends with NULLs */
+};
+
+#define LAYER "encoder.stages.#.layers.#."
+static const NamePair release_names[] = {
+    {"downsample_layers.0.0.*", "embeddings.patch_embeddings.*"},
+    {"downsample_layers.0.1.*", "embeddings.layernorm.*"},
+    {"downsample_layers.#.#.*", "encoder.stages.#.downsampling_layer.#.*"},
+    {"stages.#.#.norm.*", LAYER "layernorm.*"},
+    {"stages.#.#.gamma", LAYER "layer_scale_parameter"},
+    {"stages.#.#.grn.gamma", LAYER "grn.weight"},
+    {"stages.#.#.grn.beta", LAYER "grn.bias"},
+    {"stages.#.#.*", LAYER "*"},
+    {"norm.*", "layernorm.*"},
+    {"head.*", "classifier.*"},
+    {0},
+};
+
+static const NamePair timm_names[] = {
+    {"stem.0.*", "embeddings.patch_embeddings.*"},
+    {"stem.1.*", "embeddings.layernorm.*"},
+    {"stages.#.downsample.#.*", "encoder.stages.#.downsampling_layer.#.*"},
+    {"stages.#.blocks.#.conv_dw.*", LAYER "dwconv.*"},
+    {"stages.#.blocks.#.norm.*", LAYER "layernorm.*"},
+    {"stages.#.blocks.#.mlp.fc1.*", LAYER "pwconv1.*"},
+    {"stages.#.blocks.#.mlp.fc2.*", LAYER "pwconv2.*"},
+    {"stages.#.blocks.#.mlp.grn.*", LAYER "grn.*"},
+    {"stages.#.blocks.#.gamma", LAYER "layer_scale_parameter"},
+    {"head.norm.*", "layernorm.*"},
+    {"head.fc.*", "classifier.*"},
+    {0},
+};
+
+static const NamePair tensorflow_names[] = {
+    {"embeddings.patch_embeddings.kernel", "embeddings.patch_embeddings.weight"},
+    {"embeddings.layernorm.gamma", "embeddings.layernorm.weight"},
+    {"embeddings.layernorm.beta", "embeddings.layernorm.bias"},
+    {"encoder.stages.#.downsampling_layer.0.gamma", "encoder.stages.#.downsampling_layer.0.weight"},
+    {"encoder.stages.#.downsampling_layer.0.beta", "encoder.stages.#.downsampling_layer.0.bias"},
+    {"encoder.stages.#.downsampling_layer.1.kernel", "encoder.stages.#.downsampling_layer.1.weight"},
+    {LAYER "dwconv.kernel", LAYER "dwconv.weight"},
+    {LAYER "layernorm.gamma", LAYER "layernorm.weight"},
+    {LAYER "layernorm.beta", LAYER "layernorm.bias"},
+    {LAYER "pwconv1.kernel", LAYER "pwconv1.weight"},
+    {LAYER "pwconv2.kernel", LAYER "pwconv2.weight"},
+    {"layernorm.gamma", "layernorm.weight"},
+    {"layernorm.beta", "layernorm.bias"},
+    {"classifier.kernel", "classifier.weight"},
+    {"*", "*"},
+    {0},
+};
+
+static const NamePair same_names[] = {{"*", "*"}, {0}};
+
+static const struct Dialect dialects[] = {
+    {"downsample_layers.0.0.weight", false, true, false, release_names},
+    {"stem.0.weight", false, true, false, timm_names},
+    {"embeddings.patch_embeddings.kernel", true, false, true, tensorflow_names},
+    {"embeddings.patch_embeddings.weight", true, false, false, same_names},
+};
+static const struct Dialect *const plain = &dialects[countof(dialects) - 1];
+
+/* ── Patterns ── */
+
+static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+/* name, which matches from, in the form of to; NULL: it does not match. */
+static const char *translate(const char *name, const char *from, const char *to, Arena *arena)
+{
+    enum { MOST_NUMBERS = 4 };
+    const char *numbers[MOST_NUMBERS];
+    int n = 0, used = 0;
+    for (; *from && *from != '*'; from++) {
+        if (*from != '#') {
+            if (*name++ != *from)
+                return NULL;
+            continue;
+        }
+        numbers[n++] = name;
+        if (!is_digit(*name))
+            return NULL;
+        while (is_digit(*name))
+            name++;
+    }
+    if (!*from && *name)
+        return NULL;
+    StrBuf out = {.arena = arena};
+    for (; *to; to++) {
+        if (*to == '*')
+            sb_put(&out, name);
+        else if (*to == '#')
+            sb_put_n(&out, numbers[used], (int64_t)strspn(numbers[used], "0123456789")), used++;
+        else
+            sb_put_n(&out, to, 1);
+    }
+    return out.text ? out.text : "";
+}
+
+static const char *translate_all(const struct Dialect *dialect, const char *name, bool to_bare, Arena *arena)
+{
+    for (const NamePair *pair = dialect->pairs; pair->file; pair++) {
+        const char *found =
+            to_bare ? translate(name, pair->file, pair->bare, arena) : translate(name, pair->bare, pair->file, arena);
+        if (found)
+            return found;
+    }
+    return name;
+}
+
+/* ── The file as a whole ── */
+
+static bool known_wrapper(const char *text, size_t length)
+{
+    static const char *const known[] = {"", "module.", "model.", "_orig_mod.", "module.model.", "model.module."};
+    for (int64_t i = 0; i < countof(known); i++)
+        if (strlen(known[i]) == length && memcmp(known[i], text, length) == 0)
+            return true;
+    return false;
+}
+
+/* Does name end with the dialect's mark, behind nothing but a wrapper? */
+static bool has_mark(const Checkpoint *checkpoint, const struct Dialect *dialect, const char *name, size_t *length)
+{
+    if (!str_ends_with(name, dialect->mark))
+        return false;
+    size_t n = strlen(name) - strlen(dialect->mark), prefix = strlen(checkpoint->prefix);
+    if (dialect->prefixed && n >= prefix && memcmp(name + n - prefix, checkpoint->prefix, prefix) == 0)
+        n -= prefix;
+    *length = n;
+    return known_wrapper(name, n);
+}
+
+/* (kh, kw, in, out) → (out, in, kh, kw), (in, out) → (out, in): the same elements in another order. */
+static void transpose_kernel(StoredTensor *stored)
+{
+    static const int conv[] = {3, 2, 0, 1}, dense[] = {1, 0};
+    const int *perm = stored->tensor.rank == 4 ? conv : dense;
+    StoredTensor old = *stored;
+    for (int i = 0; i < old.tensor.rank; i++) {
+        stored->tensor.dims[i] = old.tensor.dims[perm[i]];
+        stored->strides[i] = old.strides[perm[i]];
+    }
+}
+
+static void transpose_kernels(Checkpoint *checkpoint)
+{
+    for (int64_t i = 0; i < checkpoint->tensors.tensors.len; i++) {
+        StoredTensor *stored = checkpoint->tensors.tensors.at[i];
+        if (str_ends_with(stored->name, ".kernel") && (stored->tensor.rank == 4 || stored->tensor.rank == 2))
+            transpose_kernel(stored);
+    }
+}
+
+static void recognize(Checkpoint *checkpoint)
+{
+    const TensorFile *tensors = &checkpoint->tensors;
+    size_t length;
+    checkpoint->dialect = plain;
+    checkpoint->wrapper = "";
+    for (int64_t i = 0; i < tensors->tensors.len; i++)
+        for (int64_t d = 0; d < countof(dialects); d++)
+            if (has_mark(checkpoint, &dialects[d], tensors->tensors.at[i]->name, &length)) {
+                checkpoint->dialect = &dialects[d];
+                checkpoint->wrapper = arena_strndup(checkpoint->arena, tensors->tensors.at[i]->name, length);
+                return;
+            }
+}
+
+void checkpoint_recognize(Checkpoint *checkpoint)
+{
+    recognize(checkpoint);
+    if (checkpoint->dialect->tensorflow)
+        transpose_kernels(checkpoint);
+}
+
+const char *checkpoint_file_name(const Checkpoint *checkpoint, const char *name, bool prefixed)
+{
+    bool with = prefixed && checkpoint->dialect->prefixed && !str_starts_with(name, "classifier.");
+    return arena_printf(checkpoint->arena, "%s%s%s", checkpoint->wrapper, with ? checkpoint->prefix : "",
+                        translate_all(checkpoint->dialect, name, false, checkpoint->arena));
+}
+
+const char *checkpoint_bare_name(const Checkpoint *checkpoint, const char *name)
+{
+    const char *rest = name;
+    if (str_starts_with(rest, checkpoint->wrapper))
+        rest += strlen(checkpoint->wrapper);
+    if (checkpoint->dialect->prefixed && str_starts_with(rest, checkpoint->prefix))
+        rest += strlen(checkpoint->prefix);
+    return translate_all(checkpoint->dialect, rest, true, checkpoint->arena);
+}
+
+bool checkpoint_of_tensorflow(const Checkpoint *checkpoint) { return checkpoint->dialect->tensorflow; }
+
+bool checkpoint_drops_ones(const Checkpoint *checkpoint) { return checkpoint->dialect->drops_ones; }

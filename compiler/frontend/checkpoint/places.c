@@ -1,0 +1,55 @@
+/* Do constants that lie in a .safetensors file by offset still lie there?
+ *
+ * Problem: a graph text addresses a checkpoint by byte offsets; beside another checkpoint of the same model, whose
+ * tensors stand in another order, it would read the wrong numbers and say nothing. Idea: where the file's header
+ * has a tensor of the constant's own name, both must mean the same bytes.
+ *
+ *   float[768] "convnext.layernorm.bias" = ["location": "model.safetensors", "offset": "13344", …]
+ *   →  error: model.safetensors holds convnext.layernorm.bias at bytes 9176 to 12248, not 13344 to 16416 */
+#include "compiler/frontend/checkpoint/safetensors.h"
+
+#include <string.h>
+
+/* Header of the file a constant lies in, read once for each file; NULL: it is of another kind, or broken. */
+static const SafeTensors *header_of(StrMap *headers, const Value *value, Arena *arena, Diag *diag)
+{
+    const char *path = value->constant->location, *slash = path ? strrchr(path, '/') : NULL;
+    if (!path || !str_ends_with(path, ".safetensors"))
+        return NULL;
+    SafeTensors *header = strmap_get(headers, path);
+    if (!header) {
+        const char *dir = !slash ? "." : slash == path ? "/" : arena_strndup(arena, path, (size_t)(slash - path));
+        header = safetensors_open(dir, slash ? slash + 1 : path, value->span, arena, diag);
+        if (header)
+            strmap_put(headers, path, header);
+    }
+    return header;
+}
+
+static bool check_place(const SafeTensors *header, const Value *value, Diag *diag)
+{
+    const Tensor *here = value->constant;
+    const SafeTensor *there = strmap_get(&header->by_name, value->name);
+    if (!there ||
+        (there->tensor.offset == here->offset && there->tensor.length == here->length && there->tensor.dtype == here->dtype))
+        return true;
+    diag_error(diag, value->span,
+               "%s holds %s at bytes %lld to %lld (%s), not %lld to %lld (%s); this checkpoint has another layout, "
+               "compile its folder instead",
+               here->location, value->name, (long long)there->tensor.offset,
+               (long long)(there->tensor.offset + there->tensor.length), dtype_name(there->tensor.dtype), (long long)here->offset,
+               (long long)(here->offset + here->length), dtype_name(here->dtype));
+    return false;
+}
+
+bool safetensors_check_places(const Model *model, Diag *diag)
+{
+    StrMap headers = {.arena = model->arena};
+    const Graph *graph = model->graph;
+    for (int64_t i = 0; i < graph->constants.len && !diag_failed(diag); i++) {
+        const SafeTensors *header = header_of(&headers, graph->constants.at[i], model->arena, diag);
+        if (header && !check_place(header, graph->constants.at[i], diag))
+            return false;
+    }
+    return !diag_failed(diag);
+}

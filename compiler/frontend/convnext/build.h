@@ -1,0 +1,45 @@
+/* Building the graph of a ConvNeXt from a Hugging Face folder: what the builder's files share. */
+#ifndef CNXC_FRONTEND_CONVNEXT_BUILD_H
+#define CNXC_FRONTEND_CONVNEXT_BUILD_H
+
+#include "compiler/frontend/convnext/convnext.h"
+#include "ir/op.h"
+
+typedef struct HfBuild {
+    const HfConfig *config;
+    HfWeights *weights;
+    Graph *graph;
+    int64_t height, width;   /* of the pictures */
+    Value **hidden_states;   /* num_stages + 1 of them: the stem's result, then each stage's */
+    Value *pooled, *logits;  /* NULL until something needs them */
+} HfBuild;
+
+/* trunk.c: the input, the stem and all stages. False after a diagnostic. */
+bool hf_build_trunk(HfBuild *build);
+int64_t hf_width(const HfConfig *config, int64_t hidden_state); /* channels of a hidden state */
+
+/* outputs.c: adds the outputs that --outputs and the task ask for. False after a diagnostic. */
+bool hf_build_outputs(HfBuild *build, HfTask task, const char *const *names, int64_t count);
+
+/* act.c: config.json's hidden_act. layer names the block, for an activation with a weight. */
+Value *hf_act(HfBuild *build, Value *x, const char *layer);
+
+/* ops.c. Each names its result after base or name; name is also the weights'. */
+const char *hf_name(HfBuild *build, const char *base, const char *suffix);
+Value *hf_op(HfBuild *build, OpKind kind, const char *base, Value *a, Value *b, Value *c); /* b, c may be NULL */
+Value *hf_scalar(HfBuild *build, double value);
+Value *hf_axes(HfBuild *build, const int64_t *axes, int64_t count);
+/* As float, whatever the file holds. */
+Value *hf_weight(HfBuild *build, const char *name, int rank, const int64_t *dims);
+Value *hf_channels_last(HfBuild *build, Value *x, const char *base);
+Value *hf_channels_first(HfBuild *build, Value *x, const char *base);
+/* Over the last axis. */
+Value *hf_layer_norm(HfBuild *build, Value *x, const char *name, int64_t width, double epsilon);
+Value *hf_linear(HfBuild *build, Value *x, const char *name, int64_t in, int64_t out);
+typedef struct HfConv {
+    int64_t in, out, kernel[2], stride[2], pad, group;
+} HfConv;
+Value *hf_conv(HfBuild *build, Value *x, const char *name, const HfConv *conv);
+Value *hf_reduce(HfBuild *build, OpKind kind, Value *x, const char *base, const int64_t *axes, int64_t count, bool keepdims);
+
+#endif

@@ -1,0 +1,147 @@
+/* The Hugging Face frontend: a folder with config.json, a checkpoint and preprocessor_config.json becomes a Model.
+ *
+ * Problem: the folder says what the model is, not what it computes. Idea: build the graph an export would have,
+ * out of primitive ONNX operators, with the checkpoint's tensors as initializers in place; nothing after this
+ * room knows where a graph came from.
+ *
+ *   {"model_type": "convnext", "depths": [3, 3, 9, 3], …}
+ *   →  pixel_values → Conv → Transpose → LayerNormalization → … → Gemm → logits
+ *
+ *   config.c, labels.c   config.json       trunk.c, act.c   stem, stages, activations
+ *   preprocessor.c          pictures          outputs.c           heads
+ *   weights.c               tensors by name   ops.c               the builder's vocabulary */
+#include "compiler/frontend/convnext/convnext.h"
+#include "compiler/frontend/convnext/build.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { OPSET = 20, IR_VERSION = 9 }; /* 20: the first with Gelu; 9: the IR version that came with it */
+
+static HfTask task_of(const HfConfig *config, const FrontendOptions *options)
+{
+    static const char *const names[] = {
+        [HF_CLASSIFICATION] = "image-classification", [HF_FEATURES] = "feature-extraction", [HF_BACKBONE] = "backbone"};
+    for (int64_t i = 0; i < countof(names); i++)
+        if (str_equal(options->task, names[i]))
+            return (HfTask)i;
+    return config->task;
+}
+
+static void set_task(Model *model, HfTask task)
+{
+    model_set_prop(model, "cnxc.task",
+                   task == HF_CLASSIFICATION ? "image-classification"
+                   : task == HF_FEATURES     ? "feature-extraction"
+                                             : "backbone");
+}
+
+static void set_labels(Model *model, const HfConfig *config)
+{
+    json_t *list = json_array();
+    for (int64_t i = 0; i < config->num_labels; i++)
+        if (!list || json_array_append_new(list, json_string(config->labels[i])))
+            out_of_memory();
+    char *text = json_dumps(list, 0);
+    if (!text)
+        out_of_memory();
+    model_set_prop(model, "cnxc.labels", text);
+    free(text);
+    json_decref(list);
+}
+
+static Model *new_model(const HfConfig *config, HfTask task, Arena *arena, Diag *diag)
+{
+    Model *model = model_new(arena, diag);
+    model->source = config->json->source;
+    model->ir_version = IR_VERSION;
+    model->producer_name = "cnxc";
+    model->producer_version = model->domain = model->doc_string = "";
+    model_set_opset(model, "", OPSET);
+    set_task(model, task);
+    if (task == HF_CLASSIFICATION && config->labels)
+        set_labels(model, config);
+    if (config->problem_type)
+        model_set_prop(model, "cnxc.problem_type", config->problem_type);
+    model->graph = graph_new(model, config->v2 ? "convnextv2" : "convnext");
+    return model;
+}
+
+/* The pictures' size: asked for, else what the image processor makes, else the config's. */
+static bool set_size(HfBuild *build, const char *dir, const FrontendOptions *options)
+{
+    Model *model = build->graph->model;
+    HfPictures pictures = {.height = options->image_height, .width = options->image_width};
+    if (!(hf_file_exists(dir, "preprocessor_config.json")
+              ? hf_preprocessor(dir, build->config->num_channels, &pictures, model->arena, model->diag)
+              : hf_preprocessor_default(build->config, &pictures, model->arena, model->diag)))
+        return false;
+    if (pictures.settings)
+        model_set_prop(model, "cnxc.preprocessor", pictures.settings);
+    build->height = options->image_height ? options->image_height
+                    : pictures.height     ? pictures.height
+                                          : build->config->image_height;
+    build->width = options->image_width ? options->image_width : pictures.width ? pictures.width : build->config->image_width;
+    return true;
+}
+
+/* Tensors of other classes' heads are no mistake. */
+static void ignore_unbuilt(const HfBuild *build)
+{
+    if (!build->logits)
+        hf_weights_ignore(build->weights, "classifier.");
+    if (!build->pooled)
+        hf_weights_ignore(build->weights, "layernorm.");
+    if (build->config->layer_scale_init <= 0)
+        hf_weights_ignore(build->weights, ".layer_scale_parameter");
+    hf_weights_ignore(build->weights, "hidden_states_norms.");
+}
+
+static Model *build_model(const char *dir, const HfConfig *config, HfWeights *weights, const FrontendOptions *options,
+                          Arena *arena, Diag *diag)
+{
+    HfTask task = task_of(config, options);
+    Model *model = new_model(config, task, arena, diag);
+    HfBuild build = {.config = config, .weights = weights, .graph = model->graph};
+    if (!set_size(&build, dir, options) || !hf_build_trunk(&build) ||
+        !hf_build_outputs(&build, task, options->outputs, options->n_outputs))
+        return NULL;
+    ignore_unbuilt(&build);
+    return hf_weights_finish(weights) ? model : NULL;
+}
+
+/* A config that says nothing of labels means two, if its checkpoint does not say more: bare models' configs lie
+ * beside classifiers' checkpoints, too. */
+static void count_labels(HfConfig *config, const HfWeights *weights)
+{
+    int64_t rows = hf_weights_rows(weights, "classifier.weight");
+    if (!config->counts_labels && rows)
+        config->num_labels = rows;
+}
+
+/* A config that names no class: its checkpoint's heads tell which one was saved. */
+static void find_task(HfConfig *config, const HfWeights *weights)
+{
+    if (!config->names_class)
+        config->task = hf_weights_has(weights, "classifier.weight")  ? HF_CLASSIFICATION
+                       : hf_weights_has(weights, "layernorm.weight") ? HF_FEATURES
+                                                                     : HF_BACKBONE;
+}
+
+Model *hf_load(const char *dir, const FrontendOptions *options, Arena *arena, Diag *diag)
+{
+    HfConfig *config = hf_config_open(dir, options, arena, diag);
+    HfWeights *weights = config ? hf_weights_open(dir, config->v2, arena, diag) : NULL;
+    if (weights) {
+        find_task(config, weights);
+        count_labels(config, weights);
+        config->loss_by_example = hf_weights_of_tensorflow(weights);
+    }
+    return weights ? build_model(dir, config, weights, options, arena, diag) : NULL;
+}
+
+Model *hf_graph_from_config(const char *dir, const char *text_dir, const FrontendOptions *options, Arena *arena, Diag *diag)
+{
+    const HfConfig *config = hf_config_open(dir, options, arena, diag);
+    return config ? build_model(dir, config, hf_weights_declare(text_dir, config->v2, arena, diag), options, arena, diag) : NULL;
+}

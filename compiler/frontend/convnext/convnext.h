@@ -1,0 +1,73 @@
+/* What the parts of the Hugging Face frontend share. */
+#ifndef CNXC_FRONTEND_CONVNEXT_CONVNEXT_H
+#define CNXC_FRONTEND_CONVNEXT_CONVNEXT_H
+
+#include "compiler/frontend/input/json.h"
+#include "compiler/frontend/input/options.h"
+#include "ir/graph.h"
+
+typedef enum HfTask { HF_CLASSIFICATION, HF_FEATURES, HF_BACKBONE } HfTask;
+
+/* config.json, checked and with defaults filled in. */
+typedef struct HfConfig {
+    HfJson *json;
+    bool v2;                 /* ConvNeXt V2: GRN, no layer scale */
+    HfTask task;             /* of the class that was saved */
+    bool names_class;        /* architectures says so; else the checkpoint tells */
+    int64_t num_channels, patch_height, patch_width;
+    int64_t num_stages;      /* entries of hidden_sizes and depths */
+    Ints hidden_sizes, depths;
+    const char *hidden_act;
+    double layer_norm_eps;   /* of the final LayerNorm only */
+    double layer_scale_init; /* <= 0: no layer scale */
+    int64_t num_labels;
+    bool counts_labels;        /* num_labels is stated; else the checkpoint's classifier decides */
+    const char *const *labels; /* num_labels of them; NULL: LABEL_0, LABEL_1 … */
+    const char *problem_type;  /* --problem-type or the config's; NULL: not stated */
+    bool loss_by_example;      /* a TensorFlow checkpoint: its classes reduce no loss and ignore problem_type */
+    int64_t image_height, image_width; /* the config's image_size */
+    Ints features;           /* backbone: hidden state numbers, 0 is the stem */
+} HfConfig;
+
+/* NULL after diagnostics. */
+HfConfig *hf_config_open(const char *dir, const FrontendOptions *options, Arena *arena, Diag *diag);
+bool hf_config_labels(HfConfig *config);   /* labels.c: num_labels and labels */
+bool hf_config_features(HfConfig *config); /* labels.c: out_features, out_indices */
+
+/* preprocessor_config.json, all defaults and rules resolved. */
+typedef struct HfPictures {
+    const char *settings;  /* the JSON that "cnxc.preprocessor" holds; NULL: the model cannot take such pictures */
+    int64_t height, width; /* of the pictures; 0: as they come. Set before: what --image-size asks for */
+} HfPictures;
+bool hf_preprocessor(const char *dir, int64_t num_channels, HfPictures *pictures, Arena *arena, Diag *diag);
+/* Without that file: as timm's config says, or as the published models do, and a note tells the user. */
+bool hf_preprocessor_default(const HfConfig *config, HfPictures *pictures, Arena *arena, Diag *diag);
+
+/* The checkpoint. Tensors are asked for by the names of the bare model ("embeddings.layernorm.weight"); files
+ * may carry the architecture's prefix. What is missing is noted and reported by hf_weights_finish. */
+typedef struct HfWeights HfWeights;
+HfWeights *hf_weights_open(const char *dir, bool v2, Arena *arena, Diag *diag);
+/* No checkpoint: tensors get places in the model.safetensors that transformers would write into text_dir, but no
+ * data. */
+HfWeights *hf_weights_declare(const char *text_dir, bool v2, Arena *arena, Diag *diag);
+/* name is a bare name; NULL: missing or of another shape. */
+Tensor *hf_weights_take(HfWeights *weights, const char *name, int rank, const int64_t *dims, const char **full_name);
+bool hf_weights_has(const HfWeights *weights, const char *name);
+bool hf_weights_of_tensorflow(const HfWeights *weights);
+int64_t hf_weights_rows(const HfWeights *weights, const char *name); /* of a matrix; 0: there is none */
+/* Leftovers whose bare name begins with start, or ends with it if it begins with a dot, are expected. */
+void hf_weights_ignore(HfWeights *weights, const char *start);
+bool hf_weights_finish(HfWeights *weights); /* reports; false after an error */
+
+/* act.c: the activations hidden_act may name. */
+bool hf_act_known(const char *name);
+const char *hf_act_list(Arena *arena); /* "gelu, relu, …" */
+
+/* A folder's Model; NULL after diagnostics. */
+Model *hf_load(const char *dir, const FrontendOptions *options, Arena *arena, Diag *diag);
+
+/* A Model from a folder's config alone, for the graph texts in models/: constants have no data, but their place in
+ * the model.safetensors that is to lie in text_dir. */
+Model *hf_graph_from_config(const char *dir, const char *text_dir, const FrontendOptions *options, Arena *arena, Diag *diag);
+
+#endif

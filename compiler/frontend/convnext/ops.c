@@ -1,0 +1,120 @@
+/* The builder's vocabulary: small pieces of ONNX (opset 20), named so that the graph reads like the model. */
+#include "compiler/frontend/convnext/build.h"
+
+#include "ir/op.h"
+
+#include <string.h>
+
+Value *hf_op(HfBuild *build, OpKind kind, const char *base, Value *a, Value *b, Value *c)
+{
+    Value *inputs[] = {a, b, c};
+    int64_t n = c ? 3 : b ? 2 : 1;
+    return graph_add_op(build->graph, NULL, op_get(kind), inputs, n, base, NO_SPAN)->outputs.at[0];
+}
+
+/* base + suffix, in the graph's arena. */
+const char *hf_name(HfBuild *build, const char *base, const char *suffix)
+{
+    return arena_printf(build->graph->model->arena, "%s%s", base, suffix);
+}
+
+/* Constants that recur, such as axes, stand once in the graph under a name that says their value. */
+static Value *shared_constant(HfBuild *build, const char *name, Tensor *tensor)
+{
+    Value *value = graph_find(build->graph, name);
+    return value ? value : graph_add_constant(build->graph, name, tensor, NO_SPAN);
+}
+
+Value *hf_scalar(HfBuild *build, double value)
+{
+    Arena *arena = build->graph->model->arena;
+    return shared_constant(build, arena_printf(arena, "scalar_%.9g", value), tensor_scalar_f32(arena, (float)value));
+}
+
+Value *hf_axes(HfBuild *build, const int64_t *axes, int64_t count)
+{
+    StrBuf name = {.arena = build->graph->model->arena};
+    sb_put(&name, "axes");
+    for (int64_t i = 0; i < count; i++)
+        sb_printf(&name, "_%lld", (long long)axes[i]);
+    return shared_constant(build, name.text, tensor_from_i64(name.arena, axes, count));
+}
+
+/* Stands for a tensor that is missing, so that building goes on and finds all that are. */
+static Value *missing(HfBuild *build, const char *name, int rank, const int64_t *dims)
+{
+    return graph_add_value(build->graph, graph_fresh_name(build->graph, name), (Type){DT_FLOAT, shape_of(rank, dims)}, NO_SPAN);
+}
+
+Value *hf_weight(HfBuild *build, const char *name, int rank, const int64_t *dims)
+{
+    const char *full_name;
+    Tensor *tensor = hf_weights_take(build->weights, name, rank, dims, &full_name);
+    if (!tensor)
+        return missing(build, name, rank, dims);
+    Value *value = graph_find(build->graph, full_name);
+    if (!value)
+        value = graph_add_constant(build->graph, full_name, tensor, NO_SPAN);
+    if (tensor->dtype == DT_FLOAT)
+        return value;
+    value = hf_op(build, OP_Cast, hf_name(build, full_name, ".float"), value, NULL, NULL);
+    node_set_int(value->producer, "to", DT_FLOAT);
+    return value;
+}
+
+static Value *transpose(HfBuild *build, Value *x, const char *base, const int64_t *perm, int64_t rank)
+{
+    Value *y = hf_op(build, OP_Transpose, base, x, NULL, NULL);
+    node_set_ints(y->producer, "perm", perm, rank);
+    return y;
+}
+
+Value *hf_channels_last(HfBuild *build, Value *x, const char *base)
+{
+    return transpose(build, x, hf_name(build, base, ".nhwc"), (const int64_t[]){0, 2, 3, 1}, 4);
+}
+
+Value *hf_channels_first(HfBuild *build, Value *x, const char *base)
+{
+    return transpose(build, x, hf_name(build, base, ".nchw"), (const int64_t[]){0, 3, 1, 2}, 4);
+}
+
+Value *hf_layer_norm(HfBuild *build, Value *x, const char *name, int64_t width, double epsilon)
+{
+    Value *gain = hf_weight(build, hf_name(build, name, ".weight"), 1, &width);
+    Value *bias = hf_weight(build, hf_name(build, name, ".bias"), 1, &width);
+    Value *y = hf_op(build, OP_LayerNormalization, name, x, gain, bias);
+    node_set_int(y->producer, "axis", -1);
+    node_set_float(y->producer, "epsilon", (float)epsilon);
+    return y;
+}
+
+/* Checkpoints hold (out, in); MatMul wants (in, out). The transposition is folded later. */
+Value *hf_linear(HfBuild *build, Value *x, const char *name, int64_t in, int64_t out)
+{
+    Value *weight = hf_weight(build, hf_name(build, name, ".weight"), 2, (const int64_t[]){out, in});
+    Value *bias = hf_weight(build, hf_name(build, name, ".bias"), 1, &out);
+    weight = transpose(build, weight, hf_name(build, name, ".weight.T"), (const int64_t[]){1, 0}, 2);
+    Value *product = hf_op(build, OP_MatMul, hf_name(build, name, ".matmul"), x, weight, NULL);
+    return hf_op(build, OP_Add, name, product, bias, NULL);
+}
+
+Value *hf_conv(HfBuild *build, Value *x, const char *name, const HfConv *conv)
+{
+    const int64_t dims[] = {conv->out, conv->in / conv->group, conv->kernel[0], conv->kernel[1]};
+    Value *weight = hf_weight(build, hf_name(build, name, ".weight"), 4, dims);
+    Value *bias = hf_weight(build, hf_name(build, name, ".bias"), 1, &conv->out);
+    Value *y = hf_op(build, OP_Conv, name, x, weight, bias);
+    node_set_ints(y->producer, "kernel_shape", conv->kernel, 2);
+    node_set_ints(y->producer, "strides", conv->stride, 2);
+    node_set_ints(y->producer, "pads", (const int64_t[]){conv->pad, conv->pad, conv->pad, conv->pad}, 4);
+    node_set_int(y->producer, "group", conv->group);
+    return y;
+}
+
+Value *hf_reduce(HfBuild *build, OpKind kind, Value *x, const char *base, const int64_t *axes, int64_t count, bool keepdims)
+{
+    Value *y = hf_op(build, kind, base, x, hf_axes(build, axes, count), NULL);
+    node_set_int(y->producer, "keepdims", keepdims);
+    return y;
+}

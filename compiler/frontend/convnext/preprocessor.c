@@ -1,0 +1,303 @@
+/* preprocessor_config.json → the settings of CnxrtPreprocessor (runtime/model.h), every rule resolved here.
+ *
+ *   {"size": 224, "crop_pct": null, "image_mean": [0.485, 0.456, 0.406], …}
+ *   →  {"do_resize": 1, "shortest_edge": 224, "crop_pct": 0.875, …, "n_mean": 3, "mean": [0.485, 0.456, 0.406], …}
+ *
+ * Defaults are those of the processor's documentation: bilinear, crop_pct 224/256, mean and std 0.5. Legacy files
+ * write size as a bare number, crop_pct as null, and leave rescaling out, which means on. A folder without the file
+ * gets what all published ConvNeXt models say: bicubic, ImageNet's mean and std, the config's image_size. */
+#include "compiler/frontend/convnext/timm.h"
+#include "compiler/frontend/convnext/convnext.h"
+#include "runtime/model.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_EDGE = 1 << 16, WARP_EDGE = 384, MAX_MEANS = 8 };
+
+static bool bad(const HfJson *json, const char *key, const char *expected)
+{
+    diag_error(json->diag, hf_key_span(json, key), "%s must be %s", key, expected);
+    return false;
+}
+
+/* size: s, {"shortest_edge": s}, with or without a longest_edge, which means nothing; height and width parse, but the
+ * processor then refuses to resize to them. */
+static bool read_size(const HfJson *json, CnxrtPreprocessor *p)
+{
+    json_t *size = hf_get(json, "size");
+    json_t *edge = json_is_object(size) ? json_object_get(size, "shortest_edge") : size;
+    if (!size)
+        return true;
+    if (!edge || json_is_array(edge)) {
+        if (p->do_resize)
+            diag_unsupported(json->diag, hf_key_span(json, "size"),
+                             "size has no shortest_edge; this processor does not resize to a height and width");
+        return !p->do_resize;
+    }
+    if (!json_is_integer(edge))
+        return hf_wrong_type(json, "size", edge, "an integer");
+    p->shortest_edge = json_integer_value(edge);
+    return (p->shortest_edge >= 1 && p->shortest_edge <= MAX_EDGE) || bad(json, "size", "from 1 to 65536");
+}
+
+static bool crop_edge(const HfJson *json, const json_t *value, int64_t *edge)
+{
+    if (!json_is_integer(value))
+        return hf_wrong_type(json, "crop_size", value, "an integer, height and width, or a list of the two");
+    *edge = json_integer_value(value);
+    return (*edge >= 1 && *edge <= MAX_EDGE) || bad(json, "crop_size", "from 1 to 65536");
+}
+
+static bool read_crop(const HfJson *json, CnxrtPreprocessor *p)
+{
+    const json_t *size = hf_get(json, "crop_size");
+    if (!hf_bool(json, "do_center_crop", &p->do_center_crop))
+        return false;
+    if (!p->do_center_crop)
+        return true;
+    if (!size)
+        return bad(json, "do_center_crop", "accompanied by crop_size");
+    const json_t *height = size, *width = size;
+    if (json_is_object(size))
+        height = json_object_get(size, "height"), width = json_object_get(size, "width");
+    else if (json_is_array(size) && json_array_size(size) == 2)
+        height = json_array_get(size, 0), width = json_array_get(size, 1);
+    return crop_edge(json, height, &p->crop_height) && crop_edge(json, width, &p->crop_width);
+}
+
+/* One number for all channels, or a list of one for each; the count of a number is 0. */
+static bool read_means(const HfJson *json, const char *key, double *values, int64_t *count)
+{
+    const json_t *found = hf_get(json, key);
+    if (!found)
+        return true;
+    *count = json_is_array(found) ? (int64_t)json_array_size(found) : 0;
+    if (json_is_array(found) && *count == 0)
+        return bad(json, key, "a number or a list of numbers");
+    if (*count > MAX_MEANS) {
+        diag_unsupported(json->diag, hf_key_span(json, key), "%s has %lld entries, at most %d are supported", key,
+                         (long long)*count, MAX_MEANS);
+        return false;
+    }
+    for (int64_t i = 0; i < *count || i == 0; i++) {
+        const json_t *value = json_is_array(found) ? json_array_get(found, (size_t)i) : found;
+        if (!json_is_number(value))
+            return hf_wrong_type(json, key, value, "numbers");
+        values[i] = json_number_value(value);
+    }
+    return true;
+}
+
+static void spread(double *values, int64_t to)
+{
+    for (int64_t i = 1; i < to; i++)
+        values[i] = values[0];
+}
+
+/* A list must have an entry for each channel, also one of a single entry; otherwise the model takes tensors only, as
+ * the reference refuses every picture then. */
+static bool fits_channels(const HfJson *json, const char *key, int64_t count, int64_t num_channels)
+{
+    if (count == 0 || count == num_channels)
+        return true;
+    diag_warning(json->diag, hf_key_span(json, key),
+                 "%s has %lld entries, but the model takes %lld channels; it will not take pictures", key, (long long)count,
+                 (long long)num_channels);
+    return false;
+}
+
+static bool read_normalize(const HfJson *json, int64_t num_channels, CnxrtPreprocessor *p, bool *fits)
+{
+    int64_t n_mean = 0, n_std = 0;
+    p->n_mean = 1;
+    p->mean[0] = p->std[0] = 0.5;
+    *fits = true;
+    if (!hf_bool(json, "do_normalize", &p->do_normalize))
+        return false;
+    if (!p->do_normalize)
+        return true;
+    if (!read_means(json, "image_mean", p->mean, &n_mean) || !read_means(json, "image_std", p->std, &n_std))
+        return false;
+    if (n_mean && n_std && n_std != n_mean)
+        return bad(json, "image_std", "as long as image_mean");
+    p->n_mean = n_mean ? n_mean : n_std ? n_std : 1;
+    if (!n_mean)
+        spread(p->mean, p->n_mean);
+    if (!n_std)
+        spread(p->std, p->n_mean);
+    *fits = fits_channels(json, "image_mean", n_mean, num_channels) && fits_channels(json, "image_std", n_std, num_channels);
+    for (int64_t i = 0; i < p->n_mean; i++)
+        if (!((float)p->std[i] != 0) || !isfinite((float)p->std[i]) || !isfinite((float)p->mean[i]))
+            return bad(json, "image_std", "finite and not zero");
+    return true;
+}
+
+static bool read_resize(const HfJson *json, CnxrtPreprocessor *p)
+{
+    if (!hf_bool(json, "do_resize", &p->do_resize) || !hf_number(json, "crop_pct", &p->crop_pct) || !read_size(json, p) ||
+        !hf_int(json, "resample", 0, 7, &p->resample))
+        return false;
+    if (p->resample > 5) {
+        diag_unsupported(json->diag, hf_key_span(json, "resample"), "resample %lld is not supported, expected 0 to 5",
+                         (long long)p->resample);
+        return false;
+    }
+    return !p->do_resize || p->shortest_edge >= WARP_EDGE ||
+           (p->crop_pct > 0 && (double)p->shortest_edge / p->crop_pct <= MAX_EDGE &&
+            (double)p->shortest_edge / p->crop_pct >= 1) ||
+           bad(json, "crop_pct", "a fraction of the resized picture, above 0");
+}
+
+static bool read_rescale(const HfJson *json, CnxrtPreprocessor *p)
+{
+    if (!hf_bool(json, "do_rescale", &p->do_rescale) || !hf_number(json, "rescale_factor", &p->rescale_factor))
+        return false;
+    return isfinite((float)p->rescale_factor) || bad(json, "rescale_factor", "finite");
+}
+
+/* What they say is of arrays given and returned in Python: a file has its own layout, and pixel values are always
+ * channels first. */
+static bool check_format(const HfJson *json, const char *key)
+{
+    const char *format = NULL;
+    return hf_string(json, key, &format) &&
+           (!format || str_equal(format, "channels_first") || str_equal(format, "channels_last") ||
+            bad(json, key, "channels_first or channels_last"));
+}
+
+static bool check_type(const HfJson *json)
+{
+    const char *type = NULL, *key = hf_get(json, "image_processor_type") ? "image_processor_type" : "feature_extractor_type";
+    if (!hf_string(json, key, &type))
+        return false;
+    if (!type || str_starts_with(type, "ConvNextImageProcessor") || str_starts_with(type, "ConvNextFeatureExtractor"))
+        return true;
+    diag_unsupported(json->diag, hf_key_span(json, key), "image processor %s is not supported, expected ConvNextImageProcessor",
+                     type);
+    return false;
+}
+
+/* The shortest decimal that reads back as the same double: 0.485, not 0.48499999999999999. */
+static const char *number(Arena *arena, double value)
+{
+    const char *text = NULL;
+    for (int digits = 15; digits <= 17; digits++) {
+        text = arena_printf(arena, "%.*g", digits, value);
+        if (strtod(text, NULL) == value)
+            break;
+    }
+    return text;
+}
+
+static void put_list(StrBuf *sb, const char *name, const double *values, int64_t count)
+{
+    sb_printf(sb, ", \"%s\": [", name);
+    for (int64_t i = 0; i < count; i++)
+        sb_printf(sb, "%s%s", i ? ", " : "", number(sb->arena, values[i]));
+    sb_put(sb, "]");
+}
+
+static const char *as_json(const CnxrtPreprocessor *p, Arena *arena)
+{
+    StrBuf sb = {.arena = arena};
+    sb_printf(&sb, "{\"do_resize\": %lld, \"shortest_edge\": %lld, \"crop_pct\": %s, \"resample\": %lld", (long long)p->do_resize,
+              (long long)p->shortest_edge, number(arena, p->crop_pct), (long long)p->resample);
+    sb_printf(&sb, ", \"do_center_crop\": %lld, \"crop_height\": %lld, \"crop_width\": %lld", (long long)p->do_center_crop,
+              (long long)p->crop_height, (long long)p->crop_width);
+    sb_printf(&sb, ", \"do_rescale\": %lld, \"rescale_factor\": %s, \"do_normalize\": %lld, \"n_mean\": %lld",
+              (long long)p->do_rescale, number(arena, p->rescale_factor), (long long)p->do_normalize, (long long)p->n_mean);
+    put_list(&sb, "mean", p->mean, p->n_mean);
+    put_list(&sb, "std", p->std, p->n_mean);
+    if (p->resize_rule)
+        sb_printf(&sb, ", \"resize_rule\": %lld", (long long)p->resize_rule);
+    sb_printf(&sb, ", \"convert_rgb_white\": %lld, \"torchvision\": %lld, \"vertical_first\": %lld}",
+              (long long)p->convert_rgb_white, (long long)p->torchvision, (long long)p->vertical_first);
+    return sb.text;
+}
+
+static const CnxrtPreprocessor documented = {.do_resize = 1,
+                                             .shortest_edge = 384,
+                                             .crop_pct = 0.875,
+                                             .resample = 2,
+                                             .do_rescale = 1,
+                                             .rescale_factor = 1.0 / 255,
+                                             .do_normalize = 1,
+                                             .vertical_first = 1};
+
+/* --image-size=N stands for size N, as when the processor is called with another size. */
+static void take_size(CnxrtPreprocessor *p, const HfPictures *asked)
+{
+    if (asked->height && asked->height == asked->width && p->do_resize && !p->do_center_crop)
+        p->shortest_edge = asked->height;
+}
+
+static void describe(CnxrtPreprocessor *p, bool fits, HfPictures *pictures, Arena *arena, Diag *diag)
+{
+    HfPictures asked = *pictures;
+    take_size(p, &asked);
+    pictures->height = p->do_center_crop ? p->crop_height : p->do_resize ? p->shortest_edge : 0;
+    pictures->width = p->do_center_crop ? p->crop_width : p->do_resize ? p->shortest_edge : 0;
+    pictures->settings = fits ? as_json(p, arena) : NULL;
+    if (fits && asked.height && pictures->height && (asked.height != pictures->height || asked.width != pictures->width))
+        diag_warning(diag, NO_SPAN, "pictures are made %lldx%lld, the model takes %lldx%lld; it will not take pictures",
+                     (long long)pictures->height, (long long)pictures->width, (long long)asked.height, (long long)asked.width);
+}
+
+bool hf_preprocessor(const char *dir, int64_t num_channels, HfPictures *pictures, Arena *arena, Diag *diag)
+{
+    HfJson *json = hf_json_open(dir, "preprocessor_config.json", arena, diag);
+    CnxrtPreprocessor p = documented;
+    bool fits;
+    if (!json || !check_type(json) || !read_resize(json, &p) || !read_crop(json, &p) || !read_rescale(json, &p) ||
+        !read_normalize(json, num_channels, &p, &fits) || !hf_bool(json, "do_convert_rgb", &p.convert_rgb_white) ||
+        !check_format(json, "data_format") || !check_format(json, "input_data_format"))
+        return false;
+    describe(&p, fits, pictures, arena, diag);
+    return true;
+}
+
+/* timm's transforms, from what timm_config made of pretrained_cfg. */
+static bool timm_pictures(const HfConfig *config, json_t *settings, HfPictures *pictures)
+{
+    HfJson json = *config->json;
+    CnxrtPreprocessor p = documented;
+    const char *mode = NULL;
+    bool fits;
+    json.root = settings;
+    if (!read_resize(&json, &p) || !read_normalize(&json, config->num_channels, &p, &fits) ||
+        !hf_string(&json, "crop_mode", &mode))
+        return false;
+    p.resize_rule = str_equal(mode, "squash") ? CNXRT_RESIZE_SQUASH : CNXRT_RESIZE_CENTER;
+    double edge = p.crop_pct > 0 ? (double)p.shortest_edge / p.crop_pct : 0;
+    if (!(edge >= 1 && edge <= MAX_EDGE))
+        return bad(config->json, "pretrained_cfg", "with a crop_pct that is a fraction of the resized picture, above 0");
+    if (config->image_height != config->image_width)
+        diag_warning(json.diag, hf_key_span(config->json, "pretrained_cfg"),
+                     "input_size is not square; the model will not take pictures");
+    describe(&p, fits && config->image_height == config->image_width, pictures, json.arena, json.diag);
+    if (!pictures->settings)
+        pictures->height = pictures->width = 0;
+    return true;
+}
+
+bool hf_preprocessor_default(const HfConfig *config, HfPictures *pictures, Arena *arena, Diag *diag)
+{
+    json_t *timm = hf_get(config->json, TIMM_PICTURES);
+    if (timm)
+        return timm_pictures(config, timm, pictures);
+    if (config->num_channels != 3 || config->image_height != config->image_width)
+        return true;
+    CnxrtPreprocessor p = documented;
+    p.shortest_edge = config->image_height;
+    p.resample = 3;
+    p.n_mean = 3;
+    memcpy(p.mean, (const double[]){0.485, 0.456, 0.406}, 3 * sizeof *p.mean);
+    memcpy(p.std, (const double[]){0.229, 0.224, 0.225}, 3 * sizeof *p.std);
+    describe(&p, true, pictures, arena, diag);
+    diag_note(diag, NO_SPAN,
+              "no preprocessor_config.json: pictures are prepared as for the published ConvNeXt models, at %lldx%lld",
+              (long long)p.shortest_edge, (long long)p.shortest_edge);
+    return true;
+}

@@ -1,0 +1,12 @@
+/* Folders of timm: their config.json says what Hugging Face's config.json and preprocessor_config.json say. */
+#ifndef CNXC_FRONTEND_CONVNEXT_TIMM_H
+#define CNXC_FRONTEND_CONVNEXT_TIMM_H
+
+#include "compiler/frontend/convnext/convnext.h"
+
+/* Lets a config of timm's have Hugging Face's keys, leaves any other alone; false after a diagnostic. It then also
+ * has the key TIMM_PICTURES, an object with the keys of preprocessor_config.json and timm's crop_mode. */
+#define TIMM_PICTURES "pretrained_cfg as preprocessor_config"
+bool timm_config(HfJson *json);
+
+#endif

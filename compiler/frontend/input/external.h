@@ -1,0 +1,28 @@
+/* External data: constants that stay in their file, mapped. Every size is checked before it is used. */
+#ifndef CNXC_FRONTEND_INPUT_EXTERNAL_H
+#define CNXC_FRONTEND_INPUT_EXTERNAL_H
+
+#include "ir/graph.h"
+
+/* A file mapped read-only for the arena's life; each path is mapped once for each model. The path is
+ * dir/location; "..", absolute paths, links that leave dir (but a hub cache's snapshot → ../../blobs) and
+ * anything but regular files are refused. NULL after a diagnostic at span. */
+typedef struct WeightFile {
+    const char *path, *location;
+    const uint8_t *data;
+    int64_t length;
+} WeightFile;
+const WeightFile *weights_open(const char *dir, const char *location, Span span, Arena *arena, Diag *diag);
+
+/* Is the file at path, by whatever name, one that this compilation has opened? */
+bool weights_are_read_from(const char *path, const Arena *arena);
+
+/* ONNX external data: fills tensor->data (dtype and dims are set) from location, offset and length; length -1:
+ * what dtype and dims need. Works for any file, a .safetensors among them. */
+bool weights_external(Tensor *tensor, const char *dir, const char *location, int64_t offset, int64_t length, Span span,
+                      Arena *arena, Diag *diag);
+
+/* Lets the tensor's data be bytes of a file, in place where they are aligned. The range was checked. */
+void weights_place(Tensor *tensor, const WeightFile *file, int64_t offset, int64_t length, Arena *arena);
+
+#endif

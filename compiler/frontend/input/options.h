@@ -1,0 +1,17 @@
+/* What the user asks of a model, whatever it is read from. */
+#ifndef CNXC_FRONTEND_INPUT_OPTIONS_H
+#define CNXC_FRONTEND_INPUT_OPTIONS_H
+
+#include "ir/infer.h"
+
+typedef struct FrontendOptions {
+    const char *task;                 /* --task; NULL: from the model */
+    const char *problem_type;         /* --problem-type; NULL: the model's */
+    int64_t image_height, image_width; /* --image-size; 0: the model's. Fixes the picture input's H and W */
+    const DimBinding *dims;           /* --dim */
+    int64_t n_dims;
+    const char *const *outputs;       /* --outputs, NULL: by task; a ConvNeXt is built with only what they need */
+    int64_t n_outputs;
+} FrontendOptions;
+
+#endif

@@ -1,0 +1,319 @@
+/* Graphs of .onnx files.
+ *
+ * Problem: a GraphProto lists inputs, initializers, types and nodes apart from one another, in any order; ours
+ * links them. Idea: define inputs and initializers, note declared types by name, then read the nodes in order:
+ * ONNX requires that a value is defined before it is used.
+ *
+ *   node {input "x" "w", output "y", op_type "Conv"}  →  Node Conv, inputs → the Values x and w */
+#include "compiler/frontend/onnx/reader.h"
+
+#include <string.h>
+
+/* Field numbers of onnx.proto. */
+enum { GRAPH_NODE = 1, GRAPH_NAME = 2, GRAPH_INITIALIZER = 5, GRAPH_INPUT = 11, GRAPH_OUTPUT = 12 };
+enum { GRAPH_VALUE_INFO = 13, GRAPH_SPARSE_INITIALIZER = 15, ATTRIBUTE_G = 6, TENSOR_NAME = 8, VALUE_INFO_NAME = 1 };
+enum { NODE_INPUT = 1, NODE_OUTPUT = 2, NODE_NAME = 3, NODE_OP_TYPE = 4, NODE_ATTRIBUTE = 5 };
+enum { NODE_DOMAIN = 7, NODE_OVERLOAD = 8 };
+
+typedef struct Declared {
+    Type type;
+    Span span;
+} Declared;
+
+typedef struct GraphReader {
+    OnnxReader *reader;
+    Graph *graph;
+    StrMap declared; /* name → Declared, of value_info and outputs */
+} GraphReader;
+
+static const Type unknown_type = {.shape.rank = -1};
+
+static bool read_shape(OnnxReader *reader, const Onnx__TensorShapeProto *proto, Shape *shape, Span span)
+{
+    if (proto->n_dim > MAX_RANK) {
+        diag_unsupported(reader->diag, span, "shape has %zu dimensions, at most %d are supported", proto->n_dim, MAX_RANK);
+        return false;
+    }
+    shape->rank = (int)proto->n_dim;
+    for (int i = 0; i < shape->rank; i++) {
+        const Onnx__TensorShapeProto__Dimension *dim = proto->dim[i];
+        shape->dims[i].size = -1;
+        if (dim->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM && *dim->dim_param)
+            shape->dims[i].symbol = arena_strdup(reader->arena, dim->dim_param);
+        if (dim->value_case != ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE)
+            continue;
+        shape->dims[i].size = dim->dim_value;
+        if (dim->dim_value < 0) {
+            diag_error(reader->diag, span, "dimension %d is %lld, expected 0 or more", i, (long long)dim->dim_value);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool read_tensor_type(OnnxReader *reader, const Onnx__TypeProto *proto, Type *type, Span span)
+{
+    *type = unknown_type;
+    if (!proto)
+        return true;
+    if (proto->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE) {
+        if (proto->value_case)
+            diag_unsupported(reader->diag, span, "only tensors are supported, not sequences, maps, optionals or sparse tensors");
+        return !proto->value_case;
+    }
+    int dtype = proto->tensor_type->elem_type;
+    if (dtype < 0 || dtype > DT_LAST) {
+        diag_error(reader->diag, span, "elem_type %d is not an element type", dtype);
+        return false;
+    }
+    type->dtype = (DType)dtype;
+    return !proto->tensor_type->shape || read_shape(reader, proto->tensor_type->shape, &type->shape, span);
+}
+
+static bool read_value_info(OnnxReader *reader, const Wire *wire, const char **name, Type *type)
+{
+    Onnx__ValueInfoProto *proto = onnx__value_info_proto__unpack(NULL, (size_t)(wire->end - wire->begin),
+                                                                 (const uint8_t *)reader->source->text + wire->begin);
+    if (!proto)
+        out_of_memory(); /* the bytes were checked: nothing else can fail */
+    Span span = wire_span(wire, reader->source);
+    *name = arena_strdup(reader->arena, proto->name ? proto->name : "");
+    bool ok = **name && read_tensor_type(reader, proto->type, type, span);
+    if (!**name)
+        diag_error(reader->diag, span, "value has no name");
+    onnx__value_info_proto__free_unpacked(proto, NULL);
+    return ok;
+}
+
+static bool check_new_name(GraphReader *g, const char *name, Span span)
+{
+    const Value *old = graph_find(g->graph, name);
+    if (!old)
+        return true;
+    diag_error(g->reader->diag, span, "\"%s\" is defined twice, first at byte %lld", name, (long long)old->span.begin);
+    return false;
+}
+
+static bool read_initializer(GraphReader *g, const Wire *wire)
+{
+    OnnxReader *reader = g->reader;
+    Span span = wire_span(wire, reader->source);
+    const char *name = wire_text(wire_last(wire, TENSOR_NAME), reader->source, reader->arena);
+    if (!*name) {
+        diag_error(reader->diag, span, "initializer has no name");
+        return false;
+    }
+    if (!check_new_name(g, name, span))
+        return false;
+    Tensor *tensor = onnx_read_tensor(reader, wire);
+    if (tensor)
+        graph_add_constant(g->graph, name, tensor, span);
+    return tensor != NULL;
+}
+
+/* An input that has an initializer is a default value nobody overrides: a constant. */
+static bool read_input(GraphReader *g, const Wire *wire)
+{
+    const char *name;
+    Type type;
+    if (!read_value_info(g->reader, wire, &name, &type))
+        return false;
+    const Value *old = graph_find(g->graph, name);
+    if (old && old->constant)
+        return true;
+    Span span = wire_span(wire, g->reader->source);
+    if (!check_new_name(g, name, span))
+        return false;
+    graph_add_input(g->graph, name, type, span);
+    return true;
+}
+
+static bool read_declared(GraphReader *g, const Wire *wire)
+{
+    const char *name;
+    Type type;
+    if (!read_value_info(g->reader, wire, &name, &type))
+        return false;
+    Declared *declared = NEW(g->reader->arena, Declared);
+    *declared = (Declared){type, wire_span(wire, g->reader->source)};
+    strmap_put(&g->declared, name, declared);
+    return true;
+}
+
+static void define_output(GraphReader *g, Node *node, const char *name, Span span)
+{
+    if (!*name) {
+        if (node)
+            node_add_output(node, NULL);
+        return;
+    }
+    if (!check_new_name(g, name, span))
+        return;
+    const Declared *declared = strmap_get(&g->declared, name);
+    Value *value = graph_add_value(g->graph, name, declared ? declared->type : unknown_type, declared ? declared->span : span);
+    if (node)
+        node_add_output(node, value);
+}
+
+static void report_unknown(GraphReader *g, const char *domain, const char *op_type, Span span)
+{
+    OnnxReader *reader = g->reader;
+    const char *key = arena_printf(reader->arena, "%s.%s", domain, op_type), *near = op_nearest(domain, op_type);
+    if (!strmap_put(&reader->unknown, key, (void *)key))
+        return;
+    if (near)
+        diag_unsupported(reader->diag, span, "unknown operator %s%s%s; did you mean %s?", domain, *domain ? "." : "", op_type,
+                         near);
+    else
+        diag_unsupported(reader->diag, span, "unknown operator %s%s%s", domain, *domain ? "." : "", op_type);
+}
+
+/* The operator; or Call, *callee set; or NULL, reported. */
+static const Op *find_op(GraphReader *g, const Wire *wire, const char **callee)
+{
+    OnnxReader *reader = g->reader;
+    const char *op_type = wire_text(wire_last(wire, NODE_OP_TYPE), reader->source, reader->arena);
+    const char *domain = wire_text(wire_last(wire, NODE_DOMAIN), reader->source, reader->arena);
+    const char *overload = wire_text(wire_last(wire, NODE_OVERLOAD), reader->source, reader->arena);
+    *callee = arena_printf(reader->arena, "%s.%s:%s", domain, op_type, overload);
+    if (strmap_get(&reader->functions, *callee))
+        return op_get(OP_Call);
+    const Op *op = op_find(domain, op_type);
+    if (op && op->kind == OP_Call) /* only a function's name makes a call */
+        op = NULL;
+    if (!op)
+        report_unknown(g, str_equal(domain, "ai.onnx") ? "" : domain, op_type, wire_span(wire, reader->source));
+    return op;
+}
+
+static bool add_input(GraphReader *g, Node *node, const char *name)
+{
+    Value *value = *name ? graph_find(g->graph, name) : NULL;
+    if (*name && !value) {
+        diag_error(g->reader->diag, node->span, "%s uses \"%s\", which nothing before it defines", node->op->name, name);
+        return false;
+    }
+    node_add_input(node, value);
+    return true;
+}
+
+static bool read_attribute(GraphReader *g, Node *node, const Wire *wire)
+{
+    Attr attr;
+    if (!onnx_read_attr(g->reader, wire, &attr))
+        return false;
+    if (node_attr(node, attr.name)) {
+        diag_error(g->reader->diag, attr.span, "attribute %s is given twice", attr.name);
+        return false;
+    }
+    const Wire *body = wire_last(wire, ATTRIBUTE_G);
+    if (attr.kind == ATTR_GRAPH) {
+        attr.graph = body ? onnx_read_graph(g->reader, body, g->graph) : NULL;
+        if (!body)
+            diag_error(g->reader->diag, attr.span, "attribute %s has no graph", attr.name);
+        if (!attr.graph)
+            return false;
+    }
+    node_put_attr(node, attr);
+    return true;
+}
+
+static bool read_node(GraphReader *g, const Wire *wire)
+{
+    OnnxReader *reader = g->reader;
+    const char *callee;
+    const Op *op = find_op(g, wire, &callee);
+    Node *node = op ? graph_insert_node(g->graph, NULL, op, wire_span(wire, reader->source)) : NULL;
+    bool ok = op != NULL;
+    if (node) {
+        node->name = wire_text(wire_last(wire, NODE_NAME), reader->source, reader->arena);
+        node->callee = op->kind == OP_Call ? callee : NULL;
+        for (const Wire *w = wire_first(wire, NODE_INPUT); w; w = wire_next(w))
+            ok = add_input(g, node, wire_text(w, reader->source, reader->arena)) && ok;
+        for (const Wire *w = wire_first(wire, NODE_ATTRIBUTE); w; w = wire_next(w))
+            ok = read_attribute(g, node, w) && ok;
+    }
+    /* even of an unknown operator: later nodes use them */
+    for (const Wire *w = wire_first(wire, NODE_OUTPUT); w; w = wire_next(w))
+        define_output(g, node, wire_text(w, reader->source, reader->arena), wire_span(wire, reader->source));
+    return ok;
+}
+
+static bool read_output(GraphReader *g, const Wire *wire)
+{
+    OnnxReader *reader = g->reader;
+    const char *name = wire_text(wire_last(wire, VALUE_INFO_NAME), reader->source, reader->arena);
+    Value *value = graph_find(g->graph, name);
+    if (!value) {
+        diag_error(reader->diag, wire_span(wire, reader->source), "output \"%s\" is never produced", name);
+        return false;
+    }
+    graph_add_output(g->graph, value);
+    return true;
+}
+
+static bool for_all(GraphReader *g, const Wire *message, uint32_t number, bool (*read)(GraphReader *g, const Wire *wire))
+{
+    bool ok = true;
+    for (const Wire *w = wire_first(message, number); w; w = wire_next(w))
+        ok = read(g, w) && ok;
+    return ok;
+}
+
+Graph *onnx_read_graph(OnnxReader *reader, const Wire *wire, Graph *parent)
+{
+    GraphReader g = {reader,
+                     graph_new(reader->model, wire_text(wire_last(wire, GRAPH_NAME), reader->source, reader->arena)),
+                     {.arena = reader->arena}};
+    g.graph->parent = parent;
+    g.graph->span = wire_span(wire, reader->source);
+    const Wire *sparse = wire_first(wire, GRAPH_SPARSE_INITIALIZER);
+    if (sparse)
+        diag_unsupported(reader->diag, wire_span(sparse, reader->source), "sparse initializers are not supported");
+    bool ok = !sparse;
+    ok = for_all(&g, wire, GRAPH_INITIALIZER, read_initializer) && ok;
+    ok = for_all(&g, wire, GRAPH_INPUT, read_input) && ok;
+    ok = for_all(&g, wire, GRAPH_VALUE_INFO, read_declared) && ok;
+    ok = for_all(&g, wire, GRAPH_OUTPUT, read_declared) && ok;
+    if (!ok) /* what follows would only complain about names that are missing for this */
+        return NULL;
+    ok = for_all(&g, wire, GRAPH_NODE, read_node);
+    return ok && for_all(&g, wire, GRAPH_OUTPUT, read_output) ? g.graph : NULL;
+}
+
+enum { FUNCTION_NAME = 1, FUNCTION_INPUT = 4, FUNCTION_OUTPUT = 5, FUNCTION_NODE = 7, FUNCTION_VALUE_INFO = 12 };
+
+static bool read_function_output(GraphReader *g, const Wire *wire)
+{
+    const char *name = wire_text(wire, g->reader->source, g->reader->arena);
+    Value *value = graph_find(g->graph, name);
+    if (!value) {
+        diag_error(g->reader->diag, wire_span(wire, g->reader->source), "output \"%s\" is never produced", name);
+        return false;
+    }
+    graph_add_output(g->graph, value);
+    return true;
+}
+
+static bool read_function_input(GraphReader *g, const Wire *wire)
+{
+    const char *name = wire_text(wire, g->reader->source, g->reader->arena);
+    Span span = wire_span(wire, g->reader->source);
+    if (!check_new_name(g, name, span))
+        return false;
+    graph_add_input(g->graph, name, unknown_type, span);
+    return true;
+}
+
+/* A FunctionProto's body: inputs and outputs are names only. */
+Graph *onnx_read_function_body(OnnxReader *reader, const Wire *wire)
+{
+    GraphReader g = {reader,
+                     graph_new(reader->model, wire_text(wire_last(wire, FUNCTION_NAME), reader->source, reader->arena)),
+                     {.arena = reader->arena}};
+    g.graph->span = wire_span(wire, reader->source);
+    bool ok = for_all(&g, wire, FUNCTION_INPUT, read_function_input);
+    ok = for_all(&g, wire, FUNCTION_VALUE_INFO, read_declared) && ok;
+    ok = ok && for_all(&g, wire, FUNCTION_NODE, read_node);
+    return ok && for_all(&g, wire, FUNCTION_OUTPUT, read_function_output) ? g.graph : NULL;
+}
