@@ -11,7 +11,10 @@
  * The head stays in float: its rows are pictures, so it is small, and its result is the answer. So do products over
  * few channels, such as the stem's: they are little of a model's work (0.3 % of ConvNeXt-T's), and the fewer terms a sum
  * has, the less their rounding averages out. */
+#include "compiler/schedule/bf16.h"
+
 #include "compiler/schedule/lower.h"
+#include "compiler/schedule/map.h"
 
 #include <string.h>
 

@@ -13,6 +13,12 @@
  * panel, from W1 into W2 and on to the next range (PERFORMANCE, "Dataflow of a block"). */
 #include "compiler/schedule/block.h"
 
+#include "compiler/schedule/bf16.h"
+#include "compiler/schedule/conv.h"
+#include "compiler/schedule/lower.h"
+#include "compiler/schedule/matmul.h"
+#include "compiler/schedule/norm.h"
+
 #include <string.h>
 
 enum { MAX_PIXELS = 224, MIN_PIXELS = 48, HIDDEN = 384 }; /* of a block of rows; columns of a range (measured) */

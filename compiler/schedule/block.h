@@ -3,7 +3,9 @@
 #ifndef CNXC_SCHEDULE_BLOCK_H
 #define CNXC_SCHEDULE_BLOCK_H
 
-#include "compiler/schedule/lower.h"
+#include "compiler/schedule/dwconv.h"
+#include "compiler/schedule/gemm.h"
+#include "compiler/schedule/region.h"
 
 typedef struct Block {
     const char *name;
@@ -38,6 +40,9 @@ int64_t block_flops(const Block *b, int64_t products); /* of the depthwise convo
 int block_init(const Ref *bias);
 const ScheduleChoice *block_choice(const Lowering *l, const Block *b);
 void block_shape(Lowering *l, const Block *b); /* of the open phase */
+
+/* A whole ConvNeXt block as one phase; false: it is not one, or better done in several. */
+bool lower_block(Lowering *l, const Segment *segments, int n);
 
 /* A block with global response normalisation: segments between the products; false: not of that form. */
 bool lower_grn_block(Lowering *l, Block *b, const Segment *segments, int n);

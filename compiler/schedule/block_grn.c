@@ -11,6 +11,9 @@
  * blocks: the bits do not depend on who computed which. */
 #include "compiler/schedule/block.h"
 
+#include "compiler/schedule/lower.h"
+#include "compiler/schedule/map.h"
+
 typedef struct Grn {
     Block *block;
     const Segment *segments;   /* of the whole block */

@@ -6,6 +6,8 @@
  *   loop_close(l);
  *
  * A loop of one iteration is left out, so that callers need no special cases and programs stay readable. */
+#include "compiler/schedule/build.h"
+
 #include "compiler/schedule/lower.h"
 
 #include <assert.h>

@@ -10,7 +10,13 @@
  *
  * If its pixels and its kernel elements each merge into one stride it is the matrix; otherwise a block of rows of it
  * is copied to scratch, and multiplied there. */
+#include "compiler/schedule/conv.h"
+
+#include "compiler/schedule/bf16.h"
 #include "compiler/schedule/lower.h"
+#include "compiler/schedule/map.h"
+#include "compiler/schedule/matmul.h"
+#include "compiler/schedule/region.h"
 
 #include <string.h>
 

@@ -5,7 +5,10 @@
  * one kernel without any test. Output rows that clip alike share a loop.
  *
  *   7x7 over 56x56:  rows 0, 1, 2 | 3 … 52 | 53, 54, 55, each cut into 14 | 14 14 | 14 columns */
+#include "compiler/schedule/dwconv.h"
+
 #include "compiler/schedule/lower.h"
+#include "compiler/schedule/schedule.h"
 
 enum { MAX_TILE = 14 }; /* accumulators: enough to hide the FMA's latency, few enough beside 7 weights */
 

@@ -4,6 +4,8 @@
  * is not yet known; fusion_end renumbers.
  *
  *   t = Add(conv, bias); y = Relu(t)  →  operands: conv, bias; steps: 2 = Add(0, 1), 3 = Relu(2) */
+#include "compiler/schedule/expr.h"
+
 #include "compiler/schedule/lower.h"
 
 #include <assert.h>

@@ -9,7 +9,12 @@
  *
  * A heavy epilogue (Gelu) runs over the finished strip of a panel while it is in L1, not inside the tile, where it
  * would compete with the accumulators for registers. */
+#include "compiler/schedule/gemm.h"
+
 #include "compiler/schedule/lower.h"
+#include "compiler/schedule/map.h"
+#include "compiler/schedule/schedule.h"
+#include "compiler/schedule/tiles.h"
 
 #include <string.h>
 

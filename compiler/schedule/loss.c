@@ -4,6 +4,10 @@
  * its images' means when labels are ignored or weighted. */
 #include "compiler/schedule/lower.h"
 
+#include "compiler/schedule/map.h"
+#include "compiler/schedule/norm.h"
+#include "compiler/schedule/reduce.h"
+
 #include <math.h>
 
 typedef struct Loss {

@@ -5,6 +5,8 @@
  * two become the kernel's rows and elements, the others loops, the outermost one the parallel chunks.
  *
  *   add x[1,56,56,96] and b[96]:  →  [3136, 96], b's row stride 0  →  parallel i0 in 18: map 170x96(…) */
+#include "compiler/schedule/map.h"
+
 #include "compiler/schedule/lower.h"
 
 #include <string.h>

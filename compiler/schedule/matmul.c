@@ -4,7 +4,12 @@
  * phases before the product. All products of a batch that share the right operand are one product with more rows.
  *
  *   MatMul x[1,56,56,96] by constant [96,384]  →  one product of 3136 rows */
+#include "compiler/schedule/matmul.h"
+
+#include "compiler/schedule/bf16.h"
 #include "compiler/schedule/lower.h"
+#include "compiler/schedule/map.h"
+#include "compiler/schedule/region.h"
 
 static int64_t product_flops(int64_t m, int64_t k, int64_t n) { return 2 * m * k * n; }
 

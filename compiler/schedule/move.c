@@ -6,6 +6,9 @@
  *   Shape, Size, Range, ConstantOfShape, Constant                     constants */
 #include "compiler/schedule/lower.h"
 
+#include "compiler/schedule/map.h"
+
+#include "ir/infer.h"
 #include "ir/interp.h"
 
 #include <string.h>

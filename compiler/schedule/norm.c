@@ -3,7 +3,12 @@
  * LayerNormalization's scale and shift are the first steps of the kernel's expression; where earlier passes have
  * folded them into the next layer's weights (all ones, all zeros) they are left out. Softmax along another axis works
  * on a copy with that axis last, and leaves a permuted view of it. */
+#include "compiler/schedule/norm.h"
+
 #include "compiler/schedule/lower.h"
+#include "compiler/schedule/map.h"
+#include "compiler/schedule/reduce.h"
+#include "compiler/schedule/region.h"
 
 #include <string.h>
 

@@ -4,6 +4,10 @@
  *   3x3 max: out = lowest; for each of 9 taps: out[y0:y1, x0:x1] = max(out[…], in[tap…, strided]) */
 #include "compiler/schedule/lower.h"
 
+#include "compiler/schedule/map.h"
+
+#include "ir/infer.h"
+
 #include <math.h>
 #include <string.h>
 

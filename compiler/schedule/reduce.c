@@ -7,7 +7,12 @@
  *
  * A reduction over the batch is a running one: `begin` clears an accumulator, each image adds its own part, `end`
  * finishes. How many elements there were is counted along, since the batch is known only at run time. */
+#include "compiler/schedule/reduce.h"
+
 #include "compiler/schedule/lower.h"
+#include "compiler/schedule/map.h"
+
+#include "ir/infer.h"
 
 #include <math.h>
 #include <string.h>

@@ -5,33 +5,13 @@
  * A body is cut into segments, each an anchor and the elementwise nodes of its shape behind it. The anchor's lowering takes them as
  * its epilogue if its kernel can apply it; otherwise the anchor is one phase and they are a second. A segment whose
  * inner values are used elsewhere is lowered node by node: slower, and as right. */
+#include "compiler/schedule/region.h"
+
+#include "compiler/schedule/block.h"
 #include "compiler/schedule/lower.h"
+#include "compiler/schedule/map.h"
 
 #include <string.h>
-
-/* ── Layouts ─────────────────────────────────────────────────────────────────────────────────────────── */
-
-void layout_order(const View *view, int *order)
-{
-    for (int i = 0; i < view->rank; i++) {
-        int at = i;
-        for (; at > 0 && view->strides[order[at - 1]] < view->strides[i]; at--)
-            order[at] = order[at - 1];
-        order[at] = i;
-    }
-}
-
-View output_like(Lowering *l, const Value *value, const View *like)
-{
-    int order[VIEW_RANK];
-    if (like->rank != value->type.shape.rank || value_is_result(l, value)) /* a result is written in its place at once */
-        return view_output(l, value, NULL, false);
-    for (int i = 0; i < like->rank; i++)
-        if (like->strides[i] <= 0 && like->dims[i] != 1)
-            return view_output(l, value, NULL, false);
-    layout_order(like, order);
-    return view_output(l, value, order, false);
-}
 
 /* The operand whose layout the output follows: the first that is not broadcast. */
 static View output_of(Lowering *l, const Value *value, const Fusion *fusion)

@@ -6,7 +6,11 @@
  * With a free batch, what depends on no image is computed once in `begin`; what depends on all of them, in `end`. An
  * operator that would need several images at a time is refused, and the message names the flag that fixes the batch. */
 #include "compiler/schedule/schedule.h"
+
 #include "compiler/schedule/lower.h"
+#include "compiler/schedule/map.h"
+
+#include "ir/infer.h"
 
 #include <string.h>
 

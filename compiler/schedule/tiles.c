@@ -13,6 +13,8 @@
  *
  * Sums leave the registers through scratch that stays in L1. Bias, activation and residual are applied on the way from
  * there to C, so no strip of a whole panel is needed. */
+#include "compiler/schedule/tiles.h"
+
 #include "compiler/schedule/lower.h"
 
 /* A tile costs the same, full or not: rows are not shared out evenly. */

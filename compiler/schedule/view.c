@@ -2,7 +2,10 @@
  *
  *   x [4,6] strides 24 4:  permute(1,0) → [6,4] strides 4 24;  slice(1, 2, 3) → [4,3] at +8;
  *   reshape(2,2,6) → strides 48 24 4;  the permuted one reshaped to [24] needs a copy */
+#include "compiler/schedule/view.h"
+
 #include "compiler/schedule/lower.h"
+#include "compiler/schedule/map.h"
 
 #include <assert.h>
 #include <string.h>
@@ -149,6 +152,28 @@ void float_output_set(Lowering *l, const Value *value, View computed)
         computed = out;
     }
     view_set(l, value, computed);
+}
+
+void layout_order(const View *view, int *order)
+{
+    for (int i = 0; i < view->rank; i++) {
+        int at = i;
+        for (; at > 0 && view->strides[order[at - 1]] < view->strides[i]; at--)
+            order[at] = order[at - 1];
+        order[at] = i;
+    }
+}
+
+View output_like(Lowering *l, const Value *value, const View *like)
+{
+    int order[VIEW_RANK];
+    if (like->rank != value->type.shape.rank || value_is_result(l, value)) /* a result is written in its place at once */
+        return view_output(l, value, NULL, false);
+    for (int i = 0; i < like->rank; i++)
+        if (like->strides[i] <= 0 && like->dims[i] != 1)
+            return view_output(l, value, NULL, false);
+    layout_order(like, order);
+    return view_output(l, value, order, false);
 }
 
 View view_temp(Lowering *l, Space space, DType dtype, int rank, const int64_t *dims, bool pad)

@@ -5,7 +5,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "compiler/schedule/gemm.h"
 #include "compiler/schedule/lower.h"
+#include "compiler/schedule/schedule.h"
 
 #include <stdlib.h>
 #include <string.h>

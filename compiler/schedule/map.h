@@ -1,0 +1,15 @@
+/* Elementwise loops and copies. */
+#ifndef CNXC_SCHEDULE_MAP_H
+#define CNXC_SCHEDULE_MAP_H
+
+#include "compiler/schedule/view.h"
+
+/* out = expr(operands), where control is, or as a phase of its own. Views have equal dimensions. */
+void map_emit(Lowering *l, const Expr *expr, View out, const View *operands);
+void map_phase(Lowering *l, const char *name, const Expr *expr, View out, const View *operands);
+void copy_emit(Lowering *l, View out, View in); /* converts if dtypes differ */
+void copy_phase(Lowering *l, const char *name, View out, View in);
+void fill_emit(Lowering *l, View out, double number);
+void fill_phase(Lowering *l, const char *name, View out, double number);
+
+#endif

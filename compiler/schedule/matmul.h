@@ -1,0 +1,10 @@
+/* Epilogues of products. */
+#ifndef CNXC_SCHEDULE_MATMUL_H
+#define CNXC_SCHEDULE_MATMUL_H
+
+#include "compiler/schedule/gemm.h"
+
+bool epilogue_is_linear(const Fusion *epilogue); /* every operand is rows × columns with one row stride */
+Ref split_bias(Lowering *l, const char *name, const Fusion **epilogue, int64_t n); /* buffer NULL: it has none */
+
+#endif
