@@ -56,9 +56,10 @@ typedef enum cnxrt_status {
     CNXRT_ERROR_FILE = 8,             /* a file cannot be read */
     CNXRT_ERROR_WEIGHTS_FORMAT = 9,   /* not a weights file, or cut short */
     CNXRT_ERROR_WEIGHTS_MODEL = 10,   /* weights of another model */
-    CNXRT_ERROR_WEIGHTS_DAMAGED = 11, /* the weights' contents and their checksum differ */
+    CNXRT_ERROR_WEIGHTS_DAMAGED = 11, /* the weights' contents and their checksum differ, or the file changed in use */
     CNXRT_ERROR_IMAGE = 12,           /* not a picture, or a damaged one */
-    CNXRT_ERROR_UNSUPPORTED = 13      /* a valid picture or request that this model does not support */
+    CNXRT_ERROR_UNSUPPORTED = 13,     /* a valid picture or request that this model does not support */
+    CNXRT_ERROR_FORK = 14             /* the context's threads were left behind by fork: create one in the child */
 } cnxrt_status;
 
 typedef struct cnxrt_model cnxrt_model;
@@ -72,10 +73,16 @@ typedef struct cnxrt_options {
     size_t struct_size;              /* sizeof(cnxrt_options) */
     int64_t n_threads;               /* that one run uses, the caller's included; default 1: only the caller's.
                                         Each context has n_threads - 1 threads of its own, asleep between runs,
-                                        unless parallel_for is given. Results do not depend on it */
+                                        unless parallel_for is given; a child of fork has none of them and gets
+                                        CNXRT_ERROR_FORK. Results do not depend on it */
     const char *weights_path;        /* where the weights are not embedded: their file; default: beside the artifact */
     cnxrt_parallel_for parallel_for; /* the caller's threads instead of our own; called with n = n_threads */
     void *parallel_user;             /* handed to parallel_for */
+    int64_t copy_weights;            /* not 0: a weights file is read into memory instead of being mapped, so that nobody
+                                        can change it under a running model. Mapped (the default), models of all processes
+                                        share its pages; it must then be replaced by renaming, never written in place: a
+                                        run that starts after a change answers CNXRT_ERROR_WEIGHTS_DAMAGED, one that is
+                                        under way may meet SIGBUS or changed weights */
 } cnxrt_options;
 
 typedef struct cnxrt_prediction {

@@ -361,6 +361,16 @@ static void run_thread(void *argument, int64_t thread)
         run_timed(context, p, thread, run_phase);
 }
 
+/* What may have happened since create. */
+static cnxrt_status check_surroundings(cnxrt_context *context)
+{
+    if (context->pool && !pool_is_here(context->pool))
+        return context_fail(context, CNXRT_ERROR_FORK, "%s", cnxrt_status_text(CNXRT_ERROR_FORK));
+    if (weights_changed(&context->model->weights))
+        return context_fail(context, CNXRT_ERROR_WEIGHTS_DAMAGED, "the weights file was changed while it was in use");
+    return CNXRT_OK;
+}
+
 cnxrt_status context_run(cnxrt_context *context, const void *const *inputs, int64_t batch, void *const *outputs)
 {
     const cnxrt_model *model = context->model;
@@ -374,7 +384,9 @@ cnxrt_status context_run(cnxrt_context *context, const void *const *inputs, int6
         context->bases[i] = (uint8_t *)inputs[i]; /* never written: generated code only reads inputs */
     for (int64_t i = 0; i < compiled->n_outputs; i++)
         context->bases[compiled->n_inputs + i] = outputs[i];
-    cnxrt_status status = check_buffers(context, batch);
+    cnxrt_status status = check_surroundings(context);
+    if (status == CNXRT_OK)
+        status = check_buffers(context, batch);
     if (status != CNXRT_OK)
         return status;
     for (int64_t t = 0; t < model->n_threads; t++)

@@ -26,6 +26,7 @@ const char *cnxrt_status_text(cnxrt_status status)
     case CNXRT_ERROR_WEIGHTS_DAMAGED: return "the weights are damaged: their checksum is wrong";
     case CNXRT_ERROR_IMAGE: return "not a picture, or a damaged one";
     case CNXRT_ERROR_UNSUPPORTED: return "valid, but not supported by this model";
+    case CNXRT_ERROR_FORK: return "the context has threads that fork left behind; create one in the child";
     }
     return "unknown status";
 }
@@ -114,7 +115,7 @@ cnxrt_status cnxrt_create(const cnxrt_options *given, cnxrt_model **out)
     model->parallel_for = options.parallel_for;
     model->parallel_user = options.parallel_user;
     model->n_classes = count_classes(model->compiled);
-    status = weights_open(model->compiled, options.weights_path, &model->weights);
+    status = weights_open(model->compiled, options.weights_path, options.copy_weights != 0, &model->weights);
     if (status == CNXRT_OK && !make_labels(model))
         status = CNXRT_ERROR_MEMORY;
     if (status != CNXRT_OK) {

@@ -19,7 +19,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -44,6 +43,7 @@ struct ThreadPool {
     _Alignas(CACHE_LINE) atomic_int arrived;
     int64_t n_threads, n_started;
     int spins;        /* 0 where threads outnumber processors */
+    pid_t owner;      /* the process that has the workers */
     bool stop;        /* written before start changes */
     void (*job)(void *argument, int64_t thread);
     void *argument;
@@ -148,7 +148,7 @@ ThreadPool *pool_new(int64_t n_threads)
         errno = ENOMEM;
         return NULL;
     }
-    *pool = (ThreadPool){.n_threads = n_threads, .n_started = 1, .workers = workers};
+    *pool = (ThreadPool){.n_threads = n_threads, .n_started = 1, .workers = workers, .owner = getpid()};
     pool->spins = n_threads <= allowed_cpus() ? SPINS : 0;
     while (pool->n_started < n_threads) {
         if (!start_worker(pool, pool->n_started)) {
@@ -168,11 +168,13 @@ void pool_free(ThreadPool *pool)
         return;
     pool->stop = true;
     event_change(&pool->start);
-    for (int64_t i = 1; i < pool->n_started; i++)
+    for (int64_t i = 1; pool_is_here(pool) && i < pool->n_started; i++)
         pthread_join(pool->workers[i - 1].handle, NULL);
     free(pool->workers);
     free(pool);
 }
+
+bool pool_is_here(const ThreadPool *pool) { return pool->owner == getpid(); }
 
 int64_t allowed_cpus(void)
 {

@@ -2,13 +2,15 @@
 #ifndef CNXRT_THREADS_H
 #define CNXRT_THREADS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct ThreadPool ThreadPool;
 
 /* n_threads - 1 sleeping workers; the caller of pool_run is the last thread. NULL: errno says why. */
 ThreadPool *pool_new(int64_t n_threads);
-void pool_free(ThreadPool *pool); /* joins the workers; NULL is allowed */
+void pool_free(ThreadPool *pool); /* joins the workers, unless fork left them behind; NULL is allowed */
+bool pool_is_here(const ThreadPool *pool); /* false in a child of fork, which has none of the workers */
 
 /* job(argument, i) for each i in [0, n_threads), i = 0 in the caller's thread. Returns when all have returned. */
 void pool_run(ThreadPool *pool, void (*job)(void *argument, int64_t thread), void *argument);

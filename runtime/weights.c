@@ -9,9 +9,9 @@
 #include "runtime/weights.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -45,17 +45,34 @@ cnxrt_status weights_verify(const CnxrtModel *compiled, const Weights *weights)
     return XXH3_64bits(weights->data, bytes) == compiled->weights_hash ? CNXRT_OK : CNXRT_ERROR_WEIGHTS_DAMAGED;
 }
 
-static cnxrt_status map_file(const CnxrtModel *compiled, int fd, Weights *weights)
+/* The file's bytes in memory of our own; MAP_FAILED: out of memory, or the file cannot be read or is shorter by now. */
+static void *copy_file(int fd, size_t bytes)
+{
+    uint8_t *copy = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    for (size_t done = 0; copy != MAP_FAILED && done < bytes;) {
+        ssize_t n = pread(fd, copy + done, bytes - done, (off_t)done);
+        if (n > 0) {
+            done += (size_t)n;
+        } else if (n == 0 || errno != EINTR) {
+            munmap(copy, bytes);
+            return MAP_FAILED;
+        }
+    }
+    return copy;
+}
+
+static cnxrt_status map_file(const CnxrtModel *compiled, int fd, bool copy, Weights *weights)
 {
     struct stat info;
     if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode))
         return CNXRT_ERROR_FILE;
     if (info.st_size < (off_t)sizeof(CnxrtWeightsHeader))
         return CNXRT_ERROR_WEIGHTS_FORMAT;
-    void *map = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    size_t bytes = (size_t)info.st_size;
+    void *map = copy ? copy_file(fd, bytes) : mmap(NULL, bytes, PROT_READ, MAP_PRIVATE, fd, 0);
     if (map == MAP_FAILED)
         return CNXRT_ERROR_MEMORY;
-    *weights = (Weights){(uint8_t *)map + sizeof(CnxrtWeightsHeader), map, (size_t)info.st_size};
+    *weights = (Weights){(uint8_t *)map + sizeof(CnxrtWeightsHeader), map, bytes, copy ? -1 : fd, info.st_mtim};
     cnxrt_status status = check_header(compiled, map, info.st_size);
     return status == CNXRT_OK ? weights_verify(compiled, weights) : status;
 }
@@ -76,12 +93,12 @@ static bool place_beside(const char *name, char path[PATH_MAX])
     return n > 0 && n < PATH_MAX;
 }
 
-cnxrt_status weights_open(const CnxrtModel *compiled, const char *path, Weights *weights)
+cnxrt_status weights_open(const CnxrtModel *compiled, const char *path, bool copy, Weights *weights)
 {
     char beside[PATH_MAX];
     *weights = (Weights){0};
     if (!path && compiled->weights) {
-        *weights = (Weights){compiled->weights + sizeof(CnxrtWeightsHeader), compiled->weights, 0};
+        *weights = (Weights){compiled->weights + sizeof(CnxrtWeightsHeader), compiled->weights, .file = -1};
         return CNXRT_OK;
     }
     if (!path) {
@@ -92,8 +109,9 @@ cnxrt_status weights_open(const CnxrtModel *compiled, const char *path, Weights 
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not block */
     if (fd < 0)
         return CNXRT_ERROR_FILE;
-    cnxrt_status status = map_file(compiled, fd, weights);
-    close(fd);
+    cnxrt_status status = map_file(compiled, fd, copy, weights);
+    if (!weights->mapped_bytes || weights->file < 0)
+        close(fd);
     if (status != CNXRT_OK)
         weights_close(weights);
     return status;
@@ -101,7 +119,19 @@ cnxrt_status weights_open(const CnxrtModel *compiled, const char *path, Weights 
 
 void weights_close(Weights *weights)
 {
-    if (weights->mapped_bytes)
+    if (weights->mapped_bytes) {
         munmap((void *)weights->header, weights->mapped_bytes);
+        if (weights->file >= 0)
+            close(weights->file);
+    }
     *weights = (Weights){0};
+}
+
+bool weights_changed(const Weights *weights)
+{
+    struct stat info;
+    if (!weights->mapped_bytes || weights->file < 0)
+        return false;
+    return fstat(weights->file, &info) != 0 || (size_t)info.st_size != weights->mapped_bytes ||
+           info.st_mtim.tv_sec != weights->time.tv_sec || info.st_mtim.tv_nsec != weights->time.tv_nsec;
 }

@@ -5,16 +5,25 @@
 #include "runtime/api.h"
 #include "runtime/model.h"
 
+#include <stdbool.h>
+#include <time.h>
+
 typedef struct Weights {
     const uint8_t *data;   /* first byte after the header, 64-byte aligned */
     const uint8_t *header; /* the header's first byte */
     size_t mapped_bytes;   /* 0: embedded, nothing to unmap */
+    int file;              /* that is mapped, where mapped_bytes is not 0; -1: a copy, which nobody else can change */
+    struct timespec time;  /* the file's last modification when it was checked */
 } Weights;
 
 /* path: of the weights file, NULL for the model's own place. Embedded weights are taken as they are (their bytes are
- * as trustworthy as the code beside them); a file is checked to the last bit. */
-cnxrt_status weights_open(const CnxrtModel *compiled, const char *path, Weights *weights);
+ * as trustworthy as the code beside them); a file is checked to the last bit, and mapped, or copied into memory. */
+cnxrt_status weights_open(const CnxrtModel *compiled, const char *path, bool copy, Weights *weights);
 void weights_close(Weights *weights);
+
+/* Whether the mapped file was written to or cut since it was checked: then its pages are no longer what was checked, or not
+ * there. One fstat. What happens during a run is not seen; who must not depend on it has a copy. */
+bool weights_changed(const Weights *weights);
 
 /* Compares the contents with their checksum. */
 cnxrt_status weights_verify(const CnxrtModel *compiled, const Weights *weights);

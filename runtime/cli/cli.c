@@ -75,7 +75,8 @@ static bool nothing_to_do(Cli *cli)
 
 static bool print_version(void)
 {
-    printf("%s (cnxc %s)\n", compiled_model.name, compiled_model.version);
+    put_field(stdout, compiled_model.name);
+    printf(" (cnxc %s)\n", compiled_model.version);
     return true;
 }
 
@@ -126,6 +127,7 @@ int cnxrt_main(int argc, char **argv)
     hold_standard_streams();
     if (!dispatch(&cli, argc, argv) && cli.exit_code == CLI_OK)
         cli.exit_code = CLI_BUG;
+    outputs_discard(); /* what a failure left uncommitted */
     cli_close(&cli);
     cli_free(&cli);
     bool failed = ferror(stdout);

@@ -43,8 +43,10 @@ void cli_print_help(const Cli *cli);
 /* "place: error: message", place NULL: the program's name. Keeps the first error's exit code. Returns false. */
 bool cli_error(Cli *cli, int exit_code, const char *place, const char *format, ...) __attribute__((format(printf, 4, 5)));
 bool cli_fail(Cli *cli, cnxrt_status status, const char *place); /* of the context, or of create (context NULL) */
-void put_json_string(FILE *out, const char *text); /* invalid UTF-8 becomes U+FFFD */
-void put_field(FILE *out, const char *text);       /* a field of a TSV line: tabs and newlines become \t and \n */
+/* Names, labels and paths come from elsewhere, and a terminal obeys control characters. As JSON (invalid UTF-8 becomes
+ * U+FFFD), or for people and TSV: \t, \n, \r, \\, and \x1b for any other control character or byte that is not UTF-8. */
+void put_json_string(FILE *out, const char *text);
+void put_field(FILE *out, const char *text);
 
 /* The candidate nearest to word, or NULL if none is near. */
 const char *nearest_word(const char *word, const char *const *candidates, int64_t n);
@@ -78,7 +80,7 @@ bool cli_selftest(Cli *cli);
 bool cli_info(Cli *cli);
 
 /* ── output.c: .npy files, whole or not at all ── */
-/* Writes beside its place; outputs_commit puts all in place. "-" is standard output. */
+/* Writes beside its place; outputs_commit puts all in place, outputs_discard removes what was not. "-" is standard output. */
 bool output_write(Cli *cli, const char *path, int64_t dtype, int64_t rank, const int64_t *dims, const void *data, size_t bytes);
 bool outputs_commit(Cli *cli);
 void outputs_discard(void);

@@ -5,7 +5,9 @@
 
 static void print_tensor(const char *kind, const CnxrtTensor *tensor)
 {
-    printf("%-9s%s %s ", kind, tensor->name, npy_type_name(tensor->dtype));
+    printf("%-9s", kind);
+    put_field(stdout, tensor->name);
+    printf(" %s ", npy_type_name(tensor->dtype));
     for (int64_t i = 0; i < tensor->rank; i++)
         if (tensor->dims[i] < 0)
             printf("%sN", i ? "x" : "");
@@ -37,18 +39,22 @@ bool cli_info(Cli *cli)
         puts(m->info_json);
         return true;
     }
-    printf("%s, compiled by cnxc %s\n", m->name, m->version);
+    put_field(stdout, m->name);
+    printf(", compiled by cnxc %s\n", m->version);
     for (int64_t i = 0; i < m->n_inputs; i++)
         print_tensor("input", &m->tensors[i]);
     for (int64_t i = 0; i < m->n_outputs; i++)
         print_tensor("output", &m->tensors[m->n_inputs + i]);
-    if (m->n_labels)
-        printf("%-9s%lld: %s%s\n", "labels", (long long)m->n_labels, m->labels[0], m->n_labels > 1 ? ", ..." : "");
+    if (m->n_labels) {
+        printf("%-9s%lld: ", "labels", (long long)m->n_labels);
+        put_field(stdout, m->labels[0]);
+        puts(m->n_labels > 1 ? ", ..." : "");
+    }
     print_cpus(m);
-    printf("%-9s%.2f MB%s%s\n", "weights", (double)m->weights_bytes * 1e-6, m->weights ? "" : " in ",
-           m->weights        ? ""
-           : m->weights_file ? m->weights_file
-                             : "a file");
+    printf("%-9s%.2f MB%s", "weights", (double)m->weights_bytes * 1e-6, m->weights ? "" : " in ");
+    if (!m->weights)
+        put_field(stdout, m->weights_file ? m->weights_file : "a file");
+    putchar('\n');
     if (!variant)
         variant = m->variants[0];
     int64_t shared = variant->by_image ? 0 : variant->arena_bytes, own = variant->scratch_bytes + variant->arena_bytes - shared;

@@ -152,18 +152,33 @@ void cli_free(Cli *cli)
     free(cli->pictures);
 }
 
+/* A line of the examples: the program, then words around names of the model. */
+static void print_example(const Cli *cli, const char *words, const char *name, const char *more, const char *other,
+                          const char *end)
+{
+    fputs("  ", stdout);
+    put_field(stdout, cli->program);
+    fputs(words, stdout);
+    put_field(stdout, name);
+    fputs(more, stdout);
+    put_field(stdout, other);
+    puts(end);
+}
+
 void cli_print_help(const Cli *cli)
 {
-    const char *p = cli->program;
     printf("Examples:\n");
-    if (compiled_model.preprocessor)
-        printf("  %s cat.jpg dog.png            one line an answer: PATH, LABEL, SCORE, best first\n"
-               "  %s -k 1 --json cat.jpg        the best answer as JSON\n",
-               p, p);
+    if (compiled_model.preprocessor) {
+        print_example(cli, " cat.jpg dog.png            one line an answer: PATH, LABEL, SCORE, best first", "", "", "", "");
+        print_example(cli, " -k 1 --json cat.jpg        the best answer as JSON", "", "", "", "");
+    }
     if (compiled_model.n_inputs && compiled_model.n_outputs)
-        printf("  %s --input %s=x.npy --output %s=y.npy\n", p, compiled_model.tensors[0].name,
-               compiled_model.tensors[compiled_model.n_inputs].name);
-    printf("  %s --bench\n\nUsage: %s [OPTION]... [PICTURE]...\n\nOptions:\n", p, p);
+        print_example(cli, " --input ", compiled_model.tensors[0].name, "=x.npy --output ",
+                      compiled_model.tensors[compiled_model.n_inputs].name, "=y.npy");
+    print_example(cli, " --bench", "", "", "", "");
+    fputs("\nUsage: ", stdout);
+    put_field(stdout, cli->program);
+    printf(" [OPTION]... [PICTURE]...\n\nOptions:\n");
     for (int i = 0; i < N_OPTIONS; i++) {
         char left[64];
         snprintf(left, sizeof left, "%s%s%s", options[i].name, options[i].argument ? " " : "",

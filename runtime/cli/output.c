@@ -81,7 +81,10 @@ static FILE *open_temporary(const char *path)
     }
     pending[n_pending] = entry;
     n_pending = n_pending + 1;
-    return fdopen(fd, "wb");
+    FILE *file = fdopen(fd, "wb");
+    if (!file)
+        close(fd);
+    return file;
 }
 
 bool output_write(Cli *cli, const char *path, int64_t dtype, int64_t rank, const int64_t *dims, const void *data, size_t bytes)

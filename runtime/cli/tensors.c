@@ -303,8 +303,6 @@ static bool run(Cli *cli, const Tensors *tensors)
     bool ok = true;
     for (int64_t i = 0; ok && i < cli->n_outputs; i++)
         ok = write_output(cli, tensors, &cli->outputs[i]);
-    if (!ok)
-        outputs_discard();
     return ok && outputs_commit(cli);
 }
 

@@ -26,14 +26,21 @@ bool image_fail(ImageError *error, cnxrt_status status, const char *format, ...)
     return false;
 }
 
-bool image_allocate(Image *image, int64_t width, int64_t height, int64_t channels, ImageError *error)
+bool image_check_size(int64_t width, int64_t height, ImageError *error)
 {
-    *image = (Image){width, height, channels, NULL};
     if (width < 1 || height < 1)
         return image_fail(error, CNXRT_ERROR_IMAGE, "the picture is %lldx%lld pixels", (long long)width, (long long)height);
     if (width > MAX_PIXELS || height > MAX_PIXELS / width)
         return image_fail(error, CNXRT_ERROR_IMAGE, "the picture is %lldx%lld pixels, more than %d in all", (long long)width,
                           (long long)height, MAX_PIXELS);
+    return true;
+}
+
+bool image_allocate(Image *image, int64_t width, int64_t height, int64_t channels, ImageError *error)
+{
+    *image = (Image){width, height, channels, NULL};
+    if (!image_check_size(width, height, error))
+        return false;
     image->pixels = malloc((size_t)(width * height * channels));
     if (!image->pixels)
         return image_fail(error, CNXRT_ERROR_MEMORY, "out of memory for %lldx%lld pixels", (long long)width, (long long)height);

@@ -39,6 +39,7 @@ bool image_prepare(const Image *image, const CnxrtPreprocessor *how, float *out,
 
 /* For the decoders. */
 bool image_fail(ImageError *error, cnxrt_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+bool image_check_size(int64_t width, int64_t height, ImageError *error); /* before a library allocates for it */
 bool image_allocate(Image *image, int64_t width, int64_t height, int64_t channels, ImageError *error);
 
 #endif

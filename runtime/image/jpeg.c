@@ -1,8 +1,10 @@
 /* JPEG through libjpeg-turbo, set up as Pillow sets it up: the accurate integer IDCT and triangle upsampling, which
  * are the library's defaults; gray stays gray, CMYK and YCCK come as CMYK with Adobe's inversion undone.
  *
- * A file is hostile: an error of the library jumps back here, reading past the end is an error (not the library's
- * silent gray), and a progressive file may have only so many scans, since each costs a pass over all coefficients. */
+ * A file is hostile: an error of the library jumps back here, and reading past the end is an error (not the library's
+ * silent gray). Each scan of a progressive file costs a pass over all coefficients, so that work has a bound that grows with
+ * the file; a file too short for one bit a block, which is the least that Huffman coding needs, is cut short for certain, and
+ * memory for its coefficients is never asked for. */
 #include "runtime/image/decode.h"
 
 #include <setjmp.h>
@@ -13,14 +15,17 @@
 #include <jpeglib.h>
 #include <jerror.h>
 
-enum { ORDINARY_SCANS = 20, MAX_SCANS = 500, MAX_SEGMENTS = 65536 };
-static const double max_scanned_pixels = 2e9; /* of all scans beyond the ordinary number */
+enum { MAX_SCANS = 500, MAX_SEGMENTS = 65536 };
+/* Pixels that all scans together may pass over: 0.3 s of work, and more the larger the file. A picture of one color needs a
+ * byte for 340 pixels (4:2:0, a bit a block), and encoders make up to 15 scans. */
+static const double free_pixels = 2e8, pixels_a_byte = 5e3;
 
 typedef struct Reader {
     struct jpeg_error_mgr errors;
     struct jpeg_source_mgr source;
     struct jpeg_progress_mgr progress;
     struct jpeg_decompress_struct *info;
+    size_t size; /* of the file */
     ImageError *error;
     jmp_buf fail;
 } Reader;
@@ -53,7 +58,7 @@ static void on_progress(j_common_ptr info)
     Reader *reader = info->client_data;
     double scans = reader->info->input_scan_number;
     double pixels = (double)reader->info->image_width * reader->info->image_height;
-    if (scans > MAX_SCANS || (scans > ORDINARY_SCANS && scans * pixels > max_scanned_pixels))
+    if (scans > MAX_SCANS || scans * pixels > free_pixels + pixels_a_byte * (double)reader->size)
         give_up(reader, CNXRT_ERROR_IMAGE, "JPEG: too many scans");
 }
 
@@ -76,6 +81,7 @@ static void source_skip(j_decompress_ptr info, long n)
 static void set_up(Reader *reader, struct jpeg_decompress_struct *info, const uint8_t *bytes, size_t size)
 {
     reader->info = info;
+    reader->size = size;
     info->err = jpeg_std_error(&reader->errors);
     info->client_data = reader;
     reader->errors.error_exit = on_error;
@@ -127,12 +133,24 @@ static void choose_colors(Reader *reader, struct jpeg_decompress_struct *info, D
     }
 }
 
+static double count_blocks(const struct jpeg_decompress_struct *info)
+{
+    double blocks = 0;
+    for (int i = 0; i < info->num_components; i++)
+        blocks += (double)info->comp_info[i].width_in_blocks * info->comp_info[i].height_in_blocks;
+    return blocks;
+}
+
 /* Requires that reader->fail is set. */
 static bool read_picture(Reader *reader, struct jpeg_decompress_struct *info, Decoded *decoded)
 {
     jpeg_read_header(info, TRUE);
     choose_colors(reader, info, decoded);
     Image *image = &decoded->image;
+    if (!image_check_size(info->image_width, info->image_height, reader->error))
+        return false;
+    if (!info->arith_code && count_blocks(info) > 8.0 * (double)reader->size)
+        source_end(info);
     if (!image_allocate(image, info->image_width, info->image_height, info->num_components, reader->error))
         return false;
     jpeg_start_decompress(info);

@@ -17,7 +17,6 @@ typedef struct Reader {
     size_t left;
     ImageError *error;
     bool out_of_memory;
-    png_bytepp rows;
     jmp_buf fail;
 } Reader;
 
@@ -151,19 +150,17 @@ static void widen_gray(Decoded *decoded, int depth)
         decoded->key[0] = (uint16_t)(decoded->key[0] * factor);
 }
 
-static bool read_rows(png_structp png, Reader *reader, Decoded *decoded, int64_t sample_bytes)
+/* Row by row: a list of rows may be larger than a narrow picture itself. */
+static bool read_rows(png_structp png, Reader *reader, Decoded *decoded, int passes, int64_t sample_bytes)
 {
     Image *image = &decoded->image;
     int64_t width = image->width, height = image->height, channels = image->channels;
     if (!image_allocate(image, width, height, channels * sample_bytes, reader->error))
         return false;
     image->channels = channels;
-    reader->rows = malloc((size_t)height * sizeof *reader->rows);
-    if (!reader->rows)
-        return image_fail(reader->error, CNXRT_ERROR_MEMORY, "out of memory");
-    for (int64_t y = 0; y < height; y++)
-        reader->rows[y] = image->pixels + y * width * channels * sample_bytes;
-    png_read_image(png, reader->rows);
+    for (int pass = 0; pass < passes; pass++)
+        for (int64_t y = 0; y < height; y++)
+            png_read_row(png, image->pixels + y * width * channels * sample_bytes, NULL);
     return true;
 }
 
@@ -177,6 +174,8 @@ static bool read_picture(png_structp png, png_infop info, Reader *reader, Decode
     png_read_info(png, info);
     int depth = png_get_bit_depth(png, info), type = png_get_color_type(png, info);
     decoded->image = (Image){png_get_image_width(png, info), png_get_image_height(png, info), png_get_channels(png, info), NULL};
+    if (!image_check_size(decoded->image.width, decoded->image.height, reader->error)) /* libpng goes on to allocate rows */
+        return false;
     if (type == PNG_COLOR_TYPE_PALETTE)
         read_palette(png, info, decoded);
     read_transparency(png, info, decoded);
@@ -185,9 +184,9 @@ static bool read_picture(png_structp png, png_infop info, Reader *reader, Decode
         png_set_packing(png);
     if (depth == 16 && !decoded->gray16)
         png_set_strip_16(png);
-    png_set_interlace_handling(png);
+    int passes = png_set_interlace_handling(png);
     png_read_update_info(png, info);
-    if (!read_rows(png, reader, decoded, decoded->gray16 ? 2 : 1))
+    if (!read_rows(png, reader, decoded, passes, decoded->gray16 ? 2 : 1))
         return false;
     png_read_end(png, NULL);
     if (depth < 8 && type == PNG_COLOR_TYPE_GRAY)
@@ -206,13 +205,11 @@ bool png_decode(const uint8_t *bytes, size_t size, Decoded *decoded, ImageError 
         return image_fail(error, CNXRT_ERROR_MEMORY, "out of memory");
     }
     if (setjmp(reader.fail)) {
-        free(reader.rows);
         png_destroy_read_struct(&png, &info, NULL);
         return false;
     }
     png_set_read_fn(png, &reader, on_read);
     bool ok = read_picture(png, info, &reader, decoded);
-    free(reader.rows);
     png_destroy_read_struct(&png, &info, NULL);
     if (ok)
         decoded->orientation = find_orientation(bytes, size);

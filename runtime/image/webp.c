@@ -51,10 +51,8 @@ bool webp_decode(const uint8_t *bytes, size_t size, Decoded *decoded, ImageError
     WebPAnimDecoderOptions options;
     if (WebPGetFeatures(bytes, size, &features) != VP8_STATUS_OK || !WebPAnimDecoderOptionsInit(&options))
         return image_fail(error, CNXRT_ERROR_IMAGE, "WebP: the file is damaged or cut short");
-    Image size_check; /* before the decoder allocates its canvas: at most 16383 x 16383, over the limit */
-    if (!image_allocate(&size_check, features.width, features.height, 1, error))
+    if (!image_check_size(features.width, features.height, error)) /* before the decoder allocates its canvas */
         return false;
-    image_free(&size_check);
     options.color_mode = MODE_RGBA;
     options.use_threads = 0;
     WebPData data = {bytes, size};

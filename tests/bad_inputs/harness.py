@@ -6,11 +6,13 @@ A case makes its files in a folder of its own, runs one command there and must e
 and one matching line on standard error. Nothing may be left in the folder that was not there before, and no
 sanitizer may have spoken. Run it with a build that has AddressSanitizer and UBSan: that is what it is for.
 """
+import functools
 import os
 import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass, field
 
@@ -30,6 +32,7 @@ class Case:
     stdin: bytes = None
     shell: str = None              # a shell command instead; $CNXC is the compiler, $MODEL the executable, $DIGITS its model
     outputs: tuple = ()            # files that the command may leave (exit 0)
+    peak_mb: float = None          # memory that it may take beside what the program's --version takes
 
 
 def case(group, name, **how):
@@ -51,6 +54,26 @@ def _environment(programs):
     return env
 
 
+# Runs a command and says on standard error how many kB it had at its peak, at least those of this small Python.
+PEAK = """import os, resource, sys
+child = os.spawnv(os.P_WAIT, sys.argv[1], sys.argv[1:])
+print("peak", resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
+sys.exit(child)"""
+
+
+def _measured(command):
+    return [sys.executable, "-S", "-E", "-c", PEAK, *command]
+
+
+def _peak_kb(error):
+    return int(re.search(r"^peak (\d+)$", error, re.M)[1])
+
+
+@functools.lru_cache(None)
+def _version_kb(program):
+    return _peak_kb(subprocess.run(_measured([program, "--version"]), capture_output=True, text=True).stderr)
+
+
 def run(case, programs, timeout=60):
     """None if the case holds, else what is wrong."""
     folder = tempfile.mkdtemp(prefix="cnxc-bad-")
@@ -68,6 +91,8 @@ def run(case, programs, timeout=60):
         else:
             argv = case.argv if case.argv is not None else ["compile", next(iter(case.files), "bad.onnxtxt"), "-o", "out"]
             command = [programs[case.program], *argv]
+        if case.peak_mb is not None:
+            command = _measured(command)
         result = subprocess.run(command, cwd=folder, env=_environment(programs), capture_output=True, timeout=timeout,
                                 input=case.stdin if case.stdin is not None else b"")
         error = result.stderr.decode(errors="replace")
@@ -80,6 +105,10 @@ def run(case, programs, timeout=60):
             problems.append(f"no message like {case.message!r}")
         if "Sanitizer" in error or "runtime error:" in error:
             problems.append("a sanitizer spoke")
+        if case.peak_mb is not None:
+            mb = (_peak_kb(error) - _version_kb(programs[case.program])) / 1024
+            if mb > case.peak_mb:
+                problems.append(f"it took {mb:.1f} MB, expected at most {case.peak_mb}")
         left = _listing(folder) - before - set(case.outputs)
         if left:
             problems.append(f"left behind: {sorted(left)}")

@@ -29,6 +29,10 @@ picture("1x1", png(1, 1), "", exit=0)
 picture("1x60000", png(1, 60000), "", exit=0)
 picture("65500x65500 in a few bytes", PNG + chunk(b"IHDR", struct.pack(">IIBBBBB", 65500, 65500, 8, 2, 0, 0, 0)) + chunk(b"IDAT", b"x\x9c") , r"p\.png.*(pixels|large|big)")
 picture("65500x65500 JPEG header", bytes.fromhex("ffd8ffc0001108ffdcffdc03012200021101031101ffd9"), r"p\.jpg", file="p.jpg")
+for width, height in ((2**31 - 1, 1), (10**9, 1), (1, 2**31 - 1), (178956971, 1)):
+    picture(f"PNG of {width}x{height} in 65 bytes", PNG + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, 6, 0, 0, 0)) +
+            chunk(b"IDAT", b"x\x9c\x03\0\0\0\0\1"), r"p\.png.*pixels", peak_mb=16)
+picture("PNG of many short rows", png(1, 4000000), "", exit=0, peak_mb=80)  # 12 of RGB, 32 of libpng's and zlib's own at the most
 picture("truncated PNG", png(64, 64)[:60], r"p\.png")
 picture("PNG without data", PNG + chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 0, 0, 0, 0)) + chunk(b"IEND", b""), r"p\.png")
 picture("PNG with a bad CRC in IHDR", png(8, 8, crc=1), r"p\.png")
@@ -74,8 +78,8 @@ def with_exif_offset(data, offset):
     return data[:i] + offset + data[i + 4:]
 
 
-def jpeg(name, content, message, exit=1):
-    picture(name, content, message, exit, file="p.jpg")
+def jpeg(name, content, message, exit=1, **how):
+    picture(name, content, message, exit, file="p.jpg", **how)
 
 
 jpeg("progressive JPEG (control)", golden("jpg_progressive"), "", exit=0)
@@ -95,6 +99,26 @@ picture("PNG with a bad CRC in a text", png(8, 8, extra=chunk(b"tEXt", b"a\0b", 
 picture("PNG palette without PLTE", png(8, 8, color=3), r"p\.png.*PLTE")
 picture("PNG palette whose indices go past it", png(8, 8, color=3, extra=chunk(b"PLTE", b"\0" * 6)), "", exit=0)
 picture("PNG followed by other bytes", GRAY + b"more" * 1000, "", exit=0)
+
+
+def sized(data, width, height):
+    """The JPEG with other dimensions in its frame header."""
+    i = 2
+    while data[i + 1] not in (0xC0, 0xC1, 0xC2):
+        i += 2 + struct.unpack(">H", data[i + 2:i + 4])[0]
+    return data[:i + 5] + struct.pack(">HH", height, width) + data[i + 9:]
+
+
+def first_scan(data, entropy):
+    """The JPEG up to its first scan's header, then these bytes and the end."""
+    i = data.index(b"\xff\xda")
+    return data[:i + 2 + struct.unpack(">H", data[i + 2:i + 4])[0]] + entropy + b"\xff\xd9"
+
+
+# 12,000 x 12,000 pixels have 2.2 million blocks or more: no file of this size holds a bit for each.
+HUGE = sized(golden("jpg_progressive"), 12000, 12000)
+jpeg("progressive JPEG of 144 million pixels, cut by its own end", first_scan(HUGE, b"\0" * 200), r"p\.jpg.*cut short", peak_mb=16)
+jpeg("progressive JPEG of 144 million pixels, with 15 scans", with_scans(HUGE, 15), r"p\.jpg.*cut short", peak_mb=16)
 
 
 def npy(shape=(1, 3, 32, 32), descr="<f4", order="False", data=None, header=None):

@@ -6,9 +6,12 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -286,12 +289,40 @@ static void test_classify(void **state)
     close_model(model, context);
 }
 
+/* A child of fork has none of the context's threads: it is told, and may make contexts of its own. */
+static void test_fork(void **state)
+{
+    cnxrt_options options = {.struct_size = sizeof options, .n_threads = 3};
+    cnxrt_model *model;
+    cnxrt_context *context, *own;
+    Run run;
+    int status;
+    (void)state;
+    make_run(&run);
+    open_model(&options, &model, &context);
+    assert_int_equal(cnxrt_run(context, run.inputs, BATCH, run.outputs), CNXRT_OK);
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(20);
+        bool ok = cnxrt_run(context, run.inputs, BATCH, run.outputs) == CNXRT_ERROR_FORK &&
+                  strstr(cnxrt_context_error(context), "fork") && cnxrt_context_create(model, NULL, 0, &own) == CNXRT_OK &&
+                  cnxrt_run(own, run.inputs, BATCH, run.outputs) == CNXRT_OK;
+        cnxrt_context_destroy(own);
+        close_model(model, context); /* waits for nobody */
+        _exit(!ok);
+    }
+    waitpid(child, &status, 0);
+    assert_int_equal(status, 0);
+    assert_int_equal(cnxrt_run(context, run.inputs, BATCH, run.outputs), CNXRT_OK);
+    close_model(model, context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_answer),         cmocka_unit_test(test_threads_agree), cmocka_unit_test(test_parallel_for),
         cmocka_unit_test(test_options),        cmocka_unit_test(test_buffers),       cmocka_unit_test(test_workspace),
-        cmocka_unit_test(test_shared_context), cmocka_unit_test(test_classify),
+        cmocka_unit_test(test_shared_context), cmocka_unit_test(test_classify),      cmocka_unit_test(test_fork),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,11 +3,13 @@
 #include "tests/runtime/fake_model.h"
 
 #include <fcntl.h>
+#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -123,6 +125,28 @@ static void test_bad_pictures(void **state)
     expect(run("/dev/zero"), 4, NULL, "/dev/zero: error:");
 }
 
+/* What a terminal would obey is shown, not sent, and can be read back. */
+static void test_control_characters(void **state)
+{
+    static const char name[] = "a\tb\nc\x1b]0;title\a\r\\ \x7f \xc2\x9b \xff \xc3\xa9.png";
+    static const char shown[] = "a\\tb\\nc\\x1b]0;title\\x07\\r\\\\ \\x7f \\xc2\\x9b \\xff \xc3\xa9.png";
+    (void)state;
+    char command[256];
+    snprintf(command, sizeof command, "cp %s \"$0\"", picture);
+    pid_t child = fork();
+    if (child == 0)
+        execl("/bin/sh", "sh", "-c", command, name, NULL);
+    waitpid(child, NULL, 0);
+    char line[256];
+    snprintf(line, sizeof line, "%s\t", shown);
+    expect(run(name), 0, line, "");
+    expect(run("--json", name), 0, "\\u001b]0;title\\u0007\\u000d\\\\ \\u007f \\u009b", "");
+    unlink(name);
+    snprintf(line, sizeof line, "%s: error: cannot read", shown);
+    expect(run(name), 4, "", line);
+    expect(run("--input", "a\x1b[2J=x.npy", "--output", "logits=y.npy"), 2, "", "no input 'a\\x1b[2J'");
+}
+
 /* ── Tensors ─────────────────────────────────────────────────────────────────────────────────────────── */
 
 static void test_tensors(void **state)
@@ -197,6 +221,23 @@ static void test_bad_tensors(void **state)
     assert_int_equal(access("keep.npy", F_OK), -1); /* whole or not at all */
 }
 
+/* A disk that fills up is not kept full by what was begun. */
+static void test_full_disk(void **state)
+{
+    struct rlimit before, small;
+    glob_t left;
+    (void)state;
+    expect(run("--dump-pixels", "x.npy", picture), 0, NULL, NULL);
+    getrlimit(RLIMIT_FSIZE, &before);
+    small = before;
+    small.rlim_cur = 256;
+    setrlimit(RLIMIT_FSIZE, &small);
+    expect(run("--dump-pixels", "d.npy", picture), 4, NULL, "d.npy: error: cannot write: File too large");
+    expect(run("--dump-pixels", "d.npy", "--input", "pixel_values=x.npy", "--output", "logits=e.npy", picture), 4, NULL, "d.npy");
+    setrlimit(RLIMIT_FSIZE, &before);
+    assert_int_equal(glob("*[de].npy*", 0, NULL, &left), GLOB_NOMATCH);
+}
+
 /* ── Options ─────────────────────────────────────────────────────────────────────────────────────────── */
 
 static void test_usage(void **state)
@@ -237,9 +278,17 @@ static void test_closed_output(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lines),   cmocka_unit_test(test_json),    cmocka_unit_test(test_bad_pictures),
-        cmocka_unit_test(test_tensors), cmocka_unit_test(test_labels),  cmocka_unit_test(test_bad_tensors),
-        cmocka_unit_test(test_usage),   cmocka_unit_test(test_reports), cmocka_unit_test(test_closed_output),
+        cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_json),
+        cmocka_unit_test(test_bad_pictures),
+        cmocka_unit_test(test_tensors),
+        cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_bad_tensors),
+        cmocka_unit_test(test_control_characters),
+        cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_usage),
+        cmocka_unit_test(test_reports),
+        cmocka_unit_test(test_closed_output),
     };
     if (!mkdtemp(folder) || chdir(folder) != 0)
         return 1;

@@ -28,7 +28,7 @@ static cnxrt_status status_of(const void *bytes, size_t size)
 {
     Weights weights;
     write_file(bytes, size);
-    cnxrt_status status = weights_open(&compiled_model, path, &weights);
+    cnxrt_status status = weights_open(&compiled_model, path, false, &weights);
     assert_true(status == CNXRT_OK || !weights.data);
     if (status == CNXRT_OK) {
         assert_int_equal((uintptr_t)weights.data % 64, 0);
@@ -79,23 +79,59 @@ static void test_not_a_file(void **state)
     Weights weights;
     char pipe_path[64];
     (void)state;
-    assert_int_equal(weights_open(&compiled_model, "/", &weights), CNXRT_ERROR_FILE);
-    assert_int_equal(weights_open(&compiled_model, "/dev/zero", &weights), CNXRT_ERROR_FILE);
-    assert_int_equal(weights_open(&compiled_model, "/nonexistent", &weights), CNXRT_ERROR_FILE);
-    assert_int_equal(weights_open(&compiled_model, NULL, &weights), CNXRT_ERROR_FILE); /* none beside the program */
+    assert_int_equal(weights_open(&compiled_model, "/", false, &weights), CNXRT_ERROR_FILE);
+    assert_int_equal(weights_open(&compiled_model, "/dev/zero", false, &weights), CNXRT_ERROR_FILE);
+    assert_int_equal(weights_open(&compiled_model, "/nonexistent", false, &weights), CNXRT_ERROR_FILE);
+    assert_int_equal(weights_open(&compiled_model, NULL, false, &weights), CNXRT_ERROR_FILE); /* none beside the program */
     snprintf(pipe_path, sizeof pipe_path, "%s.fifo", path);
     assert_int_equal(mkfifo(pipe_path, 0600), 0);
-    assert_int_equal(weights_open(&compiled_model, pipe_path, &weights), CNXRT_ERROR_FILE); /* at once: no waiting */
+    assert_int_equal(weights_open(&compiled_model, pipe_path, false, &weights), CNXRT_ERROR_FILE); /* at once: no waiting */
     unlink(pipe_path);
+}
+
+/* Written in place, or cut: the next look tells, without touching a page that may be gone. A copy does not notice. */
+static void test_changed(void **state)
+{
+    (void)state;
+    for (int copy = 0; copy < 2; copy++)
+        for (int cut = 0; cut < 2; cut++) {
+            Weights weights;
+            write_file(&fake_weights, sizeof fake_weights);
+            assert_int_equal(weights_open(&compiled_model, path, copy, &weights), CNXRT_OK);
+            assert_false(weights_changed(&weights));
+            usleep(20000); /* the clock of modification times is coarse */
+            if (cut)
+                assert_int_equal(truncate(path, 0), 0);
+            else
+                write_file(&fake_weights, sizeof fake_weights);
+            assert_int_equal(weights_changed(&weights), !copy);
+            if (copy)
+                assert_memory_equal(weights.data, fake_weights.w, sizeof fake_weights.w);
+            weights_close(&weights);
+        }
+}
+
+/* Renamed over: whoever has the old one keeps it. */
+static void test_replaced(void **state)
+{
+    Weights weights;
+    char other[64];
+    (void)state;
+    write_file(&fake_weights, sizeof fake_weights);
+    assert_int_equal(weights_open(&compiled_model, path, false, &weights), CNXRT_OK);
+    snprintf(other, sizeof other, "%s.new", path);
+    fclose(fopen(other, "wb"));
+    assert_int_equal(rename(other, path), 0);
+    assert_false(weights_changed(&weights));
+    assert_memory_equal(weights.data, fake_weights.w, sizeof fake_weights.w);
+    weights_close(&weights);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_right),
-        cmocka_unit_test(test_each_bit),
-        cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_not_a_file),
+        cmocka_unit_test(test_right),      cmocka_unit_test(test_each_bit), cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_not_a_file), cmocka_unit_test(test_changed),  cmocka_unit_test(test_replaced),
     };
     int fd = mkstemp(path);
     if (fd < 0)
