@@ -6,8 +6,8 @@
  *
  *     for k: b = B[k]; for i: a = A[i,k]; C[i] += a*b          (K. Goto, Anatomy of High-Performance MatMul)
  *
- * The K loop is unrolled by 4 and stays rolled otherwise. The expression is applied to the sums in registers; if
- * it is long (GELU), the raw sums are stored first and a small loop works on the tile, which is still in L1. */
+ * The K loop is unrolled by 4 and stays rolled otherwise. The expression is applied to the sums in registers; one
+ * that needs many registers itself (Gelu) the schedule applies to a finished strip instead. */
 #include "compiler/codegen/emit.h"
 
 #include <assert.h>
@@ -128,67 +128,17 @@ static void load_own(Emit *e, const Tile *t, IrValue i, int64_t j, IrValue *valu
             values[q] = expr_load(e, &t->kernel->operands[q], operand_address(e, t, q, i, j), active_lanes(t, j));
 }
 
-static void store_registers(Emit *e, Tile *t, bool raw)
+static void store_sums(Emit *e, Tile *t)
 {
     for (int64_t j = 0; j < t->nv && active_lanes(t, j); j++) {
         IrValue values[MAX_OPERANDS] = {0};
-        if (!raw)
-            load_shared(e, t, j, values);
+        load_shared(e, t, j, values);
         for (int64_t i = 0; i < t->m; i++) {
             values[0] = *sum_at(t, i, j);
-            if (raw) {
-                emit_store_lanes(e, values[0], c_address(e, t, i, j), active_lanes(t, j));
-                continue;
-            }
             load_own(e, t, emit_i64(e, i), j, values);
             expr_finish(e, t->kernel, values, c_address(e, t, i, j), active_lanes(t, j));
         }
     }
-}
-
-/* Raw sums, then the expression on the tile in memory, a row at a time. */
-static void store_and_revisit(Emit *e, Tile *t)
-{
-    store_registers(e, t, true);
-    Loop rows = emit_loop_begin(e, t->m, NULL, 0);
-    for (int64_t j = 0; j < t->nv && active_lanes(t, j); j++) {
-        IrValue values[MAX_OPERANDS] = {0};
-        IrValue at = emit_index(e, c_address(e, t, 0, j), rows.index, t->kernel->gemm.c_row);
-        load_shared(e, t, j, values);
-        values[0] = emit_load_lanes(e, e->f32, at, active_lanes(t, j));
-        expr_finish(e, t->kernel, values, at, active_lanes(t, j));
-    }
-    emit_loop_end(e, &rows, NULL);
-}
-
-/* Whether the expression needs many registers of its own. */
-static bool is_long(const Expr *expr)
-{
-    for (int i = 0; i < expr->n_steps; i++)
-        switch (expr->steps[i].op) {
-        case OP_Elu:
-        case OP_Erf:
-        case OP_Exp:
-        case OP_Gelu:
-        case OP_Log:
-        case OP_Mish:
-        case OP_Pow:
-        case OP_Selu:
-        case OP_Sigmoid:
-        case OP_Softplus:
-        case OP_Tanh: return true;
-        default: break;
-        }
-    return false;
-}
-
-/* An operand that varies by row may be what C overwrites, so raw sums must not be put there first. */
-static bool may_revisit(const Kernel *kernel)
-{
-    for (int q = 1; q < kernel->expr.n_operands; q++)
-        if (kernel->operands[q].row)
-            return false;
-    return is_long(&kernel->expr) && expr_result_type(kernel) == DT_FLOAT;
 }
 
 void kernel_gemm(Emit *e, const Kernel *kernel)
@@ -201,8 +151,5 @@ void kernel_gemm(Emit *e, const Kernel *kernel)
     multiply(e, &t);
     if (kernel->gemm.pairs)
         bf16_end(e, t.sums, (int)(t.m * t.nv));
-    if (may_revisit(kernel))
-        store_and_revisit(e, &t);
-    else
-        store_registers(e, &t, !kernel->expr.n_steps);
+    store_sums(e, &t);
 }
