@@ -3,7 +3,8 @@
 # Debian 12 packages; docs/DEPENDENCIES.md says why each is there.
 BUILD_PACKAGES="gcc libc6-dev binutils cmake ninja-build flex bison pkg-config llvm-19-dev libprotobuf-c-dev protobuf-c-compiler
     libonnx-dev libjansson-dev libxml2-dev libxxhash-dev libjpeg62-turbo-dev libpng-dev libwebp-dev zlib1g-dev libhdf5-dev"
-TEST_PACKAGES="g++ clang-format-19 llvm-19-tools llvm-19 libcmocka-dev python3 python3-venv git procps qemu-user"
+TEST_PACKAGES="g++ clang-format-19 llvm-19-tools llvm-19 libcmocka-dev python3 python3-venv git procps qemu-user
+    valgrind"
 
 FUZZ_PACKAGES="clang-19 libclang-rt-19-dev"
 CROSS_PACKAGES="gcc-aarch64-linux-gnu libc6-dev-arm64-cross libjpeg62-turbo-dev:arm64 libpng-dev:arm64 libwebp-dev:arm64
