@@ -1,160 +1,21 @@
-/* cnxc bench: time per image, and how much of this machine's peak that is.
- *
- *      2.310 ms   2.204 predicted   5.4 %   212.9 GFLOP/s   98.1 % of peak   block      encoder.stages.0.layers.0_1
- *   median 42.4 ms (41.0 predicted)   p90 42.9 ms   p99 43.6 ms   210 GFLOP/s   97 % of 217 (measured peak, 1 thread)
- *
- * The compiled program measures itself (--bench --json); the peak is measured right after, on as many threads. With
- * --per-op it gives the time of each phase; which phases make a region is known from scheduling the model once more. */
-#include "compiler/driver/cache.h"
-#include "compiler/driver/cost.h"
-#include "compiler/driver/estimate.h"
-#include "compiler/driver/peak.h"
-#include "compiler/driver/process.h"
-#include "compiler/driver/survey.h"
+/* cnxc bench: time per image, and how much of this machine's peak that is (report/bench.c). */
+#include "compiler/build/cache.h"
+#include "compiler/driver/driver.h"
+#include "compiler/report/bench.h"
 
-#include "ir/op.h"
-
-#include <jansson.h>
 #include <unistd.h>
-
-static json_t *measure(Driver *driver, const char *program, int64_t threads)
-{
-    const char *arguments[8] = {program, "--bench", "--json", "--threads",
-                                arena_printf(driver->arena, "%lld", (long long)threads)};
-    if (driver->options.per_op)
-        arguments[5] = "--per-op";
-    StrBuf text = {.arena = driver->arena};
-    int code = process_run(driver, arguments, &text);
-    json_t *answer = code == 0 && text.text ? json_loads(text.text, 0, NULL) : NULL;
-    if (!answer && !diag_failed(&driver->diag))
-        diag_resource(&driver->diag, NO_SPAN, "'%s --bench --json' ended with exit code %d", program, code);
-    return answer;
-}
-
-static double number(const json_t *object, const char *key) { return json_number_value(json_object_get(object, key)); }
-
-/* ── Regions ─────────────────────────────────────────────────────────────────────────────────────────── */
-
-static json_t *phase_json(const Phase *phase, const json_t *measured, double predicted)
-{
-    return json_pack("{s:s, s:f, s:f, s:f, s:I}", "name", phase->name, "ms", number(measured, "ms"), "predicted_ms", predicted,
-                     "gflops", number(measured, "gflops"), "chunks", (json_int_t)phase_chunks(phase));
-}
-
-static json_t *region_json(const Phase *phase, Arena *arena)
-{
-    const Node *origin = phase->origin;
-    const Value *output = origin ? node_output(origin, 0) : NULL;
-    const char *kind = origin && origin->op->kind == OP_Region ? node_attr_string(origin, "kind") : NULL;
-    if (!kind)
-        kind = origin ? arena_strdup(arena, origin->op->name) : "copy";
-    return json_pack("{s:s, s:s, s:f, s:f, s:f, s:o}", "name", output ? output->name : phase->name, "kind", kind, "ms", 0.0,
-                     "predicted_ms", 0.0, "flops", 0.0, "phases", json_array());
-}
-
-static void add_to(json_t *object, const char *key, double more)
-{
-    json_object_set_new(object, key, json_real(number(object, key) + more));
-}
-
-/* Rates from the sums. */
-static void finish_region(json_t *region, double peak)
-{
-    double ms = number(region, "ms"), rate = ms > 0 ? number(region, "flops") / ms * 1e3 : 0;
-    json_object_del(region, "flops");
-    json_object_set_new(region, "gflops", json_real(rate * 1e-9));
-    json_object_set_new(region, "fraction_of_peak", json_real(peak > 0 ? rate / peak : 0));
-}
-
-/* The program's phases, grouped by the node they were made from; they are in the order of the measured ones. */
-static void group_by_region(Build *build, json_t *answer, double peak)
-{
-    Driver *driver = build->driver;
-    int64_t threads = (int64_t)number(answer, "threads");
-    json_t *measured = json_object_get(answer, "per_op"), *regions = json_array(), *region = NULL;
-    PhaseList phases = program_phases(build->program, driver->arena);
-    for (int64_t i = 0; i < phases.len && i < (int64_t)json_array_size(measured); i++) {
-        const Phase *phase = phases.at[i];
-        const json_t *item = json_array_get(measured, (size_t)i);
-        double predicted = estimate_phase(build->program, phase, threads).ms;
-        if (i == 0 || phase->origin != phases.at[i - 1]->origin)
-            json_array_append_new(regions, region = region_json(phase, driver->arena));
-        add_to(region, "ms", number(item, "ms"));
-        add_to(region, "predicted_ms", predicted);
-        add_to(region, "flops", number(item, "gflops") * 1e6 * number(item, "ms"));
-        json_array_append_new(json_object_get(region, "phases"), phase_json(phase, item, predicted));
-    }
-    size_t index;
-    json_array_foreach (regions, index, region)
-        finish_region(region, peak);
-    json_object_set_new(answer, "per_op", regions);
-}
-
-/* ── The answer ──────────────────────────────────────────────────────────────────────────────────────── */
-
-static void print_per_op(const json_t *answer)
-{
-    size_t index, n_phases;
-    json_t *region, *phase;
-    json_array_foreach (json_object_get(answer, "per_op"), index, region) {
-        json_t *phases = json_object_get(region, "phases");
-        printf("%10.3f ms %9.3f predicted %5.1f %% %8.1f GFLOP/s %6.1f %% of peak  %-10s %s\n", number(region, "ms"),
-               number(region, "predicted_ms"), 100 * number(region, "ms") / number(answer, "median_ms"), number(region, "gflops"),
-               100 * number(region, "fraction_of_peak"), json_string_value(json_object_get(region, "kind")),
-               json_string_value(json_object_get(region, "name")));
-        json_array_foreach (phases, n_phases, phase)
-            if (json_array_size(phases) > 1)
-                printf("%14.3f ms %9.3f predicted %8.1f GFLOP/s    in %s\n", number(phase, "ms"), number(phase, "predicted_ms"),
-                       number(phase, "gflops"), json_string_value(json_object_get(phase, "name")));
-    }
-}
-
-static void print_text(const json_t *answer)
-{
-    print_per_op(answer);
-    printf("median %.3f ms (%.3f predicted)   p90 %.3f ms   p99 %.3f ms   %.1f GFLOP/s", number(answer, "median_ms"),
-           number(answer, "predicted_ms"), number(answer, "p90_ms"), number(answer, "p99_ms"), number(answer, "gflops"));
-    if (number(answer, "peak_gflops") > 0)
-        printf("   %.1f %% of %.0f (measured peak, %.0f threads)", number(answer, "fraction_of_peak") * 100,
-               number(answer, "peak_gflops"), number(answer, "threads"));
-    putchar('\n');
-}
-
-/* From the schedule, which a program out of the cache has not been through in this run. */
-static bool predict(Build *build, json_t *answer)
-{
-    if (!build->program && !build_program(build))
-        return false;
-    Estimate estimate = estimate_program(build->program, (int64_t)number(answer, "threads"));
-    json_object_set_new(answer, "predicted_ms", json_real(estimate.ms));
-    return true;
-}
 
 ExitCode subcommand_bench(Driver *driver)
 {
     const Options *o = &driver->options;
-    Build build = {.driver = driver, .input = o->arguments.at[0]};
-    const char *program = cache_executable(&build);
-    if (!program)
-        return driver_exit_code(driver);
+    Build build = options_build(driver);
+    const char *program = options_choose_cpus(driver, &build) ? cache_executable(&build) : NULL;
     int64_t threads = o->threads ? o->threads : sysconf(_SC_NPROCESSORS_ONLN);
-    double flops = 2.0 * (double)graph_cost(build.model->graph).macs;
-    json_t *answer = measure(driver, program, threads);
-    if (!answer)
-        return driver_exit_code(driver);
-    bool bf16 = options_precision(o) == DT_BFLOAT16;
-    double peak = bf16 ? peak_flops_bf16(threads) : peak_flops(threads);
-    double rate = flops / (number(answer, "median_ms") * 1e-3);
-    json_object_set_new(answer, "gflops", json_real(rate * 1e-9));
-    json_object_set_new(answer, "peak_gflops", json_real(peak * 1e-9));
-    json_object_set_new(answer, "fraction_of_peak", json_real(peak > 0 ? rate / peak : 0));
-    bool ok = predict(&build, answer);
-    if (ok && o->per_op)
-        group_by_region(&build, answer, peak);
-    if (ok && o->json)
+    json_t *answer = program ? bench_measure(&build, program, threads, o->per_op) : NULL;
+    if (answer && o->json)
         json_dumpf(answer, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9)), putchar('\n');
-    else if (ok)
-        print_text(answer);
+    else if (answer)
+        bench_print(answer);
     json_decref(answer);
     return driver_exit_code(driver);
 }

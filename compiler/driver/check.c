@@ -2,8 +2,7 @@
  *
  *   $ cnxc check model.onnx
  *   model.onnx: ok, 214 nodes in 40 regions */
-#include "compiler/driver/build.h"
-
+#include "compiler/driver/driver.h"
 #include "ir/op.h"
 
 static int64_t count_regions(const Graph *graph)
@@ -16,13 +15,13 @@ static int64_t count_regions(const Graph *graph)
 
 ExitCode subcommand_check(Driver *driver)
 {
-    Build build = {.driver = driver, .input = driver->options.arguments.at[0]};
-    if (!build_load(&build))
+    Build build = options_build(driver);
+    if (!options_choose_cpus(driver, &build) || !build_load(&build))
         return driver_exit_code(driver);
     int64_t nodes = build.model->graph->n_nodes;
     preprocessor_read(build.model, driver->arena, &driver->diag);
     if (!diag_failed(&driver->diag) && build_program(&build))
-        printf("%s: ok, %lld nodes in %lld regions\n", build.input, (long long)nodes,
+        printf("%s: ok, %lld nodes in %lld regions\n", build.options.input, (long long)nodes,
                (long long)count_regions(build.model->graph));
     return driver_exit_code(driver);
 }

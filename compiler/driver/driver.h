@@ -6,13 +6,7 @@
 #ifndef CNXC_DRIVER_DRIVER_H
 #define CNXC_DRIVER_DRIVER_H
 
-#include "compiler/frontend/frontend.h"
-#include "compiler/pipeline.h"
-#include "compiler/target/system.h"
-#include "ir/graph.h"
-
-typedef VEC(const char *) StrList;
-typedef VEC(const CpuProfile *) CpuList;
+#include "compiler/build/build.h"
 
 typedef struct Options {
     /* As written; NULL, 0 or empty where nothing was said. */
@@ -81,7 +75,6 @@ struct Driver {
     Diag diag;
     Options options;
     const Command *command;
-    const char *program; /* argv[0] */
 };
 
 /* commands.c */
@@ -93,12 +86,10 @@ const Command *command_at(int64_t index);
 void options_parse(Driver *driver, int argc, char **argv);
 int64_t option_count(void);
 const Option *option_at(int64_t index);
-FrontendOptions options_frontend(const Options *options);
-PipelineOptions options_pipeline(const Options *options);
+Build options_build(Driver *driver);               /* of MODEL; CPUs and outputs not yet chosen */
 const CpuProfile *options_profile(Driver *driver); /* of -mcpu; NULL after a diagnostic */
-DType options_precision(const Options *options);
-CpuList options_cpus(Driver *driver); /* of -mcpu=A,B…: code can be made for all, the most demanding first; none after
-                                        a diagnostic */
+/* Those of -mcpu=A,B…: code can be made for all, the most demanding first. False after a diagnostic. */
+bool options_choose_cpus(Driver *driver, Build *build);
 
 /* An error of the command line: exit code 2. */
 void usage_error(Driver *driver, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -5,9 +5,10 @@
  *
  * A folder stands for the label of its name, or one of its synonyms ("tabby, tabby cat"), else for the class of that
  * number; if no folder does, and there are as many as classes, they are the classes in sorted order, as ImageNet's. */
-#include "compiler/driver/cache.h"
-#include "compiler/driver/output.h"
-#include "compiler/driver/process.h"
+#include "compiler/build/cache.h"
+#include "compiler/build/output.h"
+#include "compiler/build/process.h"
+#include "compiler/driver/driver.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -167,7 +168,7 @@ static bool ask(Eval *e, int64_t begin, int64_t end)
     for (int64_t i = begin; i < end; i++)
         vec_push(driver->arena, &arguments, e->pictures.at[i].path);
     vec_push(driver->arena, &arguments, NULL);
-    int code = process_run(driver, arguments.at, &text);
+    int code = process_run(arguments.at, &text, &driver->diag);
     json_t *answers = code >= 0 && text.text ? json_loads(text.text, 0, NULL) : NULL;
     size_t index;
     json_t *answer;
@@ -199,13 +200,13 @@ static void print_result(const Eval *e)
 ExitCode subcommand_eval(Driver *driver)
 {
     const Options *o = &driver->options;
-    Build build = {.driver = driver, .input = o->arguments.at[0]};
-    Eval e = {.driver = driver, .program = cache_executable(&build)};
-    if (!e.program)
+    Build build = options_build(driver);
+    Eval e = {.driver = driver};
+    if (!options_choose_cpus(driver, &build) || !(e.program = cache_executable(&build)))
         return driver_exit_code(driver);
     e.n_labels = prop_strings(build.model, "cnxc.labels", &e.labels);
     if (!e.n_labels) {
-        diag_error(&driver->diag, NO_SPAN, "'%s' has no labels to evaluate", build.input);
+        diag_error(&driver->diag, NO_SPAN, "'%s' has no labels to evaluate", build.options.input);
         return EXIT_INPUT;
     }
     if (!find_pictures(&e, o->arguments.at[1]))

@@ -315,8 +315,6 @@ static void check_pass_name(Driver *driver)
         usage_error(driver, "--print-after: no pass '%s'; there are all, %s", name, list.text ? list.text : "");
 }
 
-DType options_precision(const Options *o) { return o->precision && strcmp(o->precision, "bf16") == 0 ? DT_BFLOAT16 : DT_FLOAT; }
-
 static void check_unsupported(Driver *driver)
 {
     const Options *o = &driver->options;
@@ -367,7 +365,7 @@ void options_parse(Driver *driver, int argc, char **argv)
     check_unsupported(driver);
 }
 
-FrontendOptions options_frontend(const Options *o)
+static FrontendOptions frontend_options(const Options *o)
 {
     return (FrontendOptions){.task = o->task,
                              .problem_type = o->problem_type,
@@ -379,10 +377,23 @@ FrontendOptions options_frontend(const Options *o)
                              .n_outputs = o->outputs.len};
 }
 
-PipelineOptions options_pipeline(const Options *o)
+Build options_build(Driver *driver)
 {
-    return (PipelineOptions){
+    const Options *o = &driver->options;
+    PipelineOptions pipeline = {
         .opt_level = o->opt_level, .print_after = o->print_after, .time_passes = o->time_passes, .verify_each = o->verify_each};
+    return (Build){.arena = driver->arena,
+                   .diag = &driver->diag,
+                   .options = {.input = o->arguments.at[0],
+                               .system = o->system,
+                               .precision = str_equal(o->precision, "bf16") ? DT_BFLOAT16 : DT_FLOAT,
+                               .frontend = frontend_options(o),
+                               .pipeline = pipeline,
+                               .preproc = o->preproc,
+                               .static_libc = o->static_libc,
+                               .verbose = o->verbose,
+                               .dry_run = o->dry_run,
+                               .symbols = o->save_temps}};
 }
 
 static const CpuProfile *profile_named(Driver *driver, const char *name)
@@ -432,10 +443,9 @@ static void insert_cpu(Driver *driver, CpuList *cpus, const CpuProfile *cpu)
     cpus->at[at] = cpu;
 }
 
-CpuList options_cpus(Driver *driver)
+bool options_choose_cpus(Driver *driver, Build *build)
 {
     StrList names = {0};
-    CpuList cpus = {0};
     store_list(driver, cpu_words(driver), &names);
     if (names.len > 1 && !(driver->command->bit & (C_COMPILE | C_CHECK)))
         usage_error(driver, "'cnxc %s' takes one CPU; several go with 'cnxc compile'", driver->command->name);
@@ -448,7 +458,7 @@ CpuList options_cpus(Driver *driver)
             usage_error(driver, "-mcpu=%s is a CPU of %s, the target is %s; --target=TRIPLE chooses", names.at[i],
                         system_of(cpu->arch)->name, system->name);
         else if (cpu)
-            insert_cpu(driver, &cpus, cpu);
+            insert_cpu(driver, &build->cpus, cpu);
     }
-    return diag_failed(&driver->diag) ? (CpuList){0} : cpus;
+    return !diag_failed(&driver->diag);
 }

@@ -6,7 +6,7 @@
  *
  * -mcpu=NAME or PROFILE.xml shows that one, --host this machine's; --xml writes it as a profile. */
 #include "compiler/driver/driver.h"
-#include "compiler/driver/peak.h"
+#include "compiler/report/peak.h"
 #include "ir/base/str.h"
 
 #include <jansson.h>

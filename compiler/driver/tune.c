@@ -8,10 +8,10 @@
  *
  * Other work on the machine makes both of a turn slow, so ratios within a turn count, and a shape must win most turns.
  * `tried` in a choice says how far its list was searched: the next tune goes on from there. */
-#include "compiler/driver/build.h"
-#include "compiler/driver/output.h"
-#include "compiler/driver/process.h"
-#include "compiler/driver/survey.h"
+#include "compiler/build/output.h"
+#include "compiler/build/process.h"
+#include "compiler/driver/driver.h"
+#include "compiler/report/survey.h"
 #include "ir/base/str.h"
 
 #include <ctype.h>
@@ -182,7 +182,7 @@ static bool save(const Tuner *t)
         ok = false;
     if (!ok)
         diag_resource(&driver->diag, NO_SPAN, "can't write '%s': %s", path, strerror(errno));
-    return ok && output_commit(driver, path, driver->options.output);
+    return ok && output_commit(path, driver->options.output, &driver->diag);
 }
 
 /* ── Compiling ───────────────────────────────────────────────────────────────────────────────────────── */
@@ -225,7 +225,7 @@ static bool measure(Tuner *t, const Artifact *artifact, Times *times)
                                arena_printf(t->arena, "%lld", (long long)t->threads),
                                NULL};
     StrBuf text = {.arena = t->arena};
-    int code = process_run(driver, arguments, &text);
+    int code = process_run(arguments, &text, &driver->diag);
     json_t *answer = code == 0 && text.text ? json_loads(text.text, 0, NULL) : NULL;
     if (!answer) {
         if (!diag_failed(&driver->diag))
@@ -527,12 +527,14 @@ static bool finish(Tuner *t)
 static bool prepare(Tuner *t)
 {
     Driver *driver = t->driver;
-    t->build = (Build){.driver = driver, .input = driver->options.arguments.at[0], .prefix = "tuned"};
+    t->build = options_build(driver);
+    t->build.prefix = "tuned";
     t->runs = FEWEST_RUNS;
     t->cpu = starting_profile(driver);
-    if (!t->cpu || !resource_dir(driver) || !build_load(&t->build) || !build_optimize(&t->build))
+    if (!t->cpu || !resource_dir(t->build.options.system, t->arena, &driver->diag) || !build_load(&t->build) ||
+        !build_optimize(&t->build))
         return false;
-    t->build.temp_dir = output_temp_dir(driver, driver->options.output);
+    t->build.temp_dir = output_temp_dir(driver->options.output, t->arena, &driver->diag);
     if (!t->build.temp_dir || !schedule_with(t, t->cpu) || !make(t, &t->first))
         return false;
     t->best = t->first;
@@ -548,7 +550,7 @@ ExitCode subcommand_tune(Driver *driver)
         usage_error(driver, "tune needs -o PROFILE.xml, where to write what it finds");
     else if (!str_ends_with(o->output, ".xml"))
         usage_error(driver, "-o %s: a profile's name ends in .xml, so that -mcpu knows it", o->output);
-    if (diag_failed(&driver->diag) || !output_check(driver, o->output, o->arguments.at[0]))
+    if (diag_failed(&driver->diag) || !output_check(o->output, o->arguments.at[0], &driver->diag))
         return driver_exit_code(driver);
     tuner.threads = o->threads ? o->threads : sysconf(_SC_NPROCESSORS_ONLN);
     bool more = true, ok = prepare(&tuner);

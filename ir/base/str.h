@@ -3,9 +3,12 @@
 #define CNXC_IR_BASE_STR_H
 
 #include "ir/base/arena.h"
+#include "ir/base/vec.h"
 
 #include <stdbool.h>
 #include <stdio.h>
+
+typedef VEC(const char *) StrList;
 
 /* StrBuf: text that grows. text is always NUL-terminated once anything was added. */
 typedef struct StrBuf {

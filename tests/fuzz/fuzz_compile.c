@@ -2,7 +2,7 @@
  * schedule: whatever is accepted as ONNX text either becomes a tile program or is refused with a diagnostic. */
 #include "tests/fuzz/fuzz.h"
 
-#include "compiler/pipeline.h"
+#include "compiler/passes/pipeline.h"
 #include "compiler/schedule/schedule.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

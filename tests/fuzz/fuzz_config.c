@@ -1,7 +1,7 @@
 /* config.json and, behind a NUL, preprocessor_config.json: to a graph without weights, and to the runtime's settings. */
 #include "tests/fuzz/fuzz.h"
 
-#include "compiler/driver/build.h"
+#include "compiler/build/build.h"
 #include "compiler/frontend/convnext/convnext.h"
 
 #include <string.h>

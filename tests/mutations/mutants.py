@@ -97,7 +97,7 @@ MUTANTS = [
 """, "cls_ln_eps_big,cls_small_variance"),
     Mutant("ignored-labels-counted", "compiler/codegen/cross_entropy.c", "weight = emit_select(e, ignored, zero, weight);", "",
            "cls_ignore_index"),
-    Mutant("scores-by-sigmoid", "compiler/driver/artifact.c", "bool independent = classes == 1 ||", "bool independent = classes > 1 ||",
+    Mutant("scores-by-sigmoid", "compiler/build/artifact.c", "bool independent = classes == 1 ||", "bool independent = classes > 1 ||",
            pictures="e2e_*"),
     # Checkpoints
     Mutant("tensorflow-kernels-turned", "compiler/frontend/checkpoint/names.c", "conv[] = {3, 2, 0, 1}", "conv[] = {3, 2, 1, 0}",

@@ -3,7 +3,7 @@
  *   cnx-interp [NAME=N…] MODEL PREFIX [INPUT.npy…]      fixes symbol NAME, writes output K to PREFIXK.npy
  *
  * Before it runs, the graph is verified. Exit codes are the compiler's. */
-#include "compiler/driver/npy.h"
+#include "ir/npy.h"
 #include "compiler/frontend/frontend.h"
 #include "ir/infer.h"
 #include "ir/interp.h"

@@ -1,4 +1,5 @@
-# Each room knows only what stands to its left: what a file may include, by its room. A source includes its own header first.
+# Each room knows only what stands to its left: what a file may include and what its library may link, by its room. A source
+# includes its own header first.
 # RUN: %python %s %root
 import os
 import re
@@ -22,15 +23,17 @@ ROOMS = {
     "compiler/schedule": IR + ["compiler/target"],
     "compiler/codegen": ["ir/base", "compiler/schedule/tile.h", "compiler/target", "runtime/model.h"],
     "compiler/link": ["ir/base"],
-    "compiler/driver": IR + ["compiler", "runtime/model.h"],
-    "compiler": IR + ["compiler"],
+    "compiler/build": IR + ["compiler/" + room for room in "target frontend passes schedule codegen link".split()] + ["runtime/model.h"],
+    "compiler/report": IR + ["compiler/" + room for room in "target passes schedule build".split()],
+    "compiler/driver": IR + ["compiler/" + room for room in "target frontend schedule build report".split()],
 }
 # Libraries that stay in one room.
 OUTSIDE = {
     "llvm-c/": ["compiler/codegen"],
     "libxml/": ["compiler/target"],
     "hdf5.h": ["compiler/frontend/checkpoint"],
-    "jansson.h": ["compiler/frontend/input", "compiler/frontend/checkpoint", "compiler/frontend/convnext", "compiler/driver"],
+    "jansson.h": ["compiler/frontend/input", "compiler/frontend/checkpoint", "compiler/frontend/convnext", "compiler/build", "compiler/report",
+                  "compiler/driver"],
     "jpeglib.h": ["runtime"],
     "png.h": ["runtime"],
     "webp/": ["runtime"],
@@ -72,14 +75,36 @@ def mistakes(path, text, exists):
         yield f"{path} must include {own} first"
 
 
+# A library holds a room; cnxc_ir also ir/base.
+LIBRARIES = {"cnxc_" + os.path.basename(room): room for room in ROOMS if room != "ir/base"}
+
+
+# It is linked for what may be included: a whole room, or one of its headers.
+def may_link(room, library):
+    theirs = LIBRARIES.get(library)
+    return theirs and (theirs == room or any(theirs == r or theirs.startswith(r + "/") or r.startswith(theirs + "/") and r.endswith((".h", "/base"))
+                                             for r in ROOMS[room]))
+
+
+def link_mistakes(path, text):
+    for call in re.findall(r"target_link_libraries\(([^)]*)\)", text):
+        for library in re.findall(r"\bcnxc_\w+", call):
+            if not may_link(os.path.dirname(path), library):
+                yield f"{path} must not link {library}"
+
+
 # The test notices what it is there for.
-for path, header in [("ir/graph.c", "compiler/pipeline.h"), ("ir/base/str.c", "ir/graph.h"), ("runtime/npy.c", "compiler/codegen/codegen.h"),
+for path, header in [("ir/graph.c", "compiler/passes/pipeline.h"), ("ir/base/str.c", "ir/graph.h"), ("runtime/npy.c", "compiler/codegen/codegen.h"),
                      ("runtime/cli/cli.c", "llvm-c/Core.h"), ("compiler/frontend/frontend.c", "compiler/codegen/emit.h"),
                      ("compiler/frontend/checkpoint/zip.c", "compiler/frontend/convnext/convnext.h"),
                      ("compiler/frontend/text/build.c", "compiler/frontend/onnx/onnx.h"), ("compiler/frontend/input/json.c", "compiler/frontend/frontend.h"),
                      ("compiler/codegen/gemm.c", "compiler/schedule/lower.h"), ("compiler/passes/fuse.c", "compiler/frontend/text/tree.h"),
-                     ("compiler/codegen/gemm.c", "ir/graph.h"), ("compiler/link/link.c", "llvm-c/Core.h")]:
+                     ("compiler/codegen/gemm.c", "ir/graph.h"), ("compiler/link/link.c", "llvm-c/Core.h"), ("compiler/build/build.c", "compiler/driver/driver.h"),
+                     ("compiler/report/info.c", "compiler/driver/driver.h"), ("compiler/build/cache.c", "compiler/report/peak.h")]:
     assert list(mistakes(path, f'#include "{header}"\n', lambda _: False)), (path, header)
+for room, library in [("compiler/link", "cnxc_schedule"), ("compiler/schedule", "cnxc_passes"), ("compiler/build", "cnxc_driver"), ("ir", "cnxc_target"),
+                      ("compiler/frontend/text", "cnxc_frontend"), ("compiler/frontend/onnx", "cnxc_convnext"), ("runtime", "cnxc_ir")]:
+    assert list(link_mistakes(f"{room}/CMakeLists.txt", f"target_link_libraries(x PUBLIC m\n  {library} pthread)")), (room, library)
 assert list(mistakes("ir/op.c", '#include <stdio.h>\n#include "ir/op.h"\n', lambda _: True))
 
 found, count = [], 0
@@ -88,4 +113,9 @@ for path in sorted(sources(ROOT)):
         found += mistakes(path, f.read(), lambda header: os.path.exists(os.path.join(ROOT, header)))
     count += 1
 assert count > 100, count
+libraries = [f"{room}/CMakeLists.txt" for room in ROOMS if os.path.exists(os.path.join(ROOT, room, "CMakeLists.txt"))]
+for path in libraries:
+    with open(os.path.join(ROOT, path), encoding="utf-8") as f:
+        found += link_mistakes(path, f.read())
+assert len(libraries) >= len(ROOMS) - 1, libraries
 sys.exit("\n".join(found) or 0)

@@ -7,7 +7,7 @@
  *
  * The settings go the way they go in the compiler: through the frontend into a model's metadata, and from there into
  * the runtime's struct. */
-#include "compiler/driver/build.h"
+#include "compiler/build/build.h"
 #include "compiler/frontend/convnext/convnext.h"
 #include "runtime/image/image.h"
 

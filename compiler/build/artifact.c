@@ -1,0 +1,90 @@
+/* What the descriptor says of a model, from its metadata:
+ *
+ *   "cnxc.labels"        ["tench", "goldfish", …]  → labels
+ *   "cnxc.problem_type"  multi_label_classification → scores by sigmoid; regression: the logits themselves
+ *   "cnxc.preprocessor"  {"shortest_edge": 224, …} → the image processor's settings */
+#include "compiler/build/build.h"
+
+#include <jansson.h>
+#include <string.h>
+
+static const char **strings_of(const json_t *array, Arena *arena)
+{
+    size_t count = json_array_size(array);
+    const char **strings = NEW_ARRAY(arena, const char *, (int64_t)count);
+    for (size_t i = 0; i < count; i++) {
+        const char *text = json_string_value(json_array_get(array, i));
+        if (!text)
+            return NULL;
+        strings[i] = arena_strdup(arena, text);
+    }
+    return strings;
+}
+
+int64_t prop_strings(const Model *model, const char *key, const char *const **strings)
+{
+    const char *text = model_prop(model, key);
+    json_t *array = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    *strings = json_is_array(array) ? strings_of(array, model->arena) : NULL;
+    int64_t count = *strings ? (int64_t)json_array_size(array) : 0;
+    json_decref(array);
+    return count;
+}
+
+static int64_t find_value(const Value *const *values, int64_t count, const char *name)
+{
+    for (int64_t i = 0; i < count; i++)
+        if (strcmp(values[i]->name, name) == 0)
+            return i;
+    return -1;
+}
+
+/* Pictures go into a float input of rank 4: pixel_values, or the only one there is. */
+static int64_t pixel_input(const Graph *graph)
+{
+    const Value *const *inputs = (const Value *const *)graph->inputs.at;
+    int64_t index = find_value(inputs, graph->inputs.len, "pixel_values");
+    if (index < 0 && graph->inputs.len == 1)
+        index = 0;
+    bool fits = index >= 0 && inputs[index]->type.dtype == DT_FLOAT && inputs[index]->type.shape.rank == 4;
+    return fits ? index : -1;
+}
+
+/* Labels are answered from logits or probabilities of one row for each picture. */
+static int64_t logits_output(const Graph *graph, int64_t *probabilities)
+{
+    const Value *const *outputs = (const Value *const *)graph->outputs.at;
+    int64_t index = find_value(outputs, graph->outputs.len, "logits");
+    *probabilities = find_value(outputs, graph->outputs.len, "probabilities");
+    if (index < 0)
+        index = *probabilities;
+    bool fits = index >= 0 && outputs[index]->type.dtype == DT_FLOAT && outputs[index]->type.shape.rank == 2;
+    return fits ? index : -1;
+}
+
+static int64_t score_kind(const Model *model, int64_t logits, int64_t probabilities)
+{
+    const char *problem = model_prop(model, "cnxc.problem_type");
+    if (logits < 0 || logits == probabilities || str_equal(problem, "regression"))
+        return CNXRT_SCORES_NONE;
+    int64_t classes = model->graph->outputs.at[logits]->type.shape.dims[1].size;
+    bool independent = classes == 1 || (problem && strcmp(problem, "multi_label_classification") == 0);
+    return independent ? CNXRT_SCORES_SIGMOID : CNXRT_SCORES_SOFTMAX;
+}
+
+void artifact_describe(Build *build)
+{
+    Model *model = build->model;
+    ArtifactInfo *info = &build->info;
+    int64_t probabilities;
+    info->name = build->prefix;
+    info->version = CNXC_VERSION;
+    info->weights_file = build->weights_name;
+    info->n_variants = build->programs.len;
+    info->preprocessor = preprocessor_read(model, build->arena, build->diag);
+    info->pixel_input = info->preprocessor ? pixel_input(model->graph) : -1;
+    info->logits_output = logits_output(model->graph, &probabilities);
+    info->scores = score_kind(model, info->logits_output, probabilities);
+    info->n_labels = prop_strings(model, "cnxc.labels", &info->labels);
+    info->info_json = artifact_info_json(build);
+}

@@ -1,0 +1,371 @@
+/* A build, stage by stage: load → optimise → schedule → weights → code → link.
+ *
+ * Packed weights go to a file first, because their hash is part of the descriptor that the code holds. If they are to be
+ * embedded, that file is an object, which the linker takes as it is: the weights never pass through the code generator. */
+#include "compiler/build/build.h"
+#include "compiler/link/weights.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "compiler/passes/passes.h"
+
+enum { MOST_TRIES = 16 }; /* of other tiles where code spills; then it runs as it is, slower */
+
+double clock_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* ── Stages ──────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* Says which stage runs: on a terminal a line that the next one overwrites; with -v a line each. */
+static double stage_begin(const Build *build, const char *what)
+{
+    if (build->options.verbose)
+        fprintf(stderr, "cnxc: %s\n", what);
+    else if (isatty(STDERR_FILENO) && !build->diag->json)
+        fprintf(stderr, "cnxc: %s …\033[K\r", what);
+    return clock_seconds();
+}
+
+static bool stage_end(const Build *build, const char *what, double start)
+{
+    if (!build->options.verbose && isatty(STDERR_FILENO) && !build->diag->json)
+        fputs("\033[K", stderr);
+    if (build->options.pipeline.time_passes)
+        fprintf(stderr, "%10.3f ms  stage %s\n", (clock_seconds() - start) * 1e3, what);
+    return !diag_failed(build->diag);
+}
+
+bool build_load(Build *build)
+{
+    double start = stage_begin(build, "load");
+    build->model = frontend_load(build->options.input, &build->options.frontend, build->arena, build->diag);
+    if (build->model)
+        preprocessor_choose(build->model, build->options.preproc, build->diag);
+    return stage_end(build, "load", start) && build->model;
+}
+
+bool build_optimize(Build *build)
+{
+    double start = stage_begin(build, "optimize");
+    bool ok = pipeline_optimize(build->model, &build->options.pipeline);
+    return stage_end(build, "optimize", start) && ok;
+}
+
+bool build_program(Build *build) { return build_optimize(build) && build_schedules(build); }
+
+bool build_schedules(Build *build)
+{
+    double start = stage_begin(build, "schedule");
+    bool ok = true;
+    build->programs.len = 0;
+    for (int64_t i = 0; ok && i < build->cpus.len; i++) {
+        Program *program =
+            schedule_graph(build->model->graph, build->options.precision, build->cpus.at[i], build->arena, build->diag);
+        vec_push(build->arena, &build->programs, program);
+        ok = program != NULL;
+    }
+    if (ok)
+        share_weights(build->programs.at, build->programs.len);
+    build->cpu = build->cpus.at[0];
+    build->program = build->programs.at[0];
+    return stage_end(build, "schedule", start) && ok;
+}
+
+/* ── Weights ─────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* Which weights file fits which code: everything that decides the layout, nothing that training changes. */
+static uint64_t graph_hash(const Build *build)
+{
+    Printed printed;
+    printed_begin(&printed);
+    for (int64_t i = 0; i < build->programs.len; i++) {
+        fprintf(printed.out, "cnxc %s %s %s\n", CNXC_VERSION, build->cpus.at[i]->name, build->cpus.at[i]->features);
+        program_print(build->programs.at[i], printed.out);
+    }
+    printed_end(&printed);
+    uint64_t hash = XXH3_64bits(printed.text, printed.length);
+    free(printed.text);
+    return hash;
+}
+
+/* Bytes in front of the weights in their file. */
+static int64_t head_bytes(const Build *build) { return build->weights_name ? 0 : WEIGHTS_OBJECT_HEAD; }
+
+static bool write_packed(const Build *build, FILE *out)
+{
+    static const uint8_t blank[WEIGHTS_OBJECT_HEAD + sizeof(CnxrtWeightsHeader)];
+    size_t before = (size_t)head_bytes(build) + sizeof(CnxrtWeightsHeader);
+    return fwrite(blank, before, 1, out) == 1 && programs_write_weights(build->programs.at, build->programs.len, out) &&
+           fflush(out) == 0;
+}
+
+/* Of the file's bytes [from, to), mapped a window at a time: the weights may be larger than the memory that is free. */
+static bool hash_range(int file, int64_t from, int64_t to, uint64_t *hash)
+{
+    enum { WINDOW = 32 << 20 };
+    XXH3_state_t *state = XXH3_createState();
+    if (!state)
+        out_of_memory();
+    XXH3_64bits_reset(state);
+    bool ok = true;
+    for (int64_t at = from; ok && at < to;) {
+        int64_t start = at / WINDOW * WINDOW, end = start + WINDOW < to ? start + WINDOW : to;
+        uint8_t *data = mmap(NULL, (size_t)(end - start), PROT_READ, MAP_SHARED | MAP_POPULATE, file, start);
+        ok = data != MAP_FAILED;
+        if (ok) {
+            XXH3_64bits_update(state, data + (at - start), (size_t)(end - at));
+            munmap(data, (size_t)(end - start));
+        }
+        at = end;
+    }
+    *hash = XXH3_64bits_digest(state);
+    XXH3_freeState(state);
+    return ok;
+}
+
+static bool write_at(int file, const void *bytes, size_t size, int64_t offset)
+{
+    return pwrite(file, bytes, size, offset) == (ssize_t)size;
+}
+
+/* The header needs the hash of what follows it, so it is written last. */
+static bool write_header(Build *build, FILE *file)
+{
+    int64_t bytes = build->info.weights_bytes, at = head_bytes(build);
+    CnxrtWeightsHeader header = {.magic = "CNXCWGT", .abi = CNXRT_ABI, .bytes = (uint64_t)bytes};
+    uint8_t head[WEIGHTS_OBJECT_HEAD];
+    if (!hash_range(fileno(file), at + (int64_t)sizeof header, at + bytes, &header.weights_hash))
+        return false;
+    header.graph_hash = graph_hash(build);
+    build->info.weights_hash = header.weights_hash;
+    build->info.graph_hash = header.graph_hash;
+    weights_object_head(head, bytes, build->options.system->elf_machine);
+    return (!at || write_at(fileno(file), head, sizeof head, 0)) && write_at(fileno(file), &header, sizeof header, at);
+}
+
+bool build_weights(Build *build)
+{
+    double start = stage_begin(build, "weights");
+    build->weights_path = arena_printf(build->arena, "%s/weights.%s", build->temp_dir, build->weights_name ? "bin" : "o");
+    FILE *file = fopen(build->weights_path, "w+be");
+    bool ok = file && write_packed(build, file);
+    if (ok) {
+        build->info.weights_bytes = (int64_t)lseek(fileno(file), 0, SEEK_END) - head_bytes(build);
+        ok = write_header(build, file);
+    }
+    int error = errno;
+    if (file && fclose(file) != 0 && ok) {
+        ok = false;
+        error = errno;
+    }
+    if (!ok)
+        diag_resource(build->diag, NO_SPAN, "can't write the weights: %s", strerror(error));
+    else
+        artifact_describe(build);
+    return stage_end(build, "weights", start) && ok;
+}
+
+/* ── Code and link ───────────────────────────────────────────────────────────────────────────────────── */
+
+static void print_report(const CodeReport *report)
+{
+    int64_t spilling = 0;
+    for (int64_t i = 0; i < report->kernels.len; i++) {
+        const KernelReport *kernel = &report->kernels.at[i];
+        spilling += kernel->spills > 0;
+        if (kernel->spills)
+            fprintf(stderr, "cnxc: %s spills %lld vector registers\n", kernel->kernel, (long long)kernel->spills);
+    }
+    fprintf(stderr, "cnxc: %lld kernels, %lld bytes; %lld of them spill\n", (long long)report->n_kernels,
+            (long long)report->code_bytes, (long long)spilling);
+}
+
+static bool emit_code(Build *build, int64_t variant, CodeKind kind, const char *path, CodeReport *report)
+{
+    static const char *const stages[] = {[CODE_LLVM] = "llvm", [CODE_ASM] = "asm", [CODE_OBJECT] = "codegen"};
+    double start = stage_begin(build, stages[kind]);
+    bool ok = codegen_emit(build->programs.at[variant], variant, build->model->graph, &build->info,
+                           build->options.pipeline.opt_level, kind, path, report, build->arena, build->diag);
+    if (ok && build->options.verbose && kind == CODE_OBJECT)
+        print_report(report);
+    return stage_end(build, stages[kind], start) && ok;
+}
+
+bool build_code(Build *build, int64_t variant, CodeKind kind, const char *path)
+{
+    CodeReport report = {0};
+    return emit_code(build, variant, kind, path, &report);
+}
+
+/* What is enough for any of the variants. */
+static int64_t most_arena(const Build *build)
+{
+    int64_t most = 0;
+    for (int64_t i = 0; i < build->programs.len; i++)
+        most = build->programs.at[i]->arena_bytes > most ? build->programs.at[i]->arena_bytes : most;
+    return most;
+}
+
+static int64_t most_scratch(const Build *build)
+{
+    int64_t most = 0;
+    for (int64_t i = 0; i < build->programs.len; i++)
+        most = build->programs.at[i]->scratch_bytes > most ? build->programs.at[i]->scratch_bytes : most;
+    return most;
+}
+
+/* Whether each thread needs an arena. */
+static bool any_by_image(const Build *build)
+{
+    for (int64_t i = 0; i < build->programs.len; i++)
+        if (build->programs.at[i]->by_image)
+            return true;
+    return false;
+}
+
+/* The model's numbers for NAME.h; the linker gives CNXRT_ the user's prefix. */
+static const char *header_constants(const Build *build)
+{
+    const Graph *graph = build->model->graph;
+    StrBuf sb = {.arena = build->arena};
+    sb_printf(&sb, "#define CNXRT_ARENA_BYTES %lld\n", (long long)most_arena(build));
+    sb_printf(&sb, "#define CNXRT_SCRATCH_BYTES %lld\n", (long long)most_scratch(build));
+    sb_printf(&sb, "#define CNXRT_BY_IMAGE %d\n", any_by_image(build));
+    sb_printf(&sb, "#define CNXRT_N_INPUTS %lld\n", (long long)graph->inputs.len);
+    sb_printf(&sb, "#define CNXRT_N_OUTPUTS %lld\n", (long long)graph->outputs.len);
+    sb_printf(&sb, "#define CNXRT_N_LABELS %lld\n", (long long)build->info.n_labels);
+    return sb.text;
+}
+
+/* "DIR/model.o", and "DIR/model.1.o" … for the variants after the first. */
+const char *build_model_object(Arena *arena, const char *dir, int64_t variant)
+{
+    return variant ? arena_printf(arena, "%s/model.%lld.o", dir, (long long)variant) : arena_printf(arena, "%s/model.o", dir);
+}
+
+/* The variant's CPU, kept from tiles that spill; the same if none does, or none has a smaller one. */
+static const CpuProfile *without_spills(const Build *build, int64_t variant, const CodeReport *report)
+{
+    Arena *arena = build->arena;
+    const Program *program = build->programs.at[variant];
+    const Kernel **spilling = NEW_ARRAY(arena, const Kernel *, program->kernels.len + 1);
+    int64_t n = 0;
+    for (int64_t i = 0; i < report->kernels.len; i++)
+        for (int64_t j = 0; report->kernels.at[i].spills && j < program->kernels.len; j++)
+            if (strcmp(program->kernels.at[j]->name, report->kernels.at[i].kernel) == 0)
+                spilling[n++] = program->kernels.at[j];
+    const CpuProfile *cpu = n ? cpu_avoiding(build->cpus.at[variant], spilling, n, arena) : NULL;
+    return cpu ? cpu : build->cpus.at[variant];
+}
+
+/* Sets whether some variant's tiles spill and smaller ones are to be tried. */
+static bool emit_objects(Build *build, bool *again)
+{
+    *again = false;
+    for (int64_t i = 0; i < build->programs.len; i++) {
+        CodeReport report = {0};
+        if (!emit_code(build, i, CODE_OBJECT, build_model_object(build->arena, build->temp_dir, i), &report))
+            return false;
+        const CpuProfile *cpu = without_spills(build, i, &report);
+        *again |= cpu != build->cpus.at[i];
+        build->cpus.at[i] = cpu;
+    }
+    return true;
+}
+
+bool build_objects(Build *build)
+{
+    bool again = true;
+    for (int64_t tries = 0; again && tries < MOST_TRIES; tries++)
+        if ((tries && !build_schedules(build)) || !build_weights(build) || !emit_objects(build, &again))
+            return false;
+    return true;
+}
+
+bool build_artifact(Build *build, ArtifactKind kind, const char *path)
+{
+    const char *runtime = resource_dir(build->options.system, build->arena, build->diag);
+    StrList objects = {0};
+    if (!runtime)
+        return false;
+    for (int64_t i = 0; i < build->cpus.len; i++)
+        vec_push(build->arena, &objects, build_model_object(build->arena, build->temp_dir, i));
+    double start = stage_begin(build, "link");
+    LinkOptions options = {.kind = kind,
+                           .output = path,
+                           .prefix = build->prefix,
+                           .model_objects = objects.at,
+                           .n_model_objects = objects.len,
+                           .weights_object = build->weights_name ? NULL : build->weights_path,
+                           .runtime_dir = runtime,
+                           .header_extra = build->model ? header_constants(build) : "",
+                           .temp_dir = build->temp_dir,
+                           .cross = system_cross(build->options.system, build->arena),
+                           .install = system_install(build->options.system, build->arena),
+                           .symbols = build->options.symbols,
+                           .static_libc = build->options.static_libc,
+                           .verbose = build->options.verbose || build->options.dry_run,
+                           .dry_run = build->options.dry_run};
+    bool ok = link_artifact(&options, build->arena, build->diag);
+    return stage_end(build, "link", start) && ok;
+}
+
+const char *build_executable(Build *build, const char *dir, const char *name)
+{
+    build->temp_dir = dir;
+    build->prefix = prefix_from_path(build->arena, name);
+    const char *path = arena_printf(build->arena, "%s/%s", dir, name);
+    return build_program(build) && build_objects(build) && build_artifact(build, ARTIFACT_EXE, path) ? path : NULL;
+}
+
+/* ── C names ─────────────────────────────────────────────────────────────────────────────────────────── */
+
+static bool is_keyword(const char *word)
+{
+    static const char *const keywords[] = {
+        "alignas",  "alignof",  "and",       "asm",     "auto",    "bool",     "break",  "case",     "catch",     "char",
+        "class",    "const",    "continue",  "default", "delete",  "do",       "double", "else",     "enum",      "explicit",
+        "export",   "extern",   "false",     "float",   "for",     "friend",   "goto",   "if",       "inline",    "int",
+        "long",     "main",     "namespace", "new",     "not",     "operator", "or",     "private",  "protected", "public",
+        "register", "restrict", "return",    "short",   "signed",  "sizeof",   "static", "struct",   "switch",    "template",
+        "this",     "throw",    "true",      "try",     "typedef", "typename", "union",  "unsigned", "using",     "virtual",
+        "void",     "volatile", "while",     "xor"};
+    for (int64_t i = 0; i < countof(keywords); i++)
+        if (strcmp(keywords[i], word) == 0)
+            return true;
+    return false;
+}
+
+bool prefix_is_valid(const char *prefix)
+{
+    bool ok = isalpha((unsigned char)prefix[0]) || prefix[0] == '_';
+    for (const char *p = prefix; *p; p++)
+        ok = ok && (isalnum((unsigned char)*p) || *p == '_');
+    return ok && !is_keyword(prefix);
+}
+
+const char *prefix_from_path(Arena *arena, const char *path)
+{
+    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+    if (str_starts_with(base, "lib") && base[3] && base[3] != '.')
+        base += 3;
+    char *name = arena_strndup(arena, base, strcspn(base, "."));
+    for (char *p = name; *p; p++)
+        if (!isalnum((unsigned char)*p) || (unsigned char)*p > 127)
+            *p = '_';
+    return prefix_is_valid(name) ? name : arena_printf(arena, "model_%s", name);
+}

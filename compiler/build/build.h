@@ -1,0 +1,80 @@
+/* A build: one model from its file to an artifact, stage by stage. The subcommands stop where they need to. */
+#ifndef CNXC_BUILD_BUILD_H
+#define CNXC_BUILD_BUILD_H
+
+#include "compiler/codegen/codegen.h"
+#include "compiler/frontend/frontend.h"
+#include "compiler/link/link.h"
+#include "compiler/passes/pipeline.h"
+#include "compiler/schedule/schedule.h"
+#include "compiler/target/system.h"
+#include "runtime/model.h"
+
+typedef VEC(const CpuProfile *) CpuList;
+
+/* What is to be made of which model. */
+typedef struct BuildOptions {
+    const char *input;        /* MODEL */
+    const System *system;     /* that code is made for */
+    DType precision;          /* of the pointwise and patch layers: DT_FLOAT or DT_BFLOAT16 */
+    FrontendOptions frontend;
+    PipelineOptions pipeline; /* its level and times are those of the later stages, too */
+    const char *preproc;      /* whose arithmetic prepares pictures; NULL: as the model says */
+    bool static_libc, verbose;
+    bool dry_run;             /* print the link's commands, run none */
+    bool symbols;             /* keep those of the artifact that nobody needs to run it */
+} BuildOptions;
+
+typedef struct Build {
+    BuildOptions options;
+    Arena *arena;
+    Diag *diag;
+    Model *model;             /* after build_load */
+    CpuList cpus;             /* set by the caller before build_program: the most demanding first */
+    VEC(Program *) programs;  /* after build_program: one for each of them, sharing weights */
+    const CpuProfile *cpu;    /* after build_program: the first */
+    Program *program;         /* after build_program: the first */
+    const char *temp_dir;     /* set by the caller before build_weights */
+    const char *prefix;       /* set by the caller before build_weights */
+    const char *weights_name; /* of a separate weights file, NULL: embedded */
+    const char *weights_path; /* in temp_dir, after build_weights */
+    ArtifactInfo info;        /* after build_weights */
+} Build;
+
+/* Each is false after diagnostics, requires the one before, and may run once. */
+bool build_load(Build *build);     /* frontend */
+bool build_optimize(Build *build); /* passes */
+bool build_program(Build *build);  /* passes, then a schedule for each CPU */
+bool build_schedules(Build *build); /* of an optimised model, for each of build->cpus; more than once is fine */
+bool build_weights(Build *build);  /* packs and hashes the weights, fills info */
+bool build_code(Build *build, int64_t variant, CodeKind kind, const char *path);
+/* Weights and code of all variants. Where code spills registers, schedules again with other tiles. */
+bool build_objects(Build *build);
+bool build_artifact(Build *build, ArtifactKind kind, const char *path); /* link; path in temp_dir. A dry run needs no model */
+/* Where the variant's object lies in the temporary folder. */
+const char *build_model_object(Arena *arena, const char *dir, int64_t variant);
+
+/* An executable in dir/NAME, from a loaded model; dir is the temporary folder. */
+const char *build_executable(Build *build, const char *dir, const char *name);
+
+/* A C identifier from a file's name: "lib" and extensions dropped, other characters replaced. */
+const char *prefix_from_path(Arena *arena, const char *path);
+bool prefix_is_valid(const char *prefix);
+
+/* artifact.c: what the descriptor says of the model. */
+void artifact_describe(Build *build);
+/* artifact_json.c: the text of NAME_info_json. */
+const char *artifact_info_json(const Build *build);
+/* preprocessor.c: the settings of metadata "cnxc.preprocessor"; NULL if there are none or after a diagnostic. */
+const CnxrtPreprocessor *preprocessor_read(const Model *model, Arena *arena, Diag *diag);
+/* Sets whose arithmetic prepares pictures, by --preproc; NULL leaves it as it is. */
+void preprocessor_choose(Model *model, const char *kind, Diag *diag);
+/* resource.c: the folder with libcnxrt.a and api.h; NULL after a diagnostic. */
+const char *resource_dir(const System *system, Arena *arena, Diag *diag);
+
+/* A list of strings from a JSON array in metadata; 0 and NULL if it is absent or not such a list. */
+int64_t prop_strings(const Model *model, const char *key, const char *const **strings);
+
+double clock_seconds(void); /* monotonic */
+
+#endif

@@ -1,0 +1,185 @@
+/* The cache: a name from everything that decides the executable, so that a hit is always right.
+ *
+ *   $XDG_CACHE_HOME/cnxc/tiny-0f3a…   the key hashes compiler, CPU, options, graph, metadata and weights
+ *
+ * Two processes that compile the same at once both succeed: each renames a whole file. */
+#include "compiler/build/cache.h"
+
+#include "compiler/build/output.h"
+#include "ir/print.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+typedef struct Key {
+    XXH3_state_t *state;
+} Key;
+
+static void key_bytes(Key *key, const void *data, int64_t length)
+{
+    XXH3_64bits_update(key->state, &length, sizeof length); /* so that fields can't run into one another */
+    if (length > 0)
+        XXH3_64bits_update(key->state, data, (size_t)length);
+}
+
+static void key_text(Key *key, const char *text) { key_bytes(key, text, text ? (int64_t)strlen(text) : 0); }
+
+/* A rebuilt compiler or runtime compiles anew. */
+static void key_file_identity(Key *key, const char *path)
+{
+    struct stat s;
+    if (!path || stat(path, &s) != 0)
+        return;
+    int64_t identity[] = {(int64_t)s.st_size, (int64_t)s.st_mtim.tv_sec, (int64_t)s.st_mtim.tv_nsec};
+    key_bytes(key, identity, sizeof identity);
+}
+
+static void key_constants(Key *key, const Graph *graph)
+{
+    for (int64_t i = 0; i < graph->constants.len; i++) {
+        const Value *value = graph->constants.at[i];
+        const Tensor *tensor = value->constant;
+        key_text(key, value->name);
+        if (!tensor || tensor->dtype == DT_STRING)
+            continue;
+        int64_t dtype = tensor->dtype;
+        key_bytes(key, &dtype, sizeof dtype);
+        key_bytes(key, tensor->dims, tensor->rank * (int64_t)sizeof *tensor->dims);
+        key_bytes(key, tensor->data, tensor->count * dtype_size(tensor->dtype));
+    }
+}
+
+/* The file's own bytes hold what constants leave out: nodes, attributes, metadata. A folder's graph comes from its
+ * metadata and the nodes that the frontend made, which print. */
+static void key_graph(Key *key, const Build *build)
+{
+    const Model *model = build->model;
+    if (model->source && model->source->text)
+        key_bytes(key, model->source->text, model->source->length);
+    for (int64_t i = 0; i < model->props.len; i++) {
+        key_text(key, model->props.at[i].key);
+        key_text(key, model->props.at[i].value);
+    }
+    Printed printed;
+    printed_begin(&printed);
+    FOR_NODES (node, model->graph)
+        node_print(node, printed.out);
+    printed_end(&printed);
+    key_bytes(key, printed.text, (int64_t)printed.length);
+    free(printed.text);
+}
+
+/* All of the profile: any number of it may change the schedule. */
+static void key_cpu(Key *key, const CpuProfile *cpu)
+{
+    Printed printed;
+    printed_begin(&printed);
+    cpu_write(cpu, printed.out);
+    printed_end(&printed);
+    key_bytes(key, printed.text, (int64_t)printed.length);
+    free(printed.text);
+}
+
+static void key_values(Key *key, Value *const *values, int64_t count, Arena *arena)
+{
+    for (int64_t i = 0; i < count; i++) {
+        key_text(key, values[i]->name);
+        key_text(key, type_text(arena, &values[i]->type));
+    }
+}
+
+static uint64_t build_key(const Build *build)
+{
+    const Graph *graph = build->model->graph;
+    Key key = {XXH3_createState()};
+    if (!key.state)
+        out_of_memory();
+    XXH3_64bits_reset(key.state);
+    key_text(&key, CNXC_VERSION);
+    key_file_identity(&key, "/proc/self/exe");
+    key_file_identity(
+        &key, arena_printf(build->arena, "%s/libcnxrt.a", resource_dir(build->options.system, build->arena, build->diag)));
+    for (int64_t i = 0; i < build->cpus.len; i++)
+        key_cpu(&key, build->cpus.at[i]);
+    key_bytes(&key, &build->options.pipeline.opt_level, sizeof build->options.pipeline.opt_level);
+    key_bytes(&key, &build->options.precision, sizeof build->options.precision);
+    key_values(&key, graph->inputs.at, graph->inputs.len, build->arena);
+    key_values(&key, graph->outputs.at, graph->outputs.len, build->arena);
+    key_graph(&key, build);
+    key_constants(&key, graph);
+    uint64_t hash = XXH3_64bits_digest(key.state);
+    XXH3_freeState(key.state);
+    return hash;
+}
+
+/* ── The folder ──────────────────────────────────────────────────────────────────────────────────────── */
+
+static bool make_folders(char *path)
+{
+    for (char *p = path + 1; *p; p++)
+        if (*p == '/') {
+            *p = '\0';
+            bool ok = mkdir(path, 0777) == 0 || errno == EEXIST;
+            *p = '/';
+            if (!ok)
+                return false;
+        }
+    return mkdir(path, 0777) == 0 || errno == EEXIST;
+}
+
+/* The specification says that a relative XDG_CACHE_HOME is to be ignored. Without a home there is no place that is
+ * only the user's, and what lies in the cache is run. */
+static const char *cache_dir(Arena *arena, Diag *diag)
+{
+    const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    char *dir = xdg && xdg[0] == '/'     ? arena_printf(arena, "%s/cnxc", xdg)
+                : home && home[0] == '/' ? arena_printf(arena, "%s/.cache/cnxc", home)
+                                         : NULL;
+    if (dir && make_folders(dir))
+        return dir;
+    if (dir)
+        diag_resource(diag, NO_SPAN, "can't make the cache folder '%s': %s; XDG_CACHE_HOME may name another place", dir,
+                      strerror(errno));
+    else
+        diag_resource(diag, NO_SPAN, "no place for the cache: neither XDG_CACHE_HOME nor HOME is an absolute path");
+    return NULL;
+}
+
+/* "models/tiny/" → "tiny" */
+static const char *model_name(Build *build)
+{
+    Arena *arena = build->arena;
+    char real[PATH_MAX];
+    const char *path = strcmp(build->options.input, "-") != 0 && realpath(build->options.input, real) ? real : "model";
+    return prefix_from_path(arena, path);
+}
+
+static const char *compile_into(Build *build, const char *path)
+{
+    const char *dir = output_temp_dir(path, build->arena, build->diag);
+    const char *made = dir ? build_executable(build, dir, model_name(build)) : NULL;
+    return made && output_commit(made, path, build->diag) ? path : NULL;
+}
+
+const char *cache_executable(Build *build)
+{
+    const char *dir = cache_dir(build->arena, build->diag);
+    if (!dir || !resource_dir(build->options.system, build->arena, build->diag) || !build_load(build))
+        return NULL;
+    const char *path = arena_printf(build->arena, "%s/%s-%016llx", dir, model_name(build), (unsigned long long)build_key(build));
+    if (access(path, X_OK) == 0) {
+        if (build->options.verbose)
+            fprintf(stderr, "cnxc: cached: %s\n", path);
+        return path;
+    }
+    path = compile_into(build, path);
+    output_cleanup();
+    return path;
+}

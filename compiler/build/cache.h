@@ -1,0 +1,11 @@
+/* The cache of compiled executables: $XDG_CACHE_HOME/cnxc, keyed by content and options. */
+#ifndef CNXC_BUILD_CACHE_H
+#define CNXC_BUILD_CACHE_H
+
+#include "compiler/build/build.h"
+
+/* Path of the model's executable, compiled now if it is not there. Loads build->model in any case.
+ * NULL after a diagnostic. */
+const char *cache_executable(Build *build);
+
+#endif

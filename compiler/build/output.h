@@ -1,0 +1,26 @@
+/* Outputs: whole or not at all, and nothing left behind.
+ *
+ * Every file of a compilation is made in one hidden folder beside its place and renamed at the end; the folder
+ * goes away on success, failure, Ctrl-C and even a failed allocation. */
+#ifndef CNXC_BUILD_OUTPUT_H
+#define CNXC_BUILD_OUTPUT_H
+
+#include "ir/base/diag.h"
+
+void output_guard(void);   /* installs the signal handlers and the exit handler; call once */
+void output_cleanup(void); /* removes the temporary folder, if there is one */
+
+/* Makes the temporary folder beside path (or in TMPDIR if path is a device or NULL). NULL after a diagnostic. */
+const char *output_temp_dir(const char *path, Arena *arena, Diag *diag);
+
+/* Moves a finished file to its place: renamed, or copied if the place is a device or a pipe. False after a
+ * diagnostic. */
+bool output_commit(const char *from, const char *to, Diag *diag);
+
+/* May path be written? Refuses folders, and the same file as one of the inputs. False after a diagnostic. */
+bool output_check(const char *path, const char *input, Diag *diag);
+
+const char *path_directory(Arena *arena, const char *path); /* "a/b" → "a", "b" → "." */
+const char *path_base(const char *path);                    /* "a/b" → "b" */
+
+#endif

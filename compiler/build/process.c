@@ -1,0 +1,38 @@
+/* Running the compiled model, by path: names of pictures may hold anything. */
+#include "compiler/build/process.h"
+#include "ir/base/child.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+int process_run(const char *const *arguments, StrBuf *output, Diag *diag)
+{
+    fflush(NULL);
+    Child child;
+    int status, error = child_start((char *const *)(uintptr_t)arguments, output != NULL, &child);
+    if (error) {
+        diag_resource(diag, NO_SPAN, "'%s' can't be run: %s", arguments[0], strerror(error));
+        return -1;
+    }
+    if (output)
+        sb_put_file(output, child.output);
+    if (!child_wait(&child, &status))
+        diag_resource(diag, NO_SPAN, "can't wait for '%s': %s", arguments[0], strerror(errno));
+    else if (WIFSIGNALED(status))
+        diag_resource(diag, NO_SPAN, "'%s' was ended by signal %d (%s)", arguments[0], WTERMSIG(status),
+                      strsignal(WTERMSIG(status)));
+    else
+        return WEXITSTATUS(status);
+    return -1;
+}
+
+void process_become(const char *path, const char *const *arguments, Diag *diag)
+{
+    fflush(NULL);
+    signal(SIGPIPE, SIG_DFL);
+    execv(path, (char *const *)(uintptr_t)arguments);
+    diag_resource(diag, NO_SPAN, "'%s' can't be run: %s", path, strerror(errno));
+}

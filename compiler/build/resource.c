@@ -1,0 +1,39 @@
+/* The folder with the runtime library: lib/cnxc beside the compiler's own bin, in a build tree as when installed; for
+ * another system the folder in it that is named after the system.
+ *
+ *   PREFIX/bin/cnxc, PREFIX/lib/cnxc/libcnxrt.a, PREFIX/lib/cnxc/api.h, PREFIX/lib/cnxc/aarch64-linux-gnu/libcnxrt.a … */
+#define _GNU_SOURCE /* program_invocation_name */
+#include "compiler/build/build.h"
+#include "compiler/build/output.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <unistd.h>
+
+static void report_missing(const System *system, const char *dir, Arena *arena, Diag *diag)
+{
+    const char *install = system_install(system, arena);
+    if (install)
+        diag_resource(diag, NO_SPAN, "cnxc was built without its runtime library for %s: %s, then build cnxc again", system->name,
+                      install);
+    else
+        diag_resource(diag, NO_SPAN,
+                      "the runtime library '%s/libcnxrt.a' is missing: the installation is "
+                      "incomplete",
+                      dir);
+}
+
+const char *resource_dir(const System *system, Arena *arena, Diag *diag)
+{
+    char program[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    program[length > 0 ? length : 0] = '\0';
+    const char *bin = path_directory(arena, length > 0 ? program : program_invocation_name);
+    const char *dir = arena_printf(arena, "%s/lib/cnxc", path_directory(arena, bin));
+    if (system != system_host())
+        dir = arena_printf(arena, "%s/%s", dir, system->name);
+    if (access(arena_printf(arena, "%s/libcnxrt.a", dir), R_OK) == 0)
+        return dir;
+    report_missing(system, dir, arena, diag);
+    return NULL;
+}

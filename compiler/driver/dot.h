@@ -1,9 +1,0 @@
-/* The graph as a Graphviz drawing: --emit=dot. */
-#ifndef CNXC_DRIVER_DOT_H
-#define CNXC_DRIVER_DOT_H
-
-#include "ir/graph.h"
-
-void dot_print(const Graph *graph, FILE *out);
-
-#endif

@@ -1,0 +1,86 @@
+/* cnxc: the ConvNeXt compiler. The command line only: streams, options, dispatch, exit code. */
+#include "compiler/driver/driver.h"
+#include "compiler/build/output.h"
+#include "ir/base/parallel.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A closed standard stream would lend its number to the next file opened, and messages would go into it. What
+ * takes its place can't be used in the stream's direction, so that lost output is an error still. */
+static void open_standard_streams(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
+            _exit(EXIT_RESOURCE);
+}
+
+static bool wants_color(const Options *options)
+{
+    const char *when = options->color ? options->color : "auto", *term = getenv("TERM");
+    const char *no_color = getenv("NO_COLOR");
+    if (strcmp(when, "auto") != 0)
+        return strcmp(when, "always") == 0;
+    return isatty(STDERR_FILENO) && !(no_color && *no_color) && term && strcmp(term, "dumb") != 0;
+}
+
+ExitCode driver_exit_code(const Driver *driver) { return diag_failed(&driver->diag) ? driver->diag.exit_code : EXIT_OK; }
+
+static ExitCode dispatch(Driver *driver)
+{
+    const Options *o = &driver->options;
+    if (diag_failed(&driver->diag))
+        return driver_exit_code(driver);
+    if (o->version) {
+        puts("cnxc " CNXC_VERSION);
+        return EXIT_OK;
+    }
+    if (o->help) {
+        help_print(stdout, driver->command);
+        return EXIT_OK;
+    }
+    if (o->cpu && strcmp(o->cpu, "help") == 0)
+        return subcommand_targets(driver);
+    return driver->command->run(driver);
+}
+
+/* Output that did not arrive is an error, even if nobody looked at each write. */
+static ExitCode finish_output(Driver *driver, ExitCode code)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    if (errno != EPIPE) /* a reader that has seen enough, as head, needs no message */
+        diag_resource(&driver->diag, NO_SPAN, "standard output can't be written: %s", strerror(errno));
+    return code ? code : EXIT_RESOURCE;
+}
+
+static bool asks_for_json(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "--diagnostics=json") == 0)
+            return true;
+    return false;
+}
+
+int main(int argc, char **argv)
+{
+    open_standard_streams();
+    signal(SIGPIPE, SIG_IGN); /* a reader that went away is a failed write, not a death that leaves files */
+    output_guard();
+    Arena *arena = arena_new();
+    Driver driver = {.arena = arena};
+    driver.diag.json = asks_for_json(argc, argv); /* mistakes of the command line, too */
+    options_parse(&driver, argc, argv);
+    parallel_set_jobs(driver.options.jobs);
+    driver.diag.color = wants_color(&driver.options);
+    driver.diag.json = driver.options.diagnostics && strcmp(driver.options.diagnostics, "json") == 0;
+    ExitCode code = finish_output(&driver, dispatch(&driver));
+    output_cleanup();
+    arena_free(arena);
+    return code;
+}

@@ -1,0 +1,104 @@
+/* The pipeline: the ordered table of passes. What runs when is to be read off the table, nothing else decides it.
+ *
+ * After each pass --print-after prints the model, which is valid input again, debug builds and --verify-each check it, and
+ * --time-passes notes how long it took. */
+#include "compiler/passes/pipeline.h"
+
+#include "compiler/passes/passes.h"
+#include "ir/base/str.h"
+#include "ir/infer.h"
+#include "ir/print.h"
+#include "ir/verify.h"
+
+#include <time.h>
+
+typedef struct Pass {
+    const char *name;
+    bool (*run)(Graph *graph); /* true: it changed something */
+    bool portable;             /* leaves plain ONNX of the model's own opset */
+    int min_level;             /* of -O */
+} Pass;
+
+static const Pass passes[] = {
+    {"canonicalize", pass_canonicalize, true, 0}, /* first: later passes know one spelling */
+    {"fold", pass_fold, true, 0},                 /* arithmetic on constants and shapes */
+    /* beyond this point the graph is of opset 20 or later, with axes as inputs */
+    {"upgrade", pass_upgrade, false, 0},
+    {"layout", pass_layout, false, 1},            /* before recognition: a channel axis becomes the last one */
+    {"recognize", pass_recognize, false, 1},
+    {"affine", pass_affine, false, 1},            /* needs LayerNorms to be whole */
+    {"weights", pass_weights, false, 0},          /* Transposes that affine did not take along */
+    {"fuse", pass_fuse, false, 1},                /* nothing but the next looks into bodies after it */
+    {"fuse-block", pass_fuse_block, false, 2},
+};
+
+/* ── Around each pass ────────────────────────────────────────────────────────────────────────────────── */
+
+static double now_ms(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec * 1e3 + (double)time.tv_nsec / 1e6;
+}
+
+static bool must_verify(const PipelineOptions *options)
+{
+#ifndef NDEBUG
+    (void)options;
+    return true;
+#else
+    return options->verify_each;
+#endif
+}
+
+static void verify_after(const Pass *pass, Model *model)
+{
+    const char *problem;
+    if (!graph_verify(model->graph, &problem))
+        diag_bug(__FILE__, __LINE__, arena_printf(model->arena, "after %s: %s", pass->name, problem));
+}
+
+static void print_after(const Pass *pass, const Model *model, bool changed)
+{
+    fprintf(stderr, "# after %s (%s)\n", pass->name, changed ? "changed" : "unchanged");
+    model_print(model, stderr, NULL);
+}
+
+static void run_pass(const Pass *pass, Model *model, const PipelineOptions *options)
+{
+    double start = now_ms();
+    bool changed = pass->run(model->graph);
+    if (options->time_passes)
+        fprintf(stderr, "%10.3f ms    pass %s%s\n", now_ms() - start, pass->name, changed ? "" : " (unchanged)");
+    if (must_verify(options) && !diag_failed(model->diag))
+        verify_after(pass, model);
+    if (str_equal(options->print_after, pass->name) || str_equal(options->print_after, "all"))
+        print_after(pass, model, changed);
+}
+
+static bool run_passes(Model *model, const PipelineOptions *options, bool portable)
+{
+    for (int64_t i = 0; i < countof(passes) && !diag_failed(model->diag); i++)
+        if (passes[i].portable == portable && options->opt_level >= passes[i].min_level)
+            run_pass(&passes[i], model, options);
+    return !diag_failed(model->diag);
+}
+
+/* ── For the driver ──────────────────────────────────────────────────────────────────────────────────── */
+
+bool pipeline_portable(Model *model, const PipelineOptions *options) { return run_passes(model, options, true); }
+
+/* Running the portable passes a second time changes nothing. */
+bool pipeline_optimize(Model *model, const PipelineOptions *options)
+{
+    return pipeline_portable(model, options) && graph_check_dims(model->graph, model->diag) && run_passes(model, options, false);
+}
+
+int64_t pipeline_pass_names(const char *const **names)
+{
+    static const char *all[countof(passes)];
+    for (int64_t i = 0; i < countof(passes); i++)
+        all[i] = passes[i].name;
+    *names = all;
+    return countof(passes);
+}

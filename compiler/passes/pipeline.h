@@ -1,0 +1,19 @@
+/* The pipeline: the ordered table of passes, with dumps, checks and times around each. */
+#ifndef CNXC_PASSES_PIPELINE_H
+#define CNXC_PASSES_PIPELINE_H
+
+#include "ir/graph.h"
+
+typedef struct PipelineOptions {
+    int opt_level;           /* 0: no fusion; 3 */
+    const char *print_after; /* a pass's name, "all", or NULL; to standard error */
+    bool time_passes, verify_each;
+} PipelineOptions;
+
+/* Portable part: what stays plain ONNX (canonicalise, fold); what --emit=onnx and onnxtxt print. */
+bool pipeline_portable(Model *model, const PipelineOptions *options);
+/* The rest, for the code generator: layout, affine, fuse … Runs pipeline_portable first if it has not run. */
+bool pipeline_optimize(Model *model, const PipelineOptions *options);
+int64_t pipeline_pass_names(const char *const **names); /* for --print-after's did-you-mean */
+
+#endif

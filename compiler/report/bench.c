@@ -1,0 +1,148 @@
+/* Bench: time per image, and how much of this machine's peak that is.
+ *
+ *      2.310 ms   2.204 predicted   5.4 %   212.9 GFLOP/s   98.1 % of peak   block      encoder.stages.0.layers.0_1
+ *   median 42.4 ms (41.0 predicted)   p90 42.9 ms   p99 43.6 ms   210 GFLOP/s   97 % of 217 (measured peak, 1 thread)
+ *
+ * The compiled program measures itself (--bench --json); the peak is measured right after, on as many threads. With
+ * --per-op it gives the time of each phase; which phases make a region is known from scheduling the model once more. */
+#include "compiler/report/bench.h"
+#include "compiler/build/process.h"
+#include "compiler/report/estimate.h"
+#include "compiler/report/graph_cost.h"
+#include "compiler/report/peak.h"
+#include "compiler/report/survey.h"
+#include "ir/op.h"
+
+static json_t *measure(const Build *build, const char *program, int64_t threads, bool per_op)
+{
+    const char *arguments[8] = {program,
+                                "--bench",
+                                "--json",
+                                "--threads",
+                                arena_printf(build->arena, "%lld", (long long)threads),
+                                per_op ? "--per-op" : NULL};
+    StrBuf text = {.arena = build->arena};
+    int code = process_run(arguments, &text, build->diag);
+    json_t *answer = code == 0 && text.text ? json_loads(text.text, 0, NULL) : NULL;
+    if (!answer && !diag_failed(build->diag))
+        diag_resource(build->diag, NO_SPAN, "'%s --bench --json' ended with exit code %d", program, code);
+    return answer;
+}
+
+static double number(const json_t *object, const char *key) { return json_number_value(json_object_get(object, key)); }
+
+/* ── Regions ─────────────────────────────────────────────────────────────────────────────────────────── */
+
+static json_t *phase_json(const Phase *phase, const json_t *measured, double predicted)
+{
+    return json_pack("{s:s, s:f, s:f, s:f, s:I}", "name", phase->name, "ms", number(measured, "ms"), "predicted_ms", predicted,
+                     "gflops", number(measured, "gflops"), "chunks", (json_int_t)phase_chunks(phase));
+}
+
+static json_t *region_json(const Phase *phase, Arena *arena)
+{
+    const Node *origin = phase->origin;
+    const Value *output = origin ? node_output(origin, 0) : NULL;
+    const char *kind = origin && origin->op->kind == OP_Region ? node_attr_string(origin, "kind") : NULL;
+    if (!kind)
+        kind = origin ? arena_strdup(arena, origin->op->name) : "copy";
+    return json_pack("{s:s, s:s, s:f, s:f, s:f, s:o}", "name", output ? output->name : phase->name, "kind", kind, "ms", 0.0,
+                     "predicted_ms", 0.0, "flops", 0.0, "phases", json_array());
+}
+
+static void add_to(json_t *object, const char *key, double more)
+{
+    json_object_set_new(object, key, json_real(number(object, key) + more));
+}
+
+/* Rates from the sums. */
+static void finish_region(json_t *region, double peak)
+{
+    double ms = number(region, "ms"), rate = ms > 0 ? number(region, "flops") / ms * 1e3 : 0;
+    json_object_del(region, "flops");
+    json_object_set_new(region, "gflops", json_real(rate * 1e-9));
+    json_object_set_new(region, "fraction_of_peak", json_real(peak > 0 ? rate / peak : 0));
+}
+
+/* The program's phases, grouped by the node they were made from; they are in the order of the measured ones. */
+static void group_by_region(const Build *build, json_t *answer, double peak)
+{
+    int64_t threads = (int64_t)number(answer, "threads");
+    json_t *measured = json_object_get(answer, "per_op"), *regions = json_array(), *region = NULL;
+    PhaseList phases = program_phases(build->program, build->arena);
+    for (int64_t i = 0; i < phases.len && i < (int64_t)json_array_size(measured); i++) {
+        const Phase *phase = phases.at[i];
+        const json_t *item = json_array_get(measured, (size_t)i);
+        double predicted = estimate_phase(build->program, phase, threads).ms;
+        if (i == 0 || phase->origin != phases.at[i - 1]->origin)
+            json_array_append_new(regions, region = region_json(phase, build->arena));
+        add_to(region, "ms", number(item, "ms"));
+        add_to(region, "predicted_ms", predicted);
+        add_to(region, "flops", number(item, "gflops") * 1e6 * number(item, "ms"));
+        json_array_append_new(json_object_get(region, "phases"), phase_json(phase, item, predicted));
+    }
+    size_t index;
+    json_array_foreach (regions, index, region)
+        finish_region(region, peak);
+    json_object_set_new(answer, "per_op", regions);
+}
+
+/* ── The answer ──────────────────────────────────────────────────────────────────────────────────────── */
+
+static void print_per_op(const json_t *answer)
+{
+    size_t index, n_phases;
+    json_t *region, *phase;
+    json_array_foreach (json_object_get(answer, "per_op"), index, region) {
+        json_t *phases = json_object_get(region, "phases");
+        printf("%10.3f ms %9.3f predicted %5.1f %% %8.1f GFLOP/s %6.1f %% of peak  %-10s %s\n", number(region, "ms"),
+               number(region, "predicted_ms"), 100 * number(region, "ms") / number(answer, "median_ms"), number(region, "gflops"),
+               100 * number(region, "fraction_of_peak"), json_string_value(json_object_get(region, "kind")),
+               json_string_value(json_object_get(region, "name")));
+        json_array_foreach (phases, n_phases, phase)
+            if (json_array_size(phases) > 1)
+                printf("%14.3f ms %9.3f predicted %8.1f GFLOP/s    in %s\n", number(phase, "ms"), number(phase, "predicted_ms"),
+                       number(phase, "gflops"), json_string_value(json_object_get(phase, "name")));
+    }
+}
+
+void bench_print(const json_t *answer)
+{
+    print_per_op(answer);
+    printf("median %.3f ms (%.3f predicted)   p90 %.3f ms   p99 %.3f ms   %.1f GFLOP/s", number(answer, "median_ms"),
+           number(answer, "predicted_ms"), number(answer, "p90_ms"), number(answer, "p99_ms"), number(answer, "gflops"));
+    if (number(answer, "peak_gflops") > 0)
+        printf("   %.1f %% of %.0f (measured peak, %.0f threads)", number(answer, "fraction_of_peak") * 100,
+               number(answer, "peak_gflops"), number(answer, "threads"));
+    putchar('\n');
+}
+
+/* From the schedule, which a program out of the cache has not been through in this run. */
+static bool predict(Build *build, json_t *answer)
+{
+    if (!build->program && !build_program(build))
+        return false;
+    Estimate estimate = estimate_program(build->program, (int64_t)number(answer, "threads"));
+    json_object_set_new(answer, "predicted_ms", json_real(estimate.ms));
+    return true;
+}
+
+json_t *bench_measure(Build *build, const char *program, int64_t threads, bool per_op)
+{
+    double flops = 2.0 * (double)graph_cost(build->model->graph).macs;
+    json_t *answer = measure(build, program, threads, per_op);
+    if (!answer)
+        return NULL;
+    double peak = build->options.precision == DT_BFLOAT16 ? peak_flops_bf16(threads) : peak_flops(threads);
+    double rate = flops / (number(answer, "median_ms") * 1e-3);
+    json_object_set_new(answer, "gflops", json_real(rate * 1e-9));
+    json_object_set_new(answer, "peak_gflops", json_real(peak * 1e-9));
+    json_object_set_new(answer, "fraction_of_peak", json_real(peak > 0 ? rate / peak : 0));
+    if (!predict(build, answer)) {
+        json_decref(answer);
+        return NULL;
+    }
+    if (per_op)
+        group_by_region(build, answer, peak);
+    return answer;
+}

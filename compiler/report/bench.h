@@ -1,0 +1,14 @@
+/* What `cnxc bench` measures and says. */
+#ifndef CNXC_REPORT_BENCH_H
+#define CNXC_REPORT_BENCH_H
+
+#include "compiler/build/build.h"
+
+#include <jansson.h>
+
+/* Of program, which was made from build's model, now or earlier: times, rates, and the share of the measured peak; with
+ * per_op those of each region. NULL after a diagnostic; else the caller's. */
+json_t *bench_measure(Build *build, const char *program, int64_t threads, bool per_op);
+void bench_print(const json_t *answer); /* to standard output */
+
+#endif

@@ -1,0 +1,158 @@
+/* Regions, as `cnxc info` shows them: what was fused, how it is scheduled, and what that asks of the caches.
+ *
+ *   encoder.stages.0.layers.0_1  block of ConvNHWC LayerNormalization MatMul Add Gelu MatMul Add Add, 245.7 MMAC
+ *     14 chunks, blocks of 4 rows (224 pixels), 384 hidden columns at a time
+ *     288 x dwconv_f32_14x16_k7x7 (and 11 more forms), 14 x layernorm_f32_224x96, 2688 x gemm_f32_14x32_k96 …
+ *     a chunk: scratch 430.1 kB + data 258.0 kB = 66 % of L2, weights 307.6 kB; tile 21.5 kB = 66 % of L1 */
+#include "compiler/report/regions.h"
+#include "compiler/report/graph_cost.h"
+#include "compiler/report/survey.h"
+#include "compiler/passes/passes.h"
+
+#include "ir/op.h"
+
+#include <string.h>
+
+/* ── What a region holds ─────────────────────────────────────────────────────────────────────────────── */
+
+static const char *body_ops(const Node *region, Arena *arena)
+{
+    StrBuf text = {.arena = arena};
+    const Graph *body = node_attr_graph(region, "body");
+    FOR_NODES (node, body)
+        sb_printf(&text, "%s%s", text.len ? " " : "", node->op->name);
+    return text.text ? text.text : "";
+}
+
+/* Rows of the picture in a block of pixels; 0: not whole rows. */
+static int64_t block_rows(const Node *region, int64_t pixels)
+{
+    const Value *output = node_output(region, 0);
+    const Shape *shape = output ? &output->type.shape : NULL;
+    int64_t width = shape && shape->rank == 4 ? shape->dims[2].size : 0;
+    return width > 0 && pixels % width == 0 ? pixels / width : 0;
+}
+
+/* ── Text ────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static double percent_of(int64_t bytes, int64_t cache) { return cache > 0 ? 100.0 * (double)bytes / (double)cache : 0; }
+
+static void print_steps(const Survey *survey)
+{
+    for (int64_t i = 0; i < survey->steps.len; i++) {
+        const SurveyStep *step = &survey->steps.at[i];
+        printf("%s%lld x %s", i ? ", " : "      ", (long long)step->calls, step->form);
+        if (step->forms > 1)
+            printf(" (and %lld more form%s)", (long long)step->forms - 1, step->forms == 2 ? "" : "s");
+    }
+    putchar('\n');
+}
+
+static void print_survey(const Build *build, const Node *region, const Survey *survey)
+{
+    const CpuProfile *cpu = build->cpu;
+    int64_t held = survey->scratch_bytes + survey->data_bytes, rows = block_rows(region, survey->pixels);
+    printf("    %lld chunk%s", (long long)survey->chunks, survey->chunks == 1 ? "" : "s");
+    if (rows)
+        printf(", blocks of %lld row%s (%lld pixels)", (long long)rows, rows == 1 ? "" : "s", (long long)survey->pixels);
+    else if (survey->pixels)
+        printf(", blocks of %lld pixels", (long long)survey->pixels);
+    if (survey->hidden)
+        printf(", %lld hidden columns at a time", (long long)survey->hidden);
+    putchar('\n');
+    print_steps(survey);
+    printf("      a chunk: scratch %.1f kB + data %.1f kB = %.0f %% of L2, weights %.1f kB", (double)survey->scratch_bytes * 1e-3,
+           (double)survey->data_bytes * 1e-3, percent_of(held, cpu->l2_bytes), (double)survey->weight_bytes * 1e-3);
+    if (survey->tile_bytes)
+        printf("; tile %.1f kB = %.0f %% of L1", (double)survey->tile_bytes * 1e-3,
+               percent_of(survey->tile_bytes, cpu->l1d_bytes));
+    putchar('\n');
+}
+
+static void print_region(const Build *build, const Node *region, const PhaseList *phases)
+{
+    Arena *arena = build->arena;
+    const Value *output = node_output(region, 0);
+    printf("  %s  %s of %s, %.1f MMAC\n", output ? output->name : "", node_attr_string(region, "kind"), body_ops(region, arena),
+           (double)node_macs(region) * 1e-6);
+    for (int64_t i = 0; i < phases->len; i++)
+        if (phases->at[i]->origin == region) {
+            Survey survey = survey_phase(build->program, phases->at[i], arena);
+            print_survey(build, region, &survey);
+        }
+}
+
+static void print_unfused(const Build *build)
+{
+    FOR_NODES (node, build->model->graph) {
+        const char *reason = fuse_reason(node, build->arena);
+        const Value *output = node_output(node, 0);
+        if (reason)
+            printf("  %s  %s, alone: %s\n", output ? output->name : node->name, node->op->name, reason);
+    }
+}
+
+void regions_print(const Build *build)
+{
+    PhaseList phases = program_phases(build->program, build->arena);
+    int64_t regions = 0, alone = 0;
+    FOR_NODES (node, build->model->graph)
+        *(node->op->kind == OP_Region ? &regions : &alone) += 1;
+    printf("%-12s %lld regions, %lld nodes stand alone, %lld phases\n", "fused", (long long)regions, (long long)alone,
+           (long long)phases.len);
+    FOR_NODES (node, build->model->graph)
+        if (node->op->kind == OP_Region)
+            print_region(build, node, &phases);
+    print_unfused(build);
+}
+
+/* ── JSON ────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static json_t *survey_json(const Node *region, const Survey *survey)
+{
+    json_t *kernels = json_array();
+    for (int64_t i = 0; i < survey->steps.len; i++) {
+        const SurveyStep *step = &survey->steps.at[i];
+        json_array_append_new(kernels, json_pack("{s:s, s:I, s:I}", "form", step->form, "calls", (json_int_t)step->calls, "forms",
+                                                 (json_int_t)step->forms));
+    }
+    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:I}", "name", survey->phase->name, "chunks",
+                     (json_int_t)survey->chunks, "sections", (json_int_t)survey->sections, "block_pixels",
+                     (json_int_t)survey->pixels, "block_rows", (json_int_t)block_rows(region, survey->pixels), "hidden_columns",
+                     (json_int_t)survey->hidden, "kernels", kernels, "scratch_bytes", (json_int_t)survey->scratch_bytes,
+                     "data_bytes", (json_int_t)survey->data_bytes, "weights_bytes", (json_int_t)survey->weight_bytes,
+                     "tile_bytes", (json_int_t)survey->tile_bytes);
+}
+
+static json_t *region_json(const Build *build, const Node *region, const PhaseList *phases)
+{
+    Arena *arena = build->arena;
+    const Value *output = node_output(region, 0);
+    json_t *ops = json_array(), *list = json_array();
+    FOR_NODES (node, node_attr_graph(region, "body"))
+        json_array_append_new(ops, json_string(node->op->name));
+    for (int64_t i = 0; i < phases->len; i++)
+        if (phases->at[i]->origin == region) {
+            Survey survey = survey_phase(build->program, phases->at[i], arena);
+            json_array_append_new(list, survey_json(region, &survey));
+        }
+    return json_pack("{s:s, s:s, s:o, s:I, s:o}", "output", output ? output->name : "", "kind", node_attr_string(region, "kind"),
+                     "ops", ops, "macs", (json_int_t)node_macs(region), "phases", list);
+}
+
+json_t *regions_json(const Build *build)
+{
+    PhaseList phases = program_phases(build->program, build->arena);
+    json_t *list = json_array();
+    FOR_NODES (node, build->model->graph)
+        if (node->op->kind == OP_Region)
+            json_array_append_new(list, region_json(build, node, &phases));
+    return list;
+}
+
+json_t *caches_json(const Build *build)
+{
+    const CpuProfile *cpu = build->cpu;
+    return json_pack("{s:I, s:I, s:I, s:I}", "l1d_bytes", (json_int_t)cpu->l1d_bytes, "l2_bytes", (json_int_t)cpu->l2_bytes,
+                     "l3_bytes", (json_int_t)cpu->l3_bytes, "cores", (json_int_t)cpu->cores);
+}
