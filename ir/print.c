@@ -18,6 +18,7 @@
  *
  * Constants that lie in a file are named by place and not copied, if the text can reach that file. */
 #include "ir/print.h"
+#include "ir/data_file.h"
 #include "ir/op.h"
 
 #include <errno.h>
@@ -31,13 +32,8 @@ typedef struct Printer {
     FILE *out;
     const PrintOptions *options; /* NULL: defaults */
     Arena *scratch;
-    Diag *diag;
-    FILE *data;                  /* of options->data_path; NULL until something is written */
-    int64_t data_at;             /* bytes written there */
-    bool failed;
+    DataFile data;               /* options->data_path */
 } Printer;
-
-enum { DATA_ALIGN = 64 };
 
 /* ── Words ── */
 
@@ -175,81 +171,22 @@ static void print_inline(FILE *out, const Tensor *tensor)
     fputc('}', out);
 }
 
-static const char *parent_dir(Arena *arena, const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return !slash ? "." : slash == path ? "/" : arena_strndup(arena, path, (size_t)(slash - path));
-}
-
-const char *print_location(const Tensor *tensor, const char *text_dir, Arena *arena)
-{
-    if (!tensor->location)
-        return NULL;
-    char *base = realpath(text_dir ? text_dir : ".", NULL), *dir = realpath(parent_dir(arena, tensor->location), NULL);
-    const char *slash = strrchr(tensor->location, '/'), *file = slash ? slash + 1 : tensor->location, *found = NULL;
-    if (base && dir) {
-        size_t n = strcmp(base, "/") == 0 ? 0 : strlen(base);
-        if (strncmp(dir, base, n) == 0 && dir[n] == 0)
-            found = file;
-        else if (strncmp(dir, base, n) == 0 && dir[n] == '/')
-            found = arena_printf(arena, "%s%s%s", dir + n + 1, dir[n + 1] ? "/" : "", file);
-    }
-    free(base);
-    free(dir);
-    return found;
-}
-
-static void data_failed(Printer *p, const char *path)
-{
-    if (!p->failed)
-        diag_resource(p->diag, NO_SPAN, "cannot write %s: %s", path, strerror(errno));
-    p->failed = true;
-}
-
-/* Appends the tensor's bytes to the data file, aligned; false: it can't. */
-static bool write_data(Printer *p, const Tensor *tensor, int64_t *offset)
-{
-    const char *path = p->options->data_path;
-    int64_t bytes = tensor->count * dtype_size(tensor->dtype);
-    if (p->failed)
-        return false;
-    if (!p->data && !(p->data = fopen(path, "wb"))) {
-        data_failed(p, path);
-        return false;
-    }
-    static const char zeros[DATA_ALIGN];
-    int64_t gap = (DATA_ALIGN - p->data_at % DATA_ALIGN) % DATA_ALIGN;
-    if (fwrite(zeros, 1, (size_t)gap, p->data) != (size_t)gap ||
-        fwrite(tensor->data, 1, (size_t)bytes, p->data) != (size_t)bytes) {
-        data_failed(p, path);
-        return false;
-    }
-    *offset = p->data_at + gap;
-    p->data_at = *offset + bytes;
-    return true;
-}
-
-static void print_external(FILE *out, const char *location, int64_t offset, int64_t length)
+static void print_external(FILE *out, const DataPlace *place)
 {
     fputs("[\"location\": ", out);
-    print_string(out, location);
-    fprintf(out, ", \"offset\": \"%" PRId64 "\", \"length\": \"%" PRId64 "\"]", offset, length);
+    print_string(out, place->location);
+    fprintf(out, ", \"offset\": \"%" PRId64 "\", \"length\": \"%" PRId64 "\"]", place->offset, place->length);
 }
 
 static void print_data(Printer *p, const Tensor *tensor)
 {
-    const PrintOptions *options = p->options;
-    const char *location = print_location(tensor, options ? options->text_dir : NULL, p->scratch);
-    int64_t limit = options && options->inline_limit ? options->inline_limit : 16, offset;
-    bool move = options && options->data_path && tensor->count > limit && dtype_size(tensor->dtype);
-    if (location) {
-        print_external(p->out, location, tensor->offset, tensor->length);
-    } else if (move && write_data(p, tensor, &offset)) {
-        const char *slash = strrchr(options->data_path, '/');
-        print_external(p->out, slash ? slash + 1 : options->data_path, offset, tensor->count * dtype_size(tensor->dtype));
-    } else {
+    int64_t limit = p->options && p->options->inline_limit ? p->options->inline_limit : 16;
+    bool is_large = tensor->count > limit && dtype_size(tensor->dtype);
+    DataPlace place;
+    if (data_file_find(&p->data, tensor, &place, p->scratch) || (is_large && data_file_append(&p->data, tensor, &place)))
+        print_external(p->out, &place);
+    else
         print_inline(p->out, tensor);
-    }
 }
 
 static void print_tensor_type(FILE *out, const Tensor *tensor)
@@ -547,22 +484,17 @@ static void print_function(Printer *p, const Model *model, const Function *funct
     fputc('\n', p->out);
 }
 
-static bool close_data(Printer *p)
-{
-    if (p->data && fclose(p->data) != 0)
-        data_failed(p, p->options->data_path);
-    return !p->failed;
-}
-
 bool model_print(const Model *model, FILE *out, const PrintOptions *options)
 {
-    Printer p = {.out = out, .options = options, .scratch = arena_new(), .diag = model->diag};
+    Printer p = {.out = out, .options = options, .scratch = arena_new()};
+    p.data = (DataFile){
+        .path = options ? options->data_path : NULL, .model_dir = options ? options->text_dir : NULL, .diag = model->diag};
     print_header(&p, model);
     print_graph(&p, model->graph, 0);
     fputc('\n', out);
     for (int64_t i = 0; i < model->functions.len; i++)
         print_function(&p, model, &model->functions.at[i]);
-    bool ok = close_data(&p);
+    bool ok = data_file_close(&p.data);
     arena_free(p.scratch);
     if (ferror(out)) {
         diag_resource(model->diag, NO_SPAN, "cannot write the text: %s", strerror(errno));
@@ -573,7 +505,7 @@ bool model_print(const Model *model, FILE *out, const PrintOptions *options)
 
 void node_print(const Node *node, FILE *out)
 {
-    Printer p = {.out = out, .scratch = arena_new(), .diag = node->graph->model->diag};
+    Printer p = {.out = out, .scratch = arena_new()};
     print_node(&p, node, 0);
     fputc('\n', out);
     arena_free(p.scratch);

@@ -14,9 +14,6 @@ typedef struct PrintOptions {
 
 /* False after a diagnostic (a file that can't be written). options NULL: everything inline or in place. */
 bool model_print(const Model *model, FILE *out, const PrintOptions *options);
-/* Where a text in text_dir (NULL: the working directory) finds the file that holds the constant: a relative path
- * without "..", in arena; NULL: the constant is in no file, or in one that the text cannot reach. */
-const char *print_location(const Tensor *tensor, const char *text_dir, Arena *arena);
 void node_print(const Node *node, FILE *out); /* one line, for messages and dumps */
 
 #endif

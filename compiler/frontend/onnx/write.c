@@ -7,25 +7,22 @@
  *
  *   Node Conv (x, w) → y   →   NodeProto {input "x" "w", output "y", op_type "Conv", attribute …} */
 #include "compiler/frontend/onnx/onnx.h"
+#include "ir/data_file.h"
 #include "ir/op.h"
 
 #include "onnx.pb-c.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
-enum { DATA_ALIGN = 64, SMALL = 1024 }; /* SMALL: tensors of fewer bytes stay inside */
+enum { SMALL = 1024 }; /* tensors of fewer bytes stay inside */
 static const int64_t EMBED_LIMIT = 1 << 30;
 
 typedef struct Writer {
     Arena *arena;               /* of the tree; gone once it is packed */
     Diag *diag;
-    const PrintOptions *options;
     bool external;              /* large constants go to files */
-    FILE *data;                 /* options->data_path, once something was written */
-    int64_t data_at;
-    bool failed;
+    DataFile data;              /* PrintOptions' data_path */
     bool uses_cnxc;             /* a node of our domain was seen */
 } Writer;
 
@@ -47,46 +44,23 @@ static Onnx__StringStringEntryProto *make_entry(Writer *w, const char *key, cons
 
 static int64_t tensor_bytes(const Tensor *tensor) { return tensor->count * dtype_size(tensor->dtype); }
 
-static bool append_data(Writer *w, const Tensor *tensor, int64_t *offset)
-{
-    static const char zeros[DATA_ALIGN];
-    size_t gap = (size_t)((DATA_ALIGN - w->data_at % DATA_ALIGN) % DATA_ALIGN), bytes = (size_t)tensor_bytes(tensor);
-    if (!w->data)
-        w->data = fopen(w->options->data_path, "wbe");
-    if (w->data && fwrite(zeros, 1, gap, w->data) == gap && fwrite(tensor->data, 1, bytes, w->data) == bytes) {
-        *offset = w->data_at + (int64_t)gap;
-        w->data_at = *offset + (int64_t)bytes;
-        return true;
-    }
-    if (!w->failed)
-        diag_resource(w->diag, NO_SPAN, "cannot write %s: %s", w->options->data_path, strerror(errno));
-    w->failed = true;
-    return false;
-}
-
-static void set_external(Writer *w, Onnx__TensorProto *proto, const char *location, int64_t offset, int64_t length)
+static void set_external(Writer *w, Onnx__TensorProto *proto, const DataPlace *place)
 {
     proto->n_external_data = 3;
     proto->external_data = NEW_LIST(w, Onnx__StringStringEntryProto *, 3);
-    proto->external_data[0] = make_entry(w, "location", location);
-    proto->external_data[1] = make_entry(w, "offset", arena_printf(w->arena, "%" PRId64, offset));
-    proto->external_data[2] = make_entry(w, "length", arena_printf(w->arena, "%" PRId64, length));
+    proto->external_data[0] = make_entry(w, "location", place->location);
+    proto->external_data[1] = make_entry(w, "offset", arena_printf(w->arena, "%" PRId64, place->offset));
+    proto->external_data[2] = make_entry(w, "length", arena_printf(w->arena, "%" PRId64, place->length));
     proto->has_data_location = 1;
     proto->data_location = ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
 }
 
 static bool make_external(Writer *w, Onnx__TensorProto *proto, const Tensor *tensor)
 {
-    const char *place = print_location(tensor, w->options->text_dir, w->arena);
-    int64_t offset;
-    if (place) {
-        set_external(w, proto, place, tensor->offset, tensor_bytes(tensor));
-        return true;
-    }
-    if (!w->options->data_path || !append_data(w, tensor, &offset))
+    DataPlace place;
+    if (!data_file_find(&w->data, tensor, &place, w->arena) && !data_file_append(&w->data, tensor, &place))
         return false;
-    const char *slash = strrchr(w->options->data_path, '/');
-    set_external(w, proto, slash ? slash + 1 : w->options->data_path, offset, tensor_bytes(tensor));
+    set_external(w, proto, &place);
     return true;
 }
 
@@ -336,24 +310,16 @@ static bool pack(Writer *w, const Onnx__ModelProto *proto, FILE *out)
     return true;
 }
 
-/* data_path must reach the disk; out is the caller's. */
-static bool close_data(Writer *w)
-{
-    if (w->data && fclose(w->data) != 0 && !w->failed) {
-        diag_resource(w->diag, NO_SPAN, "cannot write %s: %s", w->options->data_path, strerror(errno));
-        w->failed = true;
-    }
-    return !w->failed;
-}
-
 bool onnx_write(const Model *model, FILE *out, const PrintOptions *options)
 {
-    Writer w = {.arena = arena_new(), .diag = model->diag, .options = options};
+    Writer w = {.arena = arena_new(), .diag = model->diag};
+    if (options)
+        w.data = (DataFile){.path = options->data_path, .model_dir = options->text_dir, .diag = model->diag};
     w.external = options && weight_bytes(model->graph) > EMBED_LIMIT;
     Onnx__ModelProto *proto = NEW_PROTO(&w, Onnx__ModelProto, ONNX__MODEL_PROTO__INIT);
     proto->graph = make_graph(&w, model->graph);
     add_header(&w, proto, model);
-    bool ok = close_data(&w) && pack(&w, proto, out);
+    bool ok = data_file_close(&w.data) && pack(&w, proto, out);
     arena_free(w.arena);
     return ok;
 }
