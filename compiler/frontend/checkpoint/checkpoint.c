@@ -73,14 +73,14 @@ static bool read_file(const char *dir, const char *location, Span span, TensorFi
 /* ── Shards ── */
 
 /* One tensor of the index: from the shard it names, read once. */
-static bool add_sharded(Checkpoint *checkpoint, const char *dir, const HfJson *index, StrMap *shards, const char *name,
+static bool add_sharded(Checkpoint *checkpoint, const char *dir, const JsonFile *index, StrMap *shards, const char *name,
                         const json_t *file)
 {
     if (!json_is_string(file))
-        return hf_wrong_type(index, "weight_map", file, "names of files");
+        return key_wrong_type(index, "weight_map", file, "names of files");
     const char *location = json_string_value(file);
     TensorFile *shard = strmap_get(shards, location);
-    Span span = hf_key_span(index, "weight_map");
+    Span span = key_span(index, "weight_map");
     if (!shard) {
         shard = NEW(checkpoint->arena, TensorFile);
         shard->by_name.arena = checkpoint->arena;
@@ -96,14 +96,14 @@ static bool add_sharded(Checkpoint *checkpoint, const char *dir, const HfJson *i
 
 static bool read_sharded(Checkpoint *checkpoint, const char *dir)
 {
-    HfJson *index = hf_json_open(dir, checkpoint->file, checkpoint->arena, checkpoint->diag);
-    json_t *map = index ? hf_get(index, "weight_map") : NULL, *file;
+    JsonFile *index = json_file_open(dir, checkpoint->file, checkpoint->arena, checkpoint->diag);
+    json_t *map = index ? key_get(index, "weight_map") : NULL, *file;
     StrMap shards = {.arena = checkpoint->arena};
     const char *name;
     if (!index)
         return false;
     if (!json_is_object(map))
-        return hf_wrong_type(index, "weight_map", map, "an object");
+        return key_wrong_type(index, "weight_map", map, "an object");
     json_object_foreach (map, name, file)
         if (!add_sharded(checkpoint, dir, index, &shards, name, file))
             return false;
@@ -148,7 +148,7 @@ static const char *choose_file(const char *dir, Arena *arena, Diag *diag)
     static const char *const names[] = {"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
                                         "pytorch_model.bin.index.json", "tf_model.h5"};
     for (int64_t i = 0; i < countof(names); i++)
-        if (hf_file_exists(dir, names[i]))
+        if (json_file_exists(dir, names[i]))
             return names[i];
     return only_file(dir, arena, diag);
 }

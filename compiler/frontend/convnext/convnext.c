@@ -16,6 +16,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+typedef struct HfFolder {
+    HfConfig *config;
+    HfPictures pictures;
+} HfFolder;
+
 enum { OPSET = 20, IR_VERSION = 9 }; /* 20: the first with Gelu; 9: the IR version that came with it */
 
 static HfTask task_of(const HfConfig *config, const FrontendOptions *options)
@@ -68,21 +73,13 @@ static Model *new_model(const HfConfig *config, HfTask task, Arena *arena, Diag 
 }
 
 /* The pictures' size: asked for, else what the image processor makes, else the config's. */
-static bool set_size(HfBuild *build, const char *dir, const FrontendOptions *options)
+static void set_size(HfBuild *build, const HfPictures *pictures, const FrontendOptions *options)
 {
-    Model *model = build->graph->model;
-    HfPictures pictures = {.height = options->image_height, .width = options->image_width};
-    if (!(hf_file_exists(dir, "preprocessor_config.json")
-              ? hf_preprocessor(dir, build->config->num_channels, &pictures, model->arena, model->diag)
-              : hf_preprocessor_default(build->config, &pictures, model->arena, model->diag)))
-        return false;
-    if (pictures.settings)
-        model_set_prop(model, "cnxc.preprocessor", pictures.settings);
-    build->height = options->image_height ? options->image_height
-                    : pictures.height     ? pictures.height
-                                          : build->config->image_height;
-    build->width = options->image_width ? options->image_width : pictures.width ? pictures.width : build->config->image_width;
-    return true;
+    const HfConfig *config = build->config;
+    if (pictures->settings)
+        model_set_prop(build->graph->model, "cnxc.preprocessor", pictures->settings);
+    build->height = options->image_height ? options->image_height : pictures->height ? pictures->height : config->image_height;
+    build->width = options->image_width ? options->image_width : pictures->width ? pictures->width : config->image_width;
 }
 
 /* Tensors of other classes' heads are no mistake. */
@@ -97,17 +94,29 @@ static void ignore_unbuilt(const HfBuild *build)
     hf_weights_ignore(build->weights, "hidden_states_norms.");
 }
 
-static Model *build_model(const char *dir, const HfConfig *config, HfWeights *weights, const FrontendOptions *options,
-                          Arena *arena, Diag *diag)
+static Model *build_model(const HfFolder *folder, HfWeights *weights, const FrontendOptions *options, Arena *arena, Diag *diag)
 {
-    HfTask task = task_of(config, options);
-    Model *model = new_model(config, task, arena, diag);
-    HfBuild build = {.config = config, .weights = weights, .graph = model->graph};
-    if (!set_size(&build, dir, options) || !hf_build_trunk(&build) ||
-        !hf_build_outputs(&build, task, options->outputs, options->n_outputs))
+    HfTask task = task_of(folder->config, options);
+    Model *model = new_model(folder->config, task, arena, diag);
+    HfBuild build = {.config = folder->config, .weights = weights, .graph = model->graph};
+    set_size(&build, &folder->pictures, options);
+    if (!hf_build_trunk(&build) || !hf_build_outputs(&build, task, options->outputs, options->n_outputs))
         return NULL;
     ignore_unbuilt(&build);
     return hf_weights_finish(weights) ? model : NULL;
+}
+
+/* Both configurations, so that what is wrong with either is said at once. */
+static bool open_folder(HfFolder *folder, const char *dir, const FrontendOptions *options, Arena *arena, Diag *diag)
+{
+    int64_t errors = diag->n_errors;
+    folder->config = hf_config_open(dir, options, arena, diag);
+    folder->pictures = (HfPictures){.height = options->image_height, .width = options->image_width};
+    if (folder->config && json_file_exists(dir, "preprocessor_config.json"))
+        hf_preprocessor(dir, folder->config->num_channels, &folder->pictures, arena, diag);
+    else if (folder->config)
+        hf_preprocessor_default(folder->config, &folder->pictures, arena, diag);
+    return diag->n_errors == errors;
 }
 
 /* A config that says nothing of labels means two, if its checkpoint does not say more: bare models' configs lie
@@ -130,18 +139,22 @@ static void find_task(HfConfig *config, const HfWeights *weights)
 
 Model *hf_load(const char *dir, const FrontendOptions *options, Arena *arena, Diag *diag)
 {
-    HfConfig *config = hf_config_open(dir, options, arena, diag);
-    HfWeights *weights = config ? hf_weights_open(dir, config->v2, arena, diag) : NULL;
-    if (weights) {
-        find_task(config, weights);
-        count_labels(config, weights);
-        config->loss_by_example = hf_weights_of_tensorflow(weights);
-    }
-    return weights ? build_model(dir, config, weights, options, arena, diag) : NULL;
+    HfFolder folder;
+    if (!open_folder(&folder, dir, options, arena, diag))
+        return NULL;
+    HfWeights *weights = hf_weights_open(dir, folder.config->v2, arena, diag);
+    if (!weights)
+        return NULL;
+    find_task(folder.config, weights);
+    count_labels(folder.config, weights);
+    folder.config->loss_by_example = hf_weights_of_tensorflow(weights);
+    return build_model(&folder, weights, options, arena, diag);
 }
 
 Model *hf_graph_from_config(const char *dir, const char *text_dir, const FrontendOptions *options, Arena *arena, Diag *diag)
 {
-    const HfConfig *config = hf_config_open(dir, options, arena, diag);
-    return config ? build_model(dir, config, hf_weights_declare(text_dir, config->v2, arena, diag), options, arena, diag) : NULL;
+    HfFolder folder;
+    if (!open_folder(&folder, dir, options, arena, diag))
+        return NULL;
+    return build_model(&folder, hf_weights_declare(text_dir, folder.config->v2, arena, diag), options, arena, diag);
 }

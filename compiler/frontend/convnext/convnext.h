@@ -10,7 +10,7 @@ typedef enum HfTask { HF_CLASSIFICATION, HF_FEATURES, HF_BACKBONE } HfTask;
 
 /* config.json, checked and with defaults filled in. */
 typedef struct HfConfig {
-    HfJson *json;
+    JsonFile *json;
     bool v2;                 /* ConvNeXt V2: GRN, no layer scale */
     HfTask task;             /* of the class that was saved */
     bool names_class;        /* architectures says so; else the checkpoint tells */
@@ -29,10 +29,10 @@ typedef struct HfConfig {
     Ints features;           /* backbone: hidden state numbers, 0 is the stem */
 } HfConfig;
 
-/* NULL after diagnostics. */
+/* All that is wrong is said, and what is wrong has its default; NULL: nothing is left to check. */
 HfConfig *hf_config_open(const char *dir, const FrontendOptions *options, Arena *arena, Diag *diag);
-bool hf_config_labels(HfConfig *config);   /* labels.c: num_labels and labels */
-bool hf_config_features(HfConfig *config); /* labels.c: out_features, out_indices */
+bool hf_config_labels(HfConfig *config);   /* labels.c: num_labels and labels; false after a diagnostic */
+void hf_config_features(HfConfig *config); /* labels.c: out_features, out_indices */
 
 /* preprocessor_config.json, all defaults and rules resolved. */
 typedef struct HfPictures {

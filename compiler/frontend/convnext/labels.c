@@ -20,7 +20,7 @@ static bool label_index(const char *key, int64_t count, int64_t *index)
 /* id2label's keys must be 0 to n - 1, each once. */
 static bool read_id2label(HfConfig *config, json_t *map)
 {
-    const HfJson *json = config->json;
+    const JsonFile *json = config->json;
     int64_t count = (int64_t)json_object_size(map);
     const char **labels = NEW_ARRAY(json->arena, const char *, count);
     const char *key;
@@ -28,13 +28,10 @@ static bool read_id2label(HfConfig *config, json_t *map)
     json_object_foreach (map, key, label) {
         int64_t index;
         if (!json_is_string(label))
-            return hf_wrong_type(json, "id2label", label, "strings");
-        if (!label_index(key, count, &index) || labels[index]) {
-            diag_error(json->diag, hf_key_span(json, "id2label"),
-                       "id2label has the key \"%s\" among %lld, expected 0 to %lld, each once", key, (long long)count,
-                       (long long)count - 1);
-            return false;
-        }
+            return key_wrong_type(json, "id2label", label, "strings");
+        if (!label_index(key, count, &index) || labels[index])
+            return key_error(json, "id2label", "has the key \"%s\" among %lld, expected 0 to %lld, each once", key,
+                             (long long)count, (long long)count - 1);
         labels[index] = json_string_value(label);
     }
     config->labels = labels;
@@ -54,18 +51,18 @@ static int64_t label_number(const json_t *value)
 /* Where two classes have one name, label2id has fewer entries than id2label; those it has should agree with it. */
 static bool check_label2id(const HfConfig *config)
 {
-    const HfJson *json = config->json;
-    json_t *map = hf_get(json, "label2id"), *value;
+    const JsonFile *json = config->json;
+    json_t *map = key_get(json, "label2id"), *value;
     const char *label;
     if (map && !json_is_object(map))
-        return hf_wrong_type(json, "label2id", map, "an object");
+        return key_wrong_type(json, "label2id", map, "an object");
     json_object_foreach (map, label, value) {
         int64_t number = label_number(value);
         if (number < 0)
-            return hf_wrong_type(json, "label2id", value, "class numbers");
+            return key_wrong_type(json, "label2id", value, "class numbers");
         if (!config->labels || (number < config->num_labels && strcmp(config->labels[number], label) == 0))
             continue;
-        diag_warning(json->diag, hf_key_span(json, "label2id"),
+        diag_warning(json->diag, key_span(json, "label2id"),
                      "label2id says that \"%s\" is %lld, but id2label does not; id2label wins", label, (long long)number);
         return true;
     }
@@ -74,22 +71,23 @@ static bool check_label2id(const HfConfig *config)
 
 bool hf_config_labels(HfConfig *config)
 {
-    const HfJson *json = config->json;
-    json_t *map = hf_get(json, "id2label");
+    const JsonFile *json = config->json;
+    json_t *map = key_get(json, "id2label");
     int64_t count = -1;
+    bool ok = key_int(json, "num_labels", 0, MAX_LABELS, &count);
     if (map && !json_is_object(map))
-        return hf_wrong_type(json, "id2label", map, "an object");
-    if (!hf_int(json, "num_labels", 0, MAX_LABELS, &count))
-        return false;
-    if ((map && !read_id2label(config, map)) || !check_label2id(config))
+        ok = key_wrong_type(json, "id2label", map, "an object");
+    else if (map)
+        ok = read_id2label(config, map) && ok;
+    if (!check_label2id(config) || !ok)
         return false;
     config->counts_labels = true;
     if (map && (count < 0 || count == config->num_labels))
         return true;
     if (map)
-        diag_warning(json->diag, hf_key_span(json, "num_labels"),
-                     "num_labels is %lld, but id2label has %lld entries; num_labels wins, labels are LABEL_i", (long long)count,
-                     (long long)config->num_labels);
+        diag_warning(json->diag, key_span(json, "num_labels"), "%s is %lld, but %s has %lld entries; %s wins, labels are LABEL_i",
+                     key_name(json, "num_labels"), (long long)count, key_name(json, "id2label"), (long long)config->num_labels,
+                     key_name(json, "num_labels"));
     config->counts_labels = count >= 0;
     config->num_labels = count < 0 ? 2 : count;
     config->labels = NULL;
@@ -110,21 +108,18 @@ static int64_t stage_number(const HfConfig *config, const char *name)
 
 static bool read_out_features(const HfConfig *config, Ints *stages)
 {
-    const HfJson *json = config->json;
-    const json_t *list = hf_get(json, "out_features");
+    const JsonFile *json = config->json;
+    const json_t *list = key_get(json, "out_features");
     if (list && !json_is_array(list))
-        return hf_wrong_type(json, "out_features", list, "a list of stage names");
+        return key_wrong_type(json, "out_features", list, "a list of stage names");
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *name = json_array_get(list, i);
         if (!json_is_string(name))
-            return hf_wrong_type(json, "out_features", name, "stage names");
+            return key_wrong_type(json, "out_features", name, "stage names");
         int64_t stage = stage_number(config, json_string_value(name));
-        if (stage < 0) {
-            diag_error(json->diag, hf_key_span(json, "out_features"),
-                       "out_features names \"%s\", expected stem or stage1 to stage%lld", json_string_value(name),
-                       (long long)config->num_stages);
-            return false;
-        }
+        if (stage < 0)
+            return key_error(json, "out_features", "names \"%s\", expected stem or stage1 to stage%lld", json_string_value(name),
+                             (long long)config->num_stages);
         vec_push(json->arena, stages, stage);
     }
     return true;
@@ -133,10 +128,8 @@ static bool read_out_features(const HfConfig *config, Ints *stages)
 static bool in_order(const HfConfig *config, const char *key, const Ints *stages)
 {
     for (int64_t i = 1; i < stages->len; i++)
-        if (stages->at[i] <= stages->at[i - 1]) {
-            diag_error(config->json->diag, hf_key_span(config->json, key), "%s must list stages in order, each once", key);
-            return false;
-        }
+        if (stages->at[i] <= stages->at[i - 1])
+            return key_error(config->json, key, "must list stages in order, each once");
     return true;
 }
 
@@ -145,23 +138,18 @@ static bool same(const Ints *a, const Ints *b)
     return a->len == b->len && (a->len == 0 || memcmp(a->at, b->at, (size_t)a->len * sizeof *a->at) == 0);
 }
 
-bool hf_config_features(HfConfig *config)
+void hf_config_features(HfConfig *config)
 {
-    const HfJson *json = config->json;
+    const JsonFile *json = config->json;
     Ints indices = {0}, features = {0};
-    if (!read_out_features(config, &features) ||
-        !hf_ints(json, "out_indices", -config->num_stages - 1, config->num_stages, &indices))
-        return false;
+    bool ok = read_out_features(config, &features) && in_order(config, "out_features", &features);
+    ok = key_ints(json, "out_indices", -config->num_stages - 1, config->num_stages, &indices) && ok;
     for (int64_t i = 0; i < indices.len; i++)
         indices.at[i] += indices.at[i] < 0 ? config->num_stages + 1 : 0;
-    if (!in_order(config, "out_features", &features) || !in_order(config, "out_indices", &indices))
-        return false;
-    if (features.len && indices.len && !same(&features, &indices)) {
-        diag_error(json->diag, hf_key_span(json, "out_indices"), "out_indices and out_features name different stages");
-        return false;
-    }
+    ok = in_order(config, "out_indices", &indices) && ok;
+    if (ok && features.len && indices.len && !same(&features, &indices))
+        key_error(json, "out_indices", "and out_features name different stages");
     config->features = features.len ? features : indices;
-    if (!hf_get(json, "out_features") && !hf_get(json, "out_indices"))
+    if (!key_get(json, "out_features") && !key_get(json, "out_indices"))
         vec_push(json->arena, &config->features, config->num_stages);
-    return true;
 }

@@ -238,20 +238,19 @@ static bool add_numbered(HfBuild *build, const char *stem, int64_t count)
 
 static bool add_feature_maps(HfBuild *build)
 {
-    const HfJson *json = build->config->json;
+    const JsonFile *json = build->config->json;
     if (build->config->features.len)
         return add_numbered(build, "feature_map.", build->config->features.len);
-    diag_error(json->diag, hf_key_span(json, hf_get(json, "out_features") ? "out_features" : "out_indices"),
-               "%s is empty, so there are no feature maps", hf_get(json, "out_features") ? "out_features" : "out_indices");
-    return false;
+    return key_error(json, key_get(json, "out_features") ? "out_features" : "out_indices",
+                     "is empty, so there are no feature maps");
 }
 
 static bool check_loss(const HfBuild *build)
 {
-    const HfJson *json = build->config->json;
+    const JsonFile *json = build->config->json;
     if (build->config->num_labels > 0)
         return true;
-    diag_error(json->diag, hf_key_span(json, hf_get(json, "num_labels") ? "num_labels" : "id2label"),
+    diag_error(json->diag, key_span(json, key_get(json, "num_labels") ? "num_labels" : "id2label"),
                "a model of 0 labels has no loss");
     return false;
 }

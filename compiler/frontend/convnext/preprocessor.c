@@ -3,7 +3,7 @@
  *   {"size": 224, "crop_pct": null, "image_mean": [0.485, 0.456, 0.406], …}
  *   →  {"do_resize": 1, "shortest_edge": 224, "crop_pct": 0.875, …, "n_mean": 3, "mean": [0.485, 0.456, 0.406], …}
  *
- * Defaults are those of the processor's documentation: bilinear, crop_pct 224/256, mean and std 0.5. Legacy files
+ * All that is wrong is said: a key that is wrong keeps its default. Defaults are those of the processor's documentation: bilinear, crop_pct 224/256, mean and std 0.5. Legacy files
  * write size as a bare number, crop_pct as null, and leave rescaling out, which means on. A folder without the file
  * gets what all published ConvNeXt models say: bicubic, ImageNet's mean and std, the config's image_size. */
 #include "compiler/frontend/convnext/timm.h"
@@ -16,75 +16,67 @@
 
 enum { MAX_EDGE = 1 << 16, WARP_EDGE = 384, MAX_MEANS = 8 };
 
-static bool bad(const HfJson *json, const char *key, const char *expected)
+static bool bad(const JsonFile *json, const char *key, const char *expected)
 {
-    diag_error(json->diag, hf_key_span(json, key), "%s must be %s", key, expected);
-    return false;
+    return key_error(json, key, "must be %s", expected);
+}
+
+/* An edge of a picture, which key holds. */
+static bool read_edge(const JsonFile *json, const char *key, const json_t *value, const char *expected, int64_t *edge)
+{
+    if (!json_is_integer(value))
+        return key_wrong_type(json, key, value, expected);
+    if (json_integer_value(value) < 1 || json_integer_value(value) > MAX_EDGE)
+        return bad(json, key, "from 1 to 65536");
+    *edge = json_integer_value(value);
+    return true;
 }
 
 /* size: s, {"shortest_edge": s}, with or without a longest_edge, which means nothing; height and width parse, but the
  * processor then refuses to resize to them. */
-static bool read_size(const HfJson *json, CnxrtPreprocessor *p)
+static void read_size(const JsonFile *json, CnxrtPreprocessor *p)
 {
-    json_t *size = hf_get(json, "size");
-    json_t *edge = json_is_object(size) ? json_object_get(size, "shortest_edge") : size;
-    if (!size)
-        return true;
-    if (!edge || json_is_array(edge)) {
-        if (p->do_resize)
-            diag_unsupported(json->diag, hf_key_span(json, "size"),
-                             "size has no shortest_edge; this processor does not resize to a height and width");
-        return !p->do_resize;
+    const json_t *size = key_get(json, "size");
+    const json_t *edge = json_is_object(size) ? json_object_get(size, "shortest_edge") : size;
+    if (edge && !json_is_array(edge))
+        read_edge(json, "size", edge, "an integer", &p->shortest_edge);
+    else if (size && p->do_resize)
+        key_unsupported(json, "size", "has no shortest_edge; this processor does not resize to a height and width");
+}
+
+static void read_crop(const JsonFile *json, CnxrtPreprocessor *p)
+{
+    static const char expected[] = "an integer, height and width, or a list of the two";
+    const json_t *size = key_get(json, "crop_size"), *height = size, *width = size;
+    if (!key_bool(json, "do_center_crop", &p->do_center_crop) || !p->do_center_crop)
+        return;
+    if (!size) {
+        bad(json, "do_center_crop", "accompanied by crop_size");
+        return;
     }
-    if (!json_is_integer(edge))
-        return hf_wrong_type(json, "size", edge, "an integer");
-    p->shortest_edge = json_integer_value(edge);
-    return (p->shortest_edge >= 1 && p->shortest_edge <= MAX_EDGE) || bad(json, "size", "from 1 to 65536");
-}
-
-static bool crop_edge(const HfJson *json, const json_t *value, int64_t *edge)
-{
-    if (!json_is_integer(value))
-        return hf_wrong_type(json, "crop_size", value, "an integer, height and width, or a list of the two");
-    *edge = json_integer_value(value);
-    return (*edge >= 1 && *edge <= MAX_EDGE) || bad(json, "crop_size", "from 1 to 65536");
-}
-
-static bool read_crop(const HfJson *json, CnxrtPreprocessor *p)
-{
-    const json_t *size = hf_get(json, "crop_size");
-    if (!hf_bool(json, "do_center_crop", &p->do_center_crop))
-        return false;
-    if (!p->do_center_crop)
-        return true;
-    if (!size)
-        return bad(json, "do_center_crop", "accompanied by crop_size");
-    const json_t *height = size, *width = size;
     if (json_is_object(size))
         height = json_object_get(size, "height"), width = json_object_get(size, "width");
     else if (json_is_array(size) && json_array_size(size) == 2)
         height = json_array_get(size, 0), width = json_array_get(size, 1);
-    return crop_edge(json, height, &p->crop_height) && crop_edge(json, width, &p->crop_width);
+    if (read_edge(json, "crop_size", height, expected, &p->crop_height))
+        read_edge(json, "crop_size", width, expected, &p->crop_width);
 }
 
 /* One number for all channels, or a list of one for each; the count of a number is 0. */
-static bool read_means(const HfJson *json, const char *key, double *values, int64_t *count)
+static bool read_means(const JsonFile *json, const char *key, double *values, int64_t *count)
 {
-    const json_t *found = hf_get(json, key);
+    const json_t *found = key_get(json, key);
     if (!found)
         return true;
     *count = json_is_array(found) ? (int64_t)json_array_size(found) : 0;
     if (json_is_array(found) && *count == 0)
         return bad(json, key, "a number or a list of numbers");
-    if (*count > MAX_MEANS) {
-        diag_unsupported(json->diag, hf_key_span(json, key), "%s has %lld entries, at most %d are supported", key,
-                         (long long)*count, MAX_MEANS);
-        return false;
-    }
+    if (*count > MAX_MEANS)
+        return key_unsupported(json, key, "has %lld entries, at most %d are supported", (long long)*count, MAX_MEANS);
     for (int64_t i = 0; i < *count || i == 0; i++) {
         const json_t *value = json_is_array(found) ? json_array_get(found, (size_t)i) : found;
         if (!json_is_number(value))
-            return hf_wrong_type(json, key, value, "numbers");
+            return key_wrong_type(json, key, value, "numbers");
         values[i] = json_number_value(value);
     }
     return true;
@@ -98,83 +90,83 @@ static void spread(double *values, int64_t to)
 
 /* A list must have an entry for each channel, also one of a single entry; otherwise the model takes tensors only, as
  * the reference refuses every picture then. */
-static bool fits_channels(const HfJson *json, const char *key, int64_t count, int64_t num_channels)
+static bool fits_channels(const JsonFile *json, const char *key, int64_t count, int64_t num_channels)
 {
     if (count == 0 || count == num_channels)
         return true;
-    diag_warning(json->diag, hf_key_span(json, key),
-                 "%s has %lld entries, but the model takes %lld channels; it will not take pictures", key, (long long)count,
-                 (long long)num_channels);
+    diag_warning(json->diag, key_span(json, key),
+                 "%s has %lld entries, but the model takes %lld channels; it will not take pictures", key_name(json, key),
+                 (long long)count, (long long)num_channels);
     return false;
 }
 
-static bool read_normalize(const HfJson *json, int64_t num_channels, CnxrtPreprocessor *p, bool *fits)
+/* Whether pictures of the model's channels can be normalized. */
+static bool read_normalize(const JsonFile *json, int64_t num_channels, CnxrtPreprocessor *p)
 {
     int64_t n_mean = 0, n_std = 0;
     p->n_mean = 1;
     p->mean[0] = p->std[0] = 0.5;
-    *fits = true;
-    if (!hf_bool(json, "do_normalize", &p->do_normalize))
-        return false;
-    if (!p->do_normalize)
+    if (!key_bool(json, "do_normalize", &p->do_normalize) || !p->do_normalize)
         return true;
-    if (!read_means(json, "image_mean", p->mean, &n_mean) || !read_means(json, "image_std", p->std, &n_std))
+    bool ok = read_means(json, "image_mean", p->mean, &n_mean);
+    if (!read_means(json, "image_std", p->std, &n_std) || !ok)
         return false;
     if (n_mean && n_std && n_std != n_mean)
-        return bad(json, "image_std", "as long as image_mean");
+        return key_error(json, "image_std", "must be as long as %s", key_name(json, "image_mean"));
     p->n_mean = n_mean ? n_mean : n_std ? n_std : 1;
     if (!n_mean)
         spread(p->mean, p->n_mean);
     if (!n_std)
         spread(p->std, p->n_mean);
-    *fits = fits_channels(json, "image_mean", n_mean, num_channels) && fits_channels(json, "image_std", n_std, num_channels);
     for (int64_t i = 0; i < p->n_mean; i++)
         if (!((float)p->std[i] != 0) || !isfinite((float)p->std[i]) || !isfinite((float)p->mean[i]))
             return bad(json, "image_std", "finite and not zero");
-    return true;
+    return fits_channels(json, "image_mean", n_mean, num_channels) && fits_channels(json, "image_std", n_std, num_channels);
 }
 
-static bool read_resize(const HfJson *json, CnxrtPreprocessor *p)
+/* Of what is cropped: from WARP_EDGE on, the processor's own rule takes the whole picture. */
+static void check_fraction(const JsonFile *json, const CnxrtPreprocessor *p)
 {
-    if (!hf_bool(json, "do_resize", &p->do_resize) || !hf_number(json, "crop_pct", &p->crop_pct) || !read_size(json, p) ||
-        !hf_int(json, "resample", 0, 7, &p->resample))
-        return false;
-    if (p->resample > 5) {
-        diag_unsupported(json->diag, hf_key_span(json, "resample"), "resample %lld is not supported, expected 0 to 5",
-                         (long long)p->resample);
-        return false;
-    }
-    return !p->do_resize || p->shortest_edge >= WARP_EDGE ||
-           (p->crop_pct > 0 && (double)p->shortest_edge / p->crop_pct <= MAX_EDGE &&
-            (double)p->shortest_edge / p->crop_pct >= 1) ||
-           bad(json, "crop_pct", "a fraction of the resized picture, above 0");
+    double edge = p->crop_pct > 0 ? (double)p->shortest_edge / p->crop_pct : 0;
+    bool whole = p->resize_rule == CNXRT_RESIZE_CONVNEXT && p->shortest_edge >= WARP_EDGE;
+    if (p->do_resize && !whole && !(edge >= 1 && edge <= MAX_EDGE))
+        bad(json, "crop_pct", "a fraction of the resized picture, above 0");
 }
 
-static bool read_rescale(const HfJson *json, CnxrtPreprocessor *p)
+static void read_resize(const JsonFile *json, CnxrtPreprocessor *p)
 {
-    if (!hf_bool(json, "do_rescale", &p->do_rescale) || !hf_number(json, "rescale_factor", &p->rescale_factor))
-        return false;
-    return isfinite((float)p->rescale_factor) || bad(json, "rescale_factor", "finite");
+    key_bool(json, "do_resize", &p->do_resize);
+    read_size(json, p);
+    if (key_number(json, "crop_pct", &p->crop_pct))
+        check_fraction(json, p);
+    if (key_int(json, "resample", 0, 7, &p->resample) && p->resample > 5)
+        key_unsupported(json, "resample", "%lld is not supported, expected 0 to 5", (long long)p->resample);
+}
+
+static void read_rescale(const JsonFile *json, CnxrtPreprocessor *p)
+{
+    key_bool(json, "do_rescale", &p->do_rescale);
+    if (key_number(json, "rescale_factor", &p->rescale_factor) && !isfinite((float)p->rescale_factor))
+        bad(json, "rescale_factor", "finite");
 }
 
 /* What they say is of arrays given and returned in Python: a file has its own layout, and pixel values are always
  * channels first. */
-static bool check_format(const HfJson *json, const char *key)
+static void check_format(const JsonFile *json, const char *key)
 {
     const char *format = NULL;
-    return hf_string(json, key, &format) &&
-           (!format || str_equal(format, "channels_first") || str_equal(format, "channels_last") ||
-            bad(json, key, "channels_first or channels_last"));
+    if (key_string(json, key, &format) && format && !str_equal(format, "channels_first") && !str_equal(format, "channels_last"))
+        bad(json, key, "channels_first or channels_last");
 }
 
-static bool check_type(const HfJson *json)
+/* False: another processor, whose settings mean nothing here. */
+static bool check_type(const JsonFile *json)
 {
-    const char *type = NULL, *key = hf_get(json, "image_processor_type") ? "image_processor_type" : "feature_extractor_type";
-    if (!hf_string(json, key, &type))
-        return false;
-    if (!type || str_starts_with(type, "ConvNextImageProcessor") || str_starts_with(type, "ConvNextFeatureExtractor"))
+    const char *type = NULL, *key = key_get(json, "image_processor_type") ? "image_processor_type" : "feature_extractor_type";
+    if (!key_string(json, key, &type) || !type || str_starts_with(type, "ConvNextImageProcessor") ||
+        str_starts_with(type, "ConvNextFeatureExtractor"))
         return true;
-    diag_unsupported(json->diag, hf_key_span(json, key), "image processor %s is not supported, expected ConvNextImageProcessor",
+    diag_unsupported(json->diag, key_span(json, key), "image processor %s is not supported, expected ConvNextImageProcessor",
                      type);
     return false;
 }
@@ -247,44 +239,46 @@ static void describe(CnxrtPreprocessor *p, bool fits, HfPictures *pictures, Aren
 
 bool hf_preprocessor(const char *dir, int64_t num_channels, HfPictures *pictures, Arena *arena, Diag *diag)
 {
-    HfJson *json = hf_json_open(dir, "preprocessor_config.json", arena, diag);
+    int64_t errors = diag->n_errors;
+    JsonFile *json = json_file_open(dir, "preprocessor_config.json", arena, diag);
     CnxrtPreprocessor p = documented;
-    bool fits;
-    if (!json || !check_type(json) || !read_resize(json, &p) || !read_crop(json, &p) || !read_rescale(json, &p) ||
-        !read_normalize(json, num_channels, &p, &fits) || !hf_bool(json, "do_convert_rgb", &p.convert_rgb_white) ||
-        !check_format(json, "data_format") || !check_format(json, "input_data_format"))
+    if (!json || !check_type(json))
         return false;
+    read_resize(json, &p);
+    read_crop(json, &p);
+    read_rescale(json, &p);
+    bool fits = read_normalize(json, num_channels, &p);
+    key_bool(json, "do_convert_rgb", &p.convert_rgb_white);
+    check_format(json, "data_format");
+    check_format(json, "input_data_format");
     describe(&p, fits, pictures, arena, diag);
-    return true;
+    return diag->n_errors == errors;
 }
 
-/* timm's transforms, from what timm_config made of pretrained_cfg. */
+/* timm's transforms, from what timm_translate made of pretrained_cfg. */
 static bool timm_pictures(const HfConfig *config, json_t *settings, HfPictures *pictures)
 {
-    HfJson json = *config->json;
+    JsonFile json = *config->json;
+    int64_t errors = json.diag->n_errors;
     CnxrtPreprocessor p = documented;
-    const char *mode = NULL;
-    bool fits;
     json.root = settings;
-    if (!read_resize(&json, &p) || !read_normalize(&json, config->num_channels, &p, &fits) ||
-        !hf_string(&json, "crop_mode", &mode))
-        return false;
-    p.resize_rule = str_equal(mode, "squash") ? CNXRT_RESIZE_SQUASH : CNXRT_RESIZE_CENTER;
-    double edge = p.crop_pct > 0 ? (double)p.shortest_edge / p.crop_pct : 0;
-    if (!(edge >= 1 && edge <= MAX_EDGE))
-        return bad(config->json, "pretrained_cfg", "with a crop_pct that is a fraction of the resized picture, above 0");
-    if (config->image_height != config->image_width)
-        diag_warning(json.diag, hf_key_span(config->json, "pretrained_cfg"),
-                     "input_size is not square; the model will not take pictures");
-    describe(&p, fits && config->image_height == config->image_width, pictures, json.arena, json.diag);
+    p.shortest_edge = config->image_height;
+    p.resize_rule =
+        str_equal(json_string_value(key_get(&json, "crop_mode")), "squash") ? CNXRT_RESIZE_SQUASH : CNXRT_RESIZE_CENTER;
+    read_resize(&json, &p);
+    bool fits = read_normalize(&json, config->num_channels, &p), square = config->image_height == config->image_width;
+    if (!square)
+        diag_warning(json.diag, key_span(config->json, "image_size"), "%s is not square; the model will not take pictures",
+                     key_name(config->json, "image_size"));
+    describe(&p, fits && square, pictures, json.arena, json.diag);
     if (!pictures->settings)
         pictures->height = pictures->width = 0;
-    return true;
+    return json.diag->n_errors == errors;
 }
 
 bool hf_preprocessor_default(const HfConfig *config, HfPictures *pictures, Arena *arena, Diag *diag)
 {
-    json_t *timm = hf_get(config->json, TIMM_PICTURES);
+    json_t *timm = key_get(config->json, TIMM_PICTURES);
     if (timm)
         return timm_pictures(config, timm, pictures);
     if (config->num_channels != 3 || config->image_height != config->image_width)

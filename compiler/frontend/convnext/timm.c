@@ -6,7 +6,10 @@
  *
  * Problem: a folder of timm's names an architecture whose sizes only timm's source knows, and changes to them in
  * model_args. Idea: a table of the architectures, then model_args over it; what has no equivalent is refused by
- * name. All further checks are those of Hugging Face's config. */
+ * name. All further checks are those of Hugging Face's config; each key remembers where it came from, so that
+ * messages speak of the file as its owner wrote it:
+ *
+ *   config.json:6:5: error: model_args.dims has 3 entries, architecture's depths 4 */
 #include "compiler/frontend/convnext/timm.h"
 
 #include <string.h>
@@ -27,8 +30,7 @@ static const Architecture architectures[] = {
 };
 
 typedef struct Translator {
-    HfJson *json;
-    json_t *args, *pretrained; /* model_args and pretrained_cfg; NULL: absent */
+    JsonFile *json;
     json_t *out;
 } Translator;
 
@@ -47,16 +49,15 @@ static json_t *copy(const json_t *value)
     return result;
 }
 
-static json_t *get(const json_t *object, const char *key)
+/* Lets key have the value of timm's key. False: there is none. */
+static bool carry(Translator *t, json_t *object, const char *key, const char *from)
 {
-    json_t *value = json_object_get(object, key);
-    return json_is_null(value) ? NULL : value;
-}
-
-static bool unsupported(Translator *t, const char *key, const char *what)
-{
-    diag_unsupported(t->json->diag, hf_key_span(t->json, key), "%s of timm: %s", key, what);
-    return false;
+    const json_t *value = key_get(t->json, from);
+    if (!value)
+        return false;
+    put(object, key, copy(value));
+    key_set_origin(t->json, key, from, from);
+    return true;
 }
 
 /* ── The architecture ── */
@@ -79,26 +80,33 @@ static const Architecture *find_architecture(const char *size)
     return NULL;
 }
 
+static void put_sizes(Translator *t, const Architecture *architecture)
+{
+    put(t->out, "depths", four(architecture->depths));
+    put(t->out, "hidden_sizes", four(architecture->dims));
+    key_set_origin(t->json, "depths", "architecture's depths", "architecture");
+    key_set_origin(t->json, "hidden_sizes", "architecture's dims", "architecture");
+}
+
 static bool put_architecture(Translator *t)
 {
-    const json_t *value = get(t->json->root, "architecture");
+    const json_t *value = key_get(t->json, "architecture");
     if (!json_is_string(value))
-        return hf_wrong_type(t->json, "architecture", value, "a string");
+        return key_wrong_type(t->json, "architecture", value, "a string");
     const char *name = json_string_value(value);
     bool v2 = str_starts_with(name, "convnextv2_");
     bool any = v2 || str_starts_with(name, "convnext_");
     const Architecture *found = any ? find_architecture(strchr(name, '_') + 1) : NULL;
     if (!found)
-        return unsupported(t, "architecture",
-                           arena_printf(t->json->arena, "%s has no equivalent among Hugging Face's ConvNeXts", name));
+        return key_unsupported(t->json, "architecture", "%s has no equivalent among Hugging Face's ConvNeXts", name);
     if (v2)
         put(t->out, "layer_scale_init_value", json_integer(0));
-    v2 = get(t->args, "use_grn") ? json_is_true(get(t->args, "use_grn")) : v2;
+    const json_t *grn = key_get(t->json, "model_args.use_grn");
+    v2 = grn ? json_is_true(grn) : v2;
     put(t->out, "model_type", json_string(v2 ? "convnextv2" : "convnext"));
     put(t->out, "architectures", json_pack("[s]", v2 ? "ConvNextV2ForImageClassification" : "ConvNextForImageClassification"));
-    put(t->out, "depths", four(found->depths));
-    put(t->out, "hidden_sizes", four(found->dims));
     put(t->out, "layer_norm_eps", json_real(1e-6));
+    put_sizes(t, found);
     return true;
 }
 
@@ -145,36 +153,38 @@ static bool is_value(const json_t *value, const char *text)
     return same;
 }
 
-static bool put_argument(Translator *t, const char *name, const json_t *value)
+static const Argument *find_argument(const char *name)
 {
-    for (int64_t i = 0; i < countof(arguments); i++) {
-        const Argument *a = &arguments[i];
-        if (strcmp(a->name, name) != 0)
-            continue;
-        if (a->only && !json_is_null(value) && !is_value(value, a->only))
-            return unsupported(t, "model_args", arena_printf(t->json->arena, "only %s = %s has an equivalent", name, a->only));
-        if (a->key && !json_is_null(value))
-            put(t->out, a->key, copy(value));
-        return true;
-    }
-    return unsupported(t, "model_args", arena_printf(t->json->arena, "%s has no equivalent", name));
+    for (int64_t i = 0; i < countof(arguments); i++)
+        if (strcmp(arguments[i].name, name) == 0)
+            return &arguments[i];
+    return NULL;
+}
+
+static void put_argument(Translator *t, const char *name, const json_t *value)
+{
+    const Argument *argument = find_argument(name);
+    const char *from = arena_printf(t->json->arena, "model_args.%s", name);
+    if (!argument)
+        key_unsupported(t->json, from, "has no equivalent");
+    else if (argument->only && !json_is_null(value) && !is_value(value, argument->only))
+        key_unsupported(t->json, from, "has an equivalent only where it is %s", argument->only);
+    else if (argument->key)
+        carry(t, t->out, argument->key, from);
 }
 
 /* timm writes null for no layer scale. Hugging Face's V2 has none beside GRN. */
-static bool put_arguments(Translator *t)
+static void put_arguments(Translator *t)
 {
     const char *name;
-    json_t *value;
-    json_object_foreach (t->args, name, value) {
-        if (!put_argument(t, name, value))
-            return false;
-        if (strcmp(name, "ls_init_value") == 0 && json_is_null(value))
-            put(t->out, "layer_scale_init_value", json_integer(0));
-    }
-    const json_t *scale = get(t->out, "layer_scale_init_value");
-    if (json_is_true(get(t->args, "use_grn")) && !(scale && json_number_value(scale) <= 0))
-        return unsupported(t, "model_args", "GRN together with a layer scale has no equivalent");
-    return true;
+    json_t *value, *args = json_object_get(t->json->root, "model_args");
+    json_object_foreach (args, name, value)
+        put_argument(t, name, value);
+    if (json_is_null(json_object_get(args, "ls_init_value")))
+        put(t->out, "layer_scale_init_value", json_integer(0));
+    const json_t *scale = json_object_get(t->out, "layer_scale_init_value");
+    if (json_is_true(json_object_get(args, "use_grn")) && !(scale && json_number_value(scale) <= 0))
+        key_unsupported(t->json, "model_args.use_grn", "has no equivalent together with a layer scale");
 }
 
 static void put_act(Translator *t)
@@ -193,107 +203,114 @@ static void put_act(Translator *t)
 /* The number of classes is said up to three times; the outermost counts, as timm builds the model with it. */
 static void put_count(Translator *t)
 {
-    const json_t *outer = get(t->json->root, "num_classes"), *inner = get(t->pretrained, "num_classes");
-    if (outer)
-        put(t->out, "num_labels", copy(outer));
-    else if (!get(t->out, "num_labels"))
-        put(t->out, "num_labels", inner ? copy(inner) : json_integer(1000));
+    if (!carry(t, t->out, "num_labels", "num_classes") && !json_object_get(t->out, "num_labels") &&
+        !carry(t, t->out, "num_labels", "pretrained_cfg.num_classes"))
+        put(t->out, "num_labels", json_integer(1000));
 }
 
-static bool put_labels(Translator *t)
+static void put_labels(Translator *t)
 {
-    const json_t *names = get(t->pretrained, "label_names");
-    names = names ? names : get(t->json->root, "label_names");
+    const char *from = key_get(t->json, "pretrained_cfg.label_names") ? "pretrained_cfg.label_names" : "label_names";
+    const json_t *names = key_get(t->json, from);
     if (!names || json_is_object(names))
-        return true; /* an object maps names to numbers of another data set */
-    if (!json_is_array(names))
-        return hf_wrong_type(t->json, "label_names", names, "a list of strings");
+        return; /* an object maps names to numbers of another data set */
+    if (!json_is_array(names)) {
+        key_wrong_type(t->json, from, names, "a list of strings");
+        return;
+    }
     json_t *map = json_object();
     for (size_t i = 0; i < json_array_size(names); i++)
         put(map, arena_printf(t->json->arena, "%zu", i), copy(json_array_get(names, i)));
     put(t->out, "id2label", map);
-    return true;
+    key_set_origin(t->json, "id2label", from, from);
 }
 
 /* ── Pictures ── */
 
-static bool put_size(Translator *t, json_t *pictures)
+static void put_size(Translator *t)
 {
-    const json_t *size = get(t->pretrained, "input_size");
+    static const char from[] = "pretrained_cfg.input_size";
+    const json_t *size = key_get(t->json, from), *item[3];
+    for (size_t i = 0; i < 3; i++)
+        item[i] = json_array_get(size, i);
     if (!size)
-        return true;
-    if (json_array_size(size) != 3 || !json_is_integer(json_array_get(size, 1)) || !json_is_integer(json_array_get(size, 2)))
-        return hf_wrong_type(t->json, "pretrained_cfg", size, "input_size as channels, height and width");
-    if (!get(t->out, "num_channels"))
-        put(t->out, "num_channels", copy(json_array_get(size, 0)));
-    put(t->out, "image_size", json_pack("[O,O]", json_array_get(size, 1), json_array_get(size, 2)));
-    put(pictures, "size", copy(json_array_get(size, 1)));
-    return true;
+        return;
+    if (json_array_size(size) != 3 || !json_is_integer(item[0]) || !json_is_integer(item[1]) || !json_is_integer(item[2])) {
+        key_error(t->json, from, "must be channels, height and width");
+        return;
+    }
+    if (!json_object_get(t->out, "num_channels")) {
+        put(t->out, "num_channels", copy(item[0]));
+        key_set_origin(t->json, "num_channels", from, from);
+    }
+    put(t->out, "image_size", json_pack("[o,o]", copy(item[1]), copy(item[2])));
+    key_set_origin(t->json, "image_size", from, from);
 }
 
-static bool put_filter(Translator *t, json_t *pictures)
+/* The number of value, one of count names; -1 after a diagnostic. absent: where nothing is said. */
+static int64_t choice(Translator *t, const char *key, const char *const *names, int64_t count, int64_t absent)
+{
+    const json_t *value = key_get(t->json, key);
+    const char *name = json_string_value(value);
+    StrBuf list = {.arena = t->json->arena};
+    for (int64_t i = 0; i < count; i++) {
+        if (!value ? i == absent : str_equal(name, names[i]))
+            return i;
+        sb_printf(&list, "%s%s", i == 0 ? "" : i == count - 1 ? " or " : ", ", names[i]);
+    }
+    key_unsupported(t->json, key, "is %s, expected %s", name ? name : "no string", list.text);
+    return -1;
+}
+
+static void put_choices(Translator *t, json_t *pictures)
 {
     static const char *const filters[] = {"nearest", "lanczos", "bilinear", "bicubic", "box", "hamming"};
-    const json_t *value = get(t->pretrained, "interpolation");
-    const char *name = value ? json_string_value(value) : "bicubic";
-    for (int64_t i = 0; name && i < countof(filters); i++)
-        if (strcmp(name, filters[i]) == 0) {
-            put(pictures, "resample", json_integer(i));
-            return true;
-        }
-    return unsupported(t, "pretrained_cfg", "expected interpolation nearest, lanczos, bilinear, bicubic, box or hamming");
+    static const char *const modes[] = {"center", "squash"};
+    int64_t filter = choice(t, "pretrained_cfg.interpolation", filters, countof(filters), 3);
+    int64_t mode = choice(t, "pretrained_cfg.crop_mode", modes, countof(modes), 0);
+    put(pictures, "resample", json_integer(filter < 0 ? 0 : filter));
+    put(pictures, "crop_mode", json_string(modes[mode < 0 ? 0 : mode]));
 }
 
-static bool put_crop(Translator *t, json_t *pictures)
-{
-    const json_t *percent = get(t->pretrained, "crop_pct"), *mode = get(t->pretrained, "crop_mode");
-    const char *name = mode ? json_string_value(mode) : "center";
-    if (!name || (strcmp(name, "center") != 0 && strcmp(name, "squash") != 0))
-        return unsupported(t, "pretrained_cfg", "expected crop_mode center or squash");
-    put(pictures, "crop_mode", json_string(name));
-    put(pictures, "crop_pct", percent ? copy(percent) : json_real(0.875));
-    return true;
-}
-
-static void put_mean(Translator *t, json_t *pictures)
-{
-    const json_t *mean = get(t->pretrained, "mean"), *std = get(t->pretrained, "std");
-    put(pictures, "image_mean", mean ? copy(mean) : json_pack("[f,f,f]", 0.485, 0.456, 0.406));
-    put(pictures, "image_std", std ? copy(std) : json_pack("[f,f,f]", 0.229, 0.224, 0.225));
-}
-
-static bool put_pictures(Translator *t)
+static void put_pictures(Translator *t)
 {
     json_t *pictures = json_object();
     put(t->out, TIMM_PICTURES, pictures);
-    put(pictures, "size", json_integer(224));
-    put_mean(t, pictures);
-    return put_size(t, pictures) && put_filter(t, pictures) && put_crop(t, pictures);
+    if (!carry(t, pictures, "image_mean", "pretrained_cfg.mean"))
+        put(pictures, "image_mean", json_pack("[f,f,f]", 0.485, 0.456, 0.406));
+    if (!carry(t, pictures, "image_std", "pretrained_cfg.std"))
+        put(pictures, "image_std", json_pack("[f,f,f]", 0.229, 0.224, 0.225));
+    if (!carry(t, pictures, "crop_pct", "pretrained_cfg.crop_pct"))
+        put(pictures, "crop_pct", json_real(0.875));
+    put_size(t);
+    put_choices(t, pictures);
 }
 
 /* ── All of it ── */
 
-static bool check_objects(Translator *t)
+/* An object, if it is there. */
+static bool check_object(const JsonFile *json, const char *key)
 {
-    if (t->args && !json_is_object(t->args))
-        return hf_wrong_type(t->json, "model_args", t->args, "an object");
-    if (t->pretrained && !json_is_object(t->pretrained))
-        return hf_wrong_type(t->json, "pretrained_cfg", t->pretrained, "an object");
-    return true;
+    const json_t *value = key_get(json, key);
+    return !value || json_is_object(value) || key_wrong_type(json, key, value, "an object");
 }
 
 static void release(void *root) { json_decref(root); }
 
-bool timm_config(HfJson *json)
+bool timm_translate(JsonFile *json)
 {
-    if (!get(json->root, "architecture") || get(json->root, "model_type"))
+    if (!key_get(json, "architecture") || key_get(json, "model_type"))
         return true;
-    Translator t = {json, get(json->root, "model_args"), get(json->root, "pretrained_cfg"), json_object()};
+    Translator t = {json, json_object()};
     arena_on_free(json->arena, release, t.out);
-    if (!check_objects(&t) || !put_architecture(&t) || !put_arguments(&t) || !put_labels(&t) || !put_pictures(&t))
+    bool objects = check_object(json, "model_args");
+    if (!check_object(json, "pretrained_cfg") || !objects || !put_architecture(&t))
         return false;
+    put_arguments(&t);
     put_act(&t);
+    put_labels(&t);
     put_count(&t);
+    put_pictures(&t);
     json->root = t.out;
     return true;
 }

@@ -3,14 +3,19 @@
  * Problem: jansson is strict but forgets where a value stood, and a wrong config wants its line shown. Idea: on
  * an error, look the key up once more in the text, skipping strings and nested values.
  *
- *   config.json:4:3: error: num_stages is a string, expected an integer */
+ *   config.json:4:3: error: num_stages is a string, expected an integer
+ *
+ * A file in other words than those its reader knows is translated first; its keys then have an origin:
+ *
+ *   config.json:7:5: error: model_args.dims is a string, expected a list of integers       (read as hidden_sizes) */
 #include "compiler/frontend/input/json.h"
 #include "compiler/frontend/input/source.h"
 
+#include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
 
-bool hf_file_exists(const char *dir, const char *name)
+bool json_file_exists(const char *dir, const char *name)
 {
     Arena *scratch = arena_new();
     struct stat status;
@@ -21,7 +26,7 @@ bool hf_file_exists(const char *dir, const char *name)
 
 static void release(void *root) { json_decref(root); }
 
-HfJson *hf_json_open(const char *dir, const char *name, Arena *arena, Diag *diag)
+JsonFile *json_file_open(const char *dir, const char *name, Arena *arena, Diag *diag)
 {
     const Source *source = source_open(arena_printf(arena, "%s/%s", dir, name), arena, diag);
     json_error_t error;
@@ -38,10 +43,12 @@ HfJson *hf_json_open(const char *dir, const char *name, Arena *arena, Diag *diag
         diag_error(diag, (Span){source, 0, 1}, "expected a JSON object");
         return NULL;
     }
-    HfJson *json = NEW(arena, HfJson);
-    *json = (HfJson){source, root, arena, diag};
+    JsonFile *json = NEW(arena, JsonFile);
+    *json = (JsonFile){.source = source, .root = root, .origins = {.arena = arena}, .arena = arena, .diag = diag};
     return json;
 }
+
+/* ── Places ── */
 
 /* The index after the string that begins at i, a quote. */
 static int64_t skip_string(const Source *source, int64_t i)
@@ -51,16 +58,20 @@ static int64_t skip_string(const Source *source, int64_t i)
     return i + 1;
 }
 
-Span hf_key_span(const HfJson *json, const char *key)
+/* The key of the object that begins at i or behind blanks and a colon; a span without source: there is none. */
+static Span find_key(const Source *source, int64_t i, const char *key, int64_t length)
 {
-    const Source *source = json->source;
-    int64_t n = (int64_t)strlen(key), depth = 0;
-    bool at_key = true; /* of an object's member, a string before the colon */
-    for (int64_t i = 0; i < source->length;) {
+    int64_t depth = 1;
+    bool at_key = true; /* of the object's member, a string before the colon */
+    while (i < source->length && memchr(" \t\r\n:", source->text[i], 5))
+        i++;
+    if (i >= source->length || source->text[i++] != '{')
+        return NO_SPAN;
+    while (i < source->length && depth > 0) {
         char c = source->text[i];
         if (c == '"') {
             int64_t end = skip_string(source, i);
-            if (depth == 1 && at_key && end - i == n + 2 && memcmp(source->text + i + 1, key, (size_t)n) == 0)
+            if (depth == 1 && at_key && end - i == length + 2 && memcmp(source->text + i + 1, key, (size_t)length) == 0)
                 return (Span){source, i, end};
             i = end;
             continue;
@@ -69,13 +80,64 @@ Span hf_key_span(const HfJson *json, const char *key)
         at_key = depth == 1 && c == ':' ? false : depth == 1 && c == ',' ? true : at_key;
         i++;
     }
-    return (Span){source, 0, 1};
+    return NO_SPAN;
 }
 
-json_t *hf_get(const HfJson *json, const char *key)
+static Span find_path(const Source *source, const char *path)
 {
-    json_t *value = json_object_get(json->root, key);
-    return json_is_null(value) ? NULL : value;
+    int64_t length = (int64_t)strcspn(path, ".");
+    Span outer = find_key(source, 0, path, length);
+    if (!outer.source || !path[length])
+        return outer;
+    const char *rest = path + length + 1;
+    Span inner = find_key(source, outer.end, rest, (int64_t)strlen(rest));
+    return inner.source ? inner : outer;
+}
+
+Span key_span(const JsonFile *json, const char *key)
+{
+    const KeyOrigin *origin = strmap_get(&json->origins, key);
+    Span span = find_path(json->source, origin ? origin->path : key);
+    return span.source ? span : (Span){json->source, 0, 1};
+}
+
+const char *key_name(const JsonFile *json, const char *key)
+{
+    const KeyOrigin *origin = strmap_get(&json->origins, key);
+    return origin ? origin->name : key;
+}
+
+void key_set_origin(JsonFile *json, const char *key, const char *name, const char *path)
+{
+    KeyOrigin *origin = NEW(json->arena, KeyOrigin);
+    *origin = (KeyOrigin){name, path};
+    strmap_put(&json->origins, key, origin);
+}
+
+static json_t *look_up(const json_t *root, const char *key)
+{
+    const char *dot = strchr(key, '.');
+    return dot ? json_object_get(json_object_getn(root, key, (size_t)(dot - key)), dot + 1) : json_object_get(root, key);
+}
+
+/* ── Messages ── */
+
+bool key_error(const JsonFile *json, const char *key, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    diag_error(json->diag, key_span(json, key), "%s %s", key_name(json, key), arena_vprintf(json->arena, format, args));
+    va_end(args);
+    return false;
+}
+
+bool key_unsupported(const JsonFile *json, const char *key, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    diag_unsupported(json->diag, key_span(json, key), "%s %s", key_name(json, key), arena_vprintf(json->arena, format, args));
+    va_end(args);
+    return false;
 }
 
 static const char *type_name(const json_t *value)
@@ -84,78 +146,86 @@ static const char *type_name(const json_t *value)
     return value ? names[json_typeof(value)] : "absent";
 }
 
-bool hf_wrong_type(const HfJson *json, const char *key, const json_t *value, const char *expected)
+bool key_wrong_type(const JsonFile *json, const char *key, const json_t *value, const char *expected)
 {
-    diag_error(json->diag, hf_key_span(json, key), "%s %s %s, expected %s", key,
-               value == json_object_get(json->root, key) ? "is" : "holds", type_name(value), expected);
-    return false;
+    return key_error(json, key, "%s %s, expected %s", value == look_up(json->root, key) ? "is" : "holds", type_name(value),
+                     expected);
 }
 
-static bool in_range(const HfJson *json, const char *key, int64_t value, int64_t low, int64_t high)
+/* ── Values ── */
+
+json_t *key_get(const JsonFile *json, const char *key)
 {
-    if (value >= low && value <= high)
+    json_t *value = look_up(json->root, key);
+    return json_is_null(value) ? NULL : value;
+}
+
+/* value, an integer from low to high, which key holds. */
+static bool check_int(const JsonFile *json, const char *key, const json_t *value, const char *expected, int64_t low, int64_t high)
+{
+    if (!json_is_integer(value))
+        return key_wrong_type(json, key, value, expected);
+    int64_t number = json_integer_value(value);
+    if (number >= low && number <= high)
         return true;
-    diag_error(json->diag, hf_key_span(json, key), "%s is %lld, expected %lld to %lld", key, (long long)value, (long long)low,
-               (long long)high);
-    return false;
+    return key_error(json, key, "is %lld, expected %lld to %lld", (long long)number, (long long)low, (long long)high);
 }
 
-bool hf_int(const HfJson *json, const char *key, int64_t low, int64_t high, int64_t *value)
+bool key_int(const JsonFile *json, const char *key, int64_t low, int64_t high, int64_t *value)
 {
-    const json_t *found = hf_get(json, key);
-    if (!found)
-        return true;
-    if (!json_is_integer(found))
-        return hf_wrong_type(json, key, found, "an integer");
-    *value = json_integer_value(found);
-    return in_range(json, key, *value, low, high);
+    const json_t *found = key_get(json, key);
+    if (found && !check_int(json, key, found, "an integer", low, high))
+        return false;
+    if (found)
+        *value = json_integer_value(found);
+    return true;
 }
 
-bool hf_number(const HfJson *json, const char *key, double *value)
+bool key_number(const JsonFile *json, const char *key, double *value)
 {
-    const json_t *found = hf_get(json, key);
+    const json_t *found = key_get(json, key);
     if (found && !json_is_number(found))
-        return hf_wrong_type(json, key, found, "a number");
+        return key_wrong_type(json, key, found, "a number");
     if (found)
         *value = json_number_value(found);
     return true;
 }
 
-bool hf_bool(const HfJson *json, const char *key, int64_t *value)
+bool key_bool(const JsonFile *json, const char *key, int64_t *value)
 {
-    const json_t *found = hf_get(json, key);
+    const json_t *found = key_get(json, key);
     if (found && !json_is_boolean(found))
-        return hf_wrong_type(json, key, found, "true or false");
+        return key_wrong_type(json, key, found, "true or false");
     if (found)
         *value = json_is_true(found);
     return true;
 }
 
-bool hf_string(const HfJson *json, const char *key, const char **value)
+bool key_string(const JsonFile *json, const char *key, const char **value)
 {
-    const json_t *found = hf_get(json, key);
+    const json_t *found = key_get(json, key);
     if (found && !json_is_string(found))
-        return hf_wrong_type(json, key, found, "a string");
+        return key_wrong_type(json, key, found, "a string");
     if (found)
         *value = json_string_value(found);
     return true;
 }
 
-bool hf_ints(const HfJson *json, const char *key, int64_t low, int64_t high, Ints *values)
+/* The first wrong entry is named: a list often is wrong as a whole. */
+bool key_ints(const JsonFile *json, const char *key, int64_t low, int64_t high, Ints *values)
 {
-    const json_t *found = hf_get(json, key);
+    const json_t *found = key_get(json, key);
+    Ints list = {0};
     if (!found)
         return true;
     if (!json_is_array(found))
-        return hf_wrong_type(json, key, found, "a list of integers");
-    values->len = 0;
+        return key_wrong_type(json, key, found, "a list of integers");
     for (size_t i = 0; i < json_array_size(found); i++) {
         const json_t *item = json_array_get(found, i);
-        if (!json_is_integer(item))
-            return hf_wrong_type(json, key, item, "integers");
-        if (!in_range(json, key, json_integer_value(item), low, high))
+        if (!check_int(json, key, item, "integers", low, high))
             return false;
-        vec_push(json->arena, values, json_integer_value(item));
+        vec_push(json->arena, &list, json_integer_value(item));
     }
+    *values = list;
     return true;
 }

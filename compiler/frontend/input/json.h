@@ -1,34 +1,48 @@
-/* JSON files of a Hugging Face folder: typed access whose errors point at the key's line. */
+/* JSON files beside a model: typed access by key, whose errors point at the key's line. */
 #ifndef CNXC_FRONTEND_INPUT_JSON_H
 #define CNXC_FRONTEND_INPUT_JSON_H
 
 #include "ir/base/diag.h"
+#include "ir/base/str.h"
 #include "ir/base/vec.h"
 
 #include <jansson.h>
 
-typedef struct HfJson {
+typedef struct JsonFile {
     const Source *source;
     json_t *root;          /* an object; freed with the arena */
+    StrMap origins;        /* key → KeyOrigin, of keys that root has and the text does not */
     Arena *arena;
     Diag *diag;
-} HfJson;
+} JsonFile;
 
-bool hf_file_exists(const char *dir, const char *name);
-HfJson *hf_json_open(const char *dir, const char *name, Arena *arena, Diag *diag); /* NULL after a diagnostic */
+/* Where a key's value comes from, if the file was translated from other words. */
+typedef struct KeyOrigin {
+    const char *name;      /* as messages call it: "model_args.dims" */
+    const char *path;      /* the key in the text that it comes from */
+} KeyOrigin;
 
-Span hf_key_span(const HfJson *json, const char *key); /* of a key of the outermost object */
-json_t *hf_get(const HfJson *json, const char *key);   /* NULL: absent or null */
+JsonFile *json_file_open(const char *dir, const char *name, Arena *arena, Diag *diag); /* NULL after a diagnostic */
+bool json_file_exists(const char *dir, const char *name);
 
-/* Each leaves *value alone if the key is absent or null. False after a diagnostic. */
-bool hf_int(const HfJson *json, const char *key, int64_t low, int64_t high, int64_t *value);
-bool hf_number(const HfJson *json, const char *key, double *value);
-bool hf_bool(const HfJson *json, const char *key, int64_t *value);
-bool hf_string(const HfJson *json, const char *key, const char **value);
+/* A key is one of the outermost object, or two with a dot between: one of an object in it. */
+json_t *key_get(const JsonFile *json, const char *key);           /* NULL: absent or null */
+const char *key_name(const JsonFile *json, const char *key);      /* as the user's file has it */
+Span key_span(const JsonFile *json, const char *key);
+void key_set_origin(JsonFile *json, const char *key, const char *name, const char *path);
+
+/* Each leaves *value alone if the key is absent or null, or after a diagnostic, which false means. */
+bool key_int(const JsonFile *json, const char *key, int64_t low, int64_t high, int64_t *value);
+bool key_number(const JsonFile *json, const char *key, double *value);
+bool key_bool(const JsonFile *json, const char *key, int64_t *value);
+bool key_string(const JsonFile *json, const char *key, const char **value);
 typedef VEC(int64_t) Ints;
-bool hf_ints(const HfJson *json, const char *key, int64_t low, int64_t high, Ints *values);
+bool key_ints(const JsonFile *json, const char *key, int64_t low, int64_t high, Ints *values);
 
-/* value, which key holds (somewhere inside), is of another type than expected. Always false. */
-bool hf_wrong_type(const HfJson *json, const char *key, const json_t *value, const char *expected);
+/* An error at the key, whose message begins with its name. Always false. */
+bool key_error(const JsonFile *json, const char *key, const char *format, ...) __attribute__((format(printf, 3, 4)));
+bool key_unsupported(const JsonFile *json, const char *key, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* value, which key holds (somewhere inside), is of another type than expected. */
+bool key_wrong_type(const JsonFile *json, const char *key, const json_t *value, const char *expected);
 
 #endif
