@@ -8,6 +8,8 @@
  *     emit_loop_end(e, &loop, &sum);                                                                        */
 #include "compiler/codegen/emit.h"
 
+#include "compiler/codegen/isa.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -133,20 +135,8 @@ IrValue emit_select(Emit *e, IrValue condition, IrValue yes, IrValue no)
     return LLVMBuildSelect(e->ir, condition, yes, no, "");
 }
 
-/* x86's instructions choose by a comparison, those of aarch64 hand on any NaN. */
-IrValue emit_max(Emit *e, IrValue a, IrValue b)
-{
-    if (e->cpu->arch == ARCH_AARCH64)
-        return emit_maximum(e, a, b);
-    return emit_select(e, LLVMBuildFCmp(e->ir, LLVMRealOLT, a, b, ""), b, a);
-}
-
-IrValue emit_min(Emit *e, IrValue a, IrValue b)
-{
-    if (e->cpu->arch == ARCH_AARCH64)
-        return emit_minimum(e, a, b);
-    return emit_select(e, LLVMBuildFCmp(e->ir, LLVMRealOLT, b, a, ""), b, a);
-}
+IrValue emit_max(Emit *e, IrValue a, IrValue b) { return e->isa->max(e, a, b); }
+IrValue emit_min(Emit *e, IrValue a, IrValue b) { return e->isa->min(e, a, b); }
 
 IrValue emit_splat(Emit *e, IrValue scalar)
 {
@@ -279,7 +269,7 @@ void emit_hold(Emit *e, IrValue *vectors, int count)
     IrType types[MAX_CARRIED];
     assert(count >= 1 && count <= MAX_CARRIED);
     for (int i = 0; i < count; i++) {
-        sb_put(&constraints, e->cpu->arch == ARCH_AARCH64 ? "=w," : e->cpu->n_vectors > 16 ? "=v," : "=x,");
+        sb_printf(&constraints, "=%c,", e->isa->hold);
         types[i] = LLVMTypeOf(vectors[i]);
     }
     for (int i = 0; i < count; i++)

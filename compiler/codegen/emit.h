@@ -13,6 +13,7 @@
 
 typedef LLVMValueRef IrValue;
 typedef LLVMTypeRef IrType;
+typedef struct Isa Isa; /* isa.h */
 
 typedef struct Emit {
     LLVMContextRef context;
@@ -20,12 +21,13 @@ typedef struct Emit {
     LLVMBuilderRef ir;
     const CpuProfile *cpu;
     const System *system;        /* that of the CPU */
+    const Isa *isa;              /* the CPU's */
     Arena *arena;
     int64_t lanes;               /* floats in a vector */
     IrValue function;            /* being built */
     IrType none, i1, i8, i32, i64, f32, f64, ptr;
     IrType vf, vd, vi;           /* `lanes` of f32, f64, i32 */
-    IrValue saved_mode;          /* MXCSR or FPCR between bf16_begin and bf16_end */
+    IrValue saved_mode;          /* the rounding mode to return to, between bf16_begin and bf16_end */
     IrValue zeros;               /* 64 zero bytes in memory: stands for arguments left out */
     LLVMAttributeRef attrs[8];   /* of every function */
     int n_attrs;
@@ -69,16 +71,12 @@ IrValue emit_combine_mul(Emit *e, IrValue a, IrValue b);
 IrValue emit_across(Emit *e, IrValue vector, EmitCombine *combine); /* scalar */
 IrValue emit_keep_lanes(Emit *e, IrValue vector, int64_t active, double rest); /* other lanes become rest */
 
-/* Pairs of bf16 (gemm_bf16.c), in the lanes of vf: c + a.high * b.high + a.low * b.low, between begin and end, which pass
- * the sums through. */
+/* bf16 for CPUs without instructions for it (gemm_bf16.c). Pairs in the lanes of vf: c + a.high * b.high + a.low * b.low,
+ * between begin and end, which pass the sums through. */
 IrValue bf16_dot(Emit *e, IrValue a, IrValue b, IrValue c);
 void bf16_begin(Emit *e, IrValue *sums, int count);
 void bf16_end(Emit *e, IrValue *sums, int count);
-IrValue bf16_round(Emit *e, IrValue x); /* vf → vf with bf16's values; subnormals become zero */
-
-/* Around code that calls kernels of tiles (gemm_tiles.c): configures the matrix unit, and gives it back. */
-void tiles_begin(Emit *e);
-void tiles_end(Emit *e);
+IrValue bf16_round(Emit *e, IrValue x); /* as Isa.round_bf16 */
 
 /* Addresses and memory. Nothing is assumed of alignment beyond the element's. */
 IrValue emit_offset(Emit *e, IrValue address, int64_t bytes);

@@ -4,7 +4,7 @@
  * floats are the fast case, other types work because LLVM splits their longer vectors.
  *
  *     Add(0, 1), Relu(2)   on vf   →   vaddps, vmaxps                                                        */
-#include "compiler/codegen/emit.h"
+#include "compiler/codegen/isa.h"
 
 #include <assert.h>
 #include <math.h>
@@ -343,7 +343,8 @@ static IrValue unary(Emit *e, const ExprStep *step, IrValue x, DType dtype)
 {
     switch (step->op) {
     case OP_Abs: return absolute(e, x, dtype);
-    case OP_Cast: return step->imm[0] && step_type(step) == DT_BFLOAT16 ? bf16_round(e, x) : cast(e, x, dtype, step_type(step));
+    case OP_Cast:
+        return step->imm[0] && step_type(step) == DT_BFLOAT16 ? e->isa->round_bf16(e, x) : cast(e, x, dtype, step_type(step));
     case OP_Ceil: return is_float(dtype) ? emit_unary(e, "llvm.ceil", x) : x;
     case OP_Clip: return clip_step(e, x, step->imm, dtype);
     case OP_Floor: return is_float(dtype) ? emit_unary(e, "llvm.floor", x) : x;

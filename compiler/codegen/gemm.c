@@ -8,7 +8,7 @@
  *
  * The K loop is unrolled by 4 and stays rolled otherwise. The expression is applied to the sums in registers; one
  * that needs many registers itself (Gelu) the schedule applies to a finished strip instead. */
-#include "compiler/codegen/emit.h"
+#include "compiler/codegen/isa.h"
 
 #include <assert.h>
 
@@ -18,6 +18,7 @@ enum { ARG_A, ARG_B, ARG_C, ARG_BIAS, ARG_PREFETCH, N_ARGS };
 
 typedef struct Tile {
     const Kernel *kernel;
+    const IsaDot *dot;           /* the inner step */
     int64_t m, nv, lanes;
     IrValue sums[MAX_CARRIED];   /* m × nv, then the three addresses that walk along k */
 } Tile;
@@ -73,7 +74,7 @@ static void k_step(Emit *e, Tile *t, int64_t u)
         IrValue at = emit_offset(e, *walker(t, AT_A), i * kernel->gemm.a_row + u * kernel->gemm.a_k);
         IrValue a = emit_splat(e, emit_load_scalar(e, e->f32, at));
         for (int64_t j = 0; j < t->nv; j++)
-            *sum_at(t, i, j) = (kernel->gemm.pairs ? bf16_dot : emit_fma)(e, a, b[j], *sum_at(t, i, j));
+            *sum_at(t, i, j) = t->dot->emit(e, a, b[j], *sum_at(t, i, j));
         if (!cpu_has_fma(e->cpu) &&
             !kernel->gemm.pairs) /* products take registers until they are added: LLVM must not begin the next row */
             emit_hold(e, sum_at(t, i, 0), (int)t->nv);
@@ -144,12 +145,13 @@ static void store_sums(Emit *e, Tile *t)
 void kernel_gemm(Emit *e, const Kernel *kernel)
 {
     Tile t = {.kernel = kernel, .m = kernel->gemm.m, .nv = kernel->gemm.nr / e->lanes, .lanes = e->lanes};
+    t.dot = isa_dot(e->cpu, kernel->gemm.pairs ? DT_BFLOAT16 : DT_FLOAT);
     assert(kernel->gemm.nr % e->lanes == 0 && t.m * t.nv + N_WALKERS <= MAX_CARRIED);
     init_sums(e, &t);
-    if (kernel->gemm.pairs)
+    if (t.dot->flushes)
         bf16_begin(e, t.sums, (int)(t.m * t.nv));
     multiply(e, &t);
-    if (kernel->gemm.pairs)
+    if (t.dot->flushes)
         bf16_end(e, t.sums, (int)(t.m * t.nv));
     store_sums(e, &t);
 }

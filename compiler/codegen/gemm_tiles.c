@@ -1,28 +1,18 @@
-/* GEMM on AMX: up to 2 x 2 tiles of sums, in the eight tile registers.
+/* GEMM on a matrix unit (AMX: isa_amx.c): up to 2 x 2 tiles of sums, in eight tile registers.
  *
  *     tmm0-3 = 0
- *     for each 16 pairs of K:  tmm4,5 = A;  tmm6,7 = B;  tmm0-3 += A·B (tdpbf16ps)
+ *     for each 16 pairs of K:  tmm4,5 = A;  tmm6,7 = B;  tmm0-3 += A·B
  *     sums = tmm0-3;  for each row:  C = expr(init + sums)
  *
- * What tdpbf16ps computes (Intel SDM volume 2, TDPBF16PS; Bochs does the same), for each row m and column n of a tile:
- *
- *     even = odd = 0
- *     for k in 16 pairs:  even = round(even + a[m][2k] * b[k][2n]);  odd = round(odd + a[m][2k+1] * b[k][2n+1])
- *     c[m][n] = round(c[m][n] + round(even + odd))
- *
- * to nearest even, subnormal operands and results as zero, whatever MXCSR says. These are not vdpbf16ps's bits.
- *
- * The intrinsics name registers (llvm.x86.tdpbf16ps, not .internal, for which LLVM allocates them and configures them
- * in every function). All tiles have one shape, 16 rows of 64 bytes. A phase configures them before its first chunk and
- * releases them after its last: between phases runs code that is not ours, and by the ABI may use tiles itself; and a
- * thread that sleeps there has 8 KiB less to be saved. */
-#include "compiler/codegen/emit.h"
+ * A phase configures the unit before its first chunk and releases it after its last (program.c): between phases runs
+ * code that is not ours, and by the ABI may use tiles itself; and a thread that sleeps there has 8 KiB less to be saved. */
+#include "compiler/codegen/isa.h"
 
 #include <assert.h>
 
 enum { LINE = 64, F32 = 4 };
 enum { ARG_A, ARG_B, ARG_C, ARG_BIAS, ARG_PREFETCH, ARG_SUMS, N_ARGS };
-enum { SUM_TILES = 0, A_TILES = 4, B_TILES = 6, N_TILES = 8 };
+enum { SUM_TILES = 0, A_TILES = 4, B_TILES = 6 };
 enum { AT_A, AT_B, AT_PREFETCH, N_WALKERS };
 
 typedef struct Tiles {
@@ -31,69 +21,27 @@ typedef struct Tiles {
     int64_t a_bytes, b_bytes;    /* from one tile of K to the next */
 } Tiles;
 
-/* ── Configuration ───────────────────────────────────────────────────────────────────────────────────── */
-
-/* Palette 1: bytes of a row at 16, two each; rows at 48, one each (Intel SDM volume 2, LDTILECFG). */
-static IrValue configuration(Emit *e)
-{
-    enum { BYTES = 64, ROW_BYTES_AT = 16, ROWS_AT = 48 };
-    IrValue config = LLVMGetNamedGlobal(e->module, "tile_configuration"), bytes[BYTES];
-    int64_t unit = cpu_tile(e->cpu), values[BYTES] = {1};
-    if (config)
-        return config;
-    for (int i = 0; i < N_TILES; i++) {
-        values[ROW_BYTES_AT + 2 * i] = unit * F32;
-        values[ROWS_AT + i] = unit;
-    }
-    for (int i = 0; i < BYTES; i++)
-        bytes[i] = LLVMConstInt(e->i8, (unsigned long long)values[i], 0);
-    config = LLVMAddGlobal(e->module, LLVMArrayType2(e->i8, BYTES), "tile_configuration");
-    LLVMSetInitializer(config, LLVMConstArray2(e->i8, bytes, BYTES));
-    LLVMSetGlobalConstant(config, 1);
-    LLVMSetLinkage(config, LLVMPrivateLinkage);
-    LLVMSetAlignment(config, LINE);
-    return config;
-}
-
-void tiles_begin(Emit *e)
-{
-    IrValue config = configuration(e);
-    emit_intrinsic_fixed(e, "llvm.x86.ldtilecfg", &config, 1);
-}
-
-void tiles_end(Emit *e) { emit_intrinsic_fixed(e, "llvm.x86.tilerelease", NULL, 0); }
-
-/* ── Tiles ───────────────────────────────────────────────────────────────────────────────────────────── */
-
-static IrValue tile_register(const Emit *e, int64_t number) { return LLVMConstInt(e->i8, (unsigned long long)number, 0); }
-
-static IrValue sum_tile(const Emit *e, int64_t i, int64_t j) { return tile_register(e, SUM_TILES + 2 * i + j); }
-
-static void move_tile(Emit *e, const char *intrinsic, IrValue tile, IrValue address, int64_t stride)
-{
-    emit_intrinsic_fixed(e, intrinsic, (IrValue[]){tile, address, emit_i64(e, stride)}, 3);
-}
+static int64_t sum_tile(int64_t i, int64_t j) { return SUM_TILES + 2 * i + j; }
 
 static void clear_sums(Emit *e, const Tiles *t)
 {
     for (int64_t i = 0; i < t->rows; i++)
         for (int64_t j = 0; j < t->columns; j++)
-            emit_intrinsic_fixed(e, "llvm.x86.tilezero", (IrValue[]){sum_tile(e, i, j)}, 1);
+            e->isa->tiles->clear(e, sum_tile(i, j));
 }
 
 /* One tile of K. */
 static void k_step(Emit *e, const Tiles *t, const IrValue *walkers)
 {
     const Kernel *k = t->kernel;
-    const char *load_b = k->gemm.stream ? "llvm.x86.tileloaddt164" : "llvm.x86.tileloadd64";
+    const IsaTiles *tiles = e->isa->tiles;
     for (int64_t i = 0; i < t->rows; i++)
-        move_tile(e, "llvm.x86.tileloadd64", tile_register(e, A_TILES + i),
-                  emit_offset(e, walkers[AT_A], i * k->gemm.unit * k->gemm.a_row), k->gemm.a_row);
+        tiles->load(e, A_TILES + i, emit_offset(e, walkers[AT_A], i * k->gemm.unit * k->gemm.a_row), k->gemm.a_row, false);
     for (int64_t j = 0; j < t->columns; j++) {
-        IrValue b = tile_register(e, B_TILES + j);
-        move_tile(e, load_b, b, emit_offset(e, walkers[AT_B], j * k->gemm.unit * F32), k->gemm.nr * F32);
+        IrValue at = emit_offset(e, walkers[AT_B], j * k->gemm.unit * F32);
+        tiles->load(e, B_TILES + j, at, k->gemm.nr * F32, k->gemm.stream);
         for (int64_t i = 0; i < t->rows; i++)
-            emit_intrinsic_fixed(e, "llvm.x86.tdpbf16ps", (IrValue[]){sum_tile(e, i, j), tile_register(e, A_TILES + i), b}, 3);
+            tiles->multiply(e, sum_tile(i, j), A_TILES + i, B_TILES + j);
     }
     for (int64_t at = 0; k->gemm.prefetch && at < t->b_bytes; at += LINE)
         emit_prefetch_l2(e, emit_offset(e, walkers[AT_PREFETCH], at));
@@ -115,8 +63,7 @@ static void store_sums(Emit *e, const Tiles *t)
     int64_t row = t->kernel->gemm.nr * F32, unit = t->kernel->gemm.unit;
     for (int64_t i = 0; i < t->rows; i++)
         for (int64_t j = 0; j < t->columns; j++)
-            move_tile(e, "llvm.x86.tilestored64", sum_tile(e, i, j),
-                      emit_offset(e, emit_arg(e, ARG_SUMS), unit * (i * row + j * F32)), row);
+            e->isa->tiles->store(e, sum_tile(i, j), emit_offset(e, emit_arg(e, ARG_SUMS), unit * (i * row + j * F32)), row);
 }
 
 /* ── From the sums to C ──────────────────────────────────────────────────────────────────────────────── */

@@ -12,7 +12,7 @@
  *   gelu tanh  1.4e-7 of max(1, |x|), 1.8e-7 relative above -0.5        sigmoid    1.4e-7 relative
  *   erf        1.3e-7 absolute, 1.7e-7 relative below 0.5               tanh       1.4e-7 relative
  *   mish       2.1e-7 relative above -0.5      elu  1.4e-7 relative     log, pow   6.0e-8 relative (double inside) */
-#include "compiler/codegen/emit.h"
+#include "compiler/codegen/isa.h"
 
 #include <math.h>
 
@@ -52,8 +52,7 @@ typedef struct Segments {
     int degree4;
 } Segments;
 
-/* A vector's lanes; NEON permutes two vectors as fast as one. */
-static int64_t segment_count(const Emit *e) { return e->cpu->arch == ARCH_AARCH64 ? 8 : e->lanes; }
+static int64_t segment_count(const Emit *e) { return e->isa->table_floats; }
 
 static double segment_step(const Emit *e, const Segments *s)
 {
@@ -86,41 +85,6 @@ static IrValue segment_table(Emit *e, const Segments *s, int degree, int power)
     return emit_float_table(e, arena_printf(e->arena, "%s_%d", s->name, power), values, segment_count(e));
 }
 
-/* SSE permutes bytes: lane number n becomes the bytes 4n, 4n + 1, 4n + 2, 4n + 3. */
-static IrValue permute_bytes(Emit *e, IrValue table, IrValue index)
-{
-    IrType bytes = LLVMVectorType(e->i8, 16);
-    IrValue first = LLVMBuildShl(e->ir, LLVMBuildAnd(e->ir, index, emit_splat_i32(e, 3), ""), emit_splat_i32(e, 2), "");
-    IrValue two = LLVMBuildOr(e->ir, first, LLVMBuildShl(e->ir, first, emit_splat_i32(e, 8), ""), "");
-    IrValue four = LLVMBuildOr(e->ir, two, LLVMBuildShl(e->ir, two, emit_splat_i32(e, 16), ""), "");
-    four = LLVMBuildAdd(e->ir, four, emit_splat_i32(e, 0x03020100), "");
-    IrValue args[] = {LLVMBuildBitCast(e->ir, table, bytes, ""), LLVMBuildBitCast(e->ir, four, bytes, "")};
-    return LLVMBuildBitCast(e->ir, emit_intrinsic_fixed(e, "llvm.x86.ssse3.pshuf.b.128", args, 2), e->vf, "");
-}
-
-/* As SSE, but all four bytes by one multiply-add, which also takes off the bits above the segment's number. */
-static IrValue permute_two(Emit *e, IrValue table, IrValue index)
-{
-    IrType bytes = LLVMVectorType(e->i8, 16);
-    IrValue four = LLVMBuildMul(e->ir, index, emit_splat_i32(e, 0x04040404), "");
-    four = LLVMBuildAdd(e->ir, four, emit_splat_i32(e, 0x03020100 - (int64_t)0x2d000000), ""); /* ROUND_F32's bits, times 4 */
-    IrValue args[] = {emit_load_scalar(e, bytes, table), emit_load_scalar(e, bytes, emit_offset(e, table, 16)),
-                      LLVMBuildBitCast(e->ir, four, bytes, "")};
-    return LLVMBuildBitCast(e->ir, emit_intrinsic(e, "llvm.aarch64.neon.tbl2", bytes, args, 3), e->vf, "");
-}
-
-/* The table's floats by the low bits of `index`, a number to which ROUND_F32 was added. */
-static IrValue permute(Emit *e, IrValue table, IrValue index)
-{
-    if (e->cpu->arch == ARCH_AARCH64)
-        return permute_two(e, table, index);
-    table = emit_load(e, table);
-    if (e->lanes == 4)
-        return permute_bytes(e, table, index);
-    const char *name = e->lanes == 16 ? "llvm.x86.avx512.permvar.sf.512" : "llvm.x86.avx2.permps";
-    return emit_intrinsic_fixed(e, name, (IrValue[]){table, index}, 2);
-}
-
 static IrValue segments_at(Emit *e, const Segments *s, IrValue a)
 {
     double step = segment_step(e, s);
@@ -130,9 +94,9 @@ static IrValue segments_at(Emit *e, const Segments *s, IrValue a)
     IrValue index = LLVMBuildBitCast(e->ir, rounded, e->vi, "");
     IrValue number = LLVMBuildFSub(e->ir, rounded, magic, "");
     IrValue distance = emit_fma(e, number, emit_splat_const(e, -step), a); /* exact: step has few bits */
-    IrValue sum = permute(e, segment_table(e, s, degree, degree), index);
+    IrValue sum = e->isa->permute(e, segment_table(e, s, degree, degree), index);
     for (int i = degree - 1; i >= 0; i--)
-        sum = emit_fma(e, sum, distance, permute(e, segment_table(e, s, degree, i), index));
+        sum = emit_fma(e, sum, distance, e->isa->permute(e, segment_table(e, s, degree, i), index));
     return sum;
 }
 
@@ -204,12 +168,8 @@ static IrValue power_of_two(Emit *e, IrValue n)
 /* value * 2^n, right down to denormals and up to infinity. */
 static IrValue scale(Emit *e, IrValue value, const ExpParts *parts)
 {
-    if (e->lanes == 16) {
-        IrValue all = LLVMConstAllOnes(LLVMInt16TypeInContext(e->context));
-        IrValue current_rounding = LLVMConstInt(e->i32, 4, 0);
-        IrValue args[] = {value, parts->power, LLVMConstNull(e->vf), all, current_rounding};
-        return emit_intrinsic_fixed(e, "llvm.x86.avx512.mask.scalef.ps.512", args, 5);
-    }
+    if (e->isa->scale)
+        return e->isa->scale(e, value, parts->power);
     IrValue n = LLVMBuildSub(e->ir, parts->bits, emit_splat_i32(e, 0x4b400000), "");
     IrValue half = LLVMBuildAShr(e->ir, n, emit_splat_i32(e, 1), "");
     value = LLVMBuildFMul(e->ir, value, power_of_two(e, half), "");

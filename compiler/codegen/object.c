@@ -3,7 +3,7 @@
  * The kernels arrive in the shape they are meant to have: tiled, unrolled, with explicit vectors. LLVM's usual
  * pipelines would vectorise and unroll them again, so only cleaning passes run here: common subexpressions,
  * invariant code, dead code. Code may use exactly the profile's features; its CPU only decides scheduling. */
-#include "compiler/codegen/emit.h"
+#include "compiler/codegen/isa.h"
 
 #include <llvm-c/Analysis.h>
 #include <llvm-c/ErrorHandling.h>
@@ -68,7 +68,7 @@ static IrValue make_zeros(Emit *e)
 
 void emit_open(Emit *e, const char *name, const CpuProfile *cpu, Arena *arena)
 {
-    *e = (Emit){.cpu = cpu, .system = system_of(cpu->arch), .arena = arena, .lanes = cpu_lanes(cpu)};
+    *e = (Emit){.cpu = cpu, .system = system_of(cpu->arch), .isa = isa_of(cpu), .arena = arena, .lanes = cpu_lanes(cpu)};
     e->context = LLVMContextCreate();
     e->module = LLVMModuleCreateWithNameInContext(name, e->context);
     e->ir = LLVMCreateBuilderInContext(e->context);
@@ -89,25 +89,13 @@ void emit_close(Emit *e)
 
 static void on_fatal(const char *reason) { diag_bug(__FILE__, __LINE__, reason); }
 
-static void start_llvm(void)
-{
-    static bool started;
-    if (started)
-        return;
-    LLVMInitializeX86TargetInfo(), LLVMInitializeAArch64TargetInfo();
-    LLVMInitializeX86Target(), LLVMInitializeAArch64Target();
-    LLVMInitializeX86TargetMC(), LLVMInitializeAArch64TargetMC();
-    LLVMInitializeX86AsmPrinter(), LLVMInitializeAArch64AsmPrinter();
-    LLVMResetFatalErrorHandler();
-    LLVMInstallFatalErrorHandler(on_fatal);
-    started = true;
-}
-
 static LLVMTargetMachineRef make_machine(const Emit *e, int opt_level)
 {
-    start_llvm();
     LLVMTargetRef target;
     char *message = NULL;
+    e->isa->start_llvm();
+    LLVMResetFatalErrorHandler();
+    LLVMInstallFatalErrorHandler(on_fatal);
     if (LLVMGetTargetFromTriple(e->system->triple, &target, &message))
         on_fatal(message);
     LLVMCodeGenOptLevel level = opt_level < 2 ? LLVMCodeGenLevelLess : LLVMCodeGenLevelDefault;

@@ -7,7 +7,7 @@
  *      }
  *
  * Addresses are a base from the frame plus constants plus loop variables times constants. */
-#include "compiler/codegen/emit.h"
+#include "compiler/codegen/isa.h"
 
 #include "runtime/model.h"
 
@@ -131,13 +131,13 @@ static IrValue emit_phase(Emit *e, const Phase *phase, int64_t number)
     int64_t first = 0;
     bool tiles = phase_uses_tiles(phase);
     if (tiles)
-        tiles_begin(e);
+        e->isa->tiles->begin(e);
     for (int64_t i = 0; i < phase->sections.len; i++) {
         emit_section(&p, phase->sections.at[i], first);
         first += phase->sections.at[i]->extent;
     }
     if (tiles)
-        tiles_end(e);
+        e->isa->tiles->end(e);
     emit_function_end(e);
     return function;
 }

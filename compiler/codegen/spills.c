@@ -5,30 +5,12 @@
  *
  *     vmovups 64(%rsp), %zmm3   →  one
  *     ldp q4, q5, [sp, #32]     →  one;   stp d9, d8, [sp, #-64]!: none, a function saves its caller's           */
-#include "compiler/codegen/emit.h"
+#include "compiler/codegen/isa.h"
 
 #include <llvm-c/Disassembler.h>
 #include <llvm-c/Object.h>
-#include <llvm-c/Target.h>
 
-#include <string.h>
-
-typedef bool TouchesStack(const char *instruction); /* with a vector register */
-
-static bool touches_stack_x86(const char *instruction)
-{
-    return (strstr(instruction, "(%rsp") || strstr(instruction, "(%rbp")) &&
-           (strstr(instruction, "%zmm") || strstr(instruction, "%ymm") || strstr(instruction, "%xmm"));
-}
-
-/* "ldr\tq3, [sp, #16]": whole vectors are q registers; the halves that callees save are d registers. */
-static bool touches_stack_arm(const char *instruction)
-{
-    const char *operands = strchr(instruction + 1, '\t');
-    return operands && operands[1] == 'q' && (strstr(operands, "[sp") || strstr(operands, "[x29"));
-}
-
-static int64_t count_in(LLVMDisasmContextRef disassembler, TouchesStack *touches_stack, const uint8_t *code, uint64_t size)
+static int64_t count_in(LLVMDisasmContextRef disassembler, const Isa *isa, const uint8_t *code, uint64_t size)
 {
     int64_t count = 0;
     char text[256];
@@ -37,7 +19,7 @@ static int64_t count_in(LLVMDisasmContextRef disassembler, TouchesStack *touches
         size_t length = LLVMDisasmInstruction(disassembler, (uint8_t *)(uintptr_t)code, size, 0, text, sizeof text);
         if (!length)
             break;
-        count += touches_stack(text);
+        count += isa->touches_stack(text);
         code += length;
         size -= length;
     }
@@ -49,7 +31,7 @@ static bool is_kernel(const char *name) { return str_starts_with(name, "cnx_") &
 typedef struct Counting {
     LLVMBinaryRef binary;
     LLVMDisasmContextRef disassembler;
-    TouchesStack *touches_stack;
+    const Isa *isa;
     CodeReport *report;
     Arena *arena;
 } Counting;
@@ -66,7 +48,7 @@ static void count_symbol(Counting *c, LLVMSymbolIteratorRef symbol)
         uint64_t whole = LLVMGetSectionSize(section);
         const uint8_t *code = (const uint8_t *)LLVMGetSectionContents(section);
         if (start <= whole && size <= whole - start) {
-            int64_t spills = count_in(c->disassembler, c->touches_stack, code + start, size);
+            int64_t spills = count_in(c->disassembler, c->isa, code + start, size);
             KernelReport kernel = {arena_strdup(c->arena, name), spills};
             vec_push(c->arena, &c->report->kernels, kernel);
             c->report->n_kernels++;
@@ -78,12 +60,11 @@ static void count_symbol(Counting *c, LLVMSymbolIteratorRef symbol)
 
 void spills_count(LLVMMemoryBufferRef object, const CpuProfile *cpu, CodeReport *report, Arena *arena)
 {
-    LLVMInitializeX86Disassembler(), LLVMInitializeAArch64Disassembler();
     const System *system = system_of(cpu->arch);
     LLVMContextRef context = LLVMContextCreate();
     char *message = NULL;
-    Counting c = {.report = report, .arena = arena};
-    c.touches_stack = cpu->arch == ARCH_AARCH64 ? touches_stack_arm : touches_stack_x86;
+    Counting c = {.isa = isa_of(cpu), .report = report, .arena = arena};
+    c.isa->start_llvm();
     c.binary = LLVMCreateBinary(object, context, &message);
     if (!c.binary)
         diag_bug(__FILE__, __LINE__, message);

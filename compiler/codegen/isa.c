@@ -1,0 +1,23 @@
+/* Which instruction set a CPU profile means, and which of its products the CPU has.
+ *
+ *     znver4, bf16  →  isa_avx512, vdpbf16ps        skylake-avx512, bf16  →  isa_avx512, two FMAs                  */
+#include "compiler/codegen/isa.h"
+
+#include <string.h>
+
+const Isa *isa_of(const CpuProfile *cpu)
+{
+    static const Isa *const sets[] = {&isa_sse4, &isa_avx2, &isa_avx512, &isa_neon};
+    for (int i = 0; i < countof(sets); i++)
+        if (strcmp(sets[i]->name, cpu->isa) == 0)
+            return sets[i];
+    unreachable();
+}
+
+const IsaDot *isa_dot(const CpuProfile *cpu, DType element)
+{
+    for (const IsaDot *dot = isa_of(cpu)->dots; dot->element; dot++)
+        if (dot->element == element && !(dot->features & ~cpu->runtime_features))
+            return dot;
+    unreachable();
+}
