@@ -1,6 +1,6 @@
 /* Inlining of model-local functions: every Call becomes a copy of its function's nodes.
  *
- *   y = local.f <a = 2.0> (x)              h = Mul (x, x)           (renamed "y/h")
+ *   y = local.f <a = 2.0> (x)              h = Mul (x, x)           (renamed "y.h")
  *   f <a> (u) => (v)                →      y = LeakyRelu <alpha: float = 2> (h)
  *   { h = Mul (u, u)
  *     v = LeakyRelu <alpha: float = @a> (h) }
@@ -33,7 +33,7 @@ typedef struct Expansion {
     Inliner *in;
     const Node *call;        /* NULL: a body is copied within an expansion, by parent's bindings */
     const Function *function;
-    const char *prefix;      /* of new names */
+    const char *prefix;      /* of new names: the call's, or what its first output is called */
 } Expansion;
 
 /* ── The walk ── */
@@ -143,7 +143,7 @@ static bool copy_attr(const Expansion *e, Node *to, const Attr *attr)
 static Value *new_value(const Expansion *e, Graph *graph, const char *name, Span span)
 {
     Arena *arena = e->in->model->arena;
-    const char *base = graph->parent ? name : arena_printf(arena, "%s/%s", e->prefix, name);
+    const char *base = graph->parent ? name : arena_printf(arena, "%s.%s", e->prefix, name);
     return graph_add_value(graph, graph_fresh_name(graph, base), (Type){.shape.rank = -1}, span);
 }
 
@@ -166,7 +166,7 @@ static bool copy_nodes(const Expansion *e, const Graph *from, Graph *to, Node *b
     FOR_NODES (node, from) {
         Node *copy = graph_insert_node(to, before, node->op, node->span);
         copy->callee = node->callee;
-        copy->name = *node->name ? arena_printf(arena, "%s/%s", e->prefix, node->name) : "";
+        copy->name = *node->name ? arena_printf(arena, "%s.%s", e->prefix, node->name) : "";
         for (int64_t i = 0; i < node->inputs.len; i++)
             node_add_input(copy, node->inputs.at[i] ? strmap_get(values, node->inputs.at[i]->name) : NULL);
         for (int64_t i = 0; i < node->attrs.len; i++)
@@ -257,6 +257,8 @@ static bool copy_rest(const Expansion *e, Node *call, const StrMap *values, cons
 
 static const char *call_prefix(const Node *call, const Function *function)
 {
+    if (*call->name)
+        return call->name;
     for (int64_t i = 0; i < call->outputs.len; i++)
         if (call->outputs.at[i])
             return call->outputs.at[i]->name;
