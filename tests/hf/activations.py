@@ -31,10 +31,9 @@ ACTS = {
 WEIGHTS = {"act.weight": 0.3, "act.alpha_p": 0.7, "act.alpha_n": -0.2, "act.beta": 0.5, "act.eps": -1e-6}
 ACTS["prelu"] = lambda x: np.where(x > 0, x, 0.3 * x)
 ACTS["xielu"] = lambda x: 0.5 * x + np.where(x > 0, softplus(0.7) * x * x, (0.5 + softplus(-0.2)) * (np.expm1(np.minimum(x, -1e-6)) - x))
-LAYER = "encoder.stages.0.layers.0"
 
 
-def graph_of(cnxc, folder, act):
+def model_of(cnxc, folder, act):
     os.makedirs(folder, exist_ok=True)
     config = {"model_type": "convnext", "depths": [1], "hidden_sizes": [8], "hidden_act": act}
     with open(f"{folder}/config.json", "w") as f:
@@ -44,33 +43,32 @@ def graph_of(cnxc, folder, act):
 
 
 def act_alone(model):
-    """From what pwconv1 gives to what pwconv2 takes."""
-    end = next(n.input[0] for n in model.graph.node if n.output[0] == LAYER + ".pwconv2.matmul")
-    start = LAYER + ".pwconv1"
-    if start == end:
+    """The block's nodes from what pwconv1 gives to what pwconv2 takes, as a model whose weights and scalars have numbers."""
+    block = next(f for f in model.functions if f.name == "Block")
+    end = next(n.input[0] for n in block.node if n.output[0] == "pwconv2.matmul")
+    if end == "pwconv1":
         return None
-    return onnx.utils.Extractor(model).extract_model([start], [end])
+    call = next(n for n in model.graph.node if n.op_type == "Block")
+    scalars = {t.name: t for t in model.graph.initializer if not t.external_data}
+    values = [constant(inner, scalars.get(outer)) for inner, outer in zip(block.input, call.input) if outer in scalars or inner in WEIGHTS]
+    ends = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["n"]) for name in ("pwconv1", end)]
+    graph = onnx.helper.make_graph(block.node, "act", ends[:1], ends[1:], values)
+    whole = onnx.helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version)
+    return onnx.utils.Extractor(whole).extract_model(["pwconv1"], [end])
 
 
-def fill(graph):
-    """Gives the weights that lie in no file numbers."""
-    for tensor in graph.initializer:
-        if tensor.external_data:
-            value = WEIGHTS[tensor.name.split("layers.0.")[1]]
-            tensor.CopyFrom(onnx.numpy_helper.from_array(np.full(tensor.dims, value, np.float32), tensor.name))
+def constant(name, scalar):
+    value = onnx.numpy_helper.to_array(scalar) if scalar else np.full(1, WEIGHTS[name], np.float32)
+    return onnx.numpy_helper.from_array(value, name)
 
 
 def main(cnxc, folder):
     x = np.concatenate([np.linspace(-12, 12, 3999), [0.0]]).astype(np.float32)
     for act, formula in ACTS.items():
-        piece = act_alone(graph_of(cnxc, folder, act))
+        piece = act_alone(model_of(cnxc, folder, act))
         if piece is None:
             assert act == "linear", act
             continue
-        del piece.graph.value_info[:]
-        fill(piece.graph)
-        for value in (*piece.graph.input, *piece.graph.output):
-            value.type.CopyFrom(onnx.helper.make_tensor_type_proto(onnx.TensorProto.FLOAT, ["n"]))
         got = onnxruntime.InferenceSession(piece.SerializeToString(), providers=["CPUExecutionProvider"]).run(None, {piece.graph.input[0].name: x})[0]
         want = formula(x.astype(np.float64))
         error = (np.abs(got - want) / np.maximum(1, np.abs(want))).max()

@@ -5,6 +5,12 @@
 #include "compiler/frontend/convnext/convnext.h"
 #include "ir/op.h"
 
+typedef struct HfPart {     /* of the network: consecutive nodes that have a name in common */
+    const char *function;    /* what it is: "Block" */
+    const char *name;        /* which: "encoder.stages.0.layers.0" */
+    Node *first, *last;
+} HfPart;
+
 typedef struct HfBuild {
     const HfConfig *config;
     HfWeights *weights;
@@ -12,6 +18,7 @@ typedef struct HfBuild {
     int64_t height, width;   /* of the pictures */
     Value **hidden_states;   /* num_stages + 1 of them: the stem's result, then each stage's */
     Value *pooled, *logits;  /* NULL until something needs them */
+    VEC(HfPart) parts;       /* of the trunk */
 } HfBuild;
 
 /* trunk.c: the input, the stem and all stages. False after a diagnostic. */
@@ -20,6 +27,9 @@ int64_t hf_width(const HfConfig *config, int64_t hidden_state); /* channels of a
 
 /* outputs.c: adds the outputs that --outputs and the task ask for. False after a diagnostic. */
 bool hf_build_outputs(HfBuild *build, HfTask task, const char *const *names, int64_t count);
+
+/* outline.c: turns the parts of a graph, all built, into calls of functions. */
+void hf_outline(const HfBuild *build);
 
 /* act.c: config.json's hidden_act. layer names the block, for an activation with a weight. */
 Value *hf_act(HfBuild *build, Value *x, const char *layer);

@@ -9,9 +9,11 @@
  *
  *   config.c, labels.c   config.json       trunk.c, act.c   stem, stages, activations
  *   preprocessor.c          pictures          outputs.c           heads
- *   weights.c               tensors by name   ops.c               the builder's vocabulary */
+ *   weights.c               tensors by name   ops.c               the builder's vocabulary
+ *                                             outline.c           functions, for texts */
 #include "compiler/frontend/convnext/convnext.h"
 #include "compiler/frontend/convnext/build.h"
+#include "ir/infer.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -94,16 +96,18 @@ static void ignore_unbuilt(const HfBuild *build)
     hf_weights_ignore(build->weights, "hidden_states_norms.");
 }
 
-static Model *build_model(const HfFolder *folder, HfWeights *weights, const FrontendOptions *options, Arena *arena, Diag *diag)
+/* build has its weights. */
+static Model *build_model(HfBuild *build, const HfFolder *folder, const FrontendOptions *options, Arena *arena, Diag *diag)
 {
     HfTask task = task_of(folder->config, options);
     Model *model = new_model(folder->config, task, arena, diag);
-    HfBuild build = {.config = folder->config, .weights = weights, .graph = model->graph};
-    set_size(&build, &folder->pictures, options);
-    if (!hf_build_trunk(&build) || !hf_build_outputs(&build, task, options->outputs, options->n_outputs))
+    build->config = folder->config;
+    build->graph = model->graph;
+    set_size(build, &folder->pictures, options);
+    if (!hf_build_trunk(build) || !hf_build_outputs(build, task, options->outputs, options->n_outputs))
         return NULL;
-    ignore_unbuilt(&build);
-    return hf_weights_finish(weights) ? model : NULL;
+    ignore_unbuilt(build);
+    return hf_weights_finish(build->weights) ? model : NULL;
 }
 
 /* Both configurations, so that what is wrong with either is said at once. */
@@ -148,7 +152,7 @@ Model *hf_load(const char *dir, const FrontendOptions *options, Arena *arena, Di
     find_task(folder.config, weights);
     count_labels(folder.config, weights);
     folder.config->loss_by_example = hf_weights_of_tensorflow(weights);
-    return build_model(&folder, weights, options, arena, diag);
+    return build_model(&(HfBuild){.weights = weights}, &folder, options, arena, diag);
 }
 
 Model *hf_graph_from_config(const char *dir, const char *text_dir, const FrontendOptions *options, Arena *arena, Diag *diag)
@@ -156,5 +160,10 @@ Model *hf_graph_from_config(const char *dir, const char *text_dir, const Fronten
     HfFolder folder;
     if (!open_folder(&folder, dir, options, arena, diag))
         return NULL;
-    return build_model(&folder, hf_weights_declare(text_dir, folder.config->v2, arena, diag), options, arena, diag);
+    HfBuild build = {.weights = hf_weights_declare(text_dir, folder.config->v2, arena, diag)};
+    Model *model = build_model(&build, &folder, options, arena, diag);
+    if (!model || !graph_infer(model->graph, diag))
+        return NULL;
+    hf_outline(&build);
+    return model;
 }

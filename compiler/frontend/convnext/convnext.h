@@ -67,7 +67,7 @@ const char *hf_act_list(Arena *arena); /* "gelu, relu, …" */
 Model *hf_load(const char *dir, const FrontendOptions *options, Arena *arena, Diag *diag);
 
 /* A Model from a folder's config alone, for the graph texts in models/: constants have no data, but their place in
- * the model.safetensors that is to lie in text_dir. */
+ * the model.safetensors that is to lie in text_dir. Types are inferred, and the network's parts are functions. */
 Model *hf_graph_from_config(const char *dir, const char *text_dir, const FrontendOptions *options, Arena *arena, Diag *diag);
 
 #endif
