@@ -60,16 +60,12 @@ bool infer_Dropout(Node *node, Diag *diag)
     return true;
 }
 
-static int64_t clamp(int64_t value, int64_t low, int64_t high) { return value < low ? low : value > high ? high : value; }
-
 bool infer_Shape(Node *node, Diag *diag)
 {
     (void)diag;
-    int64_t rank = in_shape(node, 0)->rank, start = node_attr_int(node, "start");
-    int64_t end = node_attr(node, "end") ? node_attr_int(node, "end") : rank;
-    start = clamp(start < 0 ? start + rank : start, 0, rank);
-    end = clamp(end < 0 ? end + rank : end, 0, rank);
-    set_output(node, 0, DT_INT64, (Shape){.rank = 1, .dims = {dim_of(end > start ? end - start : 0)}});
+    int64_t start, end;
+    node_shape_range(node, &start, &end);
+    set_output(node, 0, DT_INT64, (Shape){.rank = 1, .dims = {dim_of(end - start)}});
     return true;
 }
 

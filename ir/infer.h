@@ -48,11 +48,4 @@ typedef struct Known {
  * arithmetic that inference has followed. NULL: not known. */
 const Tensor *value_constant(const Value *value);
 
-/* The window of Conv, ConvNHWC, AveragePool and MaxPool, attributes resolved (auto_pad, defaults). */
-typedef struct Window {
-    int n;              /* spatial dimensions */
-    int64_t kernel[MAX_RANK], stride[MAX_RANK], dilation[MAX_RANK], begin[MAX_RANK], end[MAX_RANK]; /* pads */
-} Window;
-void node_window(const Node *node, Window *window); /* requires inferred types */
-
 #endif

@@ -268,10 +268,9 @@ static bool has_rules(const Node *node)
 static Known *from_shape(const Node *node, int64_t count)
 {
     const Shape *in = in_shape(node, 0);
-    int64_t start = node_attr_int(node, "start");
+    int64_t start, end;
     Known *known = known_new(node_arena(node), count);
-    if (start < 0)
-        start = start + in->rank < 0 ? 0 : start + in->rank;
+    node_shape_range(node, &start, &end);
     for (int64_t i = 0; i < count; i++) {
         Dim dim = in->dims[start + i];
         known->at[i] = (KnownInt){dim_is_fixed(dim), dim.size, dim.symbol};

@@ -165,18 +165,12 @@ static bool reduce(Node *node, unsigned set, Diag *diag)
     const Shape *in = in_shape(node, 0);
     if (!check_dtype(node, 0, set, diag) || !get_axes(node, 1, in->rank, &axes, diag))
         return false;
-    bool keep = node_attr_int(node, "keepdims"), all = axes.count == 0;
-    if (all && node_attr_int(node, "noop_with_empty_axes")) {
-        set_output(node, 0, in_dtype(node, 0), *in);
-        return true;
-    }
-    bool reduced[MAX_RANK] = {false};
-    for (int64_t i = 0; i < axes.count; i++)
-        reduced[axes.at[i]] = true;
+    bool keep = node_attr_int(node, "keepdims"), reduced[MAX_RANK];
+    node_reduced(node, reduced);
     Shape out = {0};
     for (int i = 0; i < in->rank; i++)
-        if (keep || !(all || reduced[i]))
-            out.dims[out.rank++] = all || reduced[i] ? dim_of(1) : in->dims[i];
+        if (keep || !reduced[i])
+            out.dims[out.rank++] = reduced[i] ? dim_of(1) : in->dims[i];
     set_output(node, 0, in_dtype(node, 0), out);
     return true;
 }
@@ -196,14 +190,10 @@ bool infer_ReduceMin(Node *node, Diag *diag) { return reduce(node, SET_ANY, diag
 
 static bool softmax(Node *node, Diag *diag)
 {
-    const Shape *in = in_shape(node, 0);
-    int64_t opset = model_opset(node->graph->model, "");
-    bool flattens = opset && opset < 13;
-    int64_t axis = node_attr(node, "axis") ? node_attr_int(node, "axis") : flattens ? 1 : -1;
-    int resolved;
-    if (flattens && axis == in->rank) /* flattening everything before the end is allowed */
-        return unary(node, SET_FLOAT, diag);
-    return resolve_axis(node, axis, in->rank, &resolved, diag) && unary(node, SET_FLOAT, diag);
+    int64_t axis = node_axis_written(node);
+    int rank = in_shape(node, 0)->rank, resolved;
+    bool flattens_nothing = softmax_flattens(node) && axis == rank;
+    return (flattens_nothing || resolve_axis(node, axis, rank, &resolved, diag)) && unary(node, SET_FLOAT, diag);
 }
 
 bool infer_Softmax(Node *node, Diag *diag) { return softmax(node, diag); }

@@ -224,14 +224,15 @@ bool infer_Squeeze(Node *node, Diag *diag)
 bool infer_Transpose(Node *node, Diag *diag)
 {
     const Shape *in = in_shape(node, 0);
-    const int64_t *perm;
-    int64_t n = node_attr_ints(node, "perm", &perm);
-    bool given = node_attr(node, "perm"), seen[MAX_RANK] = {false};
+    Ints given = node_ints(node, "perm", -1);
+    int64_t perm[MAX_RANK];
+    bool seen[MAX_RANK] = {false};
     Shape out = {.rank = in->rank};
-    if (given && n != in->rank)
-        return FAIL(node, diag, "perm of Transpose has %lld elements, its input has rank %d", (long long)n, in->rank);
+    if (given.given && given.count != in->rank)
+        return FAIL(node, diag, "perm of Transpose has %lld elements, its input has rank %d", (long long)given.count, in->rank);
+    node_perm(node, perm);
     for (int i = 0; i < in->rank; i++) {
-        int64_t from = given ? perm[i] : in->rank - 1 - i;
+        int64_t from = perm[i];
         if (from < 0 || from >= in->rank)
             return FAIL(node, diag, "element %d of perm of Transpose is %lld, expected 0 to %d", i, (long long)from,
                         in->rank - 1);
@@ -304,30 +305,6 @@ bool infer_Concat(Node *node, Diag *diag)
     return true;
 }
 
-/* Length of start:end:step of a dimension of that size, clamped as in Python. */
-static int64_t slice_length(int64_t size, int64_t start, int64_t end, int64_t step)
-{
-    int64_t low = step < 0 ? -1 : 0, high = step < 0 ? size - 1 : size;
-    start = start < 0 ? (start < -size ? low : start + size) : start;
-    end = end < 0 ? (end < -size ? low : end + size) : end;
-    start = start < low ? low : start > high ? high : start;
-    end = end < low ? low : end > high ? high : end;
-    int64_t span = step < 0 ? start - end : end - start;
-    uint64_t stride = step < 0 ? 0 - (uint64_t)step : (uint64_t)step;
-    return span <= 0 ? 0 : (int64_t)(((uint64_t)span - 1) / stride) + 1;
-}
-
-static bool slice_dim(const Node *node, Dim *dim, int64_t start, int64_t end, int64_t step, Diag *diag)
-{
-    if (step == 0)
-        return FAIL(node, diag, "a step of Slice is 0, expected another number");
-    if (dim_is_fixed(*dim))
-        *dim = dim_of(slice_length(dim->size, start, end, step));
-    else if (!(start == 0 && end >= INT32_MAX && step == 1))
-        *dim = UNKNOWN;
-    return true;
-}
-
 bool infer_Slice(Node *node, Diag *diag)
 {
     Shape out = *in_shape(node, 0);
@@ -343,23 +320,25 @@ bool infer_Slice(Node *node, Diag *diag)
                     "Slice has %lld starts, %lld ends, %lld axes and %lld steps for an input of "
                     "rank %d, expected as many of each",
                     (long long)starts.count, (long long)ends.count, (long long)axes.count, (long long)steps.count, out.rank);
-    for (int64_t i = 0; i < starts.count; i++)
-        if (!slice_dim(node, &out.dims[axes.given ? axes.at[i] : i], starts.at[i], ends.at[i], steps.given ? steps.at[i] : 1,
-                       diag))
-            return false;
+    for (int64_t i = 0; i < steps.count; i++)
+        if (steps.at[i] == 0)
+            return FAIL(node, diag, "a step of Slice is 0, expected another number");
+    Slice slices[MAX_RANK];
+    node_slices(node, slices);
+    for (int i = 0; i < out.rank; i++)
+        if (!slices[i].whole)
+            out.dims[i] = dim_is_fixed(out.dims[i]) ? dim_of(slices[i].length) : UNKNOWN;
     set_output(node, 0, in_dtype(node, 0), out);
     return true;
 }
 
-/* Length of part i of n, where Split gives no lengths. */
-static bool equal_part(const Node *node, Dim dim, int64_t i, int64_t n, int64_t *length, Diag *diag)
+/* Parts of a length that is not given are as long as one another, the last one shorter if the user says how many. */
+static bool check_equal_parts(const Node *node, int64_t size, Diag *diag)
 {
-    bool ragged = node_attr(node, "num_outputs");
-    int64_t part = (dim.size + n - 1) / n;
-    *length = i + 1 < n ? part : dim.size - part * (n - 1);
-    if ((ragged || dim.size % n == 0) && *length >= 0)
+    int64_t n = node->outputs.len;
+    if ((node_attr(node, "num_outputs") || size % n == 0) && node_part(node, n - 1) >= 0)
         return true;
-    return FAIL(node, diag, "Split can't part dimension %lld into %lld outputs", (long long)dim.size, (long long)n);
+    return FAIL(node, diag, "Split can't part dimension %lld into %lld outputs", (long long)size, (long long)n);
 }
 
 static bool check_parts(const Node *node, const Ints *parts, Dim dim, Diag *diag)
@@ -369,7 +348,8 @@ static bool check_parts(const Node *node, const Ints *parts, Dim dim, Diag *diag
         return FAIL(node, diag, "num_outputs of Split is %lld, it has %lld outputs",
                     (long long)node_attr_int(node, "num_outputs"), (long long)n);
     if (!parts->given)
-        return dim_is_fixed(dim) || FAIL(node, diag, "Split of a symbolic dimension expects the lengths of its parts");
+        return dim_is_fixed(dim) ? check_equal_parts(node, dim.size, diag)
+                                 : FAIL(node, diag, "Split of a symbolic dimension expects the lengths of its parts");
     if (parts->count != n)
         return FAIL(node, diag, "Split has %lld lengths and %lld outputs, expected as many", (long long)parts->count,
                     (long long)n);
@@ -391,10 +371,7 @@ bool infer_Split(Node *node, Diag *diag)
         return false;
     for (int64_t i = 0; i < node->outputs.len; i++) {
         Shape out = *in;
-        int64_t length = parts.given ? parts.at[i] : 0;
-        if (!parts.given && !equal_part(node, in->dims[axis], i, node->outputs.len, &length, diag))
-            return false;
-        out.dims[axis] = dim_of(length);
+        out.dims[axis] = dim_of(node_part(node, i));
         set_output(node, i, in_dtype(node, 0), out);
     }
     return true;
@@ -490,8 +467,10 @@ bool infer_Pad(Node *node, Diag *diag)
     int64_t n = axes.given ? axes.count : out.rank;
     if (pads.count != 2 * n)
         return FAIL(node, diag, "Pad has %lld pads, expected %lld", (long long)pads.count, (long long)(2 * n));
-    for (int64_t i = 0; i < n; i++)
-        if (!pad_dim(node, &out.dims[axes.given ? axes.at[i] : i], pads.at[i], pads.at[n + i], diag))
+    int64_t before[MAX_RANK], after[MAX_RANK];
+    node_pads(node, before, after);
+    for (int i = 0; i < out.rank; i++)
+        if (!pad_dim(node, &out.dims[i], before[i], after[i], diag))
             return false;
     set_output(node, 0, in_dtype(node, 0), out);
     return true;

@@ -170,34 +170,18 @@ bool resolve_axis(const Node *node, int64_t axis, int rank, int *resolved, Diag 
                 rank - 1);
 }
 
-static bool ints_from_input(const Node *node, int64_t input, Ints *ints, Diag *diag)
-{
-    const Tensor *tensor = value_constant(node->inputs.at[input]);
-    if (!check_dtype(node, input, SET_INDEX, diag))
-        return false;
-    if (in_shape(node, input)->rank > 1)
-        return check_rank(node, input, 1, diag);
-    if (!tensor) {
-        diag_unsupported(diag, node->span, "input %s of %s must be known at compile time", input_name(node, input),
-                         node->op->name);
-        return false;
-    }
-    int64_t *values = NEW_ARRAY(node_arena(node), int64_t, tensor->count);
-    for (int64_t i = 0; i < tensor->count; i++)
-        values[i] = tensor_get_int(tensor, i);
-    *ints = (Ints){true, tensor->count, values};
-    return true;
-}
-
 bool get_ints(const Node *node, const char *attr, int64_t input, Ints *ints, Diag *diag)
 {
-    *ints = (Ints){0};
-    if (has_input(node, input))
-        return ints_from_input(node, input, ints, diag);
-    if (node_attr(node, attr)) {
-        ints->given = true;
-        ints->count = node_attr_ints(node, attr, &ints->at);
+    if (has_input(node, input)) {
+        if (!check_dtype(node, input, SET_INDEX, diag) || (in_shape(node, input)->rank > 1 && !check_rank(node, input, 1, diag)))
+            return false;
+        if (!value_constant(node->inputs.at[input])) {
+            diag_unsupported(diag, node->span, "input %s of %s must be known at compile time", input_name(node, input),
+                             node->op->name);
+            return false;
+        }
     }
+    *ints = node_ints(node, attr, input);
     return true;
 }
 

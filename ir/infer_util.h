@@ -5,6 +5,7 @@
 
 #include "ir/infer.h"
 #include "ir/op.h"
+#include "ir/params.h"
 
 #define OP(name, ...) bool infer_##name(Node *node, Diag *diag);
 #include "ir/ops.def"
@@ -48,12 +49,7 @@ bool check_broadcasts_to(const Node *node, int64_t index, const Shape *target, D
 /* axis, counted from the end if negative, in [0, rank). */
 bool resolve_axis(const Node *node, int64_t axis, int rank, int *resolved, Diag *diag);
 
-/* Integers given as an attribute or as an input known at compile time. */
-typedef struct Ints {
-    bool given;
-    int64_t count;
-    const int64_t *at;
-} Ints;
+/* Integers given as an attribute or as an input, which must be known at compile time. */
 bool get_ints(const Node *node, const char *attr, int64_t input, Ints *ints, Diag *diag);
 /* The same as axes of a tensor of that rank: resolved, each at most once. */
 bool get_axes(const Node *node, int64_t input, int rank, Ints *axes, Diag *diag);

@@ -12,55 +12,6 @@
 #define MAX_STEP ((int64_t)1 << 40)
 enum { MAX_KERNEL = 1 << 20 };
 
-/* Where in X the spatial dimensions begin. */
-static int spatial_at(const Node *node) { return node->op->kind == OP_ConvNHWC ? 1 : 2; }
-
-static bool is_conv(const Node *node) { return node->op->kind == OP_Conv || node->op->kind == OP_ConvNHWC; }
-
-static void copy_ints(const Node *node, const char *name, int64_t *to, int n)
-{
-    const int64_t *from;
-    if (node_attr_ints(node, name, &from) == n)
-        memcpy(to, from, (size_t)n * sizeof *to);
-}
-
-/* As SAME_UPPER and SAME_LOWER have it: output = ceil(input / stride), an odd pixel of padding at the end or
- * at the beginning. */
-static void same_pads(Window *w, int i, int64_t in, bool lower)
-{
-    int64_t out = (in + w->stride[i] - 1) / w->stride[i];
-    int64_t pad = (out - 1) * w->stride[i] + (w->kernel[i] - 1) * w->dilation[i] + 1 - in;
-    if (pad < 0)
-        pad = 0;
-    w->begin[i] = lower ? pad - pad / 2 : pad / 2;
-    w->end[i] = pad - w->begin[i];
-}
-
-void node_window(const Node *node, Window *w)
-{
-    const Shape *x = in_shape(node, 0);
-    const char *auto_pad = is_conv(node) && node->op->kind != OP_Conv ? "NOTSET" : node_attr_string(node, "auto_pad");
-    const int64_t *pads;
-    *w = (Window){.n = x->rank - 2};
-    for (int i = 0; i < w->n; i++) {
-        w->stride[i] = w->dilation[i] = 1;
-        if (is_conv(node))
-            w->kernel[i] = in_shape(node, 1)->dims[i + 2].size;
-    }
-    copy_ints(node, "kernel_shape", w->kernel, w->n);
-    copy_ints(node, "strides", w->stride, w->n);
-    copy_ints(node, "dilations", w->dilation, w->n);
-    bool given = node_attr_ints(node, "pads", &pads) == 2 * w->n && strcmp(auto_pad, "VALID") != 0;
-    for (int i = 0; i < w->n; i++) {
-        if (str_starts_with(auto_pad, "SAME_"))
-            same_pads(w, i, x->dims[spatial_at(node) + i].size, strcmp(auto_pad, "SAME_LOWER") == 0);
-        else if (given) {
-            w->begin[i] = pads[i];
-            w->end[i] = pads[w->n + i];
-        }
-    }
-}
-
 /* A list attribute: absent, or n numbers, each between least and most. */
 static bool check_list(const Node *node, const char *name, int64_t n, int64_t least, Diag *diag)
 {
@@ -135,7 +86,7 @@ static bool slide_all(const Node *node, bool ceil_mode, Shape *out, Diag *diag)
     Window w;
     node_window(node, &w);
     for (int i = 0; i < w.n; i++)
-        if (!slide(node, &w, i, ceil_mode, &out->dims[spatial_at(node) + i], diag))
+        if (!slide(node, &w, i, ceil_mode, &out->dims[spatial_axis(node) + i], diag))
             return false;
     return true;
 }

@@ -57,57 +57,27 @@ REF(Expand)
 REF(Transpose)
 {
     UNUSED;
-    const int64_t *perm;
-    bool given = node_attr_ints(node, "perm", &perm) > 0;
-    int64_t strides[MAX_RANK];
-    int rank = inputs[0]->rank;
+    int64_t strides[MAX_RANK], perm[MAX_RANK];
+    int rank = node_perm(node, perm);
     Walk walk = walk_over(rank, outputs[0]->dims);
     dense_strides(rank, inputs[0]->dims, strides);
     for (int i = 0; i < rank; i++)
-        walk.stride[0][i] = strides[given ? perm[i] : rank - 1 - i];
+        walk.stride[0][i] = strides[perm[i]];
     return copy_walk(inputs[0], 0, &walk, outputs[0]);
-}
-
-/* Element i of an integer argument that is an input or else an attribute. */
-static int64_t argument(const Node *node, Tensor *const *inputs, int64_t input, const char *attr, int64_t i, int64_t otherwise)
-{
-    const Tensor *tensor = input_at(node, inputs, input);
-    const int64_t *ints;
-    int64_t n = node_attr_ints(node, attr, &ints);
-    if (tensor)
-        return i < tensor->count ? tensor_get_int(tensor, i) : otherwise;
-    return i < n ? ints[i] : otherwise;
-}
-
-static int64_t argument_count(const Node *node, Tensor *const *inputs, int64_t input, const char *attr)
-{
-    const Tensor *tensor = input_at(node, inputs, input);
-    const int64_t *ints;
-    return tensor ? tensor->count : node_attr_ints(node, attr, &ints);
-}
-
-/* Where a slice begins in a dimension, clamped as in Python. */
-static int64_t slice_start(int64_t start, int64_t size, int64_t step)
-{
-    int64_t low = step < 0 ? -1 : 0, high = step < 0 ? size - 1 : size;
-    start = start < 0 ? (start < -size ? low : start + size) : start;
-    return start < low ? low : start > high ? high : start;
 }
 
 REF(Slice)
 {
     UNUSED;
-    const Tensor *in = inputs[0], *out = outputs[0];
+    const Tensor *in = inputs[0];
     int64_t strides[MAX_RANK], base = 0;
-    Walk walk = walk_over(in->rank, out->dims);
+    Slice slices[MAX_RANK];
+    Walk walk = walk_over(in->rank, outputs[0]->dims);
     dense_strides(in->rank, in->dims, strides);
-    memcpy(walk.stride[0], strides, sizeof strides[0] * (size_t)in->rank);
-    for (int64_t i = 0; i < argument_count(node, inputs, 1, "starts"); i++) {
-        int64_t axis = argument(node, inputs, 3, "axes", i, i), step = argument(node, inputs, 4, "", i, 1);
-        axis = axis < 0 ? axis + in->rank : axis;
-        base += strides[axis] * slice_start(argument(node, inputs, 1, "starts", i, 0), in->dims[axis], step);
-        if (out->dims[axis] > 1) /* a step beyond the dimension takes one element, wherever it would lead */
-            walk.stride[0][axis] = strides[axis] * step;
+    node_slices(node, slices);
+    for (int i = 0; i < in->rank; i++) {
+        base += strides[i] * slices[i].start;
+        walk.stride[0][i] = strides[i] * slices[i].step;
     }
     return copy_walk(in, base, &walk, outputs[0]);
 }
@@ -132,13 +102,9 @@ REF(Pad)
 {
     UNUSED;
     const Tensor *in = inputs[0], *value = input_at(node, inputs, 2);
-    int64_t before[MAX_RANK] = {0}, strides[MAX_RANK];
-    int64_t n = argument_count(node, inputs, 1, "pads") / 2;
+    int64_t before[MAX_RANK], after[MAX_RANK], strides[MAX_RANK];
     Tensor *out = outputs[0];
-    for (int64_t i = 0; i < n; i++) {
-        int64_t axis = argument(node, inputs, 3, "axes", i, i);
-        before[axis < 0 ? axis + in->rank : axis] = argument(node, inputs, 1, "pads", i, 0);
-    }
+    node_pads(node, before, after);
     Walk walk = walk_over(in->rank, out->dims);
     dense_strides(in->rank, in->dims, strides);
     for (int64_t i = 0; i < out->count; i++, walk_next(&walk)) {
@@ -176,12 +142,6 @@ static Parts parts_at(const Tensor *tensor, int64_t axis)
     return parts;
 }
 
-static int64_t node_axis(const Node *node, const Tensor *tensor)
-{
-    int64_t axis = node_attr_int(node, "axis");
-    return axis < 0 ? axis + tensor->rank : axis;
-}
-
 /* Copies `whole`'s slices from first on from or to `part`. */
 static void copy_part(Tensor *whole, int64_t first, Tensor *part, int64_t axis, bool to_part)
 {
@@ -199,7 +159,7 @@ static void copy_part(Tensor *whole, int64_t first, Tensor *part, int64_t axis, 
 REF(Concat)
 {
     (void)diag;
-    int64_t axis = node_axis(node, inputs[0]), first = 0;
+    int64_t axis = node_axis(node), first = 0;
     for (int64_t i = 0; i < node->inputs.len; i++) {
         copy_part(outputs[0], first, inputs[i], axis, false);
         first += inputs[i]->dims[axis];
@@ -210,17 +170,11 @@ REF(Concat)
 REF(Split)
 {
     (void)diag;
-    int64_t axis = node_axis(node, inputs[0]), first = 0;
-    const Shape *shape;
+    int64_t axis = node_axis(node), first = 0;
     for (int64_t i = 0; i < node->outputs.len; i++) {
-        if (!outputs[i]) { /* left out: a part as long as the first that is there, if they are equal */
-            int64_t given = argument(node, inputs, 1, "split", i, -1), n = node->outputs.len;
-            first += given >= 0 ? given : (inputs[0]->dims[axis] + n - 1) / n;
-            continue;
-        }
-        shape = &node->outputs.at[i]->type.shape;
-        copy_part(inputs[0], first, outputs[i], axis, true);
-        first += shape->dims[axis].size;
+        if (outputs[i])
+            copy_part(inputs[0], first, outputs[i], axis, true);
+        first += node_part(node, i);
     }
     return true;
 }
@@ -229,7 +183,7 @@ REF(Gather)
 {
     const Tensor *data = inputs[0], *indices = inputs[1];
     int64_t at = 0;
-    Parts parts = parts_at(data, node_axis(node, data));
+    Parts parts = parts_at(data, node_axis(node));
     for (int64_t i = 0; i < indices->count; i++) {
         int64_t index = tensor_get_int(indices, i);
         if (index < -parts.n || index >= parts.n) {
@@ -253,8 +207,8 @@ REF(Gather)
 REF(Shape)
 {
     UNUSED;
-    int64_t start = node_attr_int(node, "start"), rank = inputs[0]->rank;
-    start = start < 0 ? (start + rank < 0 ? 0 : start + rank) : start;
+    int64_t start, end;
+    node_shape_range(node, &start, &end);
     for (int64_t i = 0; i < outputs[0]->count; i++)
         tensor_set_int(outputs[0], i, inputs[0]->dims[start + i]);
     return true;

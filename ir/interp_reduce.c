@@ -9,27 +9,13 @@
 
 /* ── Reduce* ─────────────────────────────────────────────────────────────────────────────────────────── */
 
-static void find_reduced(const Node *node, Tensor *const *inputs, int rank, bool *reduced)
-{
-    const Tensor *given = input_at(node, inputs, 1);
-    const int64_t *attr;
-    int64_t n = given ? given->count : node_attr_ints(node, "axes", &attr);
-    for (int i = 0; i < rank; i++)
-        reduced[i] = n == 0 && !node_attr_int(node, "noop_with_empty_axes");
-    for (int64_t i = 0; i < n; i++) {
-        int64_t axis = given ? tensor_get_int(given, i) : attr[i];
-        reduced[axis < 0 ? axis + rank : axis] = true;
-    }
-}
-
 /* A walk over the input with the output's offset beside it. */
-static Walk walk_reduced(const Node *node, Tensor *const *inputs, int64_t *n_reduced)
+static Walk walk_reduced(const Node *node, const Tensor *in, int64_t *n_reduced)
 {
-    const Tensor *in = inputs[0];
     bool reduced[MAX_RANK];
     int64_t stride = 1;
     Walk walk = walk_over(in->rank, in->dims);
-    find_reduced(node, inputs, in->rank, reduced);
+    node_reduced(node, reduced);
     *n_reduced = 1;
     for (int i = in->rank - 1; i >= 0; i--) {
         walk.stride[0][i] = reduced[i] ? 0 : stride;
@@ -60,7 +46,7 @@ static bool reduce(const Node *node, Tensor *const *inputs, Tensor **outputs, do
     Arena *scratch = arena_new();
     double *acc = NEW_ARRAY(scratch, double, outputs[0]->count);
     int64_t n;
-    Walk walk = walk_reduced(node, inputs, &n);
+    Walk walk = walk_reduced(node, inputs[0], &n);
     for (int64_t i = 0; i < outputs[0]->count; i++)
         acc[i] = start;
     for (int64_t i = 0; i < inputs[0]->count; i++, walk_next(&walk))
@@ -138,11 +124,9 @@ static bool softmax(const Node *node, const Tensor *in, Tensor *out, bool logari
 {
     Arena *scratch = arena_new();
     double *x = load_doubles(scratch, in), *y = NEW_ARRAY(scratch, double, in->count);
-    int64_t opset = model_opset(node->graph->model, ""), n = 1, inner = 1;
-    bool flattens = opset && opset < 13; /* over all dimensions from axis on, together */
-    int64_t axis = node_attr(node, "axis") ? node_attr_int(node, "axis") : flattens ? 1 : -1;
-    axis = axis < 0 ? axis + in->rank : axis;
-    for (int64_t i = axis; i < in->rank; i++)
+    bool flattens = softmax_flattens(node);
+    int64_t n = 1, inner = 1;
+    for (int axis = node_axis(node), i = axis; i < in->rank; i++)
         *(flattens || i == axis ? &n : &inner) *= in->dims[i];
     log_softmax(x, y, in->count, n, inner);
     for (int64_t i = 0; i < in->count; i++)
@@ -185,8 +169,8 @@ REF(LayerNormalization)
     const Tensor *in = inputs[0], *gain = inputs[1], *bias = input_at(node, inputs, 2);
     Arena *scratch = arena_new();
     double *x = load_doubles(scratch, in), epsilon = (double)(float)node_attr_float(node, "epsilon");
-    int64_t axis = node_attr_int(node, "axis"), n = 1;
-    for (int64_t i = axis < 0 ? axis + in->rank : axis; i < in->rank; i++)
+    int64_t n = 1;
+    for (int i = node_axis(node); i < in->rank; i++)
         n *= in->dims[i];
     Walk walk = walk_over(in->rank, in->dims);
     walk_broadcast(&walk, 0, gain);

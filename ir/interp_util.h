@@ -5,6 +5,7 @@
 #include "ir/infer.h"
 #include "ir/interp.h"
 #include "ir/op.h"
+#include "ir/params.h"
 
 #define OP(name, ...) bool ref_##name(const Node *node, Tensor *const *inputs, Tensor **outputs, Diag *diag);
 #include "ir/ops.def"

@@ -10,6 +10,7 @@
  * sign of a zero that is added to). */
 #include "compiler/passes/passes.h"
 
+#include "compiler/passes/permute.h"
 #include "compiler/passes/rewrite.h"
 
 #include "ir/infer.h"
@@ -18,44 +19,12 @@
 
 /* ── Constant → initializer ──────────────────────────────────────────────────────────────────────────── */
 
-static Tensor *floats_tensor(Arena *arena, const Attr *attr)
-{
-    Tensor *tensor = tensor_new(arena, DT_FLOAT, 1, &attr->count);
-    for (int64_t i = 0; tensor && i < attr->count; i++)
-        tensor_set(tensor, i, attr->floats[i]);
-    return tensor;
-}
-
-static Tensor *int_scalar(Arena *arena, int64_t value)
-{
-    Tensor *tensor = tensor_new(arena, DT_INT64, 0, NULL);
-    tensor_set_int(tensor, 0, value);
-    return tensor;
-}
-
-static Tensor *constant_tensor(const Node *node)
-{
-    Arena *arena = node->graph->model->arena;
-    if (node->attrs.len != 1)
-        return NULL;
-    const Attr *attr = &node->attrs.at[0];
-    switch (attr->kind) {
-    case ATTR_TENSOR: return attr->tensor;
-    case ATTR_FLOAT: return tensor_scalar_f32(arena, (float)attr->f);
-    case ATTR_INT: return int_scalar(arena, attr->i);
-    case ATTR_FLOATS: return floats_tensor(arena, attr);
-    case ATTR_INTS: return tensor_from_i64(arena, attr->ints, attr->count);
-    default: return NULL; /* strings are not computed with */
-    }
-}
-
 static bool make_initializer(Node *node)
 {
-    Tensor *tensor = constant_tensor(node);
-    if (!tensor)
-        return false;
-    node_become_constant(node, tensor);
-    return true;
+    const Tensor *tensor = value_constant(node->outputs.at[0]); /* NULL: strings, which are not computed with */
+    if (tensor)
+        node_become_constant(node, (Tensor *)(uintptr_t)tensor);
+    return tensor != NULL;
 }
 
 /* ── Nodes that do nothing ───────────────────────────────────────────────────────────────────────────── */
@@ -88,15 +57,8 @@ static bool name_type(Node *node)
 
 static bool remove_transpose(Node *node)
 {
-    const int64_t *perm;
-    int64_t n = node_attr_ints(node, "perm", &perm);
-    int rank = rank_of(node->inputs.at[0]);
-    if (n == 0 && (rank < 0 || rank > 1))
-        return false;
-    for (int64_t i = 0; i < n; i++)
-        if (perm[i] != i)
-            return false;
-    return node_forward(node, node->inputs.at[0]);
+    int64_t perm[MAX_RANK];
+    return perm_is_identity(node_perm(node, perm), perm) && node_forward(node, node->inputs.at[0]);
 }
 
 static bool remove_single_concat(Node *node) { return node->inputs.len == 1 && node_forward(node, node->inputs.at[0]); }

@@ -135,7 +135,7 @@ static bool turn_weights(Node *node)
     const Tensor *source = node->inputs.at[0]->constant;
     if (!source || !is_large_weight(node))
         return false;
-    transpose_perm(node, perm);
+    node_perm(node, perm);
     node_become_constant(node, tensor_permuted(node->graph->model->arena, source, perm));
     tensor_release(source);
     return true;

@@ -83,9 +83,9 @@ static bool merge_transposes(Node *node)
 {
     int64_t outer[MAX_RANK], inner[MAX_RANK], perm[MAX_RANK];
     Node *before = made_by(node->inputs.at[0], OP_Transpose);
-    int rank = transpose_perm(node, outer);
-    if (rank < 0 || (before && transpose_perm(before, inner) != rank))
-        return false;
+    int rank = node_perm(node, outer);
+    if (before)
+        node_perm(before, inner);
     for (int i = 0; i < rank; i++)
         perm[i] = before ? inner[outer[i]] : outer[i];
     Value *x = before ? before->inputs.at[0] : node->inputs.at[0];
@@ -150,7 +150,7 @@ static bool pointwise_to_matmul(Node *node)
 static bool keeps_order(const Node *node)
 {
     int64_t perm[MAX_RANK], last = -1;
-    int rank = transpose_perm(node, perm);
+    int rank = node_perm(node, perm);
     for (int i = 0; i < rank; i++) {
         if (node->inputs.at[0]->type.shape.dims[perm[i]].size == 1)
             continue;
@@ -158,7 +158,7 @@ static bool keeps_order(const Node *node)
             return false;
         last = perm[i];
     }
-    return rank >= 0;
+    return true;
 }
 
 /* Flatten, Squeeze, Unsqueeze, a Transpose of ones, Reshape after Reshape -> one Reshape. */

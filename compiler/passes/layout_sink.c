@@ -18,7 +18,9 @@
 static Node *transposed_input(const Node *node, int64_t input, int64_t perm[MAX_RANK])
 {
     Node *transpose = made_by(node_input(node, input), OP_Transpose);
-    return transpose && transpose_perm(transpose, perm) >= 0 ? transpose : NULL;
+    if (transpose)
+        node_perm(transpose, perm);
+    return transpose;
 }
 
 /* A copy of node before it, on other inputs, with its attributes; not inferred yet. */
@@ -181,12 +183,12 @@ bool sink_through_reduce(Node *node)
 
 bool sink_through_layernorm(Node *node)
 {
-    int64_t perm[MAX_RANK], axis = node_attr_int(node, "axis");
+    int64_t perm[MAX_RANK];
     Node *transpose = transposed_input(node, 0, perm);
     if (!transpose || !only_first_output(node))
         return false;
     int rank = rank_of(transpose->inputs.at[0]);
-    for (int64_t i = axis < 0 ? axis + rank : axis; i < rank; i++)
+    for (int i = node_axis(node); i < rank; i++)
         if (perm[i] != i)
             return false;
     Value *inputs[] = {transpose->inputs.at[0], node->inputs.at[1], node_input(node, 2)};
@@ -196,12 +198,11 @@ bool sink_through_layernorm(Node *node)
 /* Not where the axis would move away from the last place, which is the fast one. */
 bool sink_through_softmax(Node *node)
 {
-    int64_t perm[MAX_RANK], axis = node_attr(node, "axis") ? node_attr_int(node, "axis") : -1;
+    int64_t perm[MAX_RANK], axis = node_axis(node);
     Node *transpose = transposed_input(node, 0, perm);
     if (!transpose || model_opset(node->graph->model, "") < 13)
         return false;
     int rank = rank_of(transpose->inputs.at[0]);
-    axis += axis < 0 ? rank : 0;
     if (axis == rank - 1 && perm[axis] != axis)
         return false;
     Node *softmax = copy_with(node, transpose->inputs.at, 1);
@@ -226,7 +227,7 @@ bool sink_through_matmul(Node *node)
 bool sink_through_concat(Node *node)
 {
     enum { MAX_INPUTS = 16 };
-    int64_t perm[MAX_RANK], other[MAX_RANK], axis = node_attr_int(node, "axis");
+    int64_t perm[MAX_RANK], other[MAX_RANK];
     Value *inputs[MAX_INPUTS];
     if (!transposed_input(node, 0, perm) || node->inputs.len > MAX_INPUTS)
         return false;
@@ -238,6 +239,6 @@ bool sink_through_concat(Node *node)
         inputs[i] = transpose->inputs.at[0];
     }
     Node *concat = copy_with(node, inputs, node->inputs.len);
-    node_set_int(concat, "axis", perm[axis < 0 ? axis + rank : axis]);
+    node_set_int(concat, "axis", perm[node_axis(node)]);
     return finish(node, concat, rank, perm);
 }

@@ -7,16 +7,6 @@
 
 #include <string.h>
 
-int transpose_perm(const Node *node, int64_t perm[MAX_RANK])
-{
-    const int64_t *written;
-    int64_t n = node_attr_ints(node, "perm", &written);
-    int rank = rank_of(node->inputs.at[0]);
-    for (int i = 0; i < rank; i++)
-        perm[i] = n == rank ? written[i] : rank - 1 - i;
-    return rank;
-}
-
 void perm_invert(int rank, const int64_t *perm, int64_t inverse[MAX_RANK])
 {
     for (int i = 0; i < rank; i++)
@@ -78,7 +68,7 @@ Value *value_permuted(Node *at, Value *value, int rank, const int64_t *perm)
         return constant_permuted(at, value, perm);
     Node *transpose = made_by(value, OP_Transpose);
     perm_invert(rank, perm, inverse);
-    if (transpose && transpose_perm(transpose, before) == rank && perm_equal(rank, before, inverse))
+    if (transpose && node_perm(transpose, before) == rank && perm_equal(rank, before, inverse))
         return transpose->inputs.at[0];
     transpose = node_before(at, OP_Transpose, &value, 1, value->name);
     node_set_ints(transpose, "perm", perm, rank);

@@ -4,8 +4,6 @@
 
 #include "ir/graph.h"
 
-/* A Transpose's permutation, the default resolved; its rank, or -1 if it is not known. */
-int transpose_perm(const Node *node, int64_t perm[MAX_RANK]);
 void perm_invert(int rank, const int64_t *perm, int64_t inverse[MAX_RANK]);
 bool perm_is_identity(int rank, const int64_t *perm);
 bool perm_equal(int rank, const int64_t *a, const int64_t *b);

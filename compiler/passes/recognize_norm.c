@@ -110,10 +110,10 @@ static Node *norm_operand(const Node *node, Value **vector)
     Node *norm = other ? made_by(other, OP_LayerNormalization) : NULL;
     if (!norm || !only_user(other) || !only_first_output(norm) || !is_float(other))
         return NULL;
-    int64_t axis = node_attr_int(norm, "axis");
     Dim last = other->type.shape.dims[rank_of(other) - 1];
-    bool is_last = axis == -1 || axis == rank_of(other) - 1;
-    return is_last && is_channel_vector(*vector, last.size) && same_type(other, node->outputs.at[0]) ? norm : NULL;
+    return node_axis(norm) == rank_of(other) - 1 && is_channel_vector(*vector, last.size) && same_type(other, node->outputs.at[0])
+               ? norm
+               : NULL;
 }
 
 /* A vector of rank 1 with the same numbers. */

@@ -125,51 +125,15 @@ bool reshape_target(const Shape *from, const Shape *to, int64_t target[MAX_RANK]
 
 /* ── Axes ────────────────────────────────────────────────────────────────────────────────────────────── */
 
-int64_t axes_of(const Node *node, int64_t axes[MAX_RANK])
-{
-    const int64_t *ints;
-    const Value *input = node_input(node, 1);
-    const Tensor *tensor = input ? value_constant(input) : NULL;
-    int64_t n = tensor ? tensor->count : input ? -1 : node_attr_ints(node, "axes", &ints);
-    if (n < 0 || n > MAX_RANK)
-        return -1;
-    for (int64_t i = 0; i < n; i++)
-        axes[i] = tensor ? tensor_get_int(tensor, i) : ints[i];
-    return n;
-}
-
 int64_t reduced_axes(const Node *node, int64_t axes[MAX_RANK])
 {
-    int64_t listed[MAX_RANK], n = axes_of(node, listed), rank = rank_of(node->inputs.at[0]), count = 0;
-    bool reduced[MAX_RANK] = {false};
-    if (n < 0 || rank < 0)
-        return -1;
-    for (int64_t i = 0; i < n; i++) {
-        int64_t axis = listed[i] < 0 ? listed[i] + rank : listed[i];
-        if (axis < 0 || axis >= rank)
-            return -1;
-        reduced[axis] = true;
-    }
-    bool all = n == 0 && !node_attr_int(node, "noop_with_empty_axes");
-    for (int64_t i = 0; i < rank; i++)
-        if (reduced[i] || all)
-            axes[count++] = i;
-    return count;
-}
-
-bool is_reduce(const Node *node)
-{
-    switch (node->op->kind) {
-    case OP_ReduceL1:
-    case OP_ReduceL2:
-    case OP_ReduceMax:
-    case OP_ReduceMean:
-    case OP_ReduceMin:
-    case OP_ReduceProd:
-    case OP_ReduceSum:
-    case OP_ReduceSumSquare: return true;
-    default: return false;
-    }
+    bool reduced[MAX_RANK];
+    int64_t n = 0;
+    node_reduced(node, reduced);
+    for (int i = 0; i < MAX_RANK; i++)
+        if (reduced[i])
+            axes[n++] = i;
+    return n;
 }
 
 static void drop_attr(Node *node, const char *name)

@@ -14,6 +14,7 @@
 
 #include "ir/graph.h"
 #include "ir/op.h"
+#include "ir/params.h"
 
 enum { ANY_OP = OP_COUNT }; /* a rule's root: every operator */
 
@@ -45,12 +46,7 @@ Value *constant_operand(const Node *node, Value **constant);
 /* A vector of n numbers along the last axis: a constant of float [n], [1,n], [1,1,1,n] … */
 bool is_channel_vector(const Value *value, int64_t n);
 
-/* The axes of Reduce*, Squeeze, Unsqueeze, from the input or the attribute, as they are written: how many, or -1
- * if they are not constant. 0 if there are none. */
-int64_t axes_of(const Node *node, int64_t axes[MAX_RANK]);
-/* The axes a Reduce* reduces over: from 0 to rank, ascending. -1: not known. */
-int64_t reduced_axes(const Node *node, int64_t axes[MAX_RANK]);
-bool is_reduce(const Node *node);                     /* ReduceMean, ReduceSum … */
+int64_t reduced_axes(const Node *node, int64_t axes[MAX_RANK]); /* those a Reduce* reduces over, ascending: how many */
 void axes_set(Node *node, const int64_t *axes, int64_t n); /* input 1: the form of opset 18 */
 
 /* A target for Reshape from one shape to another, as ONNX writes it: 0 keeps a symbolic dimension, one -1 infers.

@@ -41,21 +41,17 @@ static bool has_axes(const Node *node)
 
 static bool is_upgradable(const Node *node, int64_t opset)
 {
-    int64_t axis, axes[MAX_RANK];
-    if (is_softmax(node))
-        return opset >= 13 || softmax_axis(node, &axis);
-    if (has_axes(node))
-        return !node_attr(node, "axes") || axes_of(node, axes) >= 0;
-    return true;
+    int64_t axis;
+    return !is_softmax(node) || opset >= 13 || softmax_axis(node, &axis);
 }
 
 static void upgrade_node(Node *node, int64_t opset)
 {
-    int64_t axis, axes[MAX_RANK];
+    int64_t axis;
     if (is_softmax(node) && opset < 13 && softmax_axis(node, &axis))
         node_set_int(node, "axis", axis);
     if (has_axes(node) && node_attr(node, "axes") && !node_input(node, 1))
-        axes_set(node, axes, axes_of(node, axes));
+        axes_set(node, node_ints(node, "axes", 1).at, node_ints(node, "axes", 1).count);
 }
 
 bool pass_upgrade(Graph *graph)

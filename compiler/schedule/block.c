@@ -19,6 +19,8 @@
 #include "compiler/schedule/matmul.h"
 #include "compiler/schedule/norm.h"
 
+#include "ir/params.h"
+
 #include <string.h>
 
 enum { MAX_PIXELS = 224, MIN_PIXELS = 48, HIDDEN = 384 }; /* of a block of rows; columns of a range (measured) */
@@ -64,9 +66,8 @@ static bool take_norm(Lowering *l, Block *b, const Segment *segment)
 {
     Fusion *fusion = NEW(l->arena, Fusion);
     const Node *node = segment->anchor;
-    int64_t axis = node_attr_int(node, "axis");
     b->epsilon = node_attr_float(node, "epsilon");
-    return (axis == -1 || axis == 3) && segment_fuse(l, segment, fusion) && layernorm_fusion(l, node, fusion, &b->norm) &&
+    return node_axis(node) == 3 && segment_fuse(l, segment, fusion) && layernorm_fusion(l, node, fusion, &b->norm) &&
            is_per_column(&b->norm);
 }
 

@@ -3,7 +3,7 @@
 #define CNXC_SCHEDULE_DWCONV_H
 
 #include "compiler/schedule/expr.h"
-#include "ir/infer.h"
+#include "ir/params.h"
 
 typedef struct Depthwise {
     View x, out;            /* [H, W, C], channels contiguous */

@@ -10,14 +10,9 @@
 
 #include "ir/infer.h"
 #include "ir/interp.h"
+#include "ir/params.h"
 
 #include <string.h>
-
-static int axis_of(const Node *node, int rank)
-{
-    int64_t axis = node_attr_int(node, "axis");
-    return (int)(axis < 0 ? axis + rank : axis);
-}
 
 /* Sets a view of the node's first input as its output. */
 static bool alias(Lowering *l, const Node *node, View view)
@@ -61,11 +56,10 @@ bool lower_Dropout(Lowering *l, const Node *node)
 bool lower_Transpose(Lowering *l, const Node *node)
 {
     View view = view_of_input(l, node, 0);
-    const int64_t *given;
-    int perm[VIEW_RANK];
-    bool is_given = node_attr_ints(node, "perm", &given) > 0;
-    for (int i = 0; i < view.rank; i++)
-        perm[i] = is_given ? (int)given[i] : view.rank - 1 - i;
+    int64_t from[MAX_RANK];
+    int perm[VIEW_RANK], rank = node_perm(node, from);
+    for (int i = 0; i < rank; i++)
+        perm[i] = (int)from[i];
     if (view.per_image && perm[0] != 0)
         return mixes_images(l, "Transpose of the images of a free batch");
     bool per_image = view.per_image;
@@ -86,49 +80,17 @@ bool lower_Expand(Lowering *l, const Node *node)
 
 /* ── Slices ──────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* Element i of a list that is an input or, in old opsets, an attribute. */
-static int64_t list_at(const Node *node, int input, const char *attr, int64_t i, int64_t otherwise)
-{
-    const int64_t *at;
-    const Value *value = node_input(node, input);
-    const Tensor *tensor = value ? value_constant(value) : NULL;
-    if (tensor)
-        return i < tensor->count ? tensor_get_int(tensor, i) : otherwise;
-    return *attr && i < node_attr_ints(node, attr, &at) ? at[i] : otherwise;
-}
-
-static int64_t list_count(const Node *node, int input, const char *attr)
-{
-    const int64_t *at;
-    const Value *value = node_input(node, input);
-    const Tensor *tensor = value ? value_constant(value) : NULL;
-    return tensor ? tensor->count : *attr ? node_attr_ints(node, attr, &at) : 0;
-}
-
-static int64_t clamped_start(int64_t start, int64_t size, int64_t step)
-{
-    int64_t low = step < 0 ? -1 : 0, high = step < 0 ? size - 1 : size;
-    start = start < 0 ? (start < -size ? low : start + size) : start;
-    return start < low ? low : start > high ? high : start;
-}
-
 bool lower_Slice(Lowering *l, const Node *node)
 {
     View view = view_of_input(l, node, 0);
-    int64_t dims[MAX_RANK], n = list_count(node, 1, "starts");
-    value_dims(node->outputs.at[0], dims);
-    for (int64_t i = 0; i < n; i++) {
-        int64_t axis = list_at(node, 3, "axes", i, i), step = list_at(node, 4, "", i, 1);
-        axis = axis < 0 ? axis + view.rank : axis;
-        int64_t start = list_at(node, 1, "starts", i, 0);
-        if (view.per_image && axis == 0) {
-            if (start != 0 || step != 1 || node->outputs.at[0]->type.shape.dims[0].size >= 0)
-                return mixes_images(l, "Slice of the images of a free batch");
+    Slice slices[MAX_RANK];
+    node_slices(node, slices);
+    for (int i = 0; i < view.rank; i++) {
+        if (slices[i].whole)
             continue;
-        }
-        bool one = dims[axis] <= 1; /* a step beyond the dimension leads nowhere */
-        start = dims[axis] ? clamped_start(start, view.dims[axis], step) : 0;
-        view = view_slice(view, (int)axis, pos_at(start), dims[axis], one ? 1 : step);
+        if (view.per_image && i == 0)
+            return mixes_images(l, "Slice of the images of a free batch");
+        view = view_slice(view, i, pos_at(slices[i].start), slices[i].length, slices[i].step);
     }
     return alias(l, node, view);
 }
@@ -136,16 +98,14 @@ bool lower_Slice(Lowering *l, const Node *node)
 bool lower_Split(Lowering *l, const Node *node)
 {
     View view = view_of_input(l, node, 0);
-    int axis = axis_of(node, view.rank);
-    int64_t at = 0, n = node->outputs.len;
+    int axis = node_axis(node);
+    int64_t at = 0;
     if (view.per_image && axis == 0)
         return mixes_images(l, "Split of the images of a free batch");
-    for (int64_t i = 0; i < n; i++) {
-        const Value *value = node->outputs.at[i];
-        int64_t part = list_at(node, 1, "split", i, (view.dims[axis] + n - 1) / n);
-        int64_t size = value ? value->type.shape.dims[axis].size : part;
-        if (value)
-            view_set(l, value, view_slice(view, axis, pos_at(at), size, 1));
+    for (int64_t i = 0; i < node->outputs.len; i++) {
+        int64_t size = node_part(node, i);
+        if (node->outputs.at[i])
+            view_set(l, node->outputs.at[i], view_slice(view, axis, pos_at(at), size, 1));
         at += size;
     }
     return true;
@@ -157,7 +117,7 @@ bool lower_Concat(Lowering *l, const Node *node)
 {
     const Value *value = node->outputs.at[0];
     View out = view_output(l, value, NULL, false);
-    int axis = axis_of(node, out.rank);
+    int axis = node_axis(node);
     int64_t at = 0;
     for (int64_t i = 0; i < node->inputs.len; i++) {
         View in = view_of_input(l, node, i);
@@ -203,15 +163,13 @@ bool lower_Pad(Lowering *l, const Node *node)
 {
     const Value *value = node->outputs.at[0];
     View in = view_of_input(l, node, 0), out = view_output(l, value, NULL, false), inner = out;
-    int64_t n = list_count(node, 1, "pads") / 2;
+    int64_t before[MAX_RANK], after[MAX_RANK];
+    node_pads(node, before, after);
+    if (in.per_image && (before[0] || after[0]))
+        return mixes_images(l, "Pad of the images of a free batch");
     fill_with(l, node, out);
-    for (int64_t i = 0; i < n; i++) {
-        int64_t axis = list_at(node, 3, "", i, i), before = list_at(node, 1, "pads", i, 0);
-        axis = axis < 0 ? axis + in.rank : axis;
-        if (in.per_image && axis == 0 && (before || list_at(node, 1, "pads", i + n, 0)))
-            return mixes_images(l, "Pad of the images of a free batch");
-        pad_overlap(&inner, &in, (int)axis, before);
-    }
+    for (int i = 0; i < in.rank; i++)
+        pad_overlap(&inner, &in, i, before[i]);
     copy_phase(l, value->name, inner, in);
     view_set(l, value, out);
     return true;
@@ -221,7 +179,7 @@ bool lower_Tile(Lowering *l, const Node *node)
 {
     const Value *value = node->outputs.at[0];
     View in = view_of_input(l, node, 0), out = view_output(l, value, NULL, false), whole = out;
-    if (in.per_image && list_at(node, 1, "", 0, 1) != 1)
+    if (in.per_image && node_ints(node, "", 1).at[0] != 1)
         return mixes_images(l, "Tile of the images of a free batch");
     if (view_count(&out)) {
         for (int i = 0; i < in.rank; i++) { /* dimension 2i: which copy; 2i + 1: where in it */
@@ -265,7 +223,7 @@ bool lower_Gather(Lowering *l, const Node *node)
 {
     const Value *value = node->outputs.at[0];
     View data = view_of_input(l, node, 0), index = view_of_input(l, node, 1);
-    int axis = axis_of(node, data.rank);
+    int axis = node_axis(node);
     if (data.per_image && axis == 0)
         return mixes_images(l, "Gather of the images of a free batch");
     if (index.per_image && axis != 0)

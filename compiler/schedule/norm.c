@@ -10,6 +10,8 @@
 #include "compiler/schedule/reduce.h"
 #include "compiler/schedule/region.h"
 
+#include "ir/params.h"
+
 #include <string.h>
 
 enum { CHUNK = 16384 }; /* elements of a chunk */
@@ -169,8 +171,7 @@ static void write_statistics(Lowering *l, const Node *node, View in, int axis, d
 bool lower_LayerNormalization(Lowering *l, const Node *node)
 {
     View x = view_of_input(l, node, 0), out_rows, operands[MAX_OPERANDS];
-    int64_t attr = node_attr_int(node, "axis");
-    int axis = (int)(attr < 0 ? attr + x.rank : attr);
+    int axis = node_axis(node);
     if (x.per_image && axis == 0)
         return mixes_images(l, "LayerNormalization over the images of a free batch");
     double epsilon = node_attr_float(node, "epsilon");
@@ -268,9 +269,8 @@ static bool lower_softmax(Lowering *l, const Node *node, bool log)
 {
     View in = view_of_input(l, node, 0);
     const Value *value = node->outputs.at[0];
-    bool old = model_opset(node->graph->model, "") < 13 && model_opset(node->graph->model, "") > 0;
-    int64_t attr = node_attr(node, "axis") ? node_attr_int(node, "axis") : old ? 1 : -1;
-    int axis = (int)(attr < 0 ? attr + in.rank : attr);
+    bool old = softmax_flattens(node);
+    int axis = node_axis(node);
     if (in.per_image && axis == 0)
         return mixes_images(l, "Softmax over the images of a free batch");
     if (!view_count(&in)) {

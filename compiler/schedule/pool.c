@@ -6,7 +6,7 @@
 
 #include "compiler/schedule/map.h"
 
-#include "ir/infer.h"
+#include "ir/params.h"
 
 #include <math.h>
 #include <string.h>

@@ -12,7 +12,7 @@
 #include "compiler/schedule/lower.h"
 #include "compiler/schedule/map.h"
 
-#include "ir/infer.h"
+#include "ir/params.h"
 
 #include <math.h>
 #include <string.h>
@@ -247,26 +247,6 @@ static void reduce_batch(Lowering *l, const char *name, int op, View in, const b
 
 /* ── Operators ───────────────────────────────────────────────────────────────────────────────────────── */
 
-/* Which axes go; false: none do, the operator is the identity (or, element by element, its expression). */
-static bool axes_of(const Node *node, int rank, bool *gone)
-{
-    const int64_t *at;
-    int64_t n = node_attr_ints(node, "axes", &at);
-    const Value *input = node_input(node, 1);
-    const Tensor *tensor = input ? value_constant(input) : NULL;
-    memset(gone, 0, VIEW_RANK * sizeof *gone);
-    n = tensor ? tensor->count : n;
-    for (int64_t i = 0; i < n; i++) {
-        int64_t axis = tensor ? tensor_get_int(tensor, i) : at[i];
-        gone[axis < 0 ? axis + rank : axis] = true;
-    }
-    if (!n && node_attr_int(node, "noop_with_empty_axes"))
-        return false;
-    for (int i = 0; !n && i < rank; i++)
-        gone[i] = true;
-    return true;
-}
-
 /* The output's view with a 1 for each axis that went. */
 static View with_axes(const View *out, int rank, const bool *gone)
 {
@@ -281,10 +261,10 @@ static View with_axes(const View *out, int rank, const bool *gone)
 
 static bool lower_reduce(Lowering *l, const Node *node, int op)
 {
-    bool gone[VIEW_RANK];
+    bool gone[MAX_RANK];
     View in = view_of_input(l, node, 0);
     const Value *value = node->outputs.at[0];
-    axes_of(node, in.rank, gone);
+    node_reduced(node, gone);
     bool over_batch = in.per_image && in.rank > 0 && gone[0];
     When when = l->when;
     l->when = over_batch ? WHEN_END : when;
