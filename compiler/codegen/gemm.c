@@ -12,7 +12,7 @@
 
 #include <assert.h>
 
-enum { UNROLL = 4, LINE = 64, F32 = 4 };
+enum { UNROLL = 4, F32 = 4 };
 
 enum { ARG_A, ARG_B, ARG_C, ARG_BIAS, ARG_PREFETCH, N_ARGS };
 
@@ -59,8 +59,8 @@ static void init_sums(Emit *e, Tile *t)
 /* The lines that start within the bytes of panel row u. */
 static void prefetch_step(Emit *e, Tile *t, int64_t u)
 {
-    int64_t row = t->kernel->gemm.nr * F32, first = (u * row + LINE - 1) / LINE * LINE;
-    for (int64_t at = first; at < (u + 1) * row; at += LINE)
+    int64_t line = e->cpu->line_bytes, row = t->kernel->gemm.nr * F32, first = (u * row + line - 1) / line * line;
+    for (int64_t at = first; at < (u + 1) * row; at += line)
         emit_prefetch_l2(e, emit_offset(e, *walker(t, AT_PREFETCH), at));
 }
 

@@ -10,7 +10,7 @@
 
 #include <assert.h>
 
-enum { LINE = 64, F32 = 4 };
+enum { F32 = 4 };
 enum { ARG_A, ARG_B, ARG_C, ARG_BIAS, ARG_PREFETCH, ARG_SUMS, N_ARGS };
 enum { SUM_TILES = 0, A_TILES = 4, B_TILES = 6 };
 enum { AT_A, AT_B, AT_PREFETCH, N_WALKERS };
@@ -43,7 +43,7 @@ static void k_step(Emit *e, const Tiles *t, const IrValue *walkers)
         for (int64_t i = 0; i < t->rows; i++)
             tiles->multiply(e, sum_tile(i, j), A_TILES + i, B_TILES + j);
     }
-    for (int64_t at = 0; k->gemm.prefetch && at < t->b_bytes; at += LINE)
+    for (int64_t at = 0; k->gemm.prefetch && at < t->b_bytes; at += e->cpu->line_bytes)
         emit_prefetch_l2(e, emit_offset(e, walkers[AT_PREFETCH], at));
 }
 

@@ -5,6 +5,7 @@
  *
  * The list depends on shape and CPU only, so a search can stop after any of it and go on later: "7 tried" says enough. */
 #include "compiler/schedule/schedule.h"
+#include "compiler/target/registers.h"
 
 #include <stddef.h>
 
@@ -35,10 +36,10 @@ static bool is_block(ScheduleOp op) { return op == SCHEDULE_BLOCK || op == SCHED
 static bool is_gemm(ScheduleOp op) { return op == SCHEDULE_GEMM || op == SCHEDULE_GEMM_BF16; }
 
 /* As many rows as registers hold, and a little fewer, for two to four vectors of columns. */
-static void add_tiles(Settings *s, const CpuProfile *cpu)
+static void add_tiles(Settings *s, const CpuProfile *cpu, Product product)
 {
     for (int64_t nv = 2; nv <= 4; nv++) {
-        int64_t most = (cpu->n_vectors - 2 - nv) / nv;
+        int64_t most = registers_tile_rows(cpu, product, nv);
         for (int64_t rows = most; rows > 0 && rows >= most - 2; rows -= nv == 2 ? 2 : 1)
             add(s, KNOB(tile_rows), rows, nv * cpu_lanes(cpu));
     }
@@ -68,32 +69,38 @@ static void add_block_rows(Settings *s, int64_t height, int64_t width)
     }
 }
 
-static void block_settings(Settings *s, const CpuProfile *cpu, const int64_t *dims)
+static Product product_for(const CpuProfile *cpu, ScheduleOp op)
+{
+    return product_of(cpu, op == SCHEDULE_GEMM_BF16 || op == SCHEDULE_BLOCK_BF16 ? DT_BFLOAT16 : DT_FLOAT);
+}
+
+static void block_settings(Settings *s, const CpuProfile *cpu, Product product, const int64_t *dims)
 {
     add_hidden_chunks(s, dims[4], 2 * cpu_lanes(cpu));
     add_block_rows(s, dims[1], dims[2]);
-    add_tiles(s, cpu);
+    add_tiles(s, cpu, product);
     add_prefetch(s);
 }
 
-static void gemm_settings(Settings *s, const CpuProfile *cpu, const int64_t *dims)
+static void gemm_settings(Settings *s, const CpuProfile *cpu, Product product, const int64_t *dims)
 {
     for (int64_t rows = 28; rows < dims[0] && rows <= 448; rows *= 2)
         add(s, KNOB(row_block), rows, 0);
     add(s, KNOB(row_block), dims[0], 0);
     for (int64_t chunks = 1; chunks <= 8; chunks *= 2)
         add(s, KNOB(thread_split), chunks * cpu->cores, 0);
-    add_tiles(s, cpu);
+    add_tiles(s, cpu, product);
     add_prefetch(s);
 }
 
 bool schedule_candidate(const CpuProfile *cpu, const ScheduleChoice *choice, int64_t index, ScheduleChoice *candidate)
 {
     Settings s = {0};
+    Product product = product_for(cpu, choice->op);
     if (is_block(choice->op))
-        block_settings(&s, cpu, choice->dims);
+        block_settings(&s, cpu, product, choice->dims);
     else if (is_gemm(choice->op))
-        gemm_settings(&s, cpu, choice->dims);
+        gemm_settings(&s, cpu, product, choice->dims);
     if (index >= s.n)
         return false;
     *candidate = *choice;

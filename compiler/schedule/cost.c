@@ -11,6 +11,8 @@
  * count. */
 #include "compiler/schedule/cost.h"
 
+#include "compiler/schedule/build.h"
+
 enum { CALL_CYCLES = 20 };             /* arguments, prologue, the first loads */
 static const double BROADCASTS = 2;    /* scalars that are loaded into all lanes, in a cycle */
 static const double LANE_SUM = 40;     /* cycles from a vector of sums to a number, a root and a quotient */
@@ -69,20 +71,23 @@ static double expr_cycles(const Kernel *kernel, const CpuProfile *cpu)
     return instructions(cpu, n) + accesses(cpu, expr->n_operands);
 }
 
-/* vdpbf16ps takes two elements of K at once; without it each pair costs some integer work and two multiply-adds. */
-static double product_instructions(const Kernel *kernel, const CpuProfile *cpu)
+/* Without an instruction of its own each group costs some integer work and multiply-adds. */
+static double product_instructions(const CpuProfile *cpu, Product product) { return product_is_native(cpu, product) ? 1 : 6; }
+
+/* A step in K of a tile whose sums are all in registers. */
+static double tile_step_cycles(const CpuProfile *cpu, Product product, int64_t rows, int64_t vectors)
 {
-    return kernel->gemm.pairs && !cpu_has_dot_bf16(cpu) ? 6 : 1;
+    double step = instructions(cpu, (double)(rows * vectors) * product_instructions(cpu, product));
+    step = larger(step, accesses(cpu, (double)vectors) + (double)rows / BROADCASTS);
+    return larger(step, (double)cpu->fma_latency); /* of the one sum each accumulator has in flight */
 }
 
 static double gemm_cycles(const Kernel *kernel, const CpuProfile *cpu)
 {
-    double rows = (double)kernel->gemm.m, columns = vectors(cpu, kernel->gemm.nr);
-    double step = instructions(cpu, rows * columns * product_instructions(kernel, cpu));
-    step = larger(step, accesses(cpu, columns) + rows / BROADCASTS);
-    step = larger(step, (double)cpu->fma_latency); /* of the one sum each accumulator has in flight */
+    Product product = product_of(cpu, kernel->gemm.pairs ? DT_BFLOAT16 : DT_FLOAT);
+    int64_t rows = kernel->gemm.m, columns = kernel->gemm.nr / cpu_lanes(cpu);
     double store = accesses(cpu, 2) + expr_cycles(kernel, cpu);
-    return (double)kernel->gemm.k * step + rows * columns * store;
+    return (double)kernel->gemm.k * tile_step_cycles(cpu, product, rows, columns) + (double)(rows * columns) * store;
 }
 
 /* A matrix unit takes a row of a tile each cycle (Intel's optimization manual: tdpbf16ps every 16 cycles); its sums go through
@@ -186,4 +191,15 @@ double phase_cycles(const Phase *phase, const CpuProfile *cpu, int64_t threads)
     for (int64_t i = 0; i < phase->sections.len; i++)
         cycles += stmt_cycles(phase->sections.at[i], cpu);
     return cycles * largest_share(phase, threads);
+}
+
+/* ── Products, before there are kernels ──────────────────────────────────────────────────────────────── */
+
+double panel_step_cycles(const CpuProfile *cpu, Product product, int64_t m, int64_t rows, int64_t vectors)
+{
+    Tiling tiles = tile_even(m, rows);
+    double cycles = 0;
+    for (int i = 0; i < 2; i++)
+        cycles += (double)tiles.parts[i].count * tile_step_cycles(cpu, product, tiles.parts[i].size, vectors);
+    return cycles;
 }

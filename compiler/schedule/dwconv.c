@@ -9,6 +9,7 @@
 
 #include "compiler/schedule/lower.h"
 #include "compiler/schedule/schedule.h"
+#include "compiler/target/registers.h"
 
 enum { MAX_TILE = 14 }; /* accumulators: enough to hide the FMA's latency, few enough beside 7 weights */
 
@@ -147,9 +148,8 @@ static void emit_tile(Lowering *l, const Depthwise *d, const Place *p, Columns c
 /* All columns of a row; neighbouring tiles with the same clipping share a loop. */
 static void emit_row(Lowering *l, const Depthwise *d, const Place *p)
 {
-    int64_t others = cpu_has_fma(l->cpu) ? 2 : 4; /* a column; without FMA, products */
-    int64_t most = l->cpu->n_vectors - d->window->kernel[1] - others;
-    most = tile_at_most(l->cpu, KERNEL_DWCONV, false, d->window->kernel[1], most < 2 ? 2 : most < MAX_TILE ? most : MAX_TILE);
+    int64_t taps = d->window->kernel[1], most = registers_depthwise_columns(l->cpu, taps);
+    most = tile_at_most(l->cpu, KERNEL_DWCONV, false, taps, most < MAX_TILE ? most : MAX_TILE);
     Tiling tiles = tile_even(d->out.dims[1], most);
     for (int i = 0; i < 2; i++) {
         int64_t size = tiles.parts[i].size, count = tiles.parts[i].count;

@@ -11,10 +11,12 @@
  * would compete with the accumulators for registers. */
 #include "compiler/schedule/gemm.h"
 
+#include "compiler/schedule/cost.h"
 #include "compiler/schedule/lower.h"
 #include "compiler/schedule/map.h"
 #include "compiler/schedule/schedule.h"
 #include "compiler/schedule/tiles.h"
+#include "compiler/target/registers.h"
 
 #include <string.h>
 
@@ -23,19 +25,12 @@ enum { MAX_TILE_ROWS = 14 }; /* beyond it loads, not arithmetic, bound the tile 
 static int64_t at_least(int64_t a, int64_t b) { return a > b ? a : b; }
 static int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* Registers beside mr·nv accumulators and nv of B: one of A, one free; without FMA one for products. For aarch64 LLVM
- * loads elements of A ahead of their use. */
-static int64_t other_registers(const CpuProfile *cpu) { return cpu->arch == ARCH_AARCH64 ? 4 : cpu_has_fma(cpu) ? 2 : 3; }
-
-static int64_t register_rows(const CpuProfile *cpu, int64_t nr)
-{
-    int64_t nv = nr / cpu_lanes(cpu), rows = (cpu->n_vectors - other_registers(cpu) - nv) / nv;
-    return rows < 1 ? 1 : rows;
-}
+static Product float_product(const CpuProfile *cpu) { return product_of(cpu, DT_FLOAT); }
 
 int64_t gemm_rows(const CpuProfile *cpu, int64_t nr)
 {
-    return tile_at_most(cpu, KERNEL_GEMM, false, nr, at_most(register_rows(cpu, nr), MAX_TILE_ROWS));
+    int64_t rows = registers_tile_rows(cpu, float_product(cpu), nr / cpu_lanes(cpu));
+    return tile_at_most(cpu, KERNEL_GEMM, false, nr, at_most(rows, MAX_TILE_ROWS));
 }
 
 const ScheduleChoice *gemm_choice(const Lowering *l, bool bf16, int64_t m, int64_t k, int64_t n)
@@ -43,38 +38,40 @@ const ScheduleChoice *gemm_choice(const Lowering *l, bool bf16, int64_t m, int64
     return cpu_choice(l->cpu, bf16 ? SCHEDULE_GEMM_BF16 : SCHEDULE_GEMM, (int64_t[SCHEDULE_DIMS]){m, k, n});
 }
 
-/* Half cycles of one step of k over all tiles: two FMAs or two loads a cycle, a chain of four cycles a FMA. */
-static int64_t tile_cost(int64_t rows, int64_t nv)
+static int64_t vectors_of(const CpuProfile *cpu, int64_t n) { return (n + cpu_lanes(cpu) - 1) / cpu_lanes(cpu); }
+
+/* Cycles of a step in K over m rows of a panel of nv vectors. */
+static double panel_cycles(const CpuProfile *cpu, int64_t m, int64_t nv)
 {
-    int64_t fma = rows * nv, loads = rows + nv, latency = 8;
-    int64_t most = fma > loads ? fma : loads;
-    return most > latency ? most : latency;
+    return panel_step_cycles(cpu, float_product(cpu), m, gemm_rows(cpu, nv * cpu_lanes(cpu)), nv);
 }
 
-static int64_t product_cost(const CpuProfile *cpu, int64_t m, int64_t n, int64_t nv)
+/* The same over all panels, the narrower last one included. */
+static double step_cycles(const CpuProfile *cpu, int64_t m, int64_t n, int64_t nv)
 {
-    int64_t lanes = cpu_lanes(cpu), columns = (n + lanes - 1) / lanes;
-    Tiling rows = tile_even(m, gemm_rows(cpu, nv * lanes));
-    int64_t cost = 0;
-    for (int i = 0; i < 2; i++)
-        cost += rows.parts[i].count * (columns / nv * tile_cost(rows.parts[i].size, nv) +
-                                       (columns % nv ? tile_cost(rows.parts[i].size, columns % nv) : 0));
-    return cost;
+    int64_t columns = vectors_of(cpu, n), rest = columns % nv;
+    double full = (double)(columns / nv) * panel_cycles(cpu, m, nv);
+    return rest ? full + panel_cycles(cpu, m, rest) : full;
 }
+
+/* Panels of several vectors, and no narrower one. */
+static bool is_even(const CpuProfile *cpu, int64_t n, int64_t nv) { return nv > 1 && vectors_of(cpu, n) % nv == 0; }
 
 int64_t gemm_columns(const CpuProfile *cpu, const ScheduleChoice *choice, int64_t m, int64_t n)
 {
-    /* The first of the cheapest. 2 has proved best; on aarch64, which loads each element of A apart, squarer tiles. */
+    /* Of the cheapest the first that leaves no narrower panel, or else the first. 2 has proved best; on aarch64, which loads
+     * each element of A apart, squarer tiles. */
     static const int64_t two_first[] = {2, 4, 3, 1}, three_first[] = {3, 4, 2, 1};
     const int64_t *widths = cpu->arch == ARCH_AARCH64 ? three_first : two_first;
-    int64_t best = 2, best_cost = INT64_MAX;
+    int64_t best = widths[0];
+    double least = step_cycles(cpu, m, n, best);
     if (choice && choice->tile_columns)
         return choice->tile_columns;
-    for (int i = 0; i < countof(two_first); i++) {
-        int64_t cost = product_cost(cpu, m, n, widths[i]);
-        if (cost < best_cost) {
+    for (int i = 1; i < countof(two_first); i++) {
+        double cycles = step_cycles(cpu, m, n, widths[i]);
+        if (cycles < least || (cycles <= least && is_even(cpu, n, widths[i]) && !is_even(cpu, n, best))) {
             best = widths[i];
-            best_cost = cost;
+            least = cycles;
         }
     }
     return best * cpu_lanes(cpu);
@@ -237,15 +234,12 @@ static bool has_strip(const Gemm *g) { return g->strip.ref.buffer && !g->panels-
 /* Where the tiles leave their sums. */
 static const View *sums_of(const Gemm *g) { return has_strip(g) ? &g->strip : &g->c; }
 
-/* Emulated pairs come apart in registers: both halves of nv vectors of B and of one of A. */
 static int64_t tile_rows(const CpuProfile *cpu, const Gemm *g, int64_t nr)
 {
     const ScheduleChoice *choice = g->panels->choice;
-    int64_t nv = nr / cpu_lanes(cpu), rows = gemm_rows(cpu, nr);
-    if (choice && choice->tile_rows)
-        rows = at_most(choice->tile_rows, register_rows(cpu, nr));
-    if (g->panels->pairs && !cpu_has_dot_bf16(cpu))
-        rows = at_least(1, at_most(rows, (cpu->n_vectors - 2 * nv - 4) / nv));
+    Product product = product_of(cpu, g->panels->pairs ? DT_BFLOAT16 : DT_FLOAT);
+    int64_t rows = choice && choice->tile_rows ? choice->tile_rows : gemm_rows(cpu, nr);
+    rows = at_most(rows, registers_tile_rows(cpu, product, nr / cpu_lanes(cpu)));
     return tile_at_most(cpu, KERNEL_GEMM, g->panels->pairs, nr, rows);
 }
 
@@ -396,21 +390,22 @@ typedef struct Blocking {
  * then that all of it is more work by a twentieth. */
 static int64_t fair_blocks(const CpuProfile *cpu, int64_t m, const Panels *p, int64_t blocks)
 {
-    int64_t threads = schedule_threads(cpu), nv = p->nr / cpu_lanes(cpu), best = blocks, least = INT64_MAX, best_time = INT64_MAX;
+    int64_t threads = schedule_threads(cpu), nv = p->nr / cpu_lanes(cpu), best = 0;
+    double least = 0, best_time = 0;
     for (int64_t n = blocks; n < blocks + threads && n <= m; n++) {
         Tiling rows = tile_even(m, (m + n - 1) / n);
-        int64_t big = product_cost(cpu, rows.parts[0].size, p->n, nv), count = rows.parts[0].count + rows.parts[1].count;
-        int64_t work = rows.parts[0].count * big;
+        double big = step_cycles(cpu, rows.parts[0].size, p->n, nv), work = (double)rows.parts[0].count * big;
+        int64_t count = rows.parts[0].count + rows.parts[1].count;
         if (rows.parts[1].count)
-            work += rows.parts[1].count * product_cost(cpu, rows.parts[1].size, p->n, nv);
-        int64_t time = (count + threads - 1) / threads * big;
-        least = at_most(least, work);
-        if (time < best_time && work <= least + least / 20) {
+            work += (double)rows.parts[1].count * step_cycles(cpu, rows.parts[1].size, p->n, nv);
+        double time = (double)((count + threads - 1) / threads) * big;
+        least = best && least < work ? least : work;
+        if (!best || (time < best_time && work <= least * 1.05)) {
             best = n;
             best_time = time;
         }
     }
-    return best;
+    return best ? best : blocks;
 }
 
 /* A block of rows fills at most half of L2. Where rows are few, or far fewer bytes than the panels that stream from L3

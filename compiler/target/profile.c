@@ -8,6 +8,7 @@
 #include "compiler/target/profile.h"
 
 #include "compiler/target/features.h"
+#include "compiler/target/registers.h"
 #include "compiler/target/xml.h"
 #include "ir/base/str.h"
 #include "ir/base/vec.h"
@@ -231,13 +232,14 @@ static void read_choices(Reader *r, const xmlNode *schedule)
             read_choice(r, node);
 }
 
-/* A tile of a product needs its sums, a row of B and an element of A in registers. */
 static void check_tile(Reader *r, const ScheduleChoice *choice)
 {
     int64_t lanes = cpu_lanes(r->cpu), columns = choice->tile_columns / lanes;
     if (!choice->tile_rows || choice->op == SCHEDULE_DWCONV)
         return;
-    int64_t needed = choice->tile_rows * columns + columns + 1;
+    bool bf16 = choice->op == SCHEDULE_GEMM_BF16 || choice->op == SCHEDULE_BLOCK_BF16;
+    Product product = product_of(r->cpu, bf16 ? DT_BFLOAT16 : DT_FLOAT);
+    int64_t needed = registers_of_tile(r->cpu, product, choice->tile_rows, columns);
     if (choice->tile_columns % lanes)
         diag_error(r->diag, xml_span(r->source, NULL), "a tile of %lldx%lld: its columns must be a multiple of %lld",
                    (long long)choice->tile_rows, (long long)choice->tile_columns, (long long)lanes);
@@ -401,13 +403,13 @@ static const CpuProfile *read_chained(const Source *source, const Chain *up, boo
     if (inherit(&r, root)) {
         r.cpu->name = attribute_of(&r, root, "name");
         read_children(&r, root);
+        profile_derive(r.cpu, r.features, arena);
         if (diag->n_errors == errors)
             check_whole(&r);
     }
     xmlFreeDoc(doc);
     r.cpu->choices = r.choices.at;
     r.cpu->n_choices = r.choices.len;
-    profile_derive(r.cpu, r.features, arena);
     return diag->n_errors == errors ? r.cpu : NULL;
 }
 

@@ -8,6 +8,7 @@
 #include "compiler/schedule/gemm.h"
 #include "compiler/schedule/lower.h"
 #include "compiler/schedule/schedule.h"
+#include "compiler/target/registers.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -296,6 +297,33 @@ static void spilling_tiles_are_avoided(void **state)
     assert_int_equal(tile_at_most(cpu, KERNEL_DWCONV, false, 5, 14), 14);
 }
 
+/* Two rows of two vectors hide the latency of one multiply-add a cycle, but not of two. */
+static void columns_follow_the_profile(void **state)
+{
+    Program *p = *state;
+    CpuProfile cpu = *p->cpu;
+    cpu.fma_per_cycle = 1, cpu.fma_latency = 4;
+    assert_int_equal(gemm_columns(&cpu, NULL, 2, 384), 2 * cpu_lanes(&cpu));
+    cpu.fma_per_cycle = 2;
+    assert_int_equal(gemm_columns(&cpu, NULL, 2, 384), 4 * cpu_lanes(&cpu));
+    assert_int_equal(gemm_columns(&cpu, NULL, 49, 384), 2 * cpu_lanes(&cpu));
+}
+
+/* What the most rows need is there, and one more row's sums are not. */
+static void tiles_fill_the_registers(void **state)
+{
+    (void)state;
+    for (int64_t i = 0; i < cpu_count(); i++)
+        for (int64_t vectors = 1; vectors <= 3; vectors++) {
+            const CpuProfile *cpu = cpu_at(i);
+            Product product = product_of(cpu, DT_BFLOAT16), floats = product_of(cpu, DT_FLOAT);
+            int64_t rows = registers_tile_rows(cpu, floats, vectors);
+            assert_true(registers_of_tile(cpu, floats, rows, vectors) <= cpu->n_vectors);
+            assert_true(registers_of_tile(cpu, floats, rows + 1, vectors) > cpu->n_vectors);
+            assert_true(registers_tile_rows(cpu, product, vectors) <= rows);
+        }
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
@@ -304,7 +332,7 @@ int main(void)
         TEST(chain_reuses_memory),        TEST(begin_lives_through_images), TEST(panels_are_packed),
         TEST(long_runs_are_packed),       TEST(equal_packs_are_shared),     TEST(full_disk_is_reported),
         TEST(names_tell_kernels_apart),   TEST(reach_is_verified),          TEST(chunks_are_counted),
-        TEST(spilling_tiles_are_avoided),
+        TEST(spilling_tiles_are_avoided), TEST(columns_follow_the_profile), TEST(tiles_fill_the_registers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
