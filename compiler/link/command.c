@@ -12,6 +12,11 @@
 
 void command_add(Command *command, const char *word) { vec_push(command->arena, &command->words, word); }
 
+void command_add_file(Command *command, const char *path)
+{
+    command_add(command, path[0] == '-' || path[0] == '@' ? arena_printf(command->arena, "./%s", path) : path);
+}
+
 void command_add_tool(Command *command, const char *name, const char *fallback)
 {
     const char *tool = getenv(name);

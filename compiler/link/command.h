@@ -11,6 +11,7 @@ typedef struct Command {
 } Command;
 
 void command_add(Command *command, const char *word);
+void command_add_file(Command *command, const char *path); /* also one that begins as an option or a response file does */
 
 /* The words of environment variable `name` ("clang -fuse-ld=lld"), or `fallback`. */
 void command_add_tool(Command *command, const char *name, const char *fallback);

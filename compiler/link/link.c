@@ -93,10 +93,10 @@ static void leave_encoders_out(const Linking *link, Command *command, const char
 static bool add_parts(const Linking *link, Command *command)
 {
     for (int64_t i = 0; i < link->options->n_model_objects; i++)
-        command_add(command, link->options->model_objects[i]);
+        command_add_file(command, link->options->model_objects[i]);
     if (link->options->weights_object)
-        command_add(command, link->options->weights_object);
-    command_add(command, arena_printf(link->arena, "%s/libcnxrt.a", link->options->runtime_dir));
+        command_add_file(command, link->options->weights_object);
+    command_add_file(command, arena_printf(link->arena, "%s/libcnxrt.a", link->options->runtime_dir));
     for (int64_t i = 0; i < countof(image_libraries); i++) {
         const char *path = library_path(link, image_libraries[i]);
         if (!path)
@@ -113,7 +113,7 @@ static bool link_executable(const Linking *link)
     Command command = tool(link, "CC", "cc", "gcc");
     command_add(&command, link->options->static_libc ? "-static-pie" : "-pie");
     command_add(&command, "-o");
-    command_add(&command, link->output);
+    command_add_file(&command, link->output);
     if (!add_parts(link, &command))
         return false;
     leave_encoders_out(link, &command, "-Wl,");
@@ -135,7 +135,7 @@ static bool merge_objects(const Linking *link, const char *output)
     command_add(&command, "-r");
     command_add(&command, "--gc-sections");
     command_add(&command, "-o");
-    command_add(&command, output);
+    command_add_file(&command, output);
     for (int64_t i = 0; i < n; i++) {
         command_add(&command, "-u");
         command_add(&command, names[i]);
@@ -162,8 +162,8 @@ static bool rename_symbols(const Linking *link, const char *input, const char *o
     Command command = tool(link, "OBJCOPY", "objcopy", "objcopy");
     command_add(&command, arena_printf(link->arena, "--redefine-syms=%s", renames));
     command_add(&command, arena_printf(link->arena, "--keep-global-symbols=%s", keep));
-    command_add(&command, input);
-    command_add(&command, output);
+    command_add_file(&command, input);
+    command_add_file(&command, output);
     return run(link, &command);
 }
 
@@ -173,12 +173,10 @@ static bool link_shared(const Linking *link, const char *object)
     Command command = tool(link, "CC", "cc", "gcc");
     command_add(&command, "-shared");
     command_add(&command, "-o");
-    command_add(&command, link->output);
-    command_add(&command, object);
+    command_add_file(&command, link->output);
+    command_add_file(&command, object);
     command_add(&command, "-Xlinker");
-    command_add(&command, "-soname");
-    command_add(&command, "-Xlinker");
-    command_add(&command, slash ? slash + 1 : link->options->output);
+    command_add(&command, arena_printf(link->arena, "-soname=%s", slash ? slash + 1 : link->options->output));
     command_add(&command, "-Wl,-z,defs,-z,relro,-z,now,-z,noexecstack,--build-id=none");
     if (!link->options->symbols)
         command_add(&command, "-s");
@@ -191,8 +189,8 @@ static bool make_archive(const Linking *link, const char *object)
 {
     Command command = tool(link, "AR", "ar", "ar");
     command_add(&command, "rcsD");
-    command_add(&command, link->output);
-    command_add(&command, object);
+    command_add_file(&command, link->output);
+    command_add_file(&command, object);
     return run(link, &command);
 }
 

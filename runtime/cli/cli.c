@@ -85,6 +85,10 @@ static bool run(Cli *cli)
     bool tensors = cli->n_inputs || cli->n_outputs;
     if (!cli->bench && !cli->selftest && !tensors && cli->n_pictures == 0 && !cli->dump_pixels)
         return nothing_to_do(cli);
+    if ((cli->bench || cli->selftest) && cli->n_pictures)
+        return cli_error(cli, CLI_USAGE, NULL, "%s takes no pictures", cli->bench ? "--bench" : "--selftest");
+    if (!outputs_check(cli))
+        return false;
     if (!cli_open(cli, cli->dump_pixels && !tensors ? 1 : cli->n_threads))
         return false;
     if (cli->selftest)

@@ -80,6 +80,7 @@ bool cli_selftest(Cli *cli);
 bool cli_info(Cli *cli);
 
 /* ── output.c: .npy files, whole or not at all ── */
+bool outputs_check(Cli *cli); /* none is an input, or a file that holds something else */
 /* Writes beside its place; outputs_commit puts all in place, outputs_discard removes what was not. "-" is standard output. */
 bool output_write(Cli *cli, const char *path, int64_t dtype, int64_t rank, const int64_t *dims, const void *data, size_t bytes);
 bool outputs_commit(Cli *cli);

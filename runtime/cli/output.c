@@ -60,6 +60,55 @@ static bool in_place(const char *path)
     return stat(path, &info) == 0 && !S_ISREG(info.st_mode);
 }
 
+/* ── What must not be written over ───────────────────────────────────────────────────────────────────── */
+
+static bool same_file(const struct stat *a, const char *path)
+{
+    struct stat b;
+    return path && stat(path, &b) == 0 && a->st_dev == b.st_dev && a->st_ino == b.st_ino;
+}
+
+static bool is_input(const Cli *cli, const struct stat *output)
+{
+    bool found = same_file(output, cli->weights) || same_file(output, "/proc/self/exe");
+    for (int64_t i = 0; i < cli->n_pictures; i++)
+        found |= same_file(output, cli->pictures[i]);
+    for (int64_t i = 0; i < cli->n_inputs; i++)
+        found |= same_file(output, cli->inputs[i].file);
+    return found;
+}
+
+/* Empty, or begun as a .npy file. */
+static bool is_replaceable(const char *path)
+{
+    char start[6];
+    FILE *file = fopen(path, "rbe");
+    size_t n = file ? fread(start, 1, sizeof start, file) : 0;
+    if (file)
+        fclose(file);
+    return file && (n == 0 || (n == sizeof start && memcmp(start, "\x93NUMPY", sizeof start) == 0));
+}
+
+static bool check(Cli *cli, const char *path)
+{
+    struct stat info;
+    if (strcmp(path, "-") == 0 || stat(path, &info) != 0 || !S_ISREG(info.st_mode))
+        return true;
+    if (is_input(cli, &info))
+        return cli_error(cli, CLI_RESOURCE, path, "cannot write: it is an input, too");
+    return is_replaceable(path) || cli_error(cli, CLI_RESOURCE, path, "cannot write: it is there and not a .npy file");
+}
+
+bool outputs_check(Cli *cli)
+{
+    bool ok = !cli->dump_pixels || check(cli, cli->dump_pixels);
+    for (int64_t i = 0; ok && i < cli->n_outputs; i++)
+        ok = check(cli, cli->outputs[i].file);
+    return ok;
+}
+
+/* ── Writing ─────────────────────────────────────────────────────────────────────────────────────────── */
+
 /* A new file beside path, remembered until commit or discard; NULL: errno says why. */
 static FILE *open_temporary(const char *path)
 {

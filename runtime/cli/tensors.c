@@ -221,6 +221,8 @@ static bool read_inputs(Cli *cli, Tensors *tensors)
         const CnxrtTensor *tensor = &compiled->tensors[i];
         const NamedFile *file = find_file(cli->inputs, cli->n_inputs, tensor->name);
         if (file) {
+            if (i == compiled->pixel_input && cli->n_pictures && !cli->dump_pixels)
+                return cli_error(cli, CLI_USAGE, NULL, "'%s' is given twice, by --input and by pictures", tensor->name);
             if (!read_tensor(cli, file->file, i, tensors))
                 return false;
         } else if (i == compiled->pixel_input && cli->n_pictures && !cli->bench) {

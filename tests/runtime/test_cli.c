@@ -221,6 +221,25 @@ static void test_bad_tensors(void **state)
     assert_int_equal(access("keep.npy", F_OK), -1); /* whole or not at all */
 }
 
+/* An output is no input and no stranger's file. */
+static void test_precious(void **state)
+{
+    char command[256];
+    (void)state;
+    snprintf(command, sizeof command, "cp %s p.png && cp %s q.png && ln -f p.png hard.npy", picture, picture);
+    assert_int_equal(system(command), 0);
+    expect(run("--dump-pixels", "p.png", "q.png"), 4, NULL, "p.png: error: cannot write: it is there and not a .npy file");
+    expect(run("--output", "logits=p.png", "p.png"), 4, NULL, "p.png: error: cannot write: it is an input, too");
+    expect(run("--output", "logits=hard.npy", "p.png"), 4, NULL, "hard.npy: error: cannot write: it is an input, too");
+    expect(run("--dump-pixels", "x.npy", "p.png"), 0, NULL, NULL);
+    expect(run("--dump-pixels", "x.npy", "q.png"), 0, NULL, NULL); /* an older result may go */
+    expect(run("--input", "pixel_values=x.npy", "--output", "logits=x.npy"), 4, NULL,
+           "x.npy: error: cannot write: it is an input");
+    assert_int_equal(system("cmp -s p.png q.png"), 0);
+    expect(run("--input", "pixel_values=x.npy", "--output", "logits=y.npy", "p.png"), 2, NULL, "'pixel_values' is given twice");
+    expect(run("--bench", "p.png"), 2, NULL, "--bench takes no pictures");
+}
+
 /* A disk that fills up is not kept full by what was begun. */
 static void test_full_disk(void **state)
 {
@@ -286,6 +305,7 @@ int main(void)
         cmocka_unit_test(test_bad_tensors),
         cmocka_unit_test(test_control_characters),
         cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_precious),
         cmocka_unit_test(test_usage),
         cmocka_unit_test(test_reports),
         cmocka_unit_test(test_closed_output),
