@@ -17,6 +17,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <jansson.h>
+
 static char temp_dir[PATH_MAX]; /* "" : none */
 
 const char *path_directory(Arena *arena, const char *path)
@@ -107,6 +109,7 @@ static void guard_memory(void)
         set_new_handler(end_without_memory);
     if (install)
         install(on_bad_alloc, NULL);
+    json_set_alloc_funcs(memory_new, free);
 }
 
 void output_guard(void)

@@ -15,6 +15,7 @@
 #include <libxml/parserInternals.h>
 #include <libxml/relaxng.h>
 #include <libxml/xmlerror.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { DEEPEST = 8, MOST_ATTRIBUTES = 32, LARGEST = 256 << 10, LONGEST_MESSAGE = 400 };
@@ -100,6 +101,7 @@ static void on_parse_error(void *context, xmlErrorPtr error)
 
 static xmlDoc *parse(Reading *r)
 {
+    xmlMemSetup(free, memory_new, memory_resize, memory_strdup);
     xmlParserCtxt *parser = xmlNewParserCtxt();
     if (!parser)
         out_of_memory();

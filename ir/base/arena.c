@@ -31,6 +31,22 @@ _Noreturn void out_of_memory(void)
     exit(4);
 }
 
+void *memory_resize(void *memory, size_t size)
+{
+    void *resized = realloc(memory, size ? size : 1);
+    if (!resized)
+        out_of_memory();
+    return resized;
+}
+
+void *memory_new(size_t size) { return memory_resize(NULL, size); }
+
+char *memory_strdup(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    return memcpy(memory_new(size), text, size);
+}
+
 Arena *arena_new(void)
 {
     Arena *arena = calloc(1, sizeof *arena);

@@ -32,6 +32,12 @@ void arena_on_free(Arena *arena, void (*release)(void *object), void *object);
 /* Ends the process: "cnxc: error: out of memory", exit code 4. */
 _Noreturn void out_of_memory(void);
 
+/* malloc, realloc and strdup for libraries that can be given theirs (libxml2, jansson, protobuf-c), whose own way to run out
+ * of memory looks like a wrong input, or crashes. Never NULL; freed by free. */
+void *memory_new(size_t size);
+void *memory_resize(void *memory, size_t size);
+char *memory_strdup(const char *text);
+
 #define NEW(arena, Type) ((Type *)arena_alloc((arena), sizeof(Type)))
 #define NEW_ARRAY(arena, Type, count) ((Type *)arena_alloc_array((arena), (count), sizeof(Type)))
 

@@ -106,7 +106,7 @@ static Onnx__AttributeProto *unpack_small(const OnnxReader *reader, const Wire *
             from = field->end;
         }
     memcpy(bytes + length, text + from, (size_t)(wire->end - from));
-    Onnx__AttributeProto *proto = onnx__attribute_proto__unpack(NULL, length + (size_t)(wire->end - from), bytes);
+    Onnx__AttributeProto *proto = onnx__attribute_proto__unpack(&proto_memory, length + (size_t)(wire->end - from), bytes);
     if (!proto)
         out_of_memory(); /* the bytes were checked: nothing else can fail */
     return proto;
@@ -135,7 +135,7 @@ bool onnx_read_attr(OnnxReader *reader, const Wire *wire, Attr *attr)
     } else {
         ok = read_value(reader, proto, wire, attr);
     }
-    onnx__attribute_proto__free_unpacked(proto, NULL);
+    onnx__attribute_proto__free_unpacked(proto, &proto_memory);
     arena_free(scratch);
     return ok;
 }

@@ -72,7 +72,7 @@ static bool read_tensor_type(OnnxReader *reader, const Onnx__TypeProto *proto, T
 
 static bool read_value_info(OnnxReader *reader, const Wire *wire, const char **name, Type *type)
 {
-    Onnx__ValueInfoProto *proto = onnx__value_info_proto__unpack(NULL, (size_t)(wire->end - wire->begin),
+    Onnx__ValueInfoProto *proto = onnx__value_info_proto__unpack(&proto_memory, (size_t)(wire->end - wire->begin),
                                                                  (const uint8_t *)reader->source->text + wire->begin);
     if (!proto)
         out_of_memory(); /* the bytes were checked: nothing else can fail */
@@ -81,7 +81,7 @@ static bool read_value_info(OnnxReader *reader, const Wire *wire, const char **n
     bool ok = **name && read_tensor_type(reader, proto->type, type, span);
     if (!**name)
         diag_error(reader->diag, span, "value has no name");
-    onnx__value_info_proto__free_unpacked(proto, NULL);
+    onnx__value_info_proto__free_unpacked(proto, &proto_memory);
     return ok;
 }
 

@@ -14,7 +14,7 @@
 
 enum { FIELD_RAW_DATA = 9 }; /* of TensorProto */
 
-static void free_proto(void *proto) { onnx__tensor_proto__free_unpacked(proto, NULL); }
+static void free_proto(void *proto) { onnx__tensor_proto__free_unpacked(proto, &proto_memory); }
 
 /* A message without one of its fields is a message: so the proto is unpacked without its raw data. */
 static Onnx__TensorProto *unpack_without_raw(OnnxReader *reader, const Wire *wire, Arena *scratch)
@@ -26,7 +26,7 @@ static Onnx__TensorProto *unpack_without_raw(OnnxReader *reader, const Wire *wir
     memcpy(bytes, text + wire->begin, (size_t)before);
     if (raw)
         memcpy(bytes + before, text + raw->end, (size_t)after);
-    Onnx__TensorProto *proto = onnx__tensor_proto__unpack(NULL, (size_t)(before + after), bytes);
+    Onnx__TensorProto *proto = onnx__tensor_proto__unpack(&proto_memory, (size_t)(before + after), bytes);
     if (!proto)
         out_of_memory(); /* the bytes were checked: nothing else can fail */
     arena_on_free(scratch, free_proto, proto);

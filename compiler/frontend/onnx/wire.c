@@ -12,6 +12,7 @@
 
 #include "ir/base/utf8.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { VARINT = 0, FIXED64 = 1, BYTES = 2, GROUP_BEGIN = 3, GROUP_END = 4, FIXED32 = 5 };
@@ -25,6 +26,20 @@ typedef struct Walk {
 } Walk;
 
 /* Fields that ONNX added after the schema at hand was written, and that hold messages the reader wants. */
+static void *proto_alloc(void *unused, size_t size)
+{
+    (void)unused;
+    return memory_new(size);
+}
+
+static void proto_free(void *unused, void *memory)
+{
+    (void)unused;
+    free(memory);
+}
+
+ProtobufCAllocator proto_memory = {proto_alloc, proto_free, NULL};
+
 static const struct {
     const ProtobufCMessageDescriptor *message;
     uint32_t number;

@@ -28,6 +28,7 @@ const Wire *wire_next(const Wire *field);
 const Wire *wire_last(const Wire *message, uint32_t number); /* of a field that counts once; NULL: absent */
 
 char *wire_text(const Wire *field, const Source *source, Arena *arena); /* NULL field: "" */
+extern ProtobufCAllocator proto_memory; /* to unpack with: its allocations never fail */
 Span wire_span(const Wire *field, const Source *source);
 
 #endif
