@@ -14,6 +14,15 @@ enum { GRAPH_NODE = 1, GRAPH_NAME = 2, GRAPH_INITIALIZER = 5, GRAPH_INPUT = 11, 
 enum { GRAPH_VALUE_INFO = 13, GRAPH_SPARSE_INITIALIZER = 15, ATTRIBUTE_G = 6, TENSOR_NAME = 8, VALUE_INFO_NAME = 1 };
 enum { NODE_INPUT = 1, NODE_OUTPUT = 2, NODE_NAME = 3, NODE_OP_TYPE = 4, NODE_ATTRIBUTE = 5 };
 enum { NODE_DOMAIN = 7, NODE_OVERLOAD = 8 };
+enum {
+    VALUE_INFO_TYPE = 2,
+    TYPE_TENSOR = 1,
+    TENSOR_ELEM_TYPE = 1,
+    TENSOR_SHAPE = 2,
+    SHAPE_DIM = 1,
+    DIM_VALUE = 1,
+    DIM_PARAM = 2
+};
 
 typedef struct Declared {
     Type type;
@@ -28,61 +37,73 @@ typedef struct GraphReader {
 
 static const Type unknown_type = {.shape.rank = -1};
 
-static bool read_shape(OnnxReader *reader, const Onnx__TensorShapeProto *proto, Shape *shape, Span span)
+static bool read_dim(OnnxReader *reader, const Wire *wire, int i, Dim *dim, Span span)
 {
-    if (proto->n_dim > MAX_RANK) {
-        diag_unsupported(reader->diag, span, "shape has %zu dimensions, at most %d are supported", proto->n_dim, MAX_RANK);
-        return false;
+    *dim = (Dim){-1, NULL};
+    if (wire_last(wire, DIM_VALUE)) {
+        dim->size = wire_int(wire, DIM_VALUE);
+        if (dim->size < 0)
+            diag_error(reader->diag, span, "dimension %d is %lld, expected 0 or more", i, (long long)dim->size);
+        return dim->size >= 0;
     }
-    shape->rank = (int)proto->n_dim;
-    for (int i = 0; i < shape->rank; i++) {
-        const Onnx__TensorShapeProto__Dimension *dim = proto->dim[i];
-        shape->dims[i].size = -1;
-        if (dim->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM && *dim->dim_param)
-            shape->dims[i].symbol = arena_strdup(reader->arena, dim->dim_param);
-        if (dim->value_case != ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE)
-            continue;
-        shape->dims[i].size = dim->dim_value;
-        if (dim->dim_value < 0) {
-            diag_error(reader->diag, span, "dimension %d is %lld, expected 0 or more", i, (long long)dim->dim_value);
+    const char *symbol = wire_text_in(wire, DIM_PARAM, reader->arena);
+    dim->symbol = *symbol ? symbol : NULL;
+    return true;
+}
+
+static bool read_shape(OnnxReader *reader, const Wire *wire, Shape *shape, Span span)
+{
+    shape->rank = 0;
+    for (const Wire *w = wire_first(wire, SHAPE_DIM); w; w = wire_next(w)) {
+        if (shape->rank == MAX_RANK) {
+            diag_unsupported(reader->diag, span, "shape has more than %d dimensions, which is not supported", MAX_RANK);
             return false;
         }
+        if (!read_dim(reader, w, shape->rank, &shape->dims[shape->rank], span))
+            return false;
+        shape->rank++;
     }
     return true;
 }
 
-static bool read_tensor_type(OnnxReader *reader, const Onnx__TypeProto *proto, Type *type, Span span)
+/* Whether a TypeProto is of another kind than a tensor. */
+static bool is_composite(const Wire *type)
 {
+    static const uint32_t kinds[] = {4, 5, 7, 8, 9}; /* sequence, map, opaque, sparse tensor, optional */
+    for (int64_t i = 0; i < countof(kinds); i++)
+        if (wire_first(type, kinds[i]))
+            return true;
+    return false;
+}
+
+/* wire NULL: nothing is said of the type. */
+static bool read_type(OnnxReader *reader, const Wire *wire, Type *type, Span span)
+{
+    const Wire *tensor = wire ? wire_last(wire, TYPE_TENSOR) : NULL;
     *type = unknown_type;
-    if (!proto)
-        return true;
-    if (proto->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE) {
-        if (proto->value_case)
-            diag_unsupported(reader->diag, span, "only tensors are supported, not sequences, maps, optionals or sparse tensors");
-        return !proto->value_case;
+    if (wire && is_composite(wire)) {
+        diag_unsupported(reader->diag, span, "only tensors are supported, not sequences, maps, optionals or sparse tensors");
+        return false;
     }
-    int dtype = proto->tensor_type->elem_type;
+    if (!tensor)
+        return true;
+    int64_t dtype = wire_int(tensor, TENSOR_ELEM_TYPE);
     if (dtype < 0 || dtype > DT_LAST) {
-        diag_error(reader->diag, span, "elem_type %d is not an element type", dtype);
+        diag_error(reader->diag, span, "elem_type %lld is not an element type", (long long)dtype);
         return false;
     }
     type->dtype = (DType)dtype;
-    return !proto->tensor_type->shape || read_shape(reader, proto->tensor_type->shape, &type->shape, span);
+    const Wire *shape = wire_last(tensor, TENSOR_SHAPE);
+    return !shape || read_shape(reader, shape, &type->shape, span);
 }
 
 static bool read_value_info(OnnxReader *reader, const Wire *wire, const char **name, Type *type)
 {
-    Onnx__ValueInfoProto *proto = onnx__value_info_proto__unpack(&proto_memory, (size_t)(wire->end - wire->begin),
-                                                                 (const uint8_t *)reader->source->text + wire->begin);
-    if (!proto)
-        out_of_memory(); /* the bytes were checked: nothing else can fail */
-    Span span = wire_span(wire, reader->source);
-    *name = arena_strdup(reader->arena, proto->name ? proto->name : "");
-    bool ok = **name && read_tensor_type(reader, proto->type, type, span);
+    Span span = wire_span(wire);
+    *name = wire_text_in(wire, VALUE_INFO_NAME, reader->arena);
     if (!**name)
         diag_error(reader->diag, span, "value has no name");
-    onnx__value_info_proto__free_unpacked(proto, &proto_memory);
-    return ok;
+    return **name && read_type(reader, wire_last(wire, VALUE_INFO_TYPE), type, span);
 }
 
 static bool check_new_name(GraphReader *g, const char *name, Span span)
@@ -97,8 +118,8 @@ static bool check_new_name(GraphReader *g, const char *name, Span span)
 static bool read_initializer(GraphReader *g, const Wire *wire)
 {
     OnnxReader *reader = g->reader;
-    Span span = wire_span(wire, reader->source);
-    const char *name = wire_text(wire_last(wire, TENSOR_NAME), reader->source, reader->arena);
+    Span span = wire_span(wire);
+    const char *name = wire_text_in(wire, TENSOR_NAME, reader->arena);
     if (!*name) {
         diag_error(reader->diag, span, "initializer has no name");
         return false;
@@ -121,7 +142,7 @@ static bool read_input(GraphReader *g, const Wire *wire)
     const Value *old = graph_find(g->graph, name);
     if (old && old->constant)
         return true;
-    Span span = wire_span(wire, g->reader->source);
+    Span span = wire_span(wire);
     if (!check_new_name(g, name, span))
         return false;
     graph_add_input(g->graph, name, type, span);
@@ -135,7 +156,7 @@ static bool read_declared(GraphReader *g, const Wire *wire)
     if (!read_value_info(g->reader, wire, &name, &type))
         return false;
     Declared *declared = NEW(g->reader->arena, Declared);
-    *declared = (Declared){type, wire_span(wire, g->reader->source)};
+    *declared = (Declared){type, wire_span(wire)};
     strmap_put(&g->declared, name, declared);
     return true;
 }
@@ -172,9 +193,9 @@ static void report_unknown(GraphReader *g, const char *domain, const char *op_ty
 static const Op *find_op(GraphReader *g, const Wire *wire, const char **callee)
 {
     OnnxReader *reader = g->reader;
-    const char *op_type = wire_text(wire_last(wire, NODE_OP_TYPE), reader->source, reader->arena);
-    const char *domain = wire_text(wire_last(wire, NODE_DOMAIN), reader->source, reader->arena);
-    const char *overload = wire_text(wire_last(wire, NODE_OVERLOAD), reader->source, reader->arena);
+    const char *op_type = wire_text_in(wire, NODE_OP_TYPE, reader->arena);
+    const char *domain = wire_text_in(wire, NODE_DOMAIN, reader->arena);
+    const char *overload = wire_text_in(wire, NODE_OVERLOAD, reader->arena);
     *callee = arena_printf(reader->arena, "%s.%s:%s", domain, op_type, overload);
     if (strmap_get(&reader->functions, *callee))
         return op_get(OP_Call);
@@ -182,7 +203,7 @@ static const Op *find_op(GraphReader *g, const Wire *wire, const char **callee)
     if (op && op->kind == OP_Call) /* only a function's name makes a call */
         op = NULL;
     if (!op)
-        report_unknown(g, str_equal(domain, "ai.onnx") ? "" : domain, op_type, wire_span(wire, reader->source));
+        report_unknown(g, str_equal(domain, "ai.onnx") ? "" : domain, op_type, wire_span(wire));
     return op;
 }
 
@@ -223,29 +244,29 @@ static bool read_node(GraphReader *g, const Wire *wire)
     OnnxReader *reader = g->reader;
     const char *callee;
     const Op *op = find_op(g, wire, &callee);
-    Node *node = op ? graph_insert_node(g->graph, NULL, op, wire_span(wire, reader->source)) : NULL;
+    Node *node = op ? graph_insert_node(g->graph, NULL, op, wire_span(wire)) : NULL;
     bool ok = op != NULL;
     if (node) {
-        node->name = wire_text(wire_last(wire, NODE_NAME), reader->source, reader->arena);
+        node->name = wire_text_in(wire, NODE_NAME, reader->arena);
         node->callee = op->kind == OP_Call ? callee : NULL;
         for (const Wire *w = wire_first(wire, NODE_INPUT); w; w = wire_next(w))
-            ok = add_input(g, node, wire_text(w, reader->source, reader->arena)) && ok;
+            ok = add_input(g, node, wire_text(w, reader->arena)) && ok;
         for (const Wire *w = wire_first(wire, NODE_ATTRIBUTE); w; w = wire_next(w))
             ok = read_attribute(g, node, w) && ok;
     }
     /* even of an unknown operator: later nodes use them */
     for (const Wire *w = wire_first(wire, NODE_OUTPUT); w; w = wire_next(w))
-        define_output(g, node, wire_text(w, reader->source, reader->arena), wire_span(wire, reader->source));
+        define_output(g, node, wire_text(w, reader->arena), wire_span(wire));
     return ok;
 }
 
 static bool read_output(GraphReader *g, const Wire *wire)
 {
     OnnxReader *reader = g->reader;
-    const char *name = wire_text(wire_last(wire, VALUE_INFO_NAME), reader->source, reader->arena);
+    const char *name = wire_text_in(wire, VALUE_INFO_NAME, reader->arena);
     Value *value = graph_find(g->graph, name);
     if (!value) {
-        diag_error(reader->diag, wire_span(wire, reader->source), "output \"%s\" is never produced", name);
+        diag_error(reader->diag, wire_span(wire), "output \"%s\" is never produced", name);
         return false;
     }
     graph_add_output(g->graph, value);
@@ -262,14 +283,12 @@ static bool for_all(GraphReader *g, const Wire *message, uint32_t number, bool (
 
 Graph *onnx_read_graph(OnnxReader *reader, const Wire *wire, Graph *parent)
 {
-    GraphReader g = {reader,
-                     graph_new(reader->model, wire_text(wire_last(wire, GRAPH_NAME), reader->source, reader->arena)),
-                     {.arena = reader->arena}};
+    GraphReader g = {reader, graph_new(reader->model, wire_text_in(wire, GRAPH_NAME, reader->arena)), {.arena = reader->arena}};
     g.graph->parent = parent;
-    g.graph->span = wire_span(wire, reader->source);
+    g.graph->span = wire_span(wire);
     const Wire *sparse = wire_first(wire, GRAPH_SPARSE_INITIALIZER);
     if (sparse)
-        diag_unsupported(reader->diag, wire_span(sparse, reader->source), "sparse initializers are not supported");
+        diag_unsupported(reader->diag, wire_span(sparse), "sparse initializers are not supported");
     bool ok = !sparse;
     ok = for_all(&g, wire, GRAPH_INITIALIZER, read_initializer) && ok;
     ok = for_all(&g, wire, GRAPH_INPUT, read_input) && ok;
@@ -285,10 +304,10 @@ enum { FUNCTION_NAME = 1, FUNCTION_INPUT = 4, FUNCTION_OUTPUT = 5, FUNCTION_NODE
 
 static bool read_function_output(GraphReader *g, const Wire *wire)
 {
-    const char *name = wire_text(wire, g->reader->source, g->reader->arena);
+    const char *name = wire_text(wire, g->reader->arena);
     Value *value = graph_find(g->graph, name);
     if (!value) {
-        diag_error(g->reader->diag, wire_span(wire, g->reader->source), "output \"%s\" is never produced", name);
+        diag_error(g->reader->diag, wire_span(wire), "output \"%s\" is never produced", name);
         return false;
     }
     graph_add_output(g->graph, value);
@@ -297,8 +316,8 @@ static bool read_function_output(GraphReader *g, const Wire *wire)
 
 static bool read_function_input(GraphReader *g, const Wire *wire)
 {
-    const char *name = wire_text(wire, g->reader->source, g->reader->arena);
-    Span span = wire_span(wire, g->reader->source);
+    const char *name = wire_text(wire, g->reader->arena);
+    Span span = wire_span(wire);
     if (!check_new_name(g, name, span))
         return false;
     graph_add_input(g->graph, name, unknown_type, span);
@@ -308,10 +327,9 @@ static bool read_function_input(GraphReader *g, const Wire *wire)
 /* A FunctionProto's body: inputs and outputs are names only. */
 Graph *onnx_read_function_body(OnnxReader *reader, const Wire *wire)
 {
-    GraphReader g = {reader,
-                     graph_new(reader->model, wire_text(wire_last(wire, FUNCTION_NAME), reader->source, reader->arena)),
-                     {.arena = reader->arena}};
-    g.graph->span = wire_span(wire, reader->source);
+    GraphReader g = {
+        reader, graph_new(reader->model, wire_text_in(wire, FUNCTION_NAME, reader->arena)), {.arena = reader->arena}};
+    g.graph->span = wire_span(wire);
     bool ok = for_all(&g, wire, FUNCTION_INPUT, read_function_input);
     ok = for_all(&g, wire, FUNCTION_VALUE_INFO, read_declared) && ok;
     ok = ok && for_all(&g, wire, FUNCTION_NODE, read_node);

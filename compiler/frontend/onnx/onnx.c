@@ -1,10 +1,9 @@
 /* The .onnx frontend: a ModelProto becomes a Model.
  *
  * Problem: files come from anywhere, are up to 2 GiB large, and are mostly weights. Idea: check the wire format
- * first (wire.c), which also finds where everything lies; then read fields from their places, unpacking
- * with protobuf-c only small messages (types, attributes, lists of numbers), and leave raw weights in the file.
+ * first, which also finds where everything lies; then read fields from their places, and leave raw weights there.
  *
- *   model.onnx  →  wire.c: tree of fields  →  graph.c: nodes, tensor.c: weights  →  Model */
+ *   model.onnx  →  wire.c: tree of fields  →  graph.c: nodes, attr.c, tensor.c: weights  →  Model */
 #include "compiler/frontend/onnx/onnx.h"
 #include "compiler/frontend/onnx/reader.h"
 
@@ -34,11 +33,6 @@ enum { /* field numbers of onnx.proto */
 };
 enum { FIRST_IR_VERSION = 3, LAST_IR_VERSION = 14 }; /* 3: opset imports appear; 14: what onnx 1.23 knows */
 
-static char *text_of(const OnnxReader *reader, const Wire *message, uint32_t number)
-{
-    return wire_text(wire_last(message, number), reader->source, reader->arena);
-}
-
 static const char *without_ai_onnx(const char *domain) { return strcmp(domain, "ai.onnx") == 0 ? "" : domain; }
 
 static bool check_size(const Source *source, Diag *diag)
@@ -53,39 +47,38 @@ static bool check_size(const Source *source, Diag *diag)
 
 static bool read_opset(OnnxReader *reader, const Wire *wire)
 {
-    const Wire *version = wire_last(wire, OPSET_VERSION);
-    const char *domain = without_ai_onnx(text_of(reader, wire, OPSET_DOMAIN));
-    Span span = wire_span(wire, reader->source);
-    if (!version || (int64_t)version->varint < 1) {
-        diag_error(reader->diag, span, "opset \"%s\" has version %lld, expected 1 or more", domain,
-                   version ? (long long)version->varint : 0LL);
+    int64_t version = wire_int(wire, OPSET_VERSION);
+    const char *domain = without_ai_onnx(wire_text_in(wire, OPSET_DOMAIN, reader->arena));
+    Span span = wire_span(wire);
+    if (version < 1) {
+        diag_error(reader->diag, span, "opset \"%s\" has version %lld, expected 1 or more", domain, (long long)version);
         return false;
     }
     if (model_opset(reader->model, domain)) {
         diag_error(reader->diag, span, "opset \"%s\" is imported twice", domain);
         return false;
     }
-    model_set_opset(reader->model, domain, (int64_t)version->varint);
+    model_set_opset(reader->model, domain, version);
     return true;
 }
 
 static void read_prop(OnnxReader *reader, const Wire *wire)
 {
-    model_set_prop(reader->model, text_of(reader, wire, ENTRY_KEY), text_of(reader, wire, ENTRY_VALUE));
+    model_set_prop(reader->model, wire_text_in(wire, ENTRY_KEY, reader->arena), wire_text_in(wire, ENTRY_VALUE, reader->arena));
 }
 
 static bool read_header(OnnxReader *reader, const Wire *root)
 {
     Model *model = reader->model;
-    const Wire *ir_version = wire_last(root, MODEL_IR_VERSION), *version = wire_last(root, MODEL_VERSION);
-    model->ir_version = ir_version ? (int64_t)ir_version->varint : 0;
-    model->model_version = version ? (int64_t)version->varint : 0;
-    model->producer_name = text_of(reader, root, MODEL_PRODUCER_NAME);
-    model->producer_version = text_of(reader, root, MODEL_PRODUCER_VERSION);
-    model->domain = text_of(reader, root, MODEL_DOMAIN);
-    model->doc_string = text_of(reader, root, MODEL_DOC_STRING);
+    const Wire *ir_version = wire_last(root, MODEL_IR_VERSION);
+    model->ir_version = wire_int(root, MODEL_IR_VERSION);
+    model->model_version = wire_int(root, MODEL_VERSION);
+    model->producer_name = wire_text_in(root, MODEL_PRODUCER_NAME, reader->arena);
+    model->producer_version = wire_text_in(root, MODEL_PRODUCER_VERSION, reader->arena);
+    model->domain = wire_text_in(root, MODEL_DOMAIN, reader->arena);
+    model->doc_string = wire_text_in(root, MODEL_DOC_STRING, reader->arena);
     if (model->ir_version < FIRST_IR_VERSION || model->ir_version > LAST_IR_VERSION) {
-        diag_error(reader->diag, wire_span(ir_version ? ir_version : root, reader->source), "%s%lld, expected %d to %d",
+        diag_error(reader->diag, wire_span(ir_version ? ir_version : root), "%s%lld, expected %d to %d",
                    ir_version ? "ir_version is " : "this is not an ONNX model: ir_version is ", (long long)model->ir_version,
                    FIRST_IR_VERSION, LAST_IR_VERSION);
         return false;
@@ -96,7 +89,7 @@ static bool read_header(OnnxReader *reader, const Wire *root)
     for (const Wire *w = wire_first(root, MODEL_METADATA_PROPS); w; w = wire_next(w))
         read_prop(reader, w);
     if (model->opsets.len == 0)
-        diag_error(reader->diag, wire_span(root, reader->source), "the model imports no opset");
+        diag_error(reader->diag, wire_span(root), "the model imports no opset");
     return model->opsets.len > 0;
 }
 
@@ -104,13 +97,11 @@ static bool read_header(OnnxReader *reader, const Wire *root)
 static bool check_function_opsets(OnnxReader *reader, const Wire *wire)
 {
     for (const Wire *w = wire_first(wire, FUNCTION_OPSET_IMPORT); w; w = wire_next(w)) {
-        const Wire *version = wire_last(w, OPSET_VERSION);
-        const char *domain = without_ai_onnx(text_of(reader, w, OPSET_DOMAIN));
-        int64_t here = version ? (int64_t)version->varint : 0, model = model_opset(reader->model, domain);
+        const char *domain = without_ai_onnx(wire_text_in(w, OPSET_DOMAIN, reader->arena));
+        int64_t here = wire_int(w, OPSET_VERSION), model = model_opset(reader->model, domain);
         if (model && here != model) {
-            diag_unsupported(reader->diag, wire_span(w, reader->source),
-                             "function uses version %lld of opset \"%s\", the model %lld", (long long)here, domain,
-                             (long long)model);
+            diag_unsupported(reader->diag, wire_span(w), "function uses version %lld of opset \"%s\", the model %lld",
+                             (long long)here, domain, (long long)model);
             return false;
         }
         if (!model && here > 0)
@@ -121,20 +112,19 @@ static bool check_function_opsets(OnnxReader *reader, const Wire *wire)
 
 static void declare_function(OnnxReader *reader, const Wire *wire)
 {
-    Function function = {.domain = text_of(reader, wire, FUNCTION_DOMAIN),
-                         .name = text_of(reader, wire, FUNCTION_NAME),
-                         .overload = text_of(reader, wire, FUNCTION_OVERLOAD)};
+    Function function = {.domain = wire_text_in(wire, FUNCTION_DOMAIN, reader->arena),
+                         .name = wire_text_in(wire, FUNCTION_NAME, reader->arena),
+                         .overload = wire_text_in(wire, FUNCTION_OVERLOAD, reader->arena)};
     const char *key = arena_printf(reader->arena, "%s.%s:%s", function.domain, function.name, function.overload);
     if (!strmap_put(&reader->functions, key, (void *)key))
-        diag_error(reader->diag, wire_span(wire, reader->source), "function %s is defined twice", key);
+        diag_error(reader->diag, wire_span(wire), "function %s is defined twice", key);
     vec_push(reader->arena, &reader->model->functions, function);
 }
 
 static bool read_function(OnnxReader *reader, const Wire *wire, Function *function)
 {
     for (const Wire *w = wire_first(wire, FUNCTION_ATTRIBUTE); w; w = wire_next(w))
-        vec_push(reader->arena, &function->params,
-                 (Attr){.name = wire_text(w, reader->source, reader->arena), .span = wire_span(w, reader->source)});
+        vec_push(reader->arena, &function->params, (Attr){.name = wire_text(w, reader->arena), .span = wire_span(w)});
     for (const Wire *w = wire_first(wire, FUNCTION_ATTRIBUTE_PROTO); w; w = wire_next(w)) {
         Attr attr;
         if (!onnx_read_attr(reader, w, &attr))
@@ -161,7 +151,7 @@ static bool read_main_graph(OnnxReader *reader, const Wire *root)
 {
     const Wire *graph = wire_first(root, MODEL_GRAPH);
     if (!graph || wire_next(graph)) {
-        diag_error(reader->diag, wire_span(graph ? wire_next(graph) : root, reader->source), "the model has %s, expected one",
+        diag_error(reader->diag, wire_span(graph ? wire_next(graph) : root), "the model has %s, expected one",
                    graph ? "more than one graph" : "no graph");
         return false;
     }

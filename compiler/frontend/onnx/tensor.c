@@ -12,47 +12,33 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIELD_RAW_DATA = 9 }; /* of TensorProto */
+/* Field numbers of TensorProto, and of the entries of external_data. */
+enum { DIMS = 1, DATA_TYPE = 2, SEGMENT = 3, STRING_DATA = 6, RAW_DATA = 9, EXTERNAL_DATA = 13, DATA_LOCATION = 14 };
+enum { ENTRY_KEY = 1, ENTRY_VALUE = 2 };
 
-static void free_proto(void *proto) { onnx__tensor_proto__free_unpacked(proto, &proto_memory); }
+/* Its typed lists of numbers. */
+typedef enum List { NO_LIST = 0, FLOAT_DATA = 4, INT32_DATA = 5, INT64_DATA = 7, DOUBLE_DATA = 10, UINT64_DATA = 11 } List;
+static const List lists[] = {FLOAT_DATA, INT32_DATA, INT64_DATA, DOUBLE_DATA, UINT64_DATA};
 
-/* A message without one of its fields is a message: so the proto is unpacked without its raw data. */
-static Onnx__TensorProto *unpack_without_raw(OnnxReader *reader, const Wire *wire, Arena *scratch)
+static bool check_dims(OnnxReader *reader, const Wire *wire, Tensor *tensor, Span span)
 {
-    const char *text = reader->source->text;
-    const Wire *raw = wire_first(wire, FIELD_RAW_DATA);
-    int64_t before = (raw ? raw->at : wire->end) - wire->begin, after = raw ? wire->end - raw->end : 0;
-    uint8_t *bytes = arena_alloc(scratch, (size_t)(before + after));
-    memcpy(bytes, text + wire->begin, (size_t)before);
-    if (raw)
-        memcpy(bytes + before, text + raw->end, (size_t)after);
-    Onnx__TensorProto *proto = onnx__tensor_proto__unpack(&proto_memory, (size_t)(before + after), bytes);
-    if (!proto)
-        out_of_memory(); /* the bytes were checked: nothing else can fail */
-    arena_on_free(scratch, free_proto, proto);
-    return proto;
-}
-
-static bool check_dims(OnnxReader *reader, const Onnx__TensorProto *proto, Tensor *tensor, Span span)
-{
-    if (proto->n_dims > MAX_RANK) {
-        diag_unsupported(reader->diag, span, "tensor has %zu dimensions, at most %d are supported", proto->n_dims, MAX_RANK);
+    int64_t rank = wire_numbers(wire, DIMS, NULL), bytes, size = dtype_size(tensor->dtype);
+    if (rank > MAX_RANK) {
+        diag_unsupported(reader->diag, span, "tensor has %lld dimensions, at most %d are supported", (long long)rank, MAX_RANK);
         return false;
     }
-    tensor->rank = (int)proto->n_dims;
+    tensor->rank = (int)wire_numbers(wire, DIMS, (uint64_t *)tensor->dims);
     tensor->count = 1;
     for (int i = 0; i < tensor->rank; i++) {
-        tensor->dims[i] = proto->dims[i];
-        if (proto->dims[i] < 0) {
-            diag_error(reader->diag, span, "dimension %d of a tensor is %lld, expected 0 or more", i, (long long)proto->dims[i]);
+        if (tensor->dims[i] < 0) {
+            diag_error(reader->diag, span, "dimension %d of a tensor is %lld, expected 0 or more", i, (long long)tensor->dims[i]);
             return false;
         }
-        if (__builtin_mul_overflow(tensor->count, proto->dims[i], &tensor->count)) {
+        if (__builtin_mul_overflow(tensor->count, tensor->dims[i], &tensor->count)) {
             diag_error(reader->diag, span, "the product of a tensor's dimensions exceeds 64 bits");
             return false;
         }
     }
-    int64_t bytes, size = dtype_size(tensor->dtype);
     if (size && __builtin_mul_overflow(tensor->count, size, &bytes)) {
         diag_error(reader->diag, span, "a tensor's size in bytes exceeds 64 bits");
         return false;
@@ -60,66 +46,57 @@ static bool check_dims(OnnxReader *reader, const Onnx__TensorProto *proto, Tenso
     return true;
 }
 
-static bool check_dtype(OnnxReader *reader, const Onnx__TensorProto *proto, Tensor *tensor, Span span)
+static bool check_dtype(OnnxReader *reader, const Wire *wire, Tensor *tensor, Span span)
 {
-    if (!proto->has_data_type || proto->data_type <= 0 || proto->data_type > DT_LAST) {
-        diag_error(reader->diag, span, "data_type %d is not an element type", proto->has_data_type ? proto->data_type : 0);
+    int64_t dtype = wire_int(wire, DATA_TYPE);
+    if (dtype <= 0 || dtype > DT_LAST) {
+        diag_error(reader->diag, span, "data_type %lld is not an element type", (long long)dtype);
         return false;
     }
-    tensor->dtype = (DType)proto->data_type;
+    tensor->dtype = (DType)dtype;
     if (!dtype_is_computable(tensor->dtype)) {
-        diag_unsupported(reader->diag, span, "element type %s (%d) is not supported", dtype_name(tensor->dtype),
-                         proto->data_type);
+        diag_unsupported(reader->diag, span, "element type %s (%lld) is not supported", dtype_name(tensor->dtype),
+                         (long long)dtype);
         return false;
     }
-    if (proto->segment) {
+    if (wire_last(wire, SEGMENT)) {
         diag_unsupported(reader->diag, span, "tensors split into segments are not supported");
         return false;
     }
     return true;
 }
 
-/* The typed lists: which element types may use each (onnx.proto), and how to take one element. */
-enum { LIST_NONE, LIST_FLOAT, LIST_INT32, LIST_INT64, LIST_DOUBLE, LIST_UINT64 };
-static const char *const list_names[] = {"", "float_data", "int32_data", "int64_data", "double_data", "uint64_data"};
+/* ── Typed lists ── */
 
-static int list_for(DType dtype)
+static const char *list_name(List list)
+{
+    static const char *const names[] = {[FLOAT_DATA] = "float_data",
+                                        [INT32_DATA] = "int32_data",
+                                        [INT64_DATA] = "int64_data",
+                                        [DOUBLE_DATA] = "double_data",
+                                        [UINT64_DATA] = "uint64_data"};
+    return names[list];
+}
+
+/* The one that may hold elements of a type (onnx.proto). */
+static List list_for(DType dtype)
 {
     switch (dtype) {
-    case DT_FLOAT: return LIST_FLOAT;
-    case DT_DOUBLE: return LIST_DOUBLE;
-    case DT_INT64: return LIST_INT64;
+    case DT_FLOAT: return FLOAT_DATA;
+    case DT_DOUBLE: return DOUBLE_DATA;
+    case DT_INT64: return INT64_DATA;
     case DT_UINT32:
-    case DT_UINT64: return LIST_UINT64;
-    default: return LIST_INT32;
+    case DT_UINT64: return UINT64_DATA;
+    default: return INT32_DATA;
     }
 }
 
-static size_t list_length(const Onnx__TensorProto *proto, int list)
-{
-    switch (list) {
-    case LIST_FLOAT: return proto->n_float_data;
-    case LIST_INT32: return proto->n_int32_data;
-    case LIST_INT64: return proto->n_int64_data;
-    case LIST_DOUBLE: return proto->n_double_data;
-    case LIST_UINT64: return proto->n_uint64_data;
-    default: return 0;
-    }
-}
+/* An int32 that is negative may be written with 5 bytes or with 10. */
+static int64_t integer_of(List list, uint64_t bits) { return list == INT32_DATA ? (int32_t)bits : (int64_t)bits; }
 
-static int64_t integer_at(const Onnx__TensorProto *proto, int list, int64_t i)
+/* Whether the number is one of the type. float16 and bfloat16 stand as bit patterns in int32_data. */
+static bool in_range(DType dtype, int64_t value)
 {
-    return list == LIST_INT32 ? proto->int32_data[i] : list == LIST_INT64 ? proto->int64_data[i] : (int64_t)proto->uint64_data[i];
-}
-
-/* Element i as its own bits. float16 and bfloat16 stand as bit patterns in int32_data. */
-static bool copy_element(const Onnx__TensorProto *proto, int list, DType dtype, int64_t i, uint8_t *to)
-{
-    if (list == LIST_FLOAT || list == LIST_DOUBLE) {
-        const void *from = list == LIST_FLOAT ? (const void *)&proto->float_data[i] : (const void *)&proto->double_data[i];
-        memcpy(to, from, (size_t)dtype_size(dtype));
-        return true;
-    }
     static const struct {
         DType dtype;
         int64_t low, high;
@@ -133,37 +110,50 @@ static bool copy_element(const Onnx__TensorProto *proto, int list, DType dtype, 
         {DT_BOOL, 0, 1},
         {DT_UINT32, 0, UINT32_MAX},
     };
-    int64_t value = integer_at(proto, list, i);
-    for (size_t r = 0; r < sizeof ranges / sizeof *ranges; r++)
-        if (ranges[r].dtype == dtype && (value < ranges[r].low || value > ranges[r].high))
-            return false;
-    memcpy(to, &value, (size_t)dtype_size(dtype)); /* little-endian: the low bytes come first */
+    for (int64_t i = 0; i < countof(ranges); i++)
+        if (ranges[i].dtype == dtype)
+            return value >= ranges[i].low && value <= ranges[i].high;
     return true;
 }
 
-static bool read_list(OnnxReader *reader, const Onnx__TensorProto *proto, int list, Tensor *tensor, Span span)
+static bool copy_elements(OnnxReader *reader, List list, const uint64_t *bits, Tensor *tensor, Span span)
 {
-    if (list != list_for(tensor->dtype)) {
-        diag_error(reader->diag, span, "%s tensor has its elements in %s, expected %s", dtype_name(tensor->dtype),
-                   list_names[list], list_names[list_for(tensor->dtype)]);
-        return false;
-    }
-    if ((int64_t)list_length(proto, list) != tensor->count) {
-        diag_error(reader->diag, span, "%s has %zu elements, the dimensions need %lld", list_names[list],
-                   list_length(proto, list), (long long)tensor->count);
-        return false;
-    }
     int64_t size = dtype_size(tensor->dtype);
     uint8_t *data = arena_alloc_array(reader->arena, tensor->count, (size_t)size);
-    for (int64_t i = 0; i < tensor->count; i++)
-        if (!copy_element(proto, list, tensor->dtype, i, data + i * size)) {
+    for (int64_t i = 0; i < tensor->count; i++) {
+        if (list != FLOAT_DATA && list != DOUBLE_DATA && !in_range(tensor->dtype, integer_of(list, bits[i]))) {
             diag_error(reader->diag, span, "element %lld is %lld, out of the range of %s", (long long)i,
-                       (long long)integer_at(proto, list, i), dtype_name(tensor->dtype));
+                       (long long)integer_of(list, bits[i]), dtype_name(tensor->dtype));
             return false;
         }
+        memcpy(data + i * size, &bits[i], (size_t)size); /* little-endian: the low bytes come first */
+    }
     tensor->data = data;
     return true;
 }
+
+static bool read_list(OnnxReader *reader, const Wire *wire, List list, Tensor *tensor, Span span)
+{
+    int64_t length = wire_numbers(wire, list, NULL);
+    if (list != list_for(tensor->dtype)) {
+        diag_error(reader->diag, span, "%s tensor has its elements in %s, expected %s", dtype_name(tensor->dtype),
+                   list_name(list), list_name(list_for(tensor->dtype)));
+        return false;
+    }
+    if (length != tensor->count) {
+        diag_error(reader->diag, span, "%s has %lld elements, the dimensions need %lld", list_name(list), (long long)length,
+                   (long long)tensor->count);
+        return false;
+    }
+    Arena *scratch = arena_new();
+    uint64_t *bits = NEW_ARRAY(scratch, uint64_t, length);
+    wire_numbers(wire, list, bits);
+    bool ok = copy_elements(reader, list, bits, tensor, span);
+    arena_free(scratch);
+    return ok;
+}
+
+/* ── Bytes ── */
 
 static bool read_raw(OnnxReader *reader, const Wire *raw, Tensor *tensor, Span span)
 {
@@ -173,7 +163,7 @@ static bool read_raw(OnnxReader *reader, const Wire *raw, Tensor *tensor, Span s
                    (long long)tensor->count, dtype_name(tensor->dtype), (long long)need);
         return false;
     }
-    const char *bytes = reader->source->text + raw->begin;
+    const char *bytes = raw->source->text + raw->begin;
     if ((uintptr_t)bytes % (uintptr_t)size != 0) {
         char *copy = arena_alloc(reader->arena, (size_t)need);
         bytes = memcpy(copy, bytes, (size_t)need);
@@ -212,70 +202,76 @@ static bool external_entry(OnnxReader *reader, const char *key, const char *valu
     return true;
 }
 
-static bool read_external(OnnxReader *reader, const Onnx__TensorProto *proto, Tensor *tensor, Span span)
+static bool read_external(OnnxReader *reader, const Wire *wire, Tensor *tensor, Span span)
 {
     External external = {NULL, 0, -1};
-    for (size_t i = 0; i < proto->n_external_data; i++) {
-        const Onnx__StringStringEntryProto *entry = proto->external_data[i];
-        if (!external_entry(reader, entry->key ? entry->key : "", entry->value ? entry->value : "", &external, span))
+    for (const Wire *w = wire_first(wire, EXTERNAL_DATA); w; w = wire_next(w))
+        if (!external_entry(reader, wire_text_in(w, ENTRY_KEY, reader->arena), wire_text_in(w, ENTRY_VALUE, reader->arena),
+                            &external, span))
             return false;
-    }
     if (!external.location) {
         diag_error(reader->diag, span, "external data has no location");
         return false;
     }
-    return weights_external(tensor, reader->dir, arena_strdup(reader->arena, external.location), external.offset, external.length,
-                            span, reader->arena, reader->diag);
+    return weights_external(tensor, reader->dir, external.location, external.offset, external.length, span, reader->arena,
+                            reader->diag);
 }
 
-/* The one place that holds the elements; a tensor that names two is ambiguous. */
-static bool read_elements(OnnxReader *reader, const Onnx__TensorProto *proto, const Wire *raw, Tensor *tensor, Span span)
+/* ── The place that holds the elements ── */
+
+/* A tensor that names two is ambiguous. */
+static bool find_place(OnnxReader *reader, const Wire *wire, bool raw, bool external, List *list, Span span)
 {
-    bool external = proto->has_data_location && proto->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
-    int list = LIST_NONE, places = (raw && raw->end > raw->begin) + external;
+    int places = raw + external;
     const char *first = external ? "external data" : "raw_data";
-    for (int l = LIST_FLOAT; l <= LIST_UINT64; l++)
-        if (list_length(proto, l)) {
-            if (places++) {
-                diag_error(reader->diag, span, "tensor has its elements in both %s and %s", list ? list_names[list] : first,
-                           list_names[l]);
-                return false;
-            }
-            list = l;
+    *list = NO_LIST;
+    for (int64_t i = 0; i < countof(lists); i++) {
+        if (!wire_numbers(wire, lists[i], NULL))
+            continue;
+        if (places++) {
+            diag_error(reader->diag, span, "tensor has its elements in both %s and %s", *list ? list_name(*list) : first,
+                       list_name(lists[i]));
+            return false;
         }
-    if (places > 1 || proto->n_string_data) {
-        diag_error(reader->diag, span, "tensor has its elements in %s, expected %s",
-                   proto->n_string_data ? "string_data" : "both raw_data and external data",
-                   proto->n_string_data ? "numbers" : "one of them");
-        return false;
+        *list = lists[i];
     }
+    bool strings = wire_first(wire, STRING_DATA) != NULL;
+    if (places <= 1 && !strings)
+        return true;
+    diag_error(reader->diag, span, "tensor has its elements in %s, expected %s",
+               strings ? "string_data" : "both raw_data and external data", strings ? "numbers" : "one of them");
+    return false;
+}
+
+static bool read_elements(OnnxReader *reader, const Wire *wire, const Wire *raw, Tensor *tensor, Span span)
+{
+    bool external = wire_int(wire, DATA_LOCATION) == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
+    List list;
+    if (!find_place(reader, wire, raw && raw->end > raw->begin, external, &list, span))
+        return false;
     if (external)
-        return read_external(reader, proto, tensor, span);
+        return read_external(reader, wire, tensor, span);
     if (list)
-        return read_list(reader, proto, list, tensor, span);
+        return read_list(reader, wire, list, tensor, span);
     if (raw)
         return read_raw(reader, raw, tensor, span);
-    if (tensor->count == 0) {
-        tensor->data = arena_alloc(reader->arena, 1);
-        return true;
-    }
-    diag_error(reader->diag, span, "tensor of %lld elements has no data", (long long)tensor->count);
-    return false;
+    if (tensor->count > 0)
+        diag_error(reader->diag, span, "tensor of %lld elements has no data", (long long)tensor->count);
+    tensor->data = arena_alloc(reader->arena, 1);
+    return tensor->count == 0;
 }
 
 Tensor *onnx_read_tensor(OnnxReader *reader, const Wire *wire)
 {
-    Span span = wire_span(wire, reader->source);
-    const Wire *raw = wire_first(wire, FIELD_RAW_DATA);
+    Span span = wire_span(wire);
+    const Wire *raw = wire_first(wire, RAW_DATA);
     if (raw && wire_next(raw)) {
-        diag_error(reader->diag, wire_span(wire_next(raw), reader->source), "raw_data is given twice");
+        diag_error(reader->diag, wire_span(wire_next(raw)), "raw_data is given twice");
         return NULL;
     }
     Tensor *tensor = NEW(reader->arena, Tensor);
-    Arena *scratch = arena_new();
-    Onnx__TensorProto *proto = unpack_without_raw(reader, wire, scratch);
-    bool ok = check_dtype(reader, proto, tensor, span) && check_dims(reader, proto, tensor, span) &&
-              read_elements(reader, proto, raw, tensor, span);
-    arena_free(scratch);
-    return ok ? tensor : NULL;
+    return check_dtype(reader, wire, tensor, span) && check_dims(reader, wire, tensor, span) &&
+                   read_elements(reader, wire, raw, tensor, span)
+               ? tensor
+               : NULL;
 }

@@ -1,8 +1,7 @@
-/* A checker for protobuf's wire format.
+/* Protobuf's wire format, checked once and then read in place.
  *
- * Problem: protobuf-c's unpack says no more than "failed", trusts nesting without limit, and copies every byte.
- * Idea: walk the bytes first, guided by the descriptors protoc-c generates, and keep a tree of where each
- * field lies. Errors name the byte; the reader then unpacks only small leaves and leaves weights in place.
+ * Idea: walk the bytes first, guided by the descriptors protoc-c generates, and keep a tree of where each field
+ * lies. Errors name the byte; what is read afterwards needs no further check, and weights stay where they are.
  *
  *   08 07 3a 04 12 02 'm' '1'   →   (model (1 ir_version 7) (7 graph (2 name "m1")))
  *
@@ -12,7 +11,6 @@
 
 #include "ir/base/utf8.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { VARINT = 0, FIXED64 = 1, BYTES = 2, GROUP_BEGIN = 3, GROUP_END = 4, FIXED32 = 5 };
@@ -26,20 +24,6 @@ typedef struct Walk {
 } Walk;
 
 /* Fields that ONNX added after the schema at hand was written, and that hold messages the reader wants. */
-static void *proto_alloc(void *unused, size_t size)
-{
-    (void)unused;
-    return memory_new(size);
-}
-
-static void proto_free(void *unused, void *memory)
-{
-    (void)unused;
-    free(memory);
-}
-
-ProtobufCAllocator proto_memory = {proto_alloc, proto_free, NULL};
-
 static const struct {
     const ProtobufCMessageDescriptor *message;
     uint32_t number;
@@ -156,6 +140,7 @@ static bool check_string(Walk *walk, const Wire *wire, const ProtobufCFieldDescr
 static bool read_tag(Walk *walk, int64_t *at, int64_t end, Wire *wire, int *type)
 {
     uint64_t tag;
+    wire->source = walk->source;
     wire->at = *at;
     if (!read_varint(walk, at, end, &tag))
         return false;
@@ -228,6 +213,7 @@ static bool walk_message(Walk *walk, Wire *parent, const ProtobufCMessageDescrip
         diag_error(walk->diag, at_byte(walk, parent->at), "messages nest deeper than %d levels", MAX_DEPTH);
         return false;
     }
+    parent->message = message;
     for (int64_t at = parent->begin; at < parent->end;) {
         Wire wire = {0};
         int type;
@@ -244,8 +230,7 @@ Wire *wire_check(const Source *source, const ProtobufCMessageDescriptor *message
 {
     Walk walk = {source, arena, diag};
     Wire *root = NEW(arena, Wire);
-    root->end = source->length;
-    root->is_bytes = true;
+    *root = (Wire){.source = source, .end = source->length, .is_bytes = true};
     return walk_message(&walk, root, message, 0) ? root : NULL;
 }
 
@@ -274,10 +259,85 @@ const Wire *wire_last(const Wire *message, uint32_t number)
     return last;
 }
 
-char *wire_text(const Wire *field, const Source *source, Arena *arena)
+/* ── Values, of bytes that were checked ── */
+
+int64_t wire_int(const Wire *message, uint32_t number)
 {
-    return field && field->is_bytes ? arena_strndup(arena, source->text + field->begin, (size_t)(field->end - field->begin))
-                                    : arena_strdup(arena, "");
+    const Wire *field = wire_last(message, number);
+    return field && !field->is_bytes ? (int64_t)field->varint : 0;
 }
 
-Span wire_span(const Wire *field, const Source *source) { return (Span){source, field->at, field->end}; }
+float wire_float(const Wire *message, uint32_t number)
+{
+    const Wire *field = wire_last(message, number);
+    float value = 0;
+    if (field && field->end - field->begin == sizeof value)
+        memcpy(&value, field->source->text + field->begin, sizeof value);
+    return value;
+}
+
+static uint64_t take_varint(const char *text, int64_t *at)
+{
+    uint64_t value = 0, byte;
+    int shift = 0;
+    do {
+        byte = (uint8_t)text[(*at)++];
+        value |= (byte & 0x7f) << shift;
+        shift += 7;
+    } while (byte >= 0x80);
+    return value;
+}
+
+static uint64_t take_number(const char *text, int64_t *at, int type)
+{
+    uint64_t value = 0;
+    int64_t size = type == FIXED32 ? 4 : type == FIXED64 ? 8 : 0;
+    if (!size)
+        return take_varint(text, at);
+    memcpy(&value, text + *at, (size_t)size); /* little-endian, as we are */
+    *at += size;
+    return value;
+}
+
+/* Numbers of one field, from *at to end, the last of them whole. */
+static int64_t take_numbers(const char *text, int64_t *at, int64_t end, int type, uint64_t *values)
+{
+    int64_t count = 0;
+    while (*at < end) {
+        uint64_t value = take_number(text, at, type);
+        if (values)
+            values[count] = value;
+        count++;
+    }
+    return count;
+}
+
+int64_t wire_numbers(const Wire *message, uint32_t number, uint64_t *values)
+{
+    const char *text = message->source->text;
+    int natural = natural_type(known_field(message->message, number));
+    int64_t count = 0;
+    for (int64_t at = message->begin; at < message->end;) {
+        uint64_t tag = take_varint(text, &at);
+        int type = (int)(tag & 7);
+        int64_t length = type == BYTES ? (int64_t)take_varint(text, &at) : 1; /* 1: any that is not packed */
+        if (tag >> 3 == number)
+            count += take_numbers(text, &at, at + length, natural, values ? values + count : NULL);
+        else if (type == BYTES)
+            at += length;
+        else
+            take_number(text, &at, type);
+    }
+    return count;
+}
+
+char *wire_text(const Wire *field, Arena *arena)
+{
+    if (!field || !field->is_bytes)
+        return arena_strdup(arena, "");
+    return arena_strndup(arena, field->source->text + field->begin, (size_t)(field->end - field->begin));
+}
+
+char *wire_text_in(const Wire *message, uint32_t number, Arena *arena) { return wire_text(wire_last(message, number), arena); }
+
+Span wire_span(const Wire *field) { return (Span){field->source, field->at, field->end}; }
