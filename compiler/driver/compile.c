@@ -242,7 +242,7 @@ static bool check_place(Compile *c, const char *path)
             return false;
     if (!output_check(path, c->build.options.input, c->build.diag)) /* a header or data beside the output */
         return false;
-    if (strcmp(path, "-") == 0 || !weights_are_read_from(path, c->build.arena))
+    if (strcmp(path, "-") == 0 || !external_is_open(path, c->build.arena))
         return true;
     diag_resource(c->build.diag, NO_SPAN, "the output '%s' holds weights of the input", path);
     return false;

@@ -1,5 +1,5 @@
 /* External data and safetensors: what is read in place, and what is refused. Files are made in a folder of their own. */
-#include "compiler/frontend/checkpoint/safetensors.h"
+#include "compiler/frontend/checkpoint/index.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -96,7 +96,7 @@ static void check_place(const Refusal *r)
     Arena *arena = arena_new();
     char *dir = arena_strdup(arena, path_of(r->dir));
     Tensor tensor = {.dtype = DT_FLOAT, .rank = 1, .dims = {2}, .count = 2};
-    bool ok = weights_external(&tensor, dir, r->location, r->offset, r->length, NO_SPAN, arena, &diag);
+    bool ok = external_read(&tensor, dir, r->location, r->offset, r->length, NO_SPAN, arena, &diag);
     fclose(diag.out);
     bool as_wanted = ok == !r->message && (int)diag.exit_code == r->exit_code && (!r->message || strstr(said, r->message));
     if (!as_wanted)
@@ -121,9 +121,9 @@ static void test_mapped_once(void **state)
     Arena *arena = arena_new();
     Diag diag = {0};
     char *dir = arena_strdup(arena, path_of("model"));
-    const WeightFile *first = weights_open(dir, "w.bin", NO_SPAN, arena, &diag);
+    const ExternalFile *first = external_open(dir, "w.bin", NO_SPAN, arena, &diag);
     assert_non_null(first);
-    assert_ptr_equal(first, weights_open(dir, "w.bin", NO_SPAN, arena, &diag));
+    assert_ptr_equal(first, external_open(dir, "w.bin", NO_SPAN, arena, &diag));
     arena_free(arena);
 }
 
@@ -134,7 +134,7 @@ static void read_shrunken(int message)
     Diag diag = {0};
     dup2(message, STDERR_FILENO);
     char *dir = arena_strdup(arena, path_of("model"));
-    const WeightFile *file = weights_open(dir, "shrinks.bin", NO_SPAN, arena, &diag);
+    const ExternalFile *file = external_open(dir, "shrinks.bin", NO_SPAN, arena, &diag);
     if (!file || truncate(path_of("model/shrinks.bin"), 0) != 0)
         _exit(99);
     _exit(*(const volatile uint8_t *)file->data ? 98 : 97);
@@ -210,13 +210,15 @@ static char *open_safetensors(int *exit_code)
     size_t size;
     Diag diag = {.out = open_memstream(&said, &size)};
     Arena *arena = arena_new();
-    SafeTensors *tensors = safetensors_open(arena_strdup(arena, path_of("model")), "st.safetensors", NO_SPAN, arena, &diag);
-    const SafeTensor *w = tensors ? strmap_get(&tensors->by_name, "w") : NULL;
-    assert_true(!w || tensor_get(&w->tensor, 1) == 2);
+    const ExternalFile *file = external_open(arena_strdup(arena, path_of("model")), "st.safetensors", NO_SPAN, arena, &diag);
+    TensorIndex index = tensor_index_new(arena);
+    bool ok = safetensors_read(file, &index, &diag);
+    StoredTensor *w = ok ? tensor_index_find(&index, "w") : NULL;
+    assert_true(!w || tensor_get(stored_tensor_load(w, arena), 1) == 2);
     fclose(diag.out);
     arena_free(arena);
     *exit_code = (int)diag.exit_code;
-    if (!tensors)
+    if (!ok)
         return said;
     free(said);
     return NULL;

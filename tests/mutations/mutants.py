@@ -43,7 +43,7 @@ MUTANTS = [
     Mutant("no-downsampling-of-equal-widths", TRUNK, "if (stage > 0)", "if (stage > 0 && in != out)", "cls_equal_widths"),
     Mutant("layer-scale-ignored", TRUNK, "if (build->config->v2 || build->config->layer_scale_init <= 0)", "if (name)",
            "cls_layer_scale_big", fast=True),
-    Mutant("layer-scale-from-config", TRUNK, "hf_weights_has(build->weights, name) ?", "hf_weights_has(build->weights, layer) ?",
+    Mutant("layer-scale-from-config", TRUNK, "parameters_have(build->weights, name) ?", "parameters_have(build->weights, layer) ?",
            "cls_layer_scale_big"),
     Mutant("layer-scale-although-zero", TRUNK, "build->config->layer_scale_init <= 0)", "build->config->layer_scale_init < 0)",
            "cls_no_layer_scale"),
@@ -100,7 +100,7 @@ MUTANTS = [
     Mutant("scores-by-sigmoid", "compiler/build/artifact.c", "bool independent = classes == 1 ||", "bool independent = classes > 1 ||",
            pictures="e2e_*"),
     # Checkpoints
-    Mutant("tensorflow-kernels-turned", "compiler/frontend/checkpoint/names.c", "conv[] = {3, 2, 0, 1}", "conv[] = {3, 2, 1, 0}",
+    Mutant("tensorflow-kernels-turned", "compiler/frontend/convnext/names.c", "conv[] = {3, 2, 0, 1}", "conv[] = {3, 2, 1, 0}",
            checkpoints="tf_*"),
     Mutant("tensorflow-loss-reduced", HEADS, 'loss_by_example ? "none" : "mean"', 'loss_by_example ? "mean" : "mean"', checkpoints="tf_cls"),
     Mutant("dtype-bfloat16-as-float16", "compiler/frontend/checkpoint/safetensors.c", '{"BF16", DT_BFLOAT16}', '{"BF16", DT_FLOAT16}', "cls_bf16_weights"),

@@ -7,7 +7,7 @@
  * child process opens the file and only tells where the datasets lie; if it crashes or hangs, the file is broken
  * and nothing else happened. What it tells is checked against the file's size, and the data is mapped like that of
  * any checkpoint. Keras writes plain contiguous datasets; others (chunks, compression, files elsewhere) are named. */
-#include "compiler/frontend/checkpoint/checkpoint.h"
+#include "compiler/frontend/checkpoint/index.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -103,8 +103,8 @@ static _Noreturn void run_child(const char *path, int pipe_end)
 /* ── In the compiler ── */
 
 typedef struct Reader {
-    const WeightFile *file;
-    TensorFile *out;
+    const ExternalFile *file;
+    TensorIndex *index;
     Arena *arena;
     Diag *diag;
 } Reader;
@@ -140,20 +140,16 @@ static bool check_record(Reader *r, const Record *record, const Tensor *tensor)
 
 static bool add_record(Reader *r, const Record *record)
 {
-    StoredTensor *stored = NEW(r->arena, StoredTensor);
-    Tensor *tensor = &stored->tensor;
     int64_t rank = record->rank < 0 ? 0 : record->rank > MAX_RANK ? MAX_RANK + 1 : record->rank;
     Shape shape = shape_of(rank > MAX_RANK ? 0 : (int)rank, record->dims);
-    *tensor = (Tensor){.dtype = (DType)record->dtype, .rank = (int)rank, .count = shape_count(&shape)};
-    memcpy(tensor->dims, record->dims, sizeof record->dims);
-    if (!check_record(r, record, tensor))
+    Tensor tensor = {.dtype = (DType)record->dtype, .rank = (int)rank, .count = shape_count(&shape)};
+    memcpy(tensor.dims, record->dims, sizeof record->dims);
+    if (!check_record(r, record, &tensor))
         return false;
-    tensor->offset = record->offset;
-    tensor->length = record->bytes;
-    stored->name = name_of(r, record->path);
-    stored->file = r->file;
-    strides_without_gaps(tensor->rank, tensor->dims, stored->strides);
-    if (tensor_file_add(r->out, stored, r->arena))
+    tensor.offset = record->offset;
+    tensor.length = record->bytes;
+    StoredTensor *stored = stored_tensor_new(r->arena, name_of(r, record->path), &tensor, r->file);
+    if (tensor_index_add(r->index, stored))
         return true;
     diag_error(r->diag, NO_SPAN, "%s: two datasets are named %s", r->file->path, stored->name);
     return false;
@@ -182,10 +178,10 @@ static bool collect(Reader *r, int pipe_end)
     return ok;
 }
 
-bool h5_read(const WeightFile *file, TensorFile *out, Arena *arena, Diag *diag)
+bool h5_read(const ExternalFile *file, TensorIndex *index, Diag *diag)
 {
     Source source = {file->path, (const char *)file->data, file->length, true};
-    Reader r = {file, out, arena, diag};
+    Reader r = {file, index, index->arena, diag};
     int ends[2], status = 0;
     pid_t child = pipe(ends) == 0 ? fork() : -1;
     if (child < 0) {
@@ -209,10 +205,9 @@ bool h5_read(const WeightFile *file, TensorFile *out, Arena *arena, Diag *diag)
 
 #else
 
-bool h5_read(const WeightFile *file, TensorFile *out, Arena *arena, Diag *diag)
+bool h5_read(const ExternalFile *file, TensorIndex *index, Diag *diag)
 {
-    (void)out;
-    (void)arena;
+    (void)index;
     diag_unsupported(diag, NO_SPAN, "%s is an HDF5 file; this cnxc was built without libhdf5", file->path);
     return false;
 }

@@ -7,29 +7,33 @@
  *   float[768] "convnext.layernorm.bias" = ["location": "model.safetensors", "offset": "13344", …]
  *   →  error: model.safetensors holds convnext.layernorm.bias at bytes 9176 to 12248, not 13344 to 16416 */
 #include "compiler/frontend/checkpoint/safetensors.h"
+#include "compiler/frontend/checkpoint/index.h"
 
 #include <string.h>
 
 /* Header of the file a constant lies in, read once for each file; NULL: it is of another kind, or broken. */
-static const SafeTensors *header_of(StrMap *headers, const Value *value, Arena *arena, Diag *diag)
+static const TensorIndex *header_of(StrMap *headers, const Value *value, Arena *arena, Diag *diag)
 {
     const char *path = value->constant->location, *slash = path ? strrchr(path, '/') : NULL;
     if (!path || !str_ends_with(path, ".safetensors"))
         return NULL;
-    SafeTensors *header = strmap_get(headers, path);
-    if (!header) {
-        const char *dir = !slash ? "." : slash == path ? "/" : arena_strndup(arena, path, (size_t)(slash - path));
-        header = safetensors_open(dir, slash ? slash + 1 : path, value->span, arena, diag);
-        if (header)
-            strmap_put(headers, path, header);
-    }
+    TensorIndex *header = strmap_get(headers, path);
+    if (header)
+        return header;
+    const char *dir = !slash ? "." : slash == path ? "/" : arena_strndup(arena, path, (size_t)(slash - path));
+    const ExternalFile *file = external_open(dir, slash ? slash + 1 : path, value->span, arena, diag);
+    header = NEW(arena, TensorIndex);
+    *header = tensor_index_new(arena);
+    if (!file || !safetensors_read(file, header, diag))
+        return NULL;
+    strmap_put(headers, path, header);
     return header;
 }
 
-static bool check_place(const SafeTensors *header, const Value *value, Diag *diag)
+static bool check_place(const TensorIndex *header, const Value *value, Diag *diag)
 {
     const Tensor *here = value->constant;
-    const SafeTensor *there = strmap_get(&header->by_name, value->name);
+    const StoredTensor *there = tensor_index_find(header, value->name);
     if (!there ||
         (there->tensor.offset == here->offset && there->tensor.length == here->length && there->tensor.dtype == here->dtype))
         return true;
@@ -47,7 +51,7 @@ bool safetensors_check_places(const Model *model, Diag *diag)
     StrMap headers = {.arena = model->arena};
     const Graph *graph = model->graph;
     for (int64_t i = 0; i < graph->constants.len && !diag_failed(diag); i++) {
-        const SafeTensors *header = header_of(&headers, graph->constants.at[i], model->arena, diag);
+        const TensorIndex *header = header_of(&headers, graph->constants.at[i], model->arena, diag);
         if (header && !check_place(header, graph->constants.at[i], diag))
             return false;
     }

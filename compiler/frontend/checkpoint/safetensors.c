@@ -6,6 +6,7 @@
  * numbers only, the product of a shape must not wrap, and tensors must cover the data without hole or overlap. */
 #define _GNU_SOURCE /* memmem */
 #include "compiler/frontend/checkpoint/safetensors.h"
+#include "compiler/frontend/checkpoint/index.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -16,7 +17,7 @@ enum { LENGTH_BYTES = 8 };
 static const int64_t LONGEST_HEADER = 100000000; /* what the format's own library accepts */
 
 typedef struct Reader {
-    const WeightFile *file;
+    const ExternalFile *file;
     Source *source;      /* the file, for byte offsets in messages */
     const char *header;  /* JSON */
     int64_t header_length, data_begin, data_length;
@@ -46,7 +47,7 @@ static Span at_name(const Reader *r, const char *name)
 
 static bool read_length(Reader *r)
 {
-    const WeightFile *file = r->file;
+    const ExternalFile *file = r->file;
     if (file->length < LENGTH_BYTES) {
         diag_error(r->diag, at_byte(r, 0), "a safetensors file begins with 8 bytes, this one has %" PRId64, file->length);
         return false;
@@ -150,7 +151,8 @@ static bool read_offsets(Reader *r, const char *name, const json_t *entry, Tenso
                    end - begin);
         return false;
     }
-    weights_place(tensor, r->file, r->data_begin + begin, bytes, r->arena);
+    tensor->offset = r->data_begin + begin;
+    tensor->length = bytes;
     return true;
 }
 
@@ -166,31 +168,31 @@ static bool check_metadata(Reader *r, json_t *metadata)
     return ok;
 }
 
-static bool read_tensor(Reader *r, const char *name, const json_t *entry, SafeTensor *out)
+static bool read_tensor(Reader *r, const char *name, const json_t *entry, TensorIndex *index)
 {
-    out->name = arena_strdup(r->arena, name);
+    Tensor tensor = {0};
     if (!json_is_object(entry)) {
         diag_error(r->diag, at_name(r, name), "tensor \"%s\": expected an object", name);
         return false;
     }
-    return read_dtype(r, name, entry, &out->tensor) && read_shape(r, name, entry, &out->tensor) &&
-           read_offsets(r, name, entry, &out->tensor);
+    return read_dtype(r, name, entry, &tensor) && read_shape(r, name, entry, &tensor) && read_offsets(r, name, entry, &tensor) &&
+           tensor_index_add(index, stored_tensor_new(r->arena, arena_strdup(r->arena, name), &tensor, r->file));
 }
 
 static int by_place(const void *a, const void *b)
 {
-    const Tensor *x = &(*(SafeTensor *const *)a)->tensor, *y = &(*(SafeTensor *const *)b)->tensor;
+    const Tensor *x = &(*(StoredTensor *const *)a)->tensor, *y = &(*(StoredTensor *const *)b)->tensor;
     if (x->offset != y->offset)
         return x->offset < y->offset ? -1 : 1;
     return (x->length > y->length) - (x->length < y->length);
 }
 
-static bool check_cover(Reader *r, SafeTensors *out)
+static bool check_cover(Reader *r, const TensorIndex *index)
 {
-    int64_t n = out->tensors.len, at = r->data_begin;
-    SafeTensor **sorted = NEW_ARRAY(r->arena, SafeTensor *, n);
+    int64_t n = index->tensors.len, at = r->data_begin;
+    StoredTensor **sorted = NEW_ARRAY(r->arena, StoredTensor *, n);
     for (int64_t i = 0; i < n; i++)
-        sorted[i] = &out->tensors.at[i];
+        sorted[i] = index->tensors.at[i];
     qsort(sorted, (size_t)n, sizeof *sorted, by_place);
     for (int64_t i = 0; i < n; i++) {
         const Tensor *tensor = &sorted[i]->tensor;
@@ -209,24 +211,14 @@ static bool check_cover(Reader *r, SafeTensors *out)
     return false;
 }
 
-static bool read_tensors(Reader *r, json_t *root, SafeTensors *out)
+static bool read_tensors(Reader *r, json_t *root, TensorIndex *index)
 {
     const char *name;
     json_t *entry;
     bool ok = true;
-    int64_t room = (int64_t)json_object_size(root);
-    out->tensors.at = NEW_ARRAY(r->arena, SafeTensor, room);
-    out->tensors.cap = room;
-    json_object_foreach (root, name, entry) {
-        if (strcmp(name, "__metadata__") == 0) {
-            ok &= check_metadata(r, entry);
-            continue;
-        }
-        SafeTensor *tensor = &out->tensors.at[out->tensors.len++];
-        ok &= read_tensor(r, name, entry, tensor);
-        strmap_put(&out->by_name, name, tensor);
-    }
-    return ok && check_cover(r, out);
+    json_object_foreach (root, name, entry)
+        ok &= strcmp(name, "__metadata__") == 0 ? check_metadata(r, entry) : read_tensor(r, name, entry, index);
+    return ok && check_cover(r, index);
 }
 
 bool safetensors_probe(const Source *source)
@@ -234,20 +226,12 @@ bool safetensors_probe(const Source *source)
     return source->length > 10 && source->text[7] == 0 && memcmp(source->text + 8, "{\"", 2) == 0;
 }
 
-SafeTensors *safetensors_open(const char *dir, const char *location, Span span, Arena *arena, Diag *diag)
+bool safetensors_read(const ExternalFile *file, TensorIndex *index, Diag *diag)
 {
-    Reader r = {.file = weights_open(dir, location, span, arena, diag), .arena = arena, .diag = diag};
-    if (!r.file)
-        return NULL;
-    r.source = NEW(arena, Source);
-    *r.source = (Source){r.file->path, (const char *)r.file->data, r.file->length, true};
+    Reader r = {.file = file, .source = NEW(index->arena, Source), .arena = index->arena, .diag = diag};
+    *r.source = (Source){file->path, (const char *)file->data, file->length, true};
     json_t *root = read_length(&r) ? parse_header(&r) : NULL;
-    if (!root)
-        return NULL;
-    SafeTensors *out = NEW(arena, SafeTensors);
-    out->file = r.file;
-    out->by_name.arena = arena;
-    bool ok = read_tensors(&r, root, out);
+    bool ok = root && read_tensors(&r, root, index);
     json_decref(root);
-    return ok ? out : NULL;
+    return ok;
 }

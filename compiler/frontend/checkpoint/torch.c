@@ -6,7 +6,7 @@
  *
  * The model's dict may be a member of another: {"model": {…}, "optimizer": …, "epoch": 299}. */
 #define _GNU_SOURCE /* memmem */
-#include "compiler/frontend/checkpoint/checkpoint.h"
+#include "compiler/frontend/checkpoint/index.h"
 #include "compiler/frontend/checkpoint/pickle.h"
 #include "compiler/frontend/checkpoint/zip.h"
 
@@ -14,10 +14,10 @@
 #include <string.h>
 
 typedef struct Reader {
-    const WeightFile *file;
+    const ExternalFile *file;
     Source *source;
     Pickle pickle;
-    TensorFile *out;
+    TensorIndex *index;
     Arena *arena;
     Diag *diag;
 } Reader;
@@ -66,18 +66,13 @@ static const PickleValue *unwrap(const PickleValue *value)
 
 static bool add_tensor(Reader *r, const char *name, const PickleTensor *from)
 {
-    StoredTensor *to = NEW(r->arena, StoredTensor);
-    int64_t size = dtype_size(from->storage->dtype);
-    to->name = name;
-    to->file = r->file;
-    to->tensor = (Tensor){.dtype = from->storage->dtype, .rank = from->rank, .count = from->count};
-    memcpy(to->tensor.dims, from->dims, sizeof from->dims);
-    memcpy(to->strides, from->strides, sizeof from->strides);
-    to->tensor.offset = from->storage->begin + from->first * size;
-    to->tensor.length = from->count * size;
-    if (from->count == 0)
-        to->tensor.offset = from->storage->begin; /* it may lie anywhere */
-    return tensor_file_add(r->out, to, r->arena) ||
+    int64_t size = dtype_size(from->storage->dtype), first = from->count ? from->first : 0; /* of none: anywhere */
+    Tensor tensor = {.dtype = from->storage->dtype, .rank = from->rank, .count = from->count, .length = from->count * size};
+    memcpy(tensor.dims, from->dims, sizeof from->dims);
+    tensor.offset = from->storage->begin + first * size;
+    StoredTensor *stored = stored_tensor_new(r->arena, name, &tensor, r->file);
+    memcpy(stored->strides, from->strides, sizeof from->strides);
+    return tensor_index_add(r->index, stored) ||
            fails(r, 0, arena_printf(r->arena, "the pickle holds two tensors named %s", name));
 }
 
@@ -216,16 +211,17 @@ static bool read_legacy(Reader *r)
 }
 
 /* The magic number is a 10-byte integer, behind a byte or two of protocol. */
-static bool is_legacy(const WeightFile *file)
+static bool is_legacy(const ExternalFile *file)
 {
     static const char magic[] = "\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
     size_t n = file->length < 32 ? (size_t)file->length : 32;
     return n && file->data[0] == 0x80 && memmem(file->data, n, magic, sizeof magic - 1);
 }
 
-bool torch_read(const WeightFile *file, TensorFile *out, Arena *arena, Diag *diag)
+bool torch_read(const ExternalFile *file, TensorIndex *index, Diag *diag)
 {
-    Reader r = {.file = file, .source = NEW(arena, Source), .out = out, .arena = arena, .diag = diag};
+    Arena *arena = index->arena;
+    Reader r = {.file = file, .source = NEW(arena, Source), .index = index, .arena = arena, .diag = diag};
     *r.source = (Source){file->path, (const char *)file->data, file->length, true};
     r.pickle = (Pickle){.data = file->data, .source = r.source, .arena = arena, .diag = diag};
     r.pickle.by_key.arena = arena;

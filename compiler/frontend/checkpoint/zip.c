@@ -17,7 +17,7 @@ enum { END_SIZE = 22, END64_SIZE = 56, LOCATOR_SIZE = 20, ENTRY_SIZE = 46, LOCAL
 static const uint32_t END = 0x06054b50, END64 = 0x06064b50, LOCATOR = 0x07064b50, ENTRY = 0x02014b50, LOCAL = 0x04034b50;
 
 typedef struct Reader {
-    const WeightFile *file;
+    const ExternalFile *file;
     const Source *source;
     Zip *zip;
     int64_t directory, directory_end; /* bytes of the file */
@@ -154,7 +154,7 @@ static bool read_entry(Reader *r, int64_t *next)
     return strmap_put(&r->zip->by_name, entry->name, entry) || broken(r, at, "two entries have the same name");
 }
 
-Zip *zip_open(const WeightFile *file, const Source *source, Arena *arena, Diag *diag)
+Zip *zip_open(const ExternalFile *file, const Source *source, Arena *arena, Diag *diag)
 {
     Reader r = {.file = file, .source = source, .zip = NEW(arena, Zip), .arena = arena, .diag = diag};
     r.zip->by_name.arena = arena;

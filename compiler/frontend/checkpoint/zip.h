@@ -15,6 +15,6 @@ typedef struct Zip {
 } Zip;
 
 /* NULL after a diagnostic. */
-Zip *zip_open(const WeightFile *file, const Source *source, Arena *arena, Diag *diag);
+Zip *zip_open(const ExternalFile *file, const Source *source, Arena *arena, Diag *diag);
 
 #endif

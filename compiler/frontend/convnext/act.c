@@ -92,7 +92,7 @@ static Value *act_prelu(HfBuild *build, Value *x, const char *layer)
 static Value *xielu_buffer(HfBuild *build, const char *layer, const char *suffix, double value)
 {
     const char *name = hf_name(build, layer, suffix);
-    return hf_weights_has(build->weights, name) ? hf_weight(build, name, 0, (const int64_t[]){0}) : hf_scalar(build, value);
+    return parameters_have(build->weights, name) ? hf_weight(build, name, 0, (const int64_t[]){0}) : hf_scalar(build, value);
 }
 
 /* beta x + (x > 0 ? p x² : n (exp(min(x, eps)) - 1 - x)), p = softplus(alpha_p), n = beta + softplus(alpha_n)

@@ -3,6 +3,7 @@
 #define CNXC_FRONTEND_CONVNEXT_BUILD_H
 
 #include "compiler/frontend/convnext/convnext.h"
+#include "compiler/frontend/convnext/parameters.h"
 #include "ir/op.h"
 
 typedef struct HfPart {     /* of the network: consecutive nodes that have a name in common */
@@ -13,7 +14,7 @@ typedef struct HfPart {     /* of the network: consecutive nodes that have a nam
 
 typedef struct HfBuild {
     const HfConfig *config;
-    HfWeights *weights;
+    Parameters *weights;
     Graph *graph;
     int64_t height, width;   /* of the pictures */
     Value **hidden_states;   /* num_stages + 1 of them: the stem's result, then each stage's */

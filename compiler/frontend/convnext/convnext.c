@@ -9,7 +9,7 @@
  *
  *   config.c, labels.c   config.json       trunk.c, act.c   stem, stages, activations
  *   preprocessor.c          pictures          outputs.c           heads
- *   weights.c               tensors by name   ops.c               the builder's vocabulary
+ *   parameters.c, names.c   tensors by name   ops.c               the builder's vocabulary
  *                                             outline.c           functions, for texts */
 #include "compiler/frontend/convnext/convnext.h"
 #include "compiler/frontend/convnext/build.h"
@@ -88,12 +88,12 @@ static void set_size(HfBuild *build, const HfPictures *pictures, const FrontendO
 static void ignore_unbuilt(const HfBuild *build)
 {
     if (!build->logits)
-        hf_weights_ignore(build->weights, "classifier.");
+        parameters_ignore(build->weights, "classifier.");
     if (!build->pooled)
-        hf_weights_ignore(build->weights, "layernorm.");
+        parameters_ignore(build->weights, "layernorm.");
     if (build->config->layer_scale_init <= 0)
-        hf_weights_ignore(build->weights, ".layer_scale_parameter");
-    hf_weights_ignore(build->weights, "hidden_states_norms.");
+        parameters_ignore(build->weights, ".layer_scale_parameter");
+    parameters_ignore(build->weights, "hidden_states_norms.");
 }
 
 /* build has its weights. */
@@ -107,7 +107,7 @@ static Model *build_model(HfBuild *build, const HfFolder *folder, const Frontend
     if (!hf_build_trunk(build) || !hf_build_outputs(build, task, options->outputs, options->n_outputs))
         return NULL;
     ignore_unbuilt(build);
-    return hf_weights_finish(build->weights) ? model : NULL;
+    return parameters_finish(build->weights) ? model : NULL;
 }
 
 /* Both configurations, so that what is wrong with either is said at once. */
@@ -125,20 +125,20 @@ static bool open_folder(HfFolder *folder, const char *dir, const FrontendOptions
 
 /* A config that says nothing of labels means two, if its checkpoint does not say more: bare models' configs lie
  * beside classifiers' checkpoints, too. */
-static void count_labels(HfConfig *config, const HfWeights *weights)
+static void count_labels(HfConfig *config, const Parameters *weights)
 {
-    int64_t rows = hf_weights_rows(weights, "classifier.weight");
+    int64_t rows = parameters_rows(weights, "classifier.weight");
     if (!config->counts_labels && rows)
         config->num_labels = rows;
 }
 
 /* A config that names no class: its checkpoint's heads tell which one was saved. */
-static void find_task(HfConfig *config, const HfWeights *weights)
+static void find_task(HfConfig *config, const Parameters *weights)
 {
     if (!config->names_class)
-        config->task = hf_weights_has(weights, "classifier.weight")  ? HF_CLASSIFICATION
-                       : hf_weights_has(weights, "layernorm.weight") ? HF_FEATURES
-                                                                     : HF_BACKBONE;
+        config->task = parameters_have(weights, "classifier.weight")  ? HF_CLASSIFICATION
+                       : parameters_have(weights, "layernorm.weight") ? HF_FEATURES
+                                                                      : HF_BACKBONE;
 }
 
 Model *hf_load(const char *dir, const FrontendOptions *options, Arena *arena, Diag *diag)
@@ -146,12 +146,12 @@ Model *hf_load(const char *dir, const FrontendOptions *options, Arena *arena, Di
     HfFolder folder;
     if (!open_folder(&folder, dir, options, arena, diag))
         return NULL;
-    HfWeights *weights = hf_weights_open(dir, folder.config->v2, arena, diag);
+    Parameters *weights = parameters_open(dir, folder.config->v2, arena, diag);
     if (!weights)
         return NULL;
     find_task(folder.config, weights);
     count_labels(folder.config, weights);
-    folder.config->loss_by_example = hf_weights_of_tensorflow(weights);
+    folder.config->loss_by_example = parameters_of_tensorflow(weights);
     return build_model(&(HfBuild){.weights = weights}, &folder, options, arena, diag);
 }
 
@@ -160,7 +160,7 @@ Model *hf_graph_from_config(const char *dir, const char *text_dir, const Fronten
     HfFolder folder;
     if (!open_folder(&folder, dir, options, arena, diag))
         return NULL;
-    HfBuild build = {.weights = hf_weights_declare(text_dir, folder.config->v2, arena, diag)};
+    HfBuild build = {.weights = parameters_declare(text_dir, folder.config->v2, arena, diag)};
     Model *model = build_model(&build, &folder, options, arena, diag);
     if (!model || !graph_infer(model->graph, diag))
         return NULL;

@@ -43,22 +43,6 @@ bool hf_preprocessor(const char *dir, int64_t num_channels, HfPictures *pictures
 /* Without that file: as timm's config says, or as the published models do, and a note tells the user. */
 bool hf_preprocessor_default(const HfConfig *config, HfPictures *pictures, Arena *arena, Diag *diag);
 
-/* The checkpoint. Tensors are asked for by the names of the bare model ("embeddings.layernorm.weight"); files
- * may carry the architecture's prefix. What is missing is noted and reported by hf_weights_finish. */
-typedef struct HfWeights HfWeights;
-HfWeights *hf_weights_open(const char *dir, bool v2, Arena *arena, Diag *diag);
-/* No checkpoint: tensors get places in the model.safetensors that transformers would write into text_dir, but no
- * data. */
-HfWeights *hf_weights_declare(const char *text_dir, bool v2, Arena *arena, Diag *diag);
-/* name is a bare name; NULL: missing or of another shape. */
-Tensor *hf_weights_take(HfWeights *weights, const char *name, int rank, const int64_t *dims, const char **full_name);
-bool hf_weights_has(const HfWeights *weights, const char *name);
-bool hf_weights_of_tensorflow(const HfWeights *weights);
-int64_t hf_weights_rows(const HfWeights *weights, const char *name); /* of a matrix; 0: there is none */
-/* Leftovers whose bare name begins with start, or ends with it if it begins with a dot, are expected. */
-void hf_weights_ignore(HfWeights *weights, const char *start);
-bool hf_weights_finish(HfWeights *weights); /* reports; false after an error */
-
 /* act.c: the activations hidden_act may name. */
 bool hf_act_known(const char *name);
 const char *hf_act_list(Arena *arena); /* "gelu, relu, …" */

@@ -49,7 +49,7 @@ static Value *missing(HfBuild *build, const char *name, int rank, const int64_t 
 Value *hf_weight(HfBuild *build, const char *name, int rank, const int64_t *dims)
 {
     const char *full_name;
-    Tensor *tensor = hf_weights_take(build->weights, name, rank, dims, &full_name);
+    Tensor *tensor = parameters_take(build->weights, name, rank, dims, &full_name);
     if (!tensor)
         return missing(build, name, rank, dims);
     Value *value = graph_find(build->graph, full_name);

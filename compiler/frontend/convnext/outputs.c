@@ -148,8 +148,8 @@ static Value *feature_map(HfBuild *build, int64_t k)
     int64_t state = build->config->features.at[k], width = hf_width(build->config, state);
     const char *name = hf_name(build, "hidden_states_norms.", stage_name(build, state));
     Value *x = hf_channels_last(build, build->hidden_states[state], name);
-    bool stored = hf_weights_has(build->weights, hf_name(build, name, ".weight")) ||
-                  hf_weights_has(build->weights, hf_name(build, name, ".bias"));
+    bool stored = parameters_have(build->weights, hf_name(build, name, ".weight")) ||
+                  parameters_have(build->weights, hf_name(build, name, ".bias"));
     x = stored ? hf_layer_norm(build, x, name, width, FEATURE_EPSILON) : fresh_norm(build, x, name, width);
     return hf_channels_first(build, x, name);
 }

@@ -77,8 +77,8 @@ static Value *build_layer_scale(HfBuild *build, Value *x, const char *layer, int
     const char *name = hf_name(build, layer, ".layer_scale_parameter");
     if (build->config->v2 || build->config->layer_scale_init <= 0)
         return x;
-    Value *scale = hf_weights_has(build->weights, name) ? hf_weight(build, name, 1, &width)
-                                                        : hf_scalar(build, build->config->layer_scale_init);
+    Value *scale = parameters_have(build->weights, name) ? hf_weight(build, name, 1, &width)
+                                                         : hf_scalar(build, build->config->layer_scale_init);
     return hf_op(build, OP_Mul, hf_name(build, layer, ".scaled"), scale, x, NULL);
 }
 

@@ -20,7 +20,7 @@
 typedef struct OpenFile {
     struct OpenFile *next;
     const Arena *arena; /* the compilation it belongs to */
-    WeightFile file;    /* data NULL: it cannot be read, which has been said */
+    ExternalFile file;    /* data NULL: it cannot be read, which has been said */
 } OpenFile;
 static OpenFile *open_files;
 
@@ -92,7 +92,7 @@ static bool check_place(const char *path, const char *dir, Span span, Diag *diag
     return inside;
 }
 
-static bool map_file(WeightFile *file, Span span, Arena *arena, Diag *diag)
+static bool map_file(ExternalFile *file, Span span, Arena *arena, Diag *diag)
 {
     int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO would wait for its writer */
     struct stat status;
@@ -121,7 +121,7 @@ static const char *join(Arena *arena, const char *dir, const char *location)
     return arena_printf(arena, "%s%s%s", dir, str_ends_with(dir, "/") ? "" : "/", location);
 }
 
-const WeightFile *weights_open(const char *dir, const char *location, Span span, Arena *arena, Diag *diag)
+const ExternalFile *external_open(const char *dir, const char *location, Span span, Arena *arena, Diag *diag)
 {
     if (!check_location(location, span, diag))
         return NULL;
@@ -131,14 +131,14 @@ const WeightFile *weights_open(const char *dir, const char *location, Span span,
             return f->file.data ? &f->file : NULL;
     OpenFile *f = NEW(arena, OpenFile);
     f->arena = arena;
-    f->file = (WeightFile){.path = path, .location = arena_strdup(arena, location)};
+    f->file = (ExternalFile){.path = path, .location = arena_strdup(arena, location)};
     f->next = open_files;
     open_files = f;
     arena_on_free(arena, forget, f);
     return check_place(path, dir, span, diag) && map_file(&f->file, span, arena, diag) ? &f->file : NULL;
 }
 
-bool weights_are_read_from(const char *path, const Arena *arena)
+bool external_is_open(const char *path, const Arena *arena)
 {
     struct stat asked, open;
     bool found = false;
@@ -150,7 +150,7 @@ bool weights_are_read_from(const char *path, const Arena *arena)
 }
 
 /* Elements may be read through pointers of their type: an unaligned place is copied. */
-void weights_place(Tensor *tensor, const WeightFile *file, int64_t offset, int64_t length, Arena *arena)
+void external_place(Tensor *tensor, const ExternalFile *file, int64_t offset, int64_t length, Arena *arena)
 {
     const uint8_t *data = file->data + offset;
     int64_t size = dtype_size(tensor->dtype);
@@ -163,7 +163,7 @@ void weights_place(Tensor *tensor, const WeightFile *file, int64_t offset, int64
     tensor->length = length;
 }
 
-static bool check_range(const Tensor *tensor, const WeightFile *file, int64_t offset, int64_t *length, Span span, Arena *arena,
+static bool check_range(const Tensor *tensor, const ExternalFile *file, int64_t offset, int64_t *length, Span span, Arena *arena,
                         Diag *diag)
 {
     Type type = tensor_type(tensor);
@@ -189,16 +189,16 @@ static bool check_range(const Tensor *tensor, const WeightFile *file, int64_t of
     return true;
 }
 
-bool weights_external(Tensor *tensor, const char *dir, const char *location, int64_t offset, int64_t length, Span span,
-                      Arena *arena, Diag *diag)
+bool external_read(Tensor *tensor, const char *dir, const char *location, int64_t offset, int64_t length, Span span, Arena *arena,
+                   Diag *diag)
 {
     if (dtype_size(tensor->dtype) == 0) {
         diag_error(diag, span, "%s elements cannot be external data", dtype_name(tensor->dtype));
         return false;
     }
-    const WeightFile *file = weights_open(dir, location, span, arena, diag);
+    const ExternalFile *file = external_open(dir, location, span, arena, diag);
     if (!file || !check_range(tensor, file, offset, &length, span, arena, diag))
         return false;
-    weights_place(tensor, file, offset, length, arena);
+    external_place(tensor, file, offset, length, arena);
     return true;
 }

@@ -7,22 +7,22 @@
 /* A file mapped read-only for the arena's life; each path is mapped once for each model. The path is
  * dir/location; "..", absolute paths, links that leave dir (but a hub cache's snapshot → ../../blobs) and
  * anything but regular files are refused. NULL after a diagnostic at span. */
-typedef struct WeightFile {
+typedef struct ExternalFile {
     const char *path, *location;
     const uint8_t *data;
     int64_t length;
-} WeightFile;
-const WeightFile *weights_open(const char *dir, const char *location, Span span, Arena *arena, Diag *diag);
+} ExternalFile;
+const ExternalFile *external_open(const char *dir, const char *location, Span span, Arena *arena, Diag *diag);
 
 /* Is the file at path, by whatever name, one that this compilation has opened? */
-bool weights_are_read_from(const char *path, const Arena *arena);
+bool external_is_open(const char *path, const Arena *arena);
 
 /* ONNX external data: fills tensor->data (dtype and dims are set) from location, offset and length; length -1:
  * what dtype and dims need. Works for any file, a .safetensors among them. */
-bool weights_external(Tensor *tensor, const char *dir, const char *location, int64_t offset, int64_t length, Span span,
-                      Arena *arena, Diag *diag);
+bool external_read(Tensor *tensor, const char *dir, const char *location, int64_t offset, int64_t length, Span span, Arena *arena,
+                   Diag *diag);
 
 /* Lets the tensor's data be bytes of a file, in place where they are aligned. The range was checked. */
-void weights_place(Tensor *tensor, const WeightFile *file, int64_t offset, int64_t length, Arena *arena);
+void external_place(Tensor *tensor, const ExternalFile *file, int64_t offset, int64_t length, Arena *arena);
 
 #endif

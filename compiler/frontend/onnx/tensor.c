@@ -213,8 +213,8 @@ static bool read_external(OnnxReader *reader, const Wire *wire, Tensor *tensor, 
         diag_error(reader->diag, span, "external data has no location");
         return false;
     }
-    return weights_external(tensor, reader->dir, external.location, external.offset, external.length, span, reader->arena,
-                            reader->diag);
+    return external_read(tensor, reader->dir, external.location, external.offset, external.length, span, reader->arena,
+                         reader->diag);
 }
 
 /* ── The place that holds the elements ── */

@@ -311,8 +311,8 @@ TextTensor *text_data_external(TextParser *p, const TextPairs *pairs, Span span)
     if (!keys.location && ok)
         diag_error(p->diag, span, "external data without a location");
     if (!keys.location || !ok ||
-        !weights_external(data->tensor, p->dir, keys.location->string, keys.offset, keys.length, keys.location->value_span,
-                          p->arena, p->diag))
+        !external_read(data->tensor, p->dir, keys.location->string, keys.offset, keys.length, keys.location->value_span, p->arena,
+                       p->diag))
         data->tensor = NULL;
     return data;
 }

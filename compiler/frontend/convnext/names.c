@@ -4,7 +4,7 @@
  *
  * '#' stands for a number, a closing '*' for any rest; what they stand for is carried over in order. The first row
  * that matches counts. Legacy files of Hugging Face call a LayerNorm's weight and bias gamma and beta. */
-#include "compiler/frontend/checkpoint/checkpoint.h"
+#include "compiler/frontend/convnext/names.h"
 
 #include <string.h>
 
@@ -138,12 +138,12 @@ static bool known_wrapper(const char *text, size_t length)
 }
 
 /* Does name end with the dialect's mark, behind nothing but a wrapper? */
-static bool has_mark(const Checkpoint *checkpoint, const struct Dialect *dialect, const char *name, size_t *length)
+static bool has_mark(const Names *names, const struct Dialect *dialect, const char *name, size_t *length)
 {
     if (!str_ends_with(name, dialect->mark))
         return false;
-    size_t n = strlen(name) - strlen(dialect->mark), prefix = strlen(checkpoint->prefix);
-    if (dialect->prefixed && n >= prefix && memcmp(name + n - prefix, checkpoint->prefix, prefix) == 0)
+    size_t n = strlen(name) - strlen(dialect->mark), prefix = strlen(names->prefix);
+    if (dialect->prefixed && n >= prefix && memcmp(name + n - prefix, names->prefix, prefix) == 0)
         n -= prefix;
     *length = n;
     return known_wrapper(name, n);
@@ -161,54 +161,85 @@ static void transpose_kernel(StoredTensor *stored)
     }
 }
 
-static void transpose_kernels(Checkpoint *checkpoint)
+static void transpose_kernels(const TensorIndex *index)
 {
-    for (int64_t i = 0; i < checkpoint->tensors.tensors.len; i++) {
-        StoredTensor *stored = checkpoint->tensors.tensors.at[i];
+    for (int64_t i = 0; i < index->tensors.len; i++) {
+        StoredTensor *stored = index->tensors.at[i];
         if (str_ends_with(stored->name, ".kernel") && (stored->tensor.rank == 4 || stored->tensor.rank == 2))
             transpose_kernel(stored);
     }
 }
 
-static void recognize(Checkpoint *checkpoint)
+static void recognize(Names *names, const TensorIndex *index)
 {
-    const TensorFile *tensors = &checkpoint->tensors;
     size_t length;
-    checkpoint->dialect = plain;
-    checkpoint->wrapper = "";
-    for (int64_t i = 0; i < tensors->tensors.len; i++)
+    for (int64_t i = 0; i < index->tensors.len; i++)
         for (int64_t d = 0; d < countof(dialects); d++)
-            if (has_mark(checkpoint, &dialects[d], tensors->tensors.at[i]->name, &length)) {
-                checkpoint->dialect = &dialects[d];
-                checkpoint->wrapper = arena_strndup(checkpoint->arena, tensors->tensors.at[i]->name, length);
+            if (has_mark(names, &dialects[d], index->tensors.at[i]->name, &length)) {
+                names->dialect = &dialects[d];
+                names->wrapper = arena_strndup(names->arena, index->tensors.at[i]->name, length);
                 return;
             }
 }
 
-void checkpoint_recognize(Checkpoint *checkpoint)
+Names names_plain(bool v2, Arena *arena) { return (Names){plain, "", v2 ? "convnextv2." : "convnext.", arena}; }
+
+Names names_recognize(TensorIndex *index, bool v2)
 {
-    recognize(checkpoint);
-    if (checkpoint->dialect->tensorflow)
-        transpose_kernels(checkpoint);
+    Names names = names_plain(v2, index->arena);
+    recognize(&names, index);
+    if (names.dialect->tensorflow)
+        transpose_kernels(index);
+    return names;
 }
 
-const char *checkpoint_file_name(const Checkpoint *checkpoint, const char *name, bool prefixed)
+/* ── Single names ── */
+
+/* Only the classifier stands outside Hugging Face's prefix. */
+static const char *name_in_file(const Names *names, const char *name, bool prefixed)
 {
-    bool with = prefixed && checkpoint->dialect->prefixed && !str_starts_with(name, "classifier.");
-    return arena_printf(checkpoint->arena, "%s%s%s", checkpoint->wrapper, with ? checkpoint->prefix : "",
-                        translate_all(checkpoint->dialect, name, false, checkpoint->arena));
+    bool with = prefixed && names->dialect->prefixed && !str_starts_with(name, "classifier.");
+    return arena_printf(names->arena, "%s%s%s", names->wrapper, with ? names->prefix : "",
+                        translate_all(names->dialect, name, false, names->arena));
 }
 
-const char *checkpoint_bare_name(const Checkpoint *checkpoint, const char *name)
+const char *names_in_file(const Names *names, const char *name) { return name_in_file(names, name, true); }
+
+const char *names_bare(const Names *names, const char *name)
 {
     const char *rest = name;
-    if (str_starts_with(rest, checkpoint->wrapper))
-        rest += strlen(checkpoint->wrapper);
-    if (checkpoint->dialect->prefixed && str_starts_with(rest, checkpoint->prefix))
-        rest += strlen(checkpoint->prefix);
-    return translate_all(checkpoint->dialect, rest, true, checkpoint->arena);
+    if (str_starts_with(rest, names->wrapper))
+        rest += strlen(names->wrapper);
+    if (names->dialect->prefixed && str_starts_with(rest, names->prefix))
+        rest += strlen(names->prefix);
+    return translate_all(names->dialect, rest, true, names->arena);
 }
 
-bool checkpoint_of_tensorflow(const Checkpoint *checkpoint) { return checkpoint->dialect->tensorflow; }
+/* Legacy files of Hugging Face say gamma and beta, and LayerNorm in capitals. */
+static const char *legacy_name(Arena *arena, const char *name)
+{
+    const char *dot = strrchr(name, '.'), *part = dot ? dot + 1 : "";
+    const char *last = strcmp(part, "weight") == 0 ? "gamma" : strcmp(part, "bias") == 0 ? "beta" : NULL;
+    if (!last)
+        return name;
+    int stem = (int)(dot - name);
+    bool norm = stem >= 9 && memcmp(dot - 9, "layernorm", 9) == 0;
+    return norm ? arena_printf(arena, "%.*sLayerNorm.%s", stem - 9, name, last)
+                : arena_printf(arena, "%.*s.%s", stem, name, last);
+}
 
-bool checkpoint_drops_ones(const Checkpoint *checkpoint) { return checkpoint->dialect->drops_ones; }
+static StoredTensor *look_up(const Names *names, const TensorIndex *index, const char *name)
+{
+    StoredTensor *found = tensor_index_find(index, name_in_file(names, name, true));
+    return found ? found : tensor_index_find(index, name_in_file(names, name, false));
+}
+
+StoredTensor *names_find(const Names *names, const TensorIndex *index, const char *name)
+{
+    StoredTensor *found = look_up(names, index, name);
+    return found ? found : look_up(names, index, legacy_name(names->arena, name));
+}
+
+bool names_of_tensorflow(const Names *names) { return names->dialect->tensorflow; }
+
+bool names_drop_ones(const Names *names) { return names->dialect->drops_ones; }

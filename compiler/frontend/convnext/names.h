@@ -1,0 +1,29 @@
+/* Whose names a checkpoint's tensors have: Hugging Face's, the original release's, timm's or TensorFlow's. Tensors are
+ * asked for by Hugging Face's and keep the names of the file, so that messages and printed graphs speak of what the
+ * user has. */
+#ifndef CNXC_FRONTEND_CONVNEXT_NAMES_H
+#define CNXC_FRONTEND_CONVNEXT_NAMES_H
+
+#include "compiler/frontend/checkpoint/index.h"
+
+typedef struct Names {
+    const struct Dialect *dialect;
+    const char *wrapper; /* what stands before all names: "", "module." … */
+    const char *prefix;  /* "convnext." or "convnextv2.", which Hugging Face's files may have, too */
+    Arena *arena;
+} Names;
+
+/* Tells whose they are; v2: of a ConvNeXt V2. Gives TensorFlow's kernels the shape and strides they have to Hugging Face. */
+Names names_recognize(TensorIndex *index, bool v2);
+Names names_plain(bool v2, Arena *arena); /* Hugging Face's */
+
+/* The tensor that Hugging Face's bare model calls name; NULL: there is none. */
+StoredTensor *names_find(const Names *names, const TensorIndex *index, const char *name);
+/* name, as Hugging Face's bare model has it, as this file would have it. */
+const char *names_in_file(const Names *names, const char *name);
+/* A file's name as Hugging Face's bare model has it; itself if it is none of a ConvNeXt's. */
+const char *names_bare(const Names *names, const char *name);
+bool names_of_tensorflow(const Names *names);
+bool names_drop_ones(const Names *names); /* do weights have dimensions of 1 more or less? */
+
+#endif

@@ -1,0 +1,22 @@
+/* The parameters of a ConvNeXt: the builder asks for them by the names of the bare model ("embeddings.layernorm.weight").
+ * What is missing is noted and reported by parameters_finish. */
+#ifndef CNXC_FRONTEND_CONVNEXT_PARAMETERS_H
+#define CNXC_FRONTEND_CONVNEXT_PARAMETERS_H
+
+#include "ir/tensor.h"
+
+typedef struct Parameters Parameters;
+Parameters *parameters_open(const char *dir, bool v2, Arena *arena, Diag *diag); /* NULL after a diagnostic */
+/* No checkpoint: tensors get places in the model.safetensors that transformers would write into text_dir, but no
+ * data. */
+Parameters *parameters_declare(const char *text_dir, bool v2, Arena *arena, Diag *diag);
+/* name is a bare name; NULL: missing or of another shape. */
+Tensor *parameters_take(Parameters *parameters, const char *name, int rank, const int64_t *dims, const char **full_name);
+bool parameters_have(const Parameters *parameters, const char *name);
+bool parameters_of_tensorflow(const Parameters *parameters);
+int64_t parameters_rows(const Parameters *parameters, const char *name); /* of a matrix; 0: there is none */
+/* Leftovers whose bare name begins with start, or ends with it if it begins with a dot, are expected. */
+void parameters_ignore(Parameters *parameters, const char *start);
+bool parameters_finish(Parameters *parameters); /* reports; false after an error */
+
+#endif
