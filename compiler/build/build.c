@@ -3,7 +3,7 @@
  * Packed weights go to a file first, because their hash is part of the descriptor that the code holds. If they are to be
  * embedded, that file is an object, which the linker takes as it is: the weights never pass through the code generator. */
 #include "compiler/build/build.h"
-#include "compiler/link/weights.h"
+#include "compiler/link/weights_object.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>

@@ -7,7 +7,7 @@
  *                → it is the .o, ar makes the .a, cc -shared the .so; NAME.h is made beside it
  *
  * So a library shows PREFIX_ symbols only, and any number of models, each with its own copy of the runtime, live in
- * one process. Weights are an object from the start (weights.c): no C array, no assembler, no memory. */
+ * one process. Weights are an object from the start (weights_object.c): no C array, no assembler, no memory. */
 #include "compiler/link/link.h"
 #include "compiler/link/command.h"
 #include "compiler/link/header.h"

@@ -1,6 +1,6 @@
 /* Packed weights as an object file, without an assembler in between. */
-#ifndef CNXC_LINK_WEIGHTS_H
-#define CNXC_LINK_WEIGHTS_H
+#ifndef CNXC_LINK_WEIGHTS_OBJECT_H
+#define CNXC_LINK_WEIGHTS_OBJECT_H
 
 #include <stdint.h>
 

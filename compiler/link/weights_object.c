@@ -5,7 +5,7 @@
  *
  *   0     ELF header, section headers, symbols, names
  *   4096  .rodata.cnxrt_weights: the weights; cnxrt_weights is its first byte */
-#include "compiler/link/weights.h"
+#include "compiler/link/weights_object.h"
 
 #include <elf.h>
 #include <string.h>
