@@ -29,16 +29,15 @@ MUTANTS = [
     Mutant("trunk-epsilon-1e-5", TRUNK, "TRUNK_EPSILON = 1e-6", "TRUNK_EPSILON = 1e-5", "cls_small_variance"),
     Mutant("blocks-use-layer-norm-eps", TRUNK, '".layernorm"), width, TRUNK_EPSILON)',
            '".layernorm"), width, build->config->layer_norm_eps)', "cls_ln_eps_big", fast=True),
-    Mutant("stem-norm-missing", TRUNK, 'return norm_channels(build, x, "embeddings.layernorm", c->hidden_sizes.at[0]);',
-           "return x;", "cls_basic4"),
+    Mutant("stem-norm-missing", TRUNK, '    x = norm_channels(build, x, "embeddings.layernorm", c->hidden_sizes.at[0]);\n', "", "cls_basic4"),
     Mutant("stem-stride-turned", TRUNK, ".stride = {c->patch_height, c->patch_width}",
            ".stride = {c->patch_width, c->patch_height}", "cls_patch_rect"),
     Mutant("downsampling-norm-missing", TRUNK,
            'x = norm_channels(build, x, hf_name(build, stage, ".downsampling_layer.0"), in);\n', "", "cls_basic4"),
     Mutant("downsampling-norm-after-conv", TRUNK, """    x = norm_channels(build, x, hf_name(build, stage, ".downsampling_layer.0"), in);
-    return hf_conv(build, x, hf_name(build, stage, ".downsampling_layer.1"), &(HfConv){in, out, {2, 2}, {2, 2}, 0, 1});
+    x = hf_conv(build, x, hf_name(build, stage, ".downsampling_layer.1"), &(HfConv){in, out, {2, 2}, {2, 2}, 0, 1});
 """, """    x = hf_conv(build, x, hf_name(build, stage, ".downsampling_layer.1"), &(HfConv){in, out, {2, 2}, {2, 2}, 0, 1});
-    return norm_channels(build, x, hf_name(build, stage, ".downsampling_layer.0"), in);
+    x = norm_channels(build, x, hf_name(build, stage, ".downsampling_layer.0"), in);
 """, "cls_equal_widths"),
     Mutant("no-downsampling-of-equal-widths", TRUNK, "if (stage > 0)", "if (stage > 0 && in != out)", "cls_equal_widths"),
     Mutant("layer-scale-ignored", TRUNK, "if (build->config->v2 || build->config->layer_scale_init <= 0)", "if (name)",
@@ -47,8 +46,8 @@ MUTANTS = [
            "cls_layer_scale_big"),
     Mutant("layer-scale-although-zero", TRUNK, "build->config->layer_scale_init <= 0)", "build->config->layer_scale_init < 0)",
            "cls_no_layer_scale"),
-    Mutant("residual-dropped", TRUNK, "return hf_op(build, OP_Add, layer, x, hf_channels_first(build, y, layer), NULL);",
-           "return hf_channels_first(build, y, layer);", "cls_basic4"),
+    Mutant("residual-dropped", TRUNK, "y = hf_op(build, OP_Add, layer, x, hf_channels_first(build, y, layer), NULL);",
+           "y = hf_channels_first(build, y, layer);", "cls_basic4"),
     Mutant("grn-epsilon-1e-5", TRUNK, "mean, hf_scalar(build, TRUNK_EPSILON)", "mean, hf_scalar(build, 1e-5)", "v2_small_grn"),
     Mutant("grn-residual-dropped", TRUNK, "return hf_op(build, OP_Add, name, y, x, NULL);", "return y;", "v2_cls", fast=True),
     Mutant("grn-norm-over-rows-only", TRUNK, 'hf_name(build, name, ".norm"), plane, 2, true)', 'hf_name(build, name, ".norm"), plane, 1, true)',
@@ -60,12 +59,13 @@ MUTANTS = [
     Mutant("gelu-new-by-erf", ACTS, '{"gelu_new", 0, act_gelu_tanh}', '{"gelu_new", OP_Gelu, NULL}', "cls_gelu_new"),
     # Heads
     Mutant("final-epsilon-1e-6", HEADS, "build->config->layer_norm_eps);", "1e-6);", "cls_ln_eps_big"),
-    Mutant("final-norm-missing", HEADS, 'build->pooled = hf_layer_norm(build, mean, "layernorm", hf_width(build->config, last_state(build)),\n'
-           "                                      build->config->layer_norm_eps);", "build->pooled = mean;", "base_odd"),
-    Mutant("norm-before-pooling", HEADS, """        Value *mean =
-            hf_reduce(build, OP_ReduceMean, build->hidden_states[last_state(build)], "pooled", plane, 2, false);
-        build->pooled = hf_layer_norm(build, mean, "layernorm", hf_width(build->config, last_state(build)),
-                                      build->config->layer_norm_eps);
+    Mutant("final-norm-missing", HEADS,
+           'hf_layer_norm(build, mean, "layernorm", hf_width(build->config, last_state(build)), build->config->layer_norm_eps);', "mean;",
+           "base_odd"),
+    Mutant("norm-before-pooling", HEADS,
+           """        Value *mean = hf_reduce(build, OP_ReduceMean, build->hidden_states[last_state(build)], "pooled", plane, 2, false);
+        build->pooled =
+            hf_layer_norm(build, mean, "layernorm", hf_width(build->config, last_state(build)), build->config->layer_norm_eps);
 """, """        Value *normed = hf_layer_norm(build, hf_channels_last(build, build->hidden_states[last_state(build)], "pooled"),
                                       "layernorm", hf_width(build->config, last_state(build)), build->config->layer_norm_eps);
         build->pooled = hf_reduce(build, OP_ReduceMean, normed, "pooled", (const int64_t[]){1, 2 + 0 * plane[0]}, 2, false);
@@ -105,7 +105,7 @@ MUTANTS = [
     Mutant("tensorflow-loss-reduced", HEADS, 'loss_by_example ? "none" : "mean"', 'loss_by_example ? "mean" : "mean"', checkpoints="tf_cls"),
     Mutant("dtype-bfloat16-as-float16", "compiler/frontend/checkpoint/safetensors.c", '{"BF16", DT_BFLOAT16}', '{"BF16", DT_FLOAT16}', "cls_bf16_weights"),
     # Pictures
-    Mutant("default-filter", "compiler/frontend/convnext/preprocessor.c", ".crop_pct = 0.875, .resample = 2", ".crop_pct = 0.875, .resample = 3",
+    Mutant("default-filter", "compiler/frontend/convnext/preprocessor.c", ".resample = 2,", ".resample = 3,",
            pictures="png_default_params"),
     Mutant("crop-offset-rounded-up", PREPARE, "int64_t half = surplus / 2;", "int64_t half = (surplus + 1) / 2;",
            pictures="png_odd_crop"),
