@@ -168,6 +168,14 @@ void value_replace_uses(Value *old, Value *with)
 
 bool value_has_one_use(const Value *value) { return value->users.len == 1 && !value->is_output; }
 
+bool node_has_one_output(const Node *node)
+{
+    for (int64_t i = 1; i < node->outputs.len; i++)
+        if (node->outputs.at[i] && (node->outputs.at[i]->users.len || node->outputs.at[i]->is_output))
+            return false;
+    return node_output(node, 0) != NULL;
+}
+
 static void link_before(Graph *graph, Node *node, Node *before)
 {
     node->next = before;

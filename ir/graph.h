@@ -148,6 +148,7 @@ void node_add_input(Node *node, Value *value);
 void node_set_input(Node *node, int64_t index, Value *value);
 void node_add_output(Node *node, Value *value);   /* value has no producer yet */
 void node_remove(Node *node);                     /* its outputs have no users left; unlinks uses, drops values */
+bool node_has_one_output(const Node *node);          /* the first; of others there is no use */
 void node_move_before(Node *node, Node *before);
 Value *node_input(const Node *node, int64_t index);  /* NULL past the end */
 Value *node_output(const Node *node, int64_t index); /* NULL past the end */

@@ -7,6 +7,7 @@
  * one error. */
 #include "ir/infer.h"
 #include "ir/infer_util.h"
+#include "ir/region.h"
 
 #include <string.h>
 
@@ -38,7 +39,7 @@ bool infer_Region(Node *node, Diag *diag)
     for (int64_t i = 0; i < node->outputs.len; i++)
         if (node->outputs.at[i])
             node->outputs.at[i]->type = body->outputs.at[i]->type;
-    return true;
+    return region_check(node, diag);
 }
 
 bool infer_Identity(Node *node, Diag *diag)

@@ -191,14 +191,12 @@ static void unknown_attr(const Node *node, const Attr *attr, Diag *diag)
                near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
-/* A call takes its function's attributes; a region carries its schedule. */
-static bool takes_any_attr(const Op *op) { return op->kind == OP_Call || op->kind == OP_Region; }
-
+/* A call takes its function's attributes. */
 static bool check_attr(const Node *node, Attr *attr, Diag *diag)
 {
     AttrSpec spec;
     if (!op_attr_spec(node->op, attr->name, &spec)) {
-        if (takes_any_attr(node->op))
+        if (node->op->kind == OP_Call)
             return true;
         unknown_attr(node, attr, diag);
         return false;

@@ -344,7 +344,7 @@ static void strip_norm(Node *norm)
 static bool is_foldable_norm(const Node *norm, const Weights *w)
 {
     const Value *x = norm->inputs.at[0], *scale = norm->inputs.at[1], *bias = node_input(norm, 2);
-    if (node_axis(norm) != rank_of(x) - 1 || !only_first_output(norm) || !is_channel_vector(scale, w->n_in) ||
+    if (node_axis(norm) != rank_of(x) - 1 || !node_has_one_output(norm) || !is_channel_vector(scale, w->n_in) ||
         (bias && !is_channel_vector(bias, w->n_in)))
         return false;
     bool scales = !all_equal(scale->constant, 1), shifts = bias && !all_equal(bias->constant, 0);

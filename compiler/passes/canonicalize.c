@@ -36,7 +36,7 @@ static bool remove_dropout(Node *node)
 {
     double training = 0;
     const Value *mode = node_input(node, 2);
-    if ((mode && !is_scalar(mode, &training)) || training != 0 || !only_first_output(node))
+    if ((mode && !is_scalar(mode, &training)) || training != 0 || !node_has_one_output(node))
         return false;
     return node_forward(node, node->inputs.at[0]);
 }

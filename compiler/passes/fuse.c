@@ -7,63 +7,12 @@
  *
  * The elementwise nodes may form any graph whose leaves are the anchor's result and region inputs, as long as only its
  * last value is used outside and every value in it has the anchor's shape. Elementwise nodes without an anchor become
- * regions of kind "map". Bodies hold no constants but one-element operands and axes, so weights stay constants of the
+ * regions of kind "map". What each kind promises is ir/region.h's. Bodies hold no constants but one-element operands and axes, so weights stay constants of the
  * graph. Requires types; preserves names of outputs; adds no semantics: a region runs its body. */
 #include "compiler/passes/passes.h"
 
 #include "compiler/passes/region.h"
 #include "compiler/passes/rewrite.h"
-
-#include "ir/infer.h"
-
-/* What tile programs allow for one kernel: steps of its expression, and operands besides the anchor's own. */
-enum { MAX_STEPS = 24, MAX_OPERANDS = 7 };
-
-/* ── What may be in a region ─────────────────────────────────────────────────────────────────────────── */
-
-static const char *conv_kind(const Node *node)
-{
-    const Shape *w = &node->inputs.at[1]->type.shape;
-    int64_t group = node_attr_int(node, "group");
-    return w->rank == 4 && group > 1 && w->dims[0].size == group && w->dims[1].size == 1 ? "dwconv" : "conv";
-}
-
-/* The kind of region that node anchors; NULL: none. */
-static const char *anchor_kind(const Node *node)
-{
-    if (node->op->class == CLASS_ELEMENTWISE)
-        return "map";
-    if (is_reduce(node))
-        return "reduce";
-    switch (node->op->kind) {
-    case OP_Conv:
-    case OP_ConvNHWC: return conv_kind(node);
-    case OP_MatMul:
-    case OP_Gemm: return "gemm";
-    case OP_LayerNormalization: return "layernorm";
-    case OP_Softmax:
-    case OP_LogSoftmax: return "softmax";
-    default: return NULL;
-    }
-}
-
-/* Computes floats from floats, element by element, with an expression that kernels have. */
-static bool is_float_map(const Node *node)
-{
-    if (node->op->class != CLASS_ELEMENTWISE || node->op->kind == OP_BatchNormalization || node->op->kind == OP_CastLike)
-        return false;
-    for (int64_t i = 0; i < node->inputs.len; i++)
-        if (node->inputs.at[i] && !is_float(node->inputs.at[i]))
-            return false;
-    return node->outputs.len == 1 && is_float(node->outputs.at[0]);
-}
-
-static bool is_anchor(const Node *node)
-{
-    if (node->op->class == CLASS_ELEMENTWISE)
-        return is_float_map(node);
-    return anchor_kind(node) && only_first_output(node) && is_float(node->outputs.at[0]) && is_float(node->inputs.at[0]);
-}
 
 const char *fuse_reason(const Node *node, Arena *arena)
 {
@@ -71,12 +20,20 @@ const char *fuse_reason(const Node *node, Arena *arena)
         return NULL;
     if (node->op->class == CLASS_MOVE)
         return "moves elements, computes nothing";
-    if (!anchor_kind(node))
+    if (region_kind_of(node) == REGION_ANY)
         return arena_printf(arena, "%s has no kind of region", node->op->name);
-    if (!only_first_output(node))
+    if (!node_has_one_output(node))
         return "has more than one output in use";
     return "its element types are not all float";
 }
+
+enum { MAX_REGION = 32 }; /* nodes in one region */
+
+/* Nodes with one output each, in topological order; only the last one's output is used outside. */
+typedef struct Region {
+    Node *nodes[MAX_REGION];
+    int n;
+} Region;
 
 /* ── Growing ─────────────────────────────────────────────────────────────────────────────────────────── */
 
@@ -106,28 +63,9 @@ static bool is_closed(const Region *region)
     return true;
 }
 
-/* Whether a kernel has room for the whole: each node is a step and each scalar another. */
-static bool fits(const Region *region)
-{
-    int64_t steps = 0, operands = 0;
-    for (int i = 0; i < region->n; i++) {
-        const Node *node = region->nodes[i];
-        bool elementwise = node->op->class == CLASS_ELEMENTWISE;
-        for (int64_t j = 0; elementwise && j < node->inputs.len; j++) {
-            const Value *value = node->inputs.at[j];
-            double scalar;
-            bool inside = value && value->producer && contains(region, value->producer);
-            steps += is_scalar(value, &scalar);
-            operands += value && !inside && !is_scalar(value, &scalar);
-        }
-        steps += elementwise ? node->inputs.len > 2 ? node->inputs.len - 1 : 1 : 0;
-    }
-    return steps <= MAX_STEPS && operands <= MAX_OPERANDS;
-}
-
 static bool may_join(const Region *region, const Node *node)
 {
-    return !contains(region, node) && is_float_map(node) && same_type(node->outputs.at[0], region->nodes[0]->outputs.at[0]);
+    return !contains(region, node) && region_may_follow(region->nodes[0], node);
 }
 
 /* The earliest node that uses a value of the region and may join it; NULL. */
@@ -154,7 +92,7 @@ static void grow(Region *region)
         if (!node)
             break;
         region->nodes[region->n++] = node;
-        if (!fits(region))
+        if (!region_fits(region->nodes, region->n))
             break;
         if (is_closed(region))
             closed = region->n;
@@ -164,11 +102,11 @@ static void grow(Region *region)
 
 static bool fuse_from(Node *anchor)
 {
-    if (!is_anchor(anchor))
+    if (!region_may_begin(anchor))
         return false;
     Region region = {.nodes = {anchor}, .n = 1};
     grow(&region);
-    region_make(&region, anchor_kind(anchor));
+    region_make(region.nodes, region.n, region_kind_of(anchor));
     return true;
 }
 

@@ -185,7 +185,7 @@ bool sink_through_layernorm(Node *node)
 {
     int64_t perm[MAX_RANK];
     Node *transpose = transposed_input(node, 0, perm);
-    if (!transpose || !only_first_output(node))
+    if (!transpose || !node_has_one_output(node))
         return false;
     int rank = rank_of(transpose->inputs.at[0]);
     for (int i = node_axis(node); i < rank; i++)

@@ -78,7 +78,7 @@ bool recognize_batch_norm(Node *node)
     Arena *arena = node->graph->model->arena;
     Value *x = node->inputs.at[0];
     int rank = rank_of(x);
-    if (rank < 2 || !is_float(x) || node_attr_int(node, "training_mode") || !only_first_output(node))
+    if (rank < 2 || !is_float(x) || node_attr_int(node, "training_mode") || !node_has_one_output(node))
         return false;
     for (int64_t i = 1; i < 5; i++)
         if (!node->inputs.at[i]->constant)

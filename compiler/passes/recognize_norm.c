@@ -108,7 +108,7 @@ static Node *norm_operand(const Node *node, Value **vector)
 {
     Value *other = constant_operand(node, vector);
     Node *norm = other ? made_by(other, OP_LayerNormalization) : NULL;
-    if (!norm || !only_user(other) || !only_first_output(norm) || !is_float(other))
+    if (!norm || !only_user(other) || !node_has_one_output(norm) || !is_float(other))
         return NULL;
     Dim last = other->type.shape.dims[rank_of(other) - 1];
     return node_axis(norm) == rank_of(other) - 1 && is_channel_vector(*vector, last.size) && same_type(other, node->outputs.at[0])

@@ -64,6 +64,8 @@ static void copy_into_body(Mapping *mapping, const Node *node)
     Value *output = node->outputs.at[0];
     copy->name = node->name;
     node_copy_attrs(copy, node);
+    if (node->op->kind == OP_Region)
+        node_attr_graph(copy, "body")->parent = mapping->body;
     for (int64_t i = 0; i < node->inputs.len; i++)
         node_add_input(copy, value_in_body(mapping, node, i));
     Value *made = graph_add_value(mapping->body, graph_fresh_name(mapping->body, output->name), output->type, output->span);
@@ -83,7 +85,7 @@ static Mapping open_region(const Node *first, Node *last)
 }
 
 /* The nodes go, and the region makes what the last one made. */
-static Node *close_region(Mapping *mapping, Node *const *nodes, int n, const char *kind)
+static Node *close_region(Mapping *mapping, Node *const *nodes, int n, RegionKind kind)
 {
     Value *output = nodes[n - 1]->outputs.at[0];
     graph_add_output(mapping->body, mapped(mapping, output));
@@ -91,40 +93,15 @@ static Node *close_region(Mapping *mapping, Node *const *nodes, int n, const cha
     for (int i = n - 1; i >= 0; i--)
         node_remove(nodes[i]);
     node_set_graph(mapping->call, "body", mapping->body);
-    node_set_string(mapping->call, "kind", kind);
+    node_set_string(mapping->call, "kind", region_kind_name(kind));
     node_infer(mapping->call);
     return mapping->call;
 }
 
-Node *region_make(const Region *region, const char *kind)
+Node *region_make(Node *const *nodes, int n, RegionKind kind)
 {
-    Mapping mapping = open_region(region->nodes[0], region->nodes[region->n - 1]);
-    for (int i = 0; i < region->n; i++)
-        copy_into_body(&mapping, region->nodes[i]);
-    return close_region(&mapping, region->nodes, region->n, kind);
-}
-
-/* A region's inputs stand for what its body calls its inputs; then its nodes follow. */
-static void copy_region(Mapping *mapping, const Node *region)
-{
-    const Graph *body = node_attr_graph(region, "body");
-    for (int64_t i = 0; i < region->inputs.len; i++) {
-        Value *outer = region->inputs.at[i], *made = mapped(mapping, outer);
-        if (!made) {
-            made = new_in_body(mapping, outer, false);
-            map_value(mapping, outer, made);
-        }
-        map_value(mapping, body->inputs.at[i], made);
-    }
-    FOR_NODES (node, body)
-        copy_into_body(mapping, node);
-    map_value(mapping, region->outputs.at[0], mapped(mapping, body->outputs.at[0]));
-}
-
-Node *region_merge(Node *const *regions, int n, const char *kind)
-{
-    Mapping mapping = open_region(regions[0], regions[n - 1]);
+    Mapping mapping = open_region(nodes[0], nodes[n - 1]);
     for (int i = 0; i < n; i++)
-        copy_region(&mapping, regions[i]);
-    return close_region(&mapping, regions, n, kind);
+        copy_into_body(&mapping, nodes[i]);
+    return close_region(&mapping, nodes, n, kind);
 }

@@ -64,14 +64,6 @@ bool is_number(const Value *value, double expected)
     return is_scalar(value, &number) && fabs(number - expected) <= 1e-6 * fabs(expected);
 }
 
-bool only_first_output(const Node *node)
-{
-    for (int64_t i = 1; i < node->outputs.len; i++)
-        if (node->outputs.at[i] && (node->outputs.at[i]->users.len || node->outputs.at[i]->is_output))
-            return false;
-    return node_output(node, 0) != NULL;
-}
-
 bool is_float(const Value *value) { return value && value->type.dtype == DT_FLOAT; }
 
 bool same_type(const Value *a, const Value *b)

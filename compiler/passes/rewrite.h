@@ -34,7 +34,6 @@ Node *made_by(const Value *value, OpKind kind);       /* the producer if it is a
 Node *only_user(const Value *value);                  /* the one node that uses it, once; NULL */
 bool is_scalar(const Value *value, double *number);   /* a constant of one number */
 bool is_number(const Value *value, double expected);  /* that constant, up to float's rounding */
-bool only_first_output(const Node *node);             /* no use of a second output */
 bool is_float(const Value *value);                    /* element type float */
 bool same_type(const Value *a, const Value *b);       /* known, and equal for every free batch */
 int rank_of(const Value *value);                      /* -1: unknown */

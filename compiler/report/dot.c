@@ -16,19 +16,28 @@ static void put_quoted(FILE *out, const char *text)
     }
 }
 
-/* "Region pointwise\nLayerNormalization\nMatMul" */
+/* The operators of a body, of regions in it theirs. */
+static void put_operators(FILE *out, const Graph *body)
+{
+    FOR_NODES (node, body) {
+        if (node->op->kind == OP_Region) {
+            put_operators(out, node_attr_graph(node, "body"));
+            continue;
+        }
+        fputs("\\n", out);
+        put_quoted(out, node->op->name);
+    }
+}
+
+/* "Region gemm\nMatMul\nGelu" */
 static void put_label(FILE *out, const Node *node)
 {
     put_quoted(out, node->op->name);
-    const Graph *body = node->op->kind == OP_Region ? node_attr_graph(node, "body") : NULL;
-    if (!body)
+    if (node->op->kind != OP_Region)
         return;
     fputc(' ', out);
     put_quoted(out, node_attr_string(node, "kind"));
-    FOR_NODES (inner, body) {
-        fputs("\\n", out);
-        put_quoted(out, inner->op->name);
-    }
+    put_operators(out, node_attr_graph(node, "body"));
 }
 
 /* Nodes are named by their first output, which is unique in its graph. */

@@ -59,6 +59,9 @@ static void add_constants(Cost *cost, const Graph *graph)
         cost->parameters += value->constant->count;
         cost->parameter_bytes += value->constant->count * dtype_size(value->constant->dtype);
     }
+    FOR_NODES (node, graph)
+        if (node->op->kind == OP_Region)
+            add_constants(cost, node_attr_graph(node, "body"));
 }
 
 Cost graph_cost(const Graph *graph)
@@ -67,9 +70,6 @@ Cost graph_cost(const Graph *graph)
     add_constants(&cost, graph);
     FOR_NODES (node, graph) {
         cost.macs += node_macs(node);
-        const Graph *body = node->op->kind == OP_Region ? node_attr_graph(node, "body") : NULL;
-        if (body)
-            add_constants(&cost, body);
         for (int64_t i = 0; i < node->outputs.len; i++) {
             const Value *value = node->outputs.at[i];
             int64_t bytes = value ? count_of(&value->type) * dtype_size(value->type.dtype) : 0;

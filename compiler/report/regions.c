@@ -15,12 +15,35 @@
 
 /* ── What a region holds ─────────────────────────────────────────────────────────────────────────────── */
 
+typedef struct Nodes {
+    Arena *arena;
+    VEC(const Node *) nodes;
+} Nodes;
+
+/* The operators of a body, of regions in it theirs. */
+static void add_nodes(Nodes *list, const Node *region)
+{
+    FOR_NODES (node, node_attr_graph(region, "body")) {
+        if (node->op->kind == OP_Region)
+            add_nodes(list, node);
+        else
+            vec_push(list->arena, &list->nodes, node);
+    }
+}
+
+static Nodes nodes_of(const Node *region, Arena *arena)
+{
+    Nodes list = {.arena = arena};
+    add_nodes(&list, region);
+    return list;
+}
+
 static const char *body_ops(const Node *region, Arena *arena)
 {
     StrBuf text = {.arena = arena};
-    const Graph *body = node_attr_graph(region, "body");
-    FOR_NODES (node, body)
-        sb_printf(&text, "%s%s", text.len ? " " : "", node->op->name);
+    Nodes list = nodes_of(region, arena);
+    for (int64_t i = 0; i < list.nodes.len; i++)
+        sb_printf(&text, "%s%s", text.len ? " " : "", list.nodes.at[i]->op->name);
     return text.text ? text.text : "";
 }
 
@@ -129,8 +152,9 @@ static json_t *region_json(const Build *build, const Node *region, const PhaseLi
     Arena *arena = build->arena;
     const Value *output = node_output(region, 0);
     json_t *ops = json_array(), *list = json_array();
-    FOR_NODES (node, node_attr_graph(region, "body"))
-        json_array_append_new(ops, json_string(node->op->name));
+    Nodes nodes = nodes_of(region, arena);
+    for (int64_t i = 0; i < nodes.nodes.len; i++)
+        json_array_append_new(ops, json_string(nodes.nodes.at[i]->op->name));
     for (int64_t i = 0; i < phases->len; i++)
         if (phases->at[i]->origin == region) {
             Survey survey = survey_phase(build->program, phases->at[i], arena);

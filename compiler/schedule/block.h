@@ -1,4 +1,4 @@
-/* What the two forms of a ConvNeXt block share: with the hidden tensor in scratch (block.c), and with global response
+/* What the two forms of a ConvNeXt block share: with the hidden tensor in scratch (block_plain.c), and with global response
  * normalisation between the products, which needs all of it at once (block_grn.c). */
 #ifndef CNXC_SCHEDULE_BLOCK_H
 #define CNXC_SCHEDULE_BLOCK_H
@@ -7,8 +7,13 @@
 #include "compiler/schedule/gemm.h"
 #include "compiler/schedule/region.h"
 
+enum { BLOCK_DEPTHWISE, BLOCK_NORM, BLOCK_UP, BLOCK_PLAIN = 4 }; /* its first regions; how many a plain one has */
+
 typedef struct Block {
+    const Node *regions[MAX_BLOCK_REGIONS];
+    int n;
     const char *name;
+    const Value *result;
     View x, out;               /* [N, H, W, C] */
     Window window;
     Depthwise depthwise;
@@ -31,20 +36,21 @@ typedef struct Rows { /* one block of rows */
     View a, h;     /* [pixels, C], for bf16 in pairs; [pixels, range] */
 } Rows;
 
+/* What the regions of a block compute; NULL: not what the two forms are for. */
+Block *block_of(Lowering *l, const Node *region);
+
+/* As one phase; or in three, around global response normalisation. False: better done region by region. */
+bool block_plain(Lowering *l, Block *b);
+bool block_grn(Lowering *l, Block *b);
+
 /* Rows of the picture to a block, when each pixel takes so many elements of L2. False: better done otherwise. */
 bool block_rows_of(const CpuProfile *cpu, Block *b, int64_t elements);
-void block_pack(Lowering *l, Block *b, const Segment *up, const Segment *down);
+void block_pack(Lowering *l, Block *b);
 Rows block_rows_at(const Block *b, Pos image, int64_t y, int64_t rows, Pos step); /* pixel and pixels */
 void block_normalised(Lowering *l, const Block *b, Pos image, const RowGroup *group, Pos step, Rows *r); /* sets r->a */
 int64_t block_flops(const Block *b, int64_t products); /* of the depthwise convolution and so many products */
 int block_init(const Ref *bias);
 const ScheduleChoice *block_choice(const Lowering *l, const Block *b);
 void block_shape(Lowering *l, const Block *b); /* of the open phase */
-
-/* A whole ConvNeXt block as one phase; false: it is not one, or better done in several. */
-bool lower_block(Lowering *l, const Segment *segments, int n);
-
-/* A block with global response normalisation: segments between the products; false: not of that form. */
-bool lower_grn_block(Lowering *l, Block *b, const Segment *segments, int n);
 
 #endif

@@ -11,13 +11,12 @@
  * blocks: the bits do not depend on who computed which. */
 #include "compiler/schedule/block.h"
 
+#include "compiler/schedule/bf16.h"
 #include "compiler/schedule/lower.h"
 #include "compiler/schedule/map.h"
 
 typedef struct Grn {
     Block *block;
-    const Segment *segments;   /* of the whole block */
-    int n;
     const Value *hidden, *norm; /* values: act's result, the norms */
     View h, parts;             /* arena: [N, H, W, hidden], [N, blocks, hidden] */
     Fusion scale;              /* what becomes of H on its way to W2 */
@@ -25,7 +24,7 @@ typedef struct Grn {
     int64_t rows;              /* of the picture, to a block of the last phase */
 } Grn;
 
-enum { UP = 2, NORM = 3, MOST_PIXELS = 112 };
+enum { FEWEST_REGIONS = 7, NORM = 3, MOST_PIXELS = 112 }; /* NORM: the region of the norms */
 
 /* ── Recognition ─────────────────────────────────────────────────────────────────────────────────────── */
 
@@ -38,29 +37,28 @@ static bool has_dims(const Value *value, int64_t n, int64_t height, int64_t widt
 /* The norms of each image's channels: that is what dimensions N, 1, 1, hidden mean. */
 static bool is_norm(const Grn *g)
 {
-    const Segment *s = &g->segments[NORM];
     const Block *b = g->block;
-    return s->anchor && s->anchor == s->last && s->anchor->op->kind == OP_ReduceL2 && s->anchor->inputs.at[0] == g->hidden &&
+    const Node *region = b->regions[NORM];
+    return region_kind(region) == REGION_REDUCE && node_attr_graph(region, "body")->n_nodes == 1 &&
+           region_anchor(region)->op->kind == OP_ReduceL2 && region->inputs.at[0] == g->hidden &&
            has_dims(g->norm, b->out.dims[0], 1, 1, b->hidden);
 }
 
 /* Between the norms and the last expression there is one number a channel, or less, and nothing uses H. */
 static bool is_small(const Grn *g)
 {
-    for (int i = NORM + 1; i < g->n - 2; i++)
-        for (const Node *node = g->segments[i].first;; node = node->next) {
-            int64_t dims[MAX_RANK], count = 1;
-            int rank = value_dims(node->outputs.at[0], dims);
-            for (int j = 0; j < rank; j++)
-                count *= dims[j];
-            for (int64_t j = 0; j < node->inputs.len; j++)
-                if (node->inputs.at[j] == g->hidden)
-                    return false;
-            if (count > g->block->out.dims[0] * g->block->hidden)
+    const Block *b = g->block;
+    for (int i = NORM + 1; i < b->n - 2; i++) {
+        int64_t dims[MAX_RANK], count = 1;
+        int rank = value_dims(b->regions[i]->outputs.at[0], dims);
+        for (int j = 0; j < rank; j++)
+            count *= dims[j];
+        for (int64_t j = 0; j < b->regions[i]->inputs.len; j++)
+            if (b->regions[i]->inputs.at[j] == g->hidden)
                 return false;
-            if (node == g->segments[i].last)
-                break;
-        }
+        if (count > b->out.dims[0] * b->hidden)
+            return false;
+    }
     return true;
 }
 
@@ -70,13 +68,19 @@ static bool is_for_image(const View *view)
     return (!view->strides[1] || view->dims[1] == 1) && (!view->strides[2] || view->dims[2] == 1);
 }
 
+static bool is_hidden(const Grn *g, int operand)
+{
+    return region_outside(g->block->regions[g->block->n - 2], g->scale.sources[operand]) == g->hidden;
+}
+
 static bool take_scale(Lowering *l, Grn *g)
 {
-    const Segment *segment = &g->segments[g->n - 2];
-    if (segment->anchor || !segment_fuse(l, segment, &g->scale))
+    const Node *region = g->block->regions[g->block->n - 2];
+    region_enter(l, region);
+    if (region_kind(region) != REGION_MAP || !region_fuse(l, region, &g->scale))
         return false;
     for (int i = 0; i < g->scale.expr.n_operands; i++)
-        if (g->scale.sources[i] != g->hidden && !is_for_image(&g->scale.operands[i]))
+        if (!is_hidden(g, i) && !is_for_image(&g->scale.operands[i]))
             return false;
     return true;
 }
@@ -167,8 +171,8 @@ static bool response_phase(Lowering *l, Grn *g)
     view_set(l, g->norm, image_view(norm, g->norm));
     view_set(l, g->hidden, image_view(g->h, g->hidden));
     bool ok = true;
-    for (int i = NORM + 1; ok && i < g->n - 2; i++)
-        ok = lower_segment(l, &g->segments[i]);
+    for (int i = NORM + 1; ok && i < b->n - 2; i++)
+        ok = region_lower(l, b->regions[i]);
     phases_joined(l);
     return ok;
 }
@@ -191,7 +195,7 @@ static void emit_scaled(Lowering *l, const Grn *g, Pos image, const Rows *r, Vie
 {
     View operands[MAX_OPERANDS];
     for (int i = 0; i < g->scale.expr.n_operands; i++)
-        operands[i] = operand_rows(g->scale.operands[i], g->scale.sources[i] == g->hidden, image, r);
+        operands[i] = operand_rows(g->scale.operands[i], is_hidden(g, i), image, r);
     map_emit(l, &g->scale.expr, scaled, operands);
 }
 
@@ -252,27 +256,26 @@ static int64_t output_rows(const CpuProfile *cpu, const Block *b)
     return most < 1 ? 0 : fair_rows(b->out.dims[1], most, cpu->cores);
 }
 
-bool lower_grn_block(Lowering *l, Block *b, const Segment *segments, int n)
+bool block_grn(Lowering *l, Block *b)
 {
+    if (b->n < FEWEST_REGIONS || bf16_wanted(l, &b->x)) /* bf16: its products are phases of their own */
+        return false;
     Grn *g = NEW(l->arena, Grn);
-    *g = (Grn){.block = b, .segments = segments, .n = n};
-    g->hidden = segments[UP].last->outputs.at[0];
-    g->norm = segments[NORM].last->outputs.at[0];
+    *g = (Grn){.block = b, .hidden = b->regions[BLOCK_UP]->outputs.at[0], .norm = b->regions[NORM]->outputs.at[0]};
     b->range = b->hidden;
     b->n_ranges = 1;
     b->choice = block_choice(l, b);
     g->rows = output_rows(l->cpu, b);
     if (!is_norm(g) || !is_small(g) || !g->rows || !block_rows_of(l->cpu, b, b->out.dims[3]))
         return false;
-    const Value *result = segments[n - 1].last->outputs.at[0];
-    b->out = view_output(l, result, NULL, true);
-    block_pack(l, b, &segments[UP], &segments[n - 1]);
+    b->out = view_output(l, b->result, NULL, true);
+    block_pack(l, b);
     hidden_phase(l, g);
     if (!response_phase(l, g))
         return false;
     if (!take_scale(l, g)) /* a form of its own: H is there, the rest follows as usual */
-        return lower_segment(l, &segments[n - 2]) && lower_segment(l, &segments[n - 1]);
+        return region_lower(l, b->regions[b->n - 2]) && region_lower(l, b->regions[b->n - 1]);
     output_phase(l, g);
-    view_set(l, result, b->out);
+    view_set(l, b->result, b->out);
     return true;
 }

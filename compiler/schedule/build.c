@@ -69,7 +69,7 @@ void phase_open(Lowering *l, const char *name, int64_t flops)
     }
     Phase *phase = NEW(l->arena, Phase);
     phase->name = name;
-    phase->origin = l->region ? l->region : l->node;
+    phase->origin = l->origin;
     phase->flops = flops;
     switch (l->when) {
     case WHEN_BEGIN: vec_push(l->arena, &l->program->begin, phase); break;

@@ -16,7 +16,7 @@
 #include "compiler/schedule/lower.h"
 #include "compiler/schedule/map.h"
 #include "compiler/schedule/matmul.h"
-#include "compiler/schedule/region.h"
+#include "compiler/schedule/node.h"
 
 #include <string.h>
 
@@ -442,25 +442,22 @@ bool depthwise_of(Lowering *l, const Node *node, const Fusion *epilogue, Window 
     return true;
 }
 
-/* Operands of a channels-first epilogue would be strided the wrong way round. */
-static bool no_epilogue(const Fusion *epilogue)
+bool conv_lower(Lowering *l, const Node *node, Epilogue *epilogue)
 {
-    (void)epilogue;
-    return false;
-}
-
-static bool lower_conv(Lowering *l, const Node *node, bool channels_first)
-{
+    bool channels_first = node->op->kind == OP_Conv;
     int order[MAX_RANK] = {0}, rank = node->inputs.at[0]->type.shape.rank;
     for (int i = 1; i < rank; i++) /* dimensions as channels last has them */
         order[i] = channels_first ? (i == rank - 1 ? 1 : i + 1) : i;
     View w = *view_of(l, node->inputs.at[1]), bias;
-    Result result = result_take(l, node, channels_first ? no_epilogue : epilogue_is_linear);
-    Conv conv = {.w = &w, .name = result.value->name, .weights_name = node->inputs.at[1]->name};
+    if (channels_first) /* operands of its epilogue would be strided the wrong way round */
+        epilogue = NULL;
+    const Fusion *fusion = epilogue_take(epilogue, epilogue_is_linear);
+    const Value *result = fusion ? fusion->result : node->outputs.at[0];
+    Conv conv = {.w = &w, .name = result->name, .weights_name = node->inputs.at[1]->name};
     conv.group = node_attr_int(node, "group");
-    conv.epilogue = result.epilogue;
+    conv.epilogue = fusion;
     conv.x = view_permute(view_float(l, *view_of(l, node->inputs.at[0])), order);
-    View out = float_output(l, result.value, order, true);
+    View out = float_output(l, result, order, true);
     conv.out = view_permute(out, order);
     if (w.per_image)
         return mixes_images(l, "a convolution with weights for each image of a free batch");
@@ -473,10 +470,9 @@ static bool lower_conv(Lowering *l, const Node *node, bool channels_first)
         depthwise_conv(l, &conv);
     else if (view_count(&out))
         dense_conv(l, &conv);
-    float_output_set(l, result.value, out);
+    float_output_set(l, result, out);
     return true;
 }
 
-bool lower_Conv(Lowering *l, const Node *node) { return lower_conv(l, node, true); }
-
-bool lower_ConvNHWC(Lowering *l, const Node *node) { return lower_conv(l, node, false); }
+bool lower_Conv(Lowering *l, const Node *node) { return conv_lower(l, node, NULL); }
+bool lower_ConvNHWC(Lowering *l, const Node *node) { return conv_lower(l, node, NULL); }

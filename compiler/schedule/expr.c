@@ -14,19 +14,28 @@
 
 enum { STEP = 1000 };
 
-/* The value id of each value computed so far is kept in the value's mark while a fusion is built: views use
- * positive marks, fusions negative ones. */
-static int fused_id(const Value *value) { return (int)(-value->mark - 1); }
+static void set_fused(Lowering *l, Fusion *fusion, const Value *value, int id)
+{
+    vec_push(l->arena, &fusion->computed, (Computed){value, id});
+}
 
-static void set_fused(const Value *value, int id) { ((Value *)value)->mark = -(int64_t)id - 1; }
+static bool find_fused(const Fusion *fusion, const Value *value, int *id)
+{
+    for (int64_t i = 0; i < fusion->computed.len; i++)
+        if (fusion->computed.at[i].value == value) {
+            *id = fusion->computed.at[i].id;
+            return true;
+        }
+    return false;
+}
 
-void fusion_begin(Fusion *fusion, const Value *first)
+void fusion_begin(Lowering *l, Fusion *fusion, const Value *first)
 {
     memset(fusion, 0, sizeof *fusion);
     if (first) {
         fusion->expr.n_operands = 1;
         fusion->sources[0] = first;
-        set_fused(first, 0);
+        set_fused(l, fusion, first, 0);
     }
 }
 
@@ -67,9 +76,10 @@ bool fusion_operand(Fusion *fusion, const Value *source, View view, const Tensor
 }
 
 /* A constant, also one that comes into a body through an input. */
-static const Tensor *tensor_of(Lowering *l, const Value *value)
+static const Tensor *tensor_of(const Lowering *l, const Value *value)
 {
-    return value->constant ? value->constant : value->mark > 0 ? view_of(l, value)->constant : NULL;
+    const View *view = view_found(l, value);
+    return value->constant ? value->constant : view ? view->constant : NULL;
 }
 
 /* Integers beyond 2^53 would change as an immediate. */
@@ -82,10 +92,10 @@ static bool immediate(Lowering *l, const Value *value, double *number)
 static bool input_id(Lowering *l, Fusion *fusion, const Value *value, int rank, const int64_t *dims, int *id)
 {
     double number;
-    if (value->mark < 0) {
-        *id = fused_id(value);
+    if (find_fused(fusion, value, id))
         return true;
-    }
+    if (!value->constant && !view_found(l, value))
+        return false; /* it is computed after this, or not apart */
     if (immediate(l, value, &number) && value->type.shape.rank <= rank)
         return fusion_constant(fusion, number, value->type.dtype, id);
     View view = *view_of(l, value);
@@ -216,9 +226,17 @@ bool fusion_node(Lowering *l, Fusion *fusion, const Node *node, int rank, const 
             return false;
     if (!add_step(l, fusion, node, rank, dims, &value))
         return false;
-    set_fused(node->outputs.at[0], value);
+    set_fused(l, fusion, node->outputs.at[0], value);
     fusion->result = node->outputs.at[0];
     return true;
+}
+
+const Fusion *epilogue_take(Epilogue *epilogue, bool (*fits)(const Fusion *fusion))
+{
+    if (!epilogue || !epilogue->fusion || !fits(epilogue->fusion))
+        return NULL;
+    epilogue->taken = true;
+    return epilogue->fusion;
 }
 
 /* ── Closing and reshaping expressions ───────────────────────────────────────────────────────────────── */

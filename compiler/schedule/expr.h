@@ -4,6 +4,12 @@
 
 #include "compiler/schedule/view.h"
 
+/* A value and its id in an expression that grows. */
+typedef struct Computed {
+    const Value *value;
+    int id;
+} Computed;
+
 /* An elementwise expression in the making: the operands' views have the result's rank and dimensions. */
 typedef struct Fusion {
     Expr expr;
@@ -11,10 +17,20 @@ typedef struct Fusion {
     const Value *sources[MAX_OPERANDS];
     const Tensor *tensors[MAX_OPERANDS]; /* of operands that are constants, else NULL */
     const Value *result;    /* what it computes */
+    VEC(Computed) computed; /* while it grows: values that operands and steps are */
 } Fusion;
 
+/* Elementwise work behind a node, for its kernel to do on the way; whoever takes it writes the fusion's result. */
+typedef struct Epilogue {
+    const Fusion *fusion;   /* NULL: there is none */
+    bool taken;
+} Epilogue;
+
+/* The fusion, taken if it fits; NULL: not taken, or none (also of epilogue NULL). */
+const Fusion *epilogue_take(Epilogue *epilogue, bool (*fits)(const Fusion *fusion));
+
 /* Begins an expression over a space of `dims`; operand 0 is `first` if that is not NULL. */
-void fusion_begin(Fusion *fusion, const Value *first);
+void fusion_begin(Lowering *l, Fusion *fusion, const Value *first);
 /* Adds an elementwise node's computation; false: too big, or not a matter of expressions. */
 bool fusion_node(Lowering *l, Fusion *fusion, const Node *node, int rank, const int64_t *dims);
 bool fusion_step(Fusion *fusion, OpKind op, DType dtype, int a, int b, int c, double imm0, double imm1, int *value);

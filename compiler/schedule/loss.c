@@ -5,6 +5,7 @@
 #include "compiler/schedule/lower.h"
 
 #include "compiler/schedule/map.h"
+#include "compiler/schedule/node.h"
 #include "compiler/schedule/norm.h"
 #include "compiler/schedule/reduce.h"
 

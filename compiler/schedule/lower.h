@@ -10,8 +10,15 @@
 #ifndef CNXC_SCHEDULE_LOWER_H
 #define CNXC_SCHEDULE_LOWER_H
 
-#include "compiler/schedule/expr.h"
+#include "compiler/schedule/value.h"
 #include "ir/graph.h"
+
+/* A region whose body is being lowered. */
+typedef struct Scope {
+    const Node *region;
+    const struct Scope *outer; /* the region that it stands in; NULL: the graph */
+    When earliest;          /* when all of the region's inputs are there */
+} Scope;
 
 struct Lowering {
     Program *program;
@@ -19,13 +26,11 @@ struct Lowering {
     const CpuProfile *cpu;
     Arena *arena;
     Diag *diag;
-    VEC(View) views;        /* of values, by value->mark - 1 */
+    ViewMap views;
     const Node *node;       /* being lowered */
-    const Node *region;     /* whose body is being lowered; NULL: none */
-    const Node *anchor;     /* the node that may take `epilogue`; NULL: none */
-    Fusion *epilogue;       /* elementwise work on the anchor's output; NULL: none, or taken */
+    const Node *origin;     /* the node of the graph that phases are made for; NULL: none */
+    const Scope *scope;     /* the regions whose bodies are being lowered, from the inside out; NULL: none */
     When when;              /* list to which phases go */
-    When earliest;          /* of a region's nodes: when all of its inputs are there */
     Phase *phase;
     Buffer *sums;           /* scratch for a matrix unit's sums, of sums_phase; NULL: none yet */
     const Phase *sums_phase;
@@ -35,24 +40,8 @@ struct Lowering {
     int64_t n_names;        /* for fresh buffer names */
 };
 
-/* One lowering for each operator; false after a diagnostic. */
-typedef bool Lower(Lowering *l, const Node *node);
-bool lower_node(Lowering *l, const Node *node);
-bool lower_elementwise(Lowering *l, const Node *node); /* every operator of CLASS_ELEMENTWISE */
-/* lower_NAME for all the others: a row of the op table without one does not link. */
-#define LOWER_CLASS_ELEMENTWISE(name)
-#define LOWER_CLASS_MOVE(name) Lower lower_##name;
-#define LOWER_CLASS_REDUCTION(name) Lower lower_##name;
-#define LOWER_CLASS_CONTRACTION(name) Lower lower_##name;
-#define LOWER_CLASS_META(name) Lower lower_##name;
-#define LOWER_CLASS_OTHER(name) Lower lower_##name;
-#define OP(name, domain, class, ...) LOWER_##class(name)
-#include "ir/ops.def"
-#undef OP
-
 bool unsupported(Lowering *l, const char *what);    /* reports at the node that it is not supported; false */
 bool mixes_images(Lowering *l, const char *what);   /* likewise, and names the flag that fixes the batch */
 const char *node_label(const Node *node);          /* its output's name */
-View view_of_input(Lowering *l, const Node *node, int64_t input);
 
 #endif

@@ -217,3 +217,30 @@ void fill_phase(Lowering *l, const char *name, View out, double number)
     Expr fill = fill_expr(number, out.dtype);
     map_phase(l, name, &fill, out, NULL);
 }
+
+/* ── Copies where kernels need them ──────────────────────────────────────────────────────────────────── */
+
+View view_contiguous(Lowering *l, View view)
+{
+    View result = view;
+    if (view_is_dense(&view)) {
+        View dense = view_dense(view.ref, view.dtype, view.rank, view.dims);
+        memcpy(result.strides, dense.strides, sizeof result.strides);
+        return result;
+    }
+    View copy = view_temp(l, SPACE_ARENA, view.dtype, view.rank, view.dims, false);
+    copy_phase(l, "copy", copy, view);
+    copy.when = view.when > l->when ? view.when : l->when;
+    copy.per_image = view.per_image;
+    return copy;
+}
+
+View view_float(Lowering *l, View view)
+{
+    if (view.dtype == DT_FLOAT)
+        return view;
+    View copy = view_temp(l, SPACE_ARENA, DT_FLOAT, view.rank, view.dims, false);
+    copy_phase(l, "float", copy, view);
+    copy.per_image = view.per_image;
+    return copy;
+}

@@ -12,4 +12,7 @@ void copy_phase(Lowering *l, const char *name, View out, View in);
 void fill_emit(Lowering *l, View out, double number);
 void fill_phase(Lowering *l, const char *name, View out, double number);
 
+View view_contiguous(Lowering *l, View view); /* row-major and dense, copied if need be */
+View view_float(Lowering *l, View view);      /* as float, converted if need be */
+
 #endif

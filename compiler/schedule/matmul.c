@@ -9,7 +9,7 @@
 #include "compiler/schedule/bf16.h"
 #include "compiler/schedule/lower.h"
 #include "compiler/schedule/map.h"
-#include "compiler/schedule/region.h"
+#include "compiler/schedule/node.h"
 
 static int64_t product_flops(int64_t m, int64_t k, int64_t n) { return 2 * m * k * n; }
 
@@ -65,20 +65,22 @@ static View rows_of(Lowering *l, View a)
 }
 
 /* value = a · b, b constant [K, N] or, transposed, [N, K]; a [..., K]. */
-static bool constant_product(Lowering *l, const Node *node, View a, const View *b, bool transposed, const View *c)
+static bool constant_product(Lowering *l, const Node *node, View a, const View *b, bool transposed, const View *c,
+                             Epilogue *behind)
 {
     int64_t k = b->dims[transposed ? 1 : 0], n = b->dims[transposed ? 0 : 1];
-    Result result = result_take(l, node, epilogue_is_linear);
+    const Fusion *epilogue = epilogue_take(behind, epilogue_is_linear);
+    const Value *result = epilogue ? epilogue->result : node->outputs.at[0];
     const char *name = node->outputs.at[0]->name;
     bool bf16 = bf16_wanted(l, &a);
     a = rows_of(l, a);
-    View out = float_output(l, result.value, NULL, true);
-    if (is_empty(l, result.value, out, k))
+    View out = float_output(l, result, NULL, true);
+    if (is_empty(l, result, out, k))
         return true;
     Gemm gemm = {.a = a, .init = GEMM_INIT_ZERO, .tail = true};
-    gemm.bias = c ? bias_vector(l, name, c, n) : split_bias(l, name, &result.epilogue, n);
+    gemm.bias = c ? bias_vector(l, name, c, n) : split_bias(l, name, &epilogue, n);
     gemm.init = gemm.bias.buffer ? GEMM_INIT_BIAS : GEMM_INIT_ZERO;
-    set_epilogue(&gemm, result.epilogue);
+    set_epilogue(&gemm, epilogue);
     WeightLayout layout = {.t = 1, .c = k, .n = n, .groups = 1, .c_stride = transposed ? 1 : n, .n_stride = transposed ? k : 1};
     const char *weights = node->inputs.at[1]->name;
     const ScheduleChoice *choice = gemm_choice(l, bf16, a.dims[0], k, n);
@@ -90,9 +92,9 @@ static bool constant_product(Lowering *l, const Node *node, View a, const View *
     if (bf16)
         gemm.a = bf16_rounded(l, name, a, &panels);
     linear_rows(&out, &gemm.c);
-    phase_open(l, result.value->name, product_flops(a.dims[0], k, n));
+    phase_open(l, result->name, product_flops(a.dims[0], k, n));
     gemm_sections(l, &gemm);
-    float_output_set(l, result.value, out);
+    float_output_set(l, result, out);
     return true;
 }
 
@@ -192,11 +194,11 @@ static View as_matrix(View view, bool left)
     return view_insert(view, left ? 0 : 1, 1, 0);
 }
 
-bool lower_MatMul(Lowering *l, const Node *node)
+static bool lower_matmul(Lowering *l, const Node *node, Epilogue *epilogue)
 {
     View a = *view_of(l, node->inputs.at[0]), b = *view_of(l, node->inputs.at[1]);
     if (b.constant && b.rank == 2)
-        return constant_product(l, node, a, &b, false, NULL);
+        return constant_product(l, node, a, &b, false, NULL, epilogue);
     if (b.per_image && b.rank < 3)
         return mixes_images(l, "a matrix product that sums over the images of a free batch");
     const Value *value = node->outputs.at[0];
@@ -246,7 +248,7 @@ static bool is_row_bias(const View *c, int64_t n)
     return c->constant && c->constant->count == n && c->dims[c->rank ? c->rank - 1 : 0] == n && c->rank > 0;
 }
 
-bool lower_Gemm(Lowering *l, const Node *node)
+static bool lower_gemm(Lowering *l, const Node *node, Epilogue *epilogue)
 {
     View a = *view_of(l, node->inputs.at[0]), b = *view_of(l, node->inputs.at[1]);
     const View *given = node_input(node, 2) ? view_of(l, node->inputs.at[2]) : NULL;
@@ -264,7 +266,7 @@ bool lower_Gemm(Lowering *l, const Node *node)
         given = NULL;
     bool plain = alpha == 1 && (!given || (beta == 1 && is_row_bias(&c, n)));
     if (plain && b.constant)
-        return constant_product(l, node, a, &b, transpose_b, given ? &c : NULL);
+        return constant_product(l, node, a, &b, transpose_b, given ? &c : NULL, epilogue);
     const Value *value = node->outputs.at[0];
     View out = float_output(l, value, NULL, false);
     if (k && view_count(&out) && !batched_product(l, value, a, transpose_b ? transposed(b) : b, out))
@@ -276,3 +278,11 @@ bool lower_Gemm(Lowering *l, const Node *node)
     float_output_set(l, value, out);
     return true;
 }
+
+bool product_lower(Lowering *l, const Node *node, Epilogue *epilogue)
+{
+    return (node->op->kind == OP_MatMul ? lower_matmul : lower_gemm)(l, node, epilogue);
+}
+
+bool lower_MatMul(Lowering *l, const Node *node) { return product_lower(l, node, NULL); }
+bool lower_Gemm(Lowering *l, const Node *node) { return product_lower(l, node, NULL); }

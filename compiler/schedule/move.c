@@ -7,6 +7,7 @@
 #include "compiler/schedule/lower.h"
 
 #include "compiler/schedule/map.h"
+#include "compiler/schedule/node.h"
 
 #include "ir/infer.h"
 #include "ir/interp.h"

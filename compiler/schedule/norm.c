@@ -7,8 +7,8 @@
 
 #include "compiler/schedule/lower.h"
 #include "compiler/schedule/map.h"
+#include "compiler/schedule/node.h"
 #include "compiler/schedule/reduce.h"
-#include "compiler/schedule/region.h"
 
 #include "ir/params.h"
 
@@ -168,19 +168,21 @@ static void write_statistics(Lowering *l, const Node *node, View in, int axis, d
     view_set(l, deviation_value, deviation);
 }
 
-bool lower_LayerNormalization(Lowering *l, const Node *node)
+bool layernorm_lower(Lowering *l, const Node *node, Epilogue *epilogue)
 {
     View x = view_of_input(l, node, 0), out_rows, operands[MAX_OPERANDS];
     int axis = node_axis(node);
     if (x.per_image && axis == 0)
         return mixes_images(l, "LayerNormalization over the images of a free batch");
     double epsilon = node_attr_float(node, "epsilon");
-    bool fused = l->epilogue && l->anchor == node && splits_at(l->epilogue, axis) && node->outputs.at[0]->type.dtype == DT_FLOAT;
+    const Fusion *behind = epilogue && epilogue->fusion && splits_at(epilogue->fusion, axis) ? epilogue->fusion : NULL;
     Fusion *fusion = NEW(l->arena, Fusion);
-    fused = fused && layernorm_fusion(l, node, l->epilogue, fusion);
+    bool fused = behind && layernorm_fusion(l, node, behind, fusion);
     if (!fused && !layernorm_fusion(l, node, NULL, fusion))
         return unsupported(l, "LayerNormalization whose scale does not match its input");
-    const Value *value = fused ? result_take(l, node, NULL).value : node->outputs.at[0];
+    const Value *value = fused ? behind->result : node->outputs.at[0];
+    if (fused)
+        epilogue->taken = true;
     View in = contiguous_rows(l, x, axis);
     View out = float_output(l, value, NULL, axis == x.rank - 1);
     as_rows(&out, axis, &out_rows);
@@ -197,6 +199,8 @@ bool lower_LayerNormalization(Lowering *l, const Node *node)
     write_statistics(l, node, view_float(l, x), axis, epsilon);
     return true;
 }
+
+bool lower_LayerNormalization(Lowering *l, const Node *node) { return layernorm_lower(l, node, NULL); }
 
 /* ── Softmax ─────────────────────────────────────────────────────────────────────────────────────────── */
 

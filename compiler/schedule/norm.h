@@ -4,6 +4,8 @@
 
 #include "compiler/schedule/expr.h"
 
+bool layernorm_lower(Lowering *l, const Node *node, Epilogue *epilogue); /* NULL: none */
+
 /* Rows of C elements: (x - mean) / sqrt(variance + epsilon), then the expression; in place is fine. */
 void layernorm_rows(Lowering *l, View in, View out, double epsilon, const Fusion *epilogue, const View *operands);
 

@@ -5,6 +5,7 @@
 #include "compiler/schedule/lower.h"
 
 #include "compiler/schedule/map.h"
+#include "compiler/schedule/node.h"
 
 #include "ir/params.h"
 

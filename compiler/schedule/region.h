@@ -1,23 +1,22 @@
-/* Segments of a region's body, and the epilogues that their anchors take. */
+/* Regions of one anchor and the elementwise nodes behind it, or of elementwise nodes alone. */
 #ifndef CNXC_SCHEDULE_REGION_H
 #define CNXC_SCHEDULE_REGION_H
 
 #include "compiler/schedule/expr.h"
+#include "compiler/schedule/lower.h"
+#include "ir/region.h"
 
-/* The epilogue waiting for this node, with its constant bias split off; NULL: none. Taking it makes the node
- * write the region's output instead of its own. */
-typedef struct Result {
-    const Value *value;     /* what to write */
-    const Fusion *epilogue; /* what to apply; NULL: nothing */
-} Result;
-Result result_take(Lowering *l, const Node *node, bool (*fits)(const Fusion *epilogue)); /* fits NULL: any */
+/* Around the lowering of a body: its inputs are the region's, and so are its outputs. */
+void scope_open(Lowering *l, Scope *scope, const Node *region);
+void scope_close(Lowering *l);
 
-/* Part of a region's body: an anchor and the elementwise nodes behind it, [first, last]. */
-typedef struct Segment {
-    const Node *first, *last, *anchor;
-} Segment;
-int segments_of(const Graph *body, Segment *segments, int most); /* their number; 0: more than most */
-bool segment_fuse(Lowering *l, const Segment *segment, Fusion *fusion); /* false: it has no such form */
-bool lower_segment(Lowering *l, const Segment *segment);
+bool region_lower(Lowering *l, const Node *region); /* any kind that promises such a body; false after a diagnostic */
+
+/* For those who lower several at once. */
+void region_enter(Lowering *l, const Node *region);   /* the body's inputs get the views that are there */
+const Node *region_anchor(const Node *region);        /* NULL: of kind map */
+const Value *region_result(const Node *region);
+const Value *region_outside(const Node *region, const Value *input); /* what a body's input is outside; NULL: it is none */
+bool region_fuse(Lowering *l, const Node *region, Fusion *fusion); /* all behind the anchor; false: it has no such form */
 
 #endif

@@ -7,83 +7,13 @@
  * operator that would need several images at a time is refused, and the message names the flag that fixes the batch. */
 #include "compiler/schedule/schedule.h"
 
+#include "compiler/schedule/block.h"
 #include "compiler/schedule/lower.h"
 #include "compiler/schedule/map.h"
-
-#include "ir/infer.h"
-
-#include <string.h>
-
-static Lower *const lowerings[OP_COUNT] = {
-#undef LOWER_CLASS_ELEMENTWISE
-#undef LOWER_CLASS_MOVE
-#undef LOWER_CLASS_REDUCTION
-#undef LOWER_CLASS_CONTRACTION
-#undef LOWER_CLASS_META
-#undef LOWER_CLASS_OTHER
-#define LOWER_CLASS_ELEMENTWISE(name) lower_elementwise
-#define LOWER_CLASS_MOVE(name) lower_##name
-#define LOWER_CLASS_REDUCTION(name) lower_##name
-#define LOWER_CLASS_CONTRACTION(name) lower_##name
-#define LOWER_CLASS_META(name) lower_##name
-#define LOWER_CLASS_OTHER(name) lower_##name
-#define OP(name, domain, class, ...) [OP_##name] = LOWER_##class(name),
-#include "ir/ops.def"
-#undef OP
-};
-
-/* ── Diagnostics ─────────────────────────────────────────────────────────────────────────────────────── */
-
-const char *node_label(const Node *node)
-{
-    for (int64_t i = 0; i < node->outputs.len; i++)
-        if (node->outputs.at[i])
-            return node->outputs.at[i]->name;
-    return node->op->name;
-}
-
-bool unsupported(Lowering *l, const char *what)
-{
-    diag_unsupported(l->diag, l->node->span, "%s: %s is not supported", l->node->op->name, what);
-    return false;
-}
-
-bool mixes_images(Lowering *l, const char *what)
-{
-    const char *symbol = graph_batch_symbol(l->graph);
-    diag_unsupported(l->diag, l->node->span, "%s: %s is not supported; --dim %s=N fixes the batch", l->node->op->name, what,
-                     symbol ? symbol : "batch_size");
-    return false;
-}
-
-/* Calls are inlined before anything is scheduled. */
-bool lower_Call(Lowering *l, const Node *node)
-{
-    (void)node;
-    return unsupported(l, "a call that was not inlined");
-}
+#include "compiler/schedule/node.h"
+#include "compiler/schedule/region.h"
 
 /* ── Values ──────────────────────────────────────────────────────────────────────────────────────────── */
-
-View view_of_input(Lowering *l, const Node *node, int64_t input) { return *view_of(l, node->inputs.at[input]); }
-
-static bool is_per_image(const Value *value) { return value->type.shape.rank > 0 && value->type.shape.dims[0].size < 0; }
-
-static void reset_marks(Graph *graph)
-{
-    for (int64_t i = 0; i < graph->inputs.len; i++)
-        graph->inputs.at[i]->mark = 0;
-    for (int64_t i = 0; i < graph->constants.len; i++)
-        graph->constants.at[i]->mark = 0;
-    FOR_NODES (node, graph) {
-        Graph *body = node_attr_graph(node, "body");
-        for (int64_t i = 0; i < node->outputs.len; i++)
-            if (node->outputs.at[i])
-                node->outputs.at[i]->mark = 0;
-        if (body)
-            reset_marks(body);
-    }
-}
 
 /* Bytes of a value, or of one image of it; -1: too many to address. */
 static int64_t value_bytes(const Value *value)
@@ -128,59 +58,47 @@ static bool check_values(Lowering *l, const Graph *graph)
     return ok;
 }
 
-/* ── Nodes ───────────────────────────────────────────────────────────────────────────────────────────── */
+/* ── Nodes and regions ───────────────────────────────────────────────────────────────────────────────── */
 
-/* When the node can run: after the last of what it uses. */
-static bool when_of(Lowering *l, const Node *node, bool *images)
+static bool lower_nodes(Lowering *l, const Graph *graph);
+
+/* A block as a whole; false: better done region by region. */
+static bool lower_block(Lowering *l, const Node *region)
 {
-    When when = l->earliest;
-    *images = false;
-    for (int64_t i = 0; i < node->inputs.len; i++) {
-        if (!node->inputs.at[i])
-            continue;
-        const View *view = view_of(l, node->inputs.at[i]);
-        when = view->when > when ? view->when : when;
-        *images |= view->per_image;
-    }
-    l->when = when;
-    return !(*images && when == WHEN_END) || mixes_images(l, "using a result of the whole free batch for each of its images");
+    Block *block = block_of(l, region);
+    return block && (block->n == BLOCK_PLAIN ? block_plain(l, block) : block_grn(l, block));
 }
 
-/* Only reductions may turn images into something that is not one. */
-static bool keeps_images(const Node *node)
+/* A region whose body has nodes of any kind, or regions: calls lower_nodes, which called it. */
+static bool lower_around(Lowering *l, const Node *region)
 {
-    bool reduces = node->op->class == CLASS_REDUCTION || node->op->kind == OP_Shape || node->op->kind == OP_Size;
-    for (int64_t i = 0; i < node->outputs.len && !reduces; i++)
-        if (node->outputs.at[i] && !is_per_image(node->outputs.at[i]))
-            return false;
+    When when;
+    Scope scope;
+    if (!node_begin(l, region, &when))
+        return false;
+    scope_open(l, &scope, region);
+    bool done = region_kind(region) == REGION_BLOCK && lower_block(l, region);
+    if (!done && (diag_failed(l->diag) || !lower_nodes(l, node_attr_graph(region, "body"))))
+        return false;
+    scope_close(l);
+    node_end(l, region, when);
     return true;
 }
 
-static void finish_outputs(Lowering *l, const Node *node)
+static bool lower_region(Lowering *l, const Node *region)
 {
-    for (int64_t i = 0; i < node->outputs.len; i++) {
-        const Value *value = node->outputs.at[i];
-        if (!value || value->mark <= 0)
-            continue;
-        View *view = &l->views.at[value->mark - 1];
-        view->when = view->when > l->when ? view->when : l->when;
-        view->per_image = is_per_image(value);
-    }
+    RegionKind kind = region_kind(region);
+    return kind == REGION_ANY || kind == REGION_BLOCK ? lower_around(l, region) : region_lower(l, region);
 }
 
-bool lower_node(Lowering *l, const Node *node)
+static bool lower_nodes(Lowering *l, const Graph *graph)
 {
-    bool images;
-    l->node = node;
-    if (!when_of(l, node, &images))
-        return false;
-    if (images && node->op->kind != OP_Region && !keeps_images(node))
-        return mixes_images(l, "an operator that mixes the images of a free batch");
-    When when = l->when;
-    if (!lowerings[node->op->kind](l, node))
-        return false;
-    l->when = when;
-    finish_outputs(l, node);
+    FOR_NODES (node, graph) {
+        if (!l->scope)
+            l->origin = node;
+        if (!(node->op->kind == OP_Region ? lower_region : lower_node)(l, node))
+            return false;
+    }
     return true;
 }
 
@@ -195,7 +113,7 @@ static void add_tensors(Lowering *l)
         Buffer *buffer = buffer_new(l, value->name, SPACE_TENSOR, value->type.dtype, value_bytes(value));
         buffer->index = i;
         View view = view_dense(ref_to(buffer), value->type.dtype, rank, dims);
-        view.per_image = is_per_image(value);
+        view.per_image = value_is_per_image(value);
         view.when = view.per_image || !l->program->batch_free ? WHEN_IMAGE : WHEN_BEGIN;
         view_set(l, value, view);
     }
@@ -262,13 +180,12 @@ static void drop_unused(Program *program)
 
 static bool lower_graph(Lowering *l)
 {
-    bool ok = check_values(l, l->graph);
-    if (!ok)
+    if (!check_values(l, l->graph))
         return false;
     add_tensors(l);
-    FOR_NODES (node, l->graph)
-        if (!lower_node(l, node))
-            return false;
+    if (!lower_nodes(l, l->graph))
+        return false;
+    l->origin = NULL;
     write_outputs(l);
     return true;
 }
@@ -276,7 +193,7 @@ static bool lower_graph(Lowering *l)
 static bool is_batch_free(const Graph *graph)
 {
     for (int64_t i = 0; i < graph->inputs.len; i++)
-        if (is_per_image(graph->inputs.at[i]))
+        if (value_is_per_image(graph->inputs.at[i]))
             return true;
     return false;
 }
@@ -289,7 +206,7 @@ static bool goes_by_image(const Program *program, const Graph *graph)
     int64_t own = cpu->l2_bytes / (cpu->l2_shared_by > 1 ? cpu->l2_shared_by : 1) +
                   cpu->l3_bytes / (cpu->l3_shared_by > 1 ? cpu->l3_shared_by : 1);
     for (int64_t i = 0; i < graph->outputs.len; i++)
-        if (!is_per_image(graph->outputs.at[i]))
+        if (!value_is_per_image(graph->outputs.at[i]))
             return false;
     return program->batch_free && !program->begin.len && !program->end.len && program->arena_bytes <= own;
 }
@@ -299,7 +216,6 @@ Program *schedule_graph(Graph *graph, DType precision, const CpuProfile *cpu, Ar
     Program *program = NEW(arena, Program);
     *program = (Program){.arena = arena, .cpu = cpu, .precision = precision, .batch_free = is_batch_free(graph)};
     Lowering lowering = {.program = program, .graph = graph, .cpu = cpu, .arena = arena, .diag = diag};
-    reset_marks(graph);
     if (!lower_graph(&lowering))
         return NULL;
     drop_unused(program);

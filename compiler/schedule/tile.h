@@ -17,6 +17,7 @@
 #include "compiler/target/cpu.h"
 #include "ir/graph.h"
 #include "ir/op.h"
+#include "ir/region.h"
 
 /* ── Buffers ─────────────────────────────────────────────────────────────────────────────────────────── */
 
@@ -83,7 +84,7 @@ typedef struct ExprStep {
 
 typedef struct Expr {
     int n_operands, n_steps;
-    ExprStep steps[24];
+    ExprStep steps[MAX_STEPS];
 } Expr;
 
 /* How a kernel walks one operand of its expression: rows (outer) and elements (inner). */
@@ -92,8 +93,6 @@ typedef struct Operand {
     int64_t row;           /* bytes from one row to the next; 0: the same row each time */
     int64_t step;          /* bytes from one element to the next: the dtype's size (contiguous), 0 (broadcast), other */
 } Operand;
-
-enum { MAX_OPERANDS = 8 };
 
 /* ── Kernels ─────────────────────────────────────────────────────────────────────────────────────────── */
 

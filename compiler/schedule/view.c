@@ -5,36 +5,11 @@
 #include "compiler/schedule/view.h"
 
 #include "compiler/schedule/lower.h"
-#include "compiler/schedule/map.h"
 
 #include <assert.h>
 #include <string.h>
 
-/* ── Values and their views ──────────────────────────────────────────────────────────────────────────── */
-
-int value_dims(const Value *value, int64_t *dims)
-{
-    for (int i = 0; i < value->type.shape.rank; i++) {
-        int64_t size = value->type.shape.dims[i].size;
-        dims[i] = size < 0 ? 1 : size;
-    }
-    return value->type.shape.rank;
-}
-
-void view_set(Lowering *l, const Value *value, View view)
-{
-    vec_push(l->arena, &l->views, view);
-    ((Value *)value)->mark = l->views.len;
-}
-
-const View *view_of(Lowering *l, const Value *value)
-{
-    if (!value->mark) {
-        assert(value->constant);
-        view_set(l, value, view_constant(l, value->constant, value->name));
-    }
-    return &l->views.at[value->mark - 1];
-}
+/* ── New views ───────────────────────────────────────────────────────────────────────────────────────── */
 
 View view_dense(Ref ref, DType dtype, int rank, const int64_t *dims)
 {
@@ -48,49 +23,12 @@ View view_dense(Ref ref, DType dtype, int rank, const int64_t *dims)
     return view;
 }
 
-View view_constant(Lowering *l, const Tensor *tensor, const char *name)
-{
-    View view = view_dense(ref_to(buffer_constant(l, name, tensor, 0)), tensor->dtype, tensor->rank, tensor->dims);
-    view.constant = tensor;
-    return view;
-}
-
-/* The value of the main graph that a body's output stands for. */
-static const Value *outer_value(const Lowering *l, const Value *value)
-{
-    if (!l->region || value->graph == l->graph)
-        return value;
-    for (int64_t i = 0; i < value->graph->outputs.len; i++)
-        if (value->graph->outputs.at[i] == value)
-            return l->region->outputs.at[i];
-    return value;
-}
-
-bool value_is_result(const Lowering *l, const Value *value)
-{
-    const Value *outer = outer_value(l, value);
-    return outer->is_output && outer->graph == l->graph;
-}
-
-/* The buffer of the graph output that this value is; NULL: it is none. */
-static Buffer *output_buffer(const Lowering *l, const Value *value)
-{
-    for (int64_t i = 0; i < l->graph->outputs.len; i++)
-        if (l->graph->outputs.at[i] == value)
-            for (int64_t j = 0; j < l->program->buffers.len; j++) {
-                Buffer *buffer = l->program->buffers.at[j];
-                if (buffer->space == SPACE_TENSOR && buffer->index == l->graph->inputs.len + i)
-                    return buffer;
-            }
-    return NULL;
-}
-
 /* Rows whose pitch is a multiple of 1024 bytes fall into few sets of the L1 cache (PERFORMANCE: leading
  * dimensions); one line more spreads them. */
 static int64_t padded_pitch(int64_t bytes) { return bytes % 1024 == 0 ? bytes + 64 : bytes; }
 
-static View view_ordered(Lowering *l, const char *name, Space space, DType dtype, int rank, const int64_t *dims, const int *order,
-                         bool pad)
+View view_ordered(Lowering *l, const char *name, Space space, DType dtype, int rank, const int64_t *dims, const int *order,
+                  bool pad)
 {
     View view = {.dtype = dtype, .rank = rank};
     int64_t bytes = dtype_size(dtype);
@@ -105,75 +43,6 @@ static View view_ordered(Lowering *l, const char *name, Space space, DType dtype
     }
     view.ref = ref_to(buffer_new(l, name, space, dtype, bytes));
     return view;
-}
-
-static bool is_row_major(int rank, const int64_t *dims, const int *order)
-{
-    int last = -1;
-    for (int i = 0; order && i < rank; i++) {
-        if (dims[order[i]] == 1)
-            continue;
-        if (order[i] < last)
-            return false;
-        last = order[i];
-    }
-    return true;
-}
-
-View view_output(Lowering *l, const Value *value, const int *order, bool pad)
-{
-    const Value *outer = outer_value(l, value);
-    int64_t dims[MAX_RANK];
-    int rank = value_dims(outer, dims);
-    Buffer *buffer = value_is_result(l, value) && is_row_major(rank, dims, order) ? output_buffer(l, outer) : NULL;
-    View view = buffer ? view_dense(ref_to(buffer), outer->type.dtype, rank, dims)
-                       : view_ordered(l, outer->name, SPACE_ARENA, outer->type.dtype, rank, dims, order, pad);
-    view.when = l->when;
-    view.per_image = rank > 0 && outer->type.shape.dims[0].size < 0;
-    return view;
-}
-
-View float_output(Lowering *l, const Value *value, const int *order, bool pad)
-{
-    int64_t dims[MAX_RANK];
-    if (value->type.dtype == DT_FLOAT)
-        return view_output(l, value, order, pad);
-    int rank = value_dims(value, dims);
-    View view = view_ordered(l, arena_printf(l->arena, "%s.float", value->name), SPACE_ARENA, DT_FLOAT, rank, dims, order, pad);
-    view.when = l->when;
-    return view;
-}
-
-void float_output_set(Lowering *l, const Value *value, View computed)
-{
-    if (value->type.dtype != DT_FLOAT) {
-        View out = view_output(l, value, NULL, false);
-        copy_phase(l, value->name, out, computed);
-        computed = out;
-    }
-    view_set(l, value, computed);
-}
-
-void layout_order(const View *view, int *order)
-{
-    for (int i = 0; i < view->rank; i++) {
-        int at = i;
-        for (; at > 0 && view->strides[order[at - 1]] < view->strides[i]; at--)
-            order[at] = order[at - 1];
-        order[at] = i;
-    }
-}
-
-View output_like(Lowering *l, const Value *value, const View *like)
-{
-    int order[VIEW_RANK];
-    if (like->rank != value->type.shape.rank || value_is_result(l, value)) /* a result is written in its place at once */
-        return view_output(l, value, NULL, false);
-    for (int i = 0; i < like->rank; i++)
-        if (like->strides[i] <= 0 && like->dims[i] != 1)
-            return view_output(l, value, NULL, false);
-    layout_order(like, order);
-    return view_output(l, value, order, false);
 }
 
 View view_temp(Lowering *l, Space space, DType dtype, int rank, const int64_t *dims, bool pad)
@@ -311,29 +180,4 @@ bool view_is_dense(const View *view)
 {
     int64_t stride;
     return view_merge(view, 0, view->rank, &stride) && (stride == dtype_size(view->dtype) || view_count(view) <= 1);
-}
-
-View view_contiguous(Lowering *l, View view)
-{
-    View result = view;
-    if (view_is_dense(&view)) {
-        View dense = view_dense(view.ref, view.dtype, view.rank, view.dims);
-        memcpy(result.strides, dense.strides, sizeof result.strides);
-        return result;
-    }
-    View copy = view_temp(l, SPACE_ARENA, view.dtype, view.rank, view.dims, false);
-    copy_phase(l, "copy", copy, view);
-    copy.when = view.when > l->when ? view.when : l->when;
-    copy.per_image = view.per_image;
-    return copy;
-}
-
-View view_float(Lowering *l, View view)
-{
-    if (view.dtype == DT_FLOAT)
-        return view;
-    View copy = view_temp(l, SPACE_ARENA, DT_FLOAT, view.rank, view.dims, false);
-    copy_phase(l, "float", copy, view);
-    copy.per_image = view.per_image;
-    return copy;
 }

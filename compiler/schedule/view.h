@@ -19,19 +19,11 @@ typedef struct View {
     const Tensor *constant; /* of which this is all, row-major; NULL: not a constant */
 } View;
 
-const View *view_of(Lowering *l, const Value *value); /* of any value that is there; constants on first use */
-void view_set(Lowering *l, const Value *value, View view);
 View view_dense(Ref ref, DType dtype, int rank, const int64_t *dims);
-View view_constant(Lowering *l, const Tensor *tensor, const char *name);
-/* Where a node writes its output: the graph's own output if it is one and order is row-major, else the arena.
- * order: dimensions from outermost to innermost, NULL: row-major; pad: rows may get a gap that spares the cache. */
-View view_output(Lowering *l, const Value *value, const int *order, bool pad);
-/* The same for kernels that compute floats: what has another element type is computed aside and converted. */
-View float_output(Lowering *l, const Value *value, const int *order, bool pad);
-void float_output_set(Lowering *l, const Value *value, View computed);
+/* A new place. order: dimensions from outermost to innermost, NULL: row-major; pad: rows may get a gap that spares the cache. */
+View view_ordered(Lowering *l, const char *name, Space space, DType dtype, int rank, const int64_t *dims, const int *order,
+                  bool pad);
 View view_temp(Lowering *l, Space space, DType dtype, int rank, const int64_t *dims, bool pad);
-int value_dims(const Value *value, int64_t *dims); /* rank; the free batch is 1 */
-bool value_is_result(const Lowering *l, const Value *value); /* an output of the graph, also by way of a region */
 
 int64_t view_count(const View *view);
 View view_slice(View view, int dim, Pos start, int64_t size, int64_t step);
@@ -42,10 +34,5 @@ bool view_broadcast(View *view, int rank, const int64_t *dims); /* NumPy's rule;
 bool view_reshape(View *view, int rank, const int64_t *dims);   /* false: needs a copy */
 bool view_merge(const View *view, int first, int last, int64_t *stride); /* dimensions [first, last) as one */
 bool view_is_dense(const View *view);
-View view_contiguous(Lowering *l, View view);           /* row-major and dense, copied if need be */
-View view_float(Lowering *l, View view);                /* as float, converted if need be */
-
-void layout_order(const View *view, int *order);   /* dimensions by stride, outermost first */
-View output_like(Lowering *l, const Value *value, const View *like); /* laid out in that order, if ranks agree */
 
 #endif

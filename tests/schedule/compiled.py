@@ -150,14 +150,15 @@ def losses():
                  labels + prepare + f'y = {op} <reduction="{how}",ignore_index=2> (z, l, w)', bounds)
 
 
-def block(name, height, width, c, hidden, kernel):
-    """What becomes one region of kind "block", between a pointwise convolution and a mean."""
+def block(name, height, width, c, hidden, kernel, between=""):
+    """What becomes one region of kind "block", between a pointwise convolution and a mean; between: behind LayerNormalization."""
     p = kernel // 2
     case(name, f"float[N,3,{height},{width}] i", f"float[N,{c}] y, float[N,{c},{height},{width}] q", f"""
 x = Conv(i, s)
 d = Conv <group={c},pads=[{p},{p},{p},{p}]> (x, k, b)
 t = Transpose <perm=[0,2,3,1]> (d)
-n = LayerNormalization(t, g, b)
+{'m' if between else 'n'} = LayerNormalization(t, g, b)
+{between}
 h0 = MatMul(n, w1)
 h1 = Add(h0, b1)
 h = Gelu(h1)
@@ -204,6 +205,7 @@ def blocks():
     block("one", 9, 11, 19, 70, 7)
     block("ranges", 14, 14, 16, 1024, 7)
     block("uneven", 30, 13, 33, 132, 5)
+    block("around", 14, 14, 16, 64, 7, "n = Add(m, t)")  # wants the convolution's result once more: no whole block
 
 
 def write(path, cases, opset):

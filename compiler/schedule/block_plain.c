@@ -1,0 +1,180 @@
+/* A whole ConvNeXt block as one phase: depthwise convolution, LayerNorm, W1, activation, W2, residual.
+ *
+ * A chunk is a block of picture rows. What lies between the input and the output stays in the thread's scratch, in L2:
+ * the normalised pixels A, and of the hidden tensor (four times as wide) a range of columns H at a time. The second
+ * product adds up in the output itself.
+ *
+ *   for each block of rows (parallel)
+ *     A = layernorm(dwconv(x))
+ *     for each range of hidden columns:  H = act(A · W1[range] + b1);  y += H · W2[range]
+ *     y += x
+ *
+ * W2 is packed range by range, so that weights are read front to back; each panel's first tile prefetches the next
+ * panel, from W1 into W2 and on to the next range (PERFORMANCE, "Dataflow of a block"). */
+#include "compiler/schedule/block.h"
+
+#include "compiler/schedule/bf16.h"
+#include "compiler/schedule/lower.h"
+
+enum { HIDDEN = 384 }; /* columns of a range (measured) */
+
+/* Both products in bf16: what they read is rounded where it is made. Rows of odd length are left to separate phases. */
+static bool in_bf16(Lowering *l, Block *b)
+{
+    int64_t channels = b->x.dims[3];
+    Fusion *norm = NEW(l->arena, Fusion), *up = NEW(l->arena, Fusion);
+    b->bf16 = bf16_wanted(l, &b->x);
+    if (!b->bf16)
+        return true;
+    if (channels % 2 || b->hidden % 2 || !bf16_fuse(&b->norm, norm) || !bf16_fuse(b->up_rest, up))
+        return false;
+    b->norm = *norm;
+    b->up_rest = up;
+    return true;
+}
+
+/* Ranges of equal, whole panels near HIDDEN columns, or as the profile has it; else one range with all columns. */
+static void choose_range(Block *b, int64_t nr)
+{
+    int64_t chosen = b->choice ? b->choice->hidden_chunk : 0;
+    b->range = b->hidden;
+    b->n_ranges = 1;
+    if (chosen && b->hidden % chosen == 0 && chosen % nr == 0) {
+        b->range = chosen;
+        b->n_ranges = b->hidden / chosen;
+        return;
+    }
+    for (int64_t n = (b->hidden + HIDDEN - 1) / HIDDEN; n <= 2 * (b->hidden / HIDDEN) && n > 0; n++)
+        if (b->hidden % (n * nr) == 0) {
+            b->range = b->hidden / n;
+            b->n_ranges = n;
+            return;
+        }
+}
+
+/* ── The phase ──────────────────────────────────────────────────────────────────────────────────────────── */
+
+static Ref first_panel(const Panels *panels) { return panels->n_full ? panels->full : panels->tail; }
+
+/* H = act(A · W1[range] + b1). Columns are counted from the first range's on, H from its own first. */
+static void multiply_up(Lowering *l, const Block *b, const Rows *r, Pos range, Ref next)
+{
+    Gemm gemm = {.a = r->a, .c = r->h, .panels = &b->p1, .bias = b->bias1, .init = block_init(&b->bias1), .next = next};
+    int64_t panels = b->n_ranges > 1 ? b->range / b->p1.nr : b->p1.n_full;
+    gemm.c.ref = ref_pos(gemm.c.ref, range, -b->range * gemm.c.strides[1]);
+    gemm.strip = b->strip;
+    gemm.first = range.at * panels;
+    for (int i = 0; i < range.n_terms; i++)
+        gemm.panel = pos_loop(gemm.panel, range.terms[i].loop, range.terms[i].step * panels);
+    gemm.count = panels;
+    gemm.tail = b->n_ranges == 1;
+    gemm.epilogue = b->up_rest;
+    for (int i = 1; i < b->up_rest->expr.n_operands; i++) {
+        linear_rows(&b->up_rest->operands[i], &gemm.operands[i]);
+        gemm.operands[i].dims[0] = r->pixels;
+    }
+    gemm_emit(l, &gemm);
+}
+
+/* y = b2 or y, + H · W2[range]; after the last range the rest of the expression. */
+static void multiply_down(Lowering *l, const Block *b, const Rows *r, Pos range, bool first, bool last, Ref next)
+{
+    Panels panels = panels_group(b->p2, range);
+    Gemm gemm = {.panels = &panels, .count = panels.n_full, .tail = true, .bias = b->bias2, .next = next};
+    gemm.a = b->bf16 ? bf16_pairs(r->h) : r->h;
+    gemm.init = first ? block_init(&b->bias2) : GEMM_INIT_C;
+    linear_rows(&b->out, &gemm.c);
+    gemm.c = view_slice(gemm.c, 0, r->pixel, r->pixels, 1);
+    if (last) {
+        gemm.epilogue = b->down_rest;
+        for (int i = 1; i < b->down_rest->expr.n_operands; i++) {
+            linear_rows(&b->down_rest->operands[i], &gemm.operands[i]);
+            gemm.operands[i] = view_slice(gemm.operands[i], 0, r->pixel, r->pixels, 1);
+        }
+    }
+    gemm_emit(l, &gemm);
+}
+
+/* A run of ranges that begin and end alike: the first, those between, the last. */
+static void emit_ranges(Lowering *l, const Block *b, const Rows *r, int64_t first, int64_t count)
+{
+    if (count < 1)
+        return;
+    Pos range = pos_loop(pos_at(first), loop_open(l, count), 1);
+    bool is_first = first == 0, is_last = first + count == b->n_ranges;
+    Ref up = first_panel(&b->p1), none = {0};
+    Panels down = panels_group(b->p2, range);
+    multiply_up(l, b, r, range, first_panel(&down));
+    Pos following = range;
+    following.at++;
+    bool more = !is_last && b->p1.n_full;
+    multiply_down(l, b, r, range, is_first, is_last,
+                  more ? ref_pos(up, following, b->range / b->p1.nr * b->p1.panel_bytes) : none);
+    loop_close(l);
+}
+
+static void emit_rows(Lowering *l, const Block *b, Pos image, const RowGroup *group, Pos step)
+{
+    Rows r = block_rows_at(b, image, group->y, group->rows, step);
+    if (b->bf16) {
+        bf16_end_rows(l, b->normal, &b->p1);
+        bf16_end_rows(l, b->h, &b->p2);
+    }
+    block_normalised(l, b, image, group, step, &r);
+    r.h = view_slice(b->h, 0, pos_at(0), r.pixels, 1);
+    bool several = b->n_ranges > 1;
+    emit_ranges(l, b, &r, 0, 1);
+    emit_ranges(l, b, &r, 1, b->n_ranges - 2);
+    emit_ranges(l, b, &r, b->n_ranges - 1, several);
+}
+
+static void emit_image(Lowering *l, const Block *b, Pos image)
+{
+    RowGroup *groups;
+    int64_t n = row_groups(l, &b->window, b->x.dims[1], b->out.dims[1], b->rows, &groups);
+    for (int64_t i = 0; i < n; i++) {
+        Pos step = pos_loop(pos_at(0), any_open(l, groups[i].count), groups[i].rows);
+        emit_rows(l, b, image, &groups[i], step);
+        loop_close(l);
+    }
+}
+
+static void emit_block(Lowering *l, Block *b)
+{
+    int64_t images = b->out.dims[0], width = b->out.dims[2];
+    int64_t h_dims[] = {b->rows * width, b->range}, a_dims[] = {b->rows, width, b->out.dims[3]};
+    b->a = view_temp(l, SPACE_SCRATCH, DT_FLOAT, 3, a_dims, true);
+    if (!b->bf16)
+        b->h = view_temp(l, SPACE_SCRATCH, DT_FLOAT, 2, h_dims, true);
+    if (b->bf16) {
+        b->h = bf16_scratch(l, h_dims[0], h_dims[1], &b->p2);
+        b->normal = bf16_scratch(l, h_dims[0], a_dims[2], &b->p1);
+        b->strip = view_temp(l, SPACE_SCRATCH, DT_FLOAT, 2, (int64_t[]){h_dims[0], b->p1.nr}, false);
+    }
+    phase_open(l, b->name, block_flops(b, 2));
+    block_shape(l, b);
+    if (images <= 4) {
+        for (int64_t n = 0; n < images; n++)
+            emit_image(l, b, pos_at(n));
+        return;
+    }
+    emit_image(l, b, pos_loop(pos_at(0), section_open(l, images), 1));
+    loop_close(l);
+}
+
+bool block_plain(Lowering *l, Block *b)
+{
+    if (!in_bf16(l, b))
+        return false;
+    b->choice = block_choice(l, b);
+    choose_range(b, b->choice && b->choice->tile_columns ? b->choice->tile_columns : 2 * cpu_lanes(l->cpu));
+    if (!block_rows_of(l->cpu, b, b->out.dims[3] + b->range))
+        return false;
+    b->out = view_output(l, b->result, NULL, true);
+    block_pack(l, b);
+    if (b->n_ranges > 1 && b->range % b->p1.nr)
+        return false;
+    emit_block(l, b);
+    view_set(l, b->result, b->out);
+    return true;
+}
