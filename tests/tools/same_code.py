@@ -1,19 +1,21 @@
-"""Do two builds of cnxc write the same code?  same_code.py BEFORE AFTER [--quick | --full] [--only PATTERN,...]
+"""Do two builds of cnxc write the same code?  same_code.py BEFORE AFTER [--quick] [--full] [--only PATTERN,...]
 
 BEFORE and AFTER are cnxc executables in their build folders. Both compile every golden model and the digits with
 --emit=obj for six CPUs, in every precision, at O0 and O3 (--full: the published sizes, too, at O3), with the runtime of
 BEFORE, so that what is compared is the compiler's work alone: code, descriptor and packed weights. A refactoring ends with
 "N same, 0 different". What a command refuses is compared by its message.
 
---quick: every fourth model, three CPUs, O3: a minute on two cores, for use while working. --cache FILE keeps hashes by the
-contents of compiler, runtime and model, so that BEFORE is not compiled again.
+--quick: every fourth model, three CPUs, O3: a minute on two cores, for use while working; --full takes a quarter of an hour.
+--cache FILE keeps hashes by the contents of compiler, runtime and model, so that BEFORE is not compiled again.
 """
 import argparse
 import concurrent.futures
 import fnmatch
 import hashlib
+import itertools
 import json
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -27,6 +29,7 @@ CPUS = ("x86-64-v2", "haswell", "skylake-avx512", "znver4", "sapphirerapids", "n
 QUICK_CPUS = ("haswell", "sapphirerapids", "neoverse-v1")
 ARM = {"neoverse-v1", "aarch64", "neoverse-n1", "neoverse-n2", "neoverse-v2"}
 PRECISIONS = ("f32", "bf16")
+PUBLISHED = sorted(name for name in os.listdir(os.path.join(ROOT, "models")) if name.startswith("convnext-"))
 
 
 def digest(*paths):
@@ -37,7 +40,7 @@ def digest(*paths):
             h.update(digest(*paths_below).encode())
         else:
             with open(path, "rb") as f:
-                h.update(hashlib.file_digest(f, "sha256").digest() if hasattr(hashlib, "file_digest") else f.read())
+                h.update(hashlib.file_digest(f, "sha256").digest())
     return h.hexdigest()
 
 
@@ -65,9 +68,12 @@ def golden_models():
             yield f"{case['name']}/{export['file']}", os.path.join(folder, export["file"]), [size]
 
 
+def wanted(name, only):
+    return any(fnmatch.fnmatch(name, pattern) for pattern in only.split(","))
+
+
 def config_tensors(path):
     """Name → shape of a folder's weights, read from the text that cnxc prints for its config."""
-    import re
     with open(path) as f:
         for line in f:
             found = re.match(r'\s*float\[([\d,]*)\] "?([\w.]+)"? = \["location"', line)
@@ -103,24 +109,18 @@ def code_hash(cnxc, path, options):
         result = subprocess.run([cnxc, "compile", path, "--emit=obj", "-o", out, *options], capture_output=True, text=True)
         if result.returncode:
             return f"exit {result.returncode}: {result.stderr.strip()[:300]}"
-        with open(out, "rb") as f:
-            code = f.read()
-        with open(os.path.join(folder, "model.h"), "rb") as f:
-            return hashlib.sha256(code + f.read()).hexdigest()
+        return digest(out, os.path.join(folder, "model.h"))
 
 
 def cpu_options(cpu):
     return [f"-mcpu={cpu}"] + (["--target=aarch64-linux-gnu"] if cpu in ARM else [])
 
 
-def work_list(models, quick, full):
-    for i, (name, path, options) in enumerate(models):
-        if quick and i % 4:
-            continue
-        for cpu in QUICK_CPUS if quick else CPUS:
-            for precision in PRECISIONS:
-                for level in ("O3",) if quick or full else ("O3", "O0"):
-                    yield f"{name} {cpu} {precision} {level}", path, [*options, *cpu_options(cpu), f"--precision={precision}", f"-{level}"]
+def work_list(models, cpus, levels):
+    """(label, model, options) of each compilation."""
+    for name, path, options in models:
+        for cpu, precision, level in itertools.product(cpus, PRECISIONS, levels):
+            yield f"{name} {cpu} {precision} {level}", path, [*options, *cpu_options(cpu), f"--precision={precision}", f"-{level}"]
 
 
 def main():
@@ -141,14 +141,12 @@ def main():
         runtime = os.path.join(os.path.dirname(os.path.dirname(a.before)), "lib", "cnxc")
         builds = [install(cnxc, runtime, f"{folder}/{i}") for i, cnxc in enumerate((a.before, a.after))]
         keys = [digest(cnxc, runtime) for cnxc in builds]
-        models = [*golden_models(), ("digits", os.path.join(ROOT, "models", "digits"), [])]
-        models = [m for m in models if any(fnmatch.fnmatch(m[0], p) for p in a.only.split(","))]
-        work = list(work_list(models, a.quick, False))
-        if a.full:
-            published = [published_model(builds[0], v, f"{folder}/{v}") for v in sorted(os.listdir(os.path.join(ROOT, "models")))
-                         if v.startswith("convnext-")]
-            work += list(work_list(published, False, True))
-        digests = {path: digest(path) if not path.startswith(folder) else os.path.basename(path) for _, path, _ in work}
+        models = [*golden_models(), ("digits", os.path.join(ROOT, "models", "digits"), [])][::4 if a.quick else 1]
+        models = [model for model in models if wanted(model[0], a.only)]
+        published = [published_model(builds[0], v, f"{folder}/{v}") for v in PUBLISHED if a.full and wanted(v, a.only)]
+        cpus, levels = (QUICK_CPUS, ["O3"]) if a.quick else (CPUS, ["O3", "O0"])
+        work = [*work_list(models, cpus, levels), *work_list(published, cpus, ["O3"])]
+        digests = {path: digest(path) for _, path, _ in models} | {path: digest(f"{path}/config.json") for _, path, _ in published}
 
         def both(item):
             label, path, options = item
