@@ -56,8 +56,8 @@ static json_t *cpu_json(Shown shown)
 {
     const CpuProfile *cpu = shown.cpu;
     json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "name", cpu->name, "summary", cpu->summary, "target",
-                          cpu->arch == ARCH_AARCH64 ? "aarch64" : "x86_64", "isa", cpu->isa, "llvm_cpu", cpu->llvm_cpu,
-                          "features", cpu->features, "host", shown.host);
+                          system_of(cpu->arch)->machine, "isa", cpu->isa, "llvm_cpu", cpu->llvm_cpu, "features", cpu->features,
+                          "host", shown.host);
     put(o, "vector_bytes", cpu->vector_bytes), put(o, "vector_registers", cpu->n_vectors);
     put(o, "fma_per_cycle", cpu->fma_per_cycle), put(o, "fma_latency", cpu->fma_latency);
     put(o, "tile_registers", cpu->tile_registers);

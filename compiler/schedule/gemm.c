@@ -59,15 +59,13 @@ static bool is_even(const CpuProfile *cpu, int64_t n, int64_t nv) { return nv > 
 
 int64_t gemm_columns(const CpuProfile *cpu, const ScheduleChoice *choice, int64_t m, int64_t n)
 {
-    /* Of the cheapest the first that leaves no narrower panel, or else the first. 2 has proved best; on aarch64, which loads
-     * each element of A apart, squarer tiles. */
-    static const int64_t two_first[] = {2, 4, 3, 1}, three_first[] = {3, 4, 2, 1};
-    const int64_t *widths = cpu->arch == ARCH_AARCH64 ? three_first : two_first;
+    /* Of the cheapest the first that leaves no narrower panel, or else the first. */
+    const int64_t *widths = registers_panel_widths(cpu);
     int64_t best = widths[0];
     double least = step_cycles(cpu, m, n, best);
     if (choice && choice->tile_columns)
         return choice->tile_columns;
-    for (int i = 1; i < countof(two_first); i++) {
+    for (int i = 1; i < N_PANEL_WIDTHS; i++) {
         double cycles = step_cycles(cpu, m, n, widths[i]);
         if (cycles < least || (cycles <= least && is_even(cpu, n, widths[i]) && !is_even(cpu, n, best))) {
             best = widths[i];

@@ -163,7 +163,7 @@ const Kernel *kernel_intern(Program *program, const Kernel *kernel)
     for (uint32_t hash = hash_text(description);; hash++) { /* on a collision the next free number */
         StrBuf sb = {.arena = program->arena};
         put_stem(&sb, kernel);
-        sb_printf(&sb, "_%08x__%s", hash, kernel->kind == KERNEL_TILES ? "amx" : program->cpu->isa);
+        sb_printf(&sb, "_%08x__%s", hash, kernel->kind == KERNEL_TILES ? program->cpu->tile_isa : program->cpu->isa);
         const Kernel *known = find_named(program, sb.text);
         if (known && strcmp(describe(program->arena, known), description) == 0)
             return known;

@@ -52,6 +52,7 @@ typedef struct CpuProfile {
     const char *llvm_cpu;     /* LLVM's scheduling model */
     const char *features;     /* LLVM's feature string: exactly what the code may use */
     const char *isa;          /* suffix of kernel names: sse4, avx2, avx512, neon */
+    const char *tile_isa;     /* that of kernels for the matrix unit: amx */
     int64_t runtime_features; /* CNXRT_CPU_ bits that say the same */
     int64_t vector_bytes;     /* 16, 32 or 64 */
     int64_t n_vectors;        /* architectural vector registers: 16 or 32 */

@@ -382,6 +382,7 @@ void profile_derive(CpuProfile *cpu, FeatureSet set, Arena *arena)
                : cpu->vector_bytes == 64 ? "avx512"
                : cpu->vector_bytes == 32 ? "avx2"
                                          : "sse4";
+    cpu->tile_isa = "amx";
 }
 
 static const CpuProfile *read_chained(const Source *source, const Chain *up, bool shipped, Arena *arena, Diag *diag)

@@ -28,7 +28,7 @@ const CpuProfile *profile_shipped(const char *name);
 /* Reads a profile. shipped: it may extend other shipped ones only. NULL after diagnostics. */
 const CpuProfile *profile_read(const Source *source, bool shipped, Arena *arena, Diag *diag);
 
-/* Sets the fields that follow from others: isa, runtime_features. set by features.h. */
+/* Sets the fields that follow from others: isa, tile_isa, runtime_features. set by features.h. */
 void profile_derive(CpuProfile *cpu, uint64_t set, Arena *arena);
 
 #endif

@@ -28,6 +28,13 @@ int64_t registers_tile_rows(const CpuProfile *cpu, Product product, int64_t vect
     return rows < 1 ? 1 : rows;
 }
 
+/* 2 has proved best; on aarch64, which loads each element of A apart, squarer tiles. */
+const int64_t *registers_panel_widths(const CpuProfile *cpu)
+{
+    static const int64_t two_first[N_PANEL_WIDTHS] = {2, 4, 3, 1}, three_first[N_PANEL_WIDTHS] = {3, 4, 2, 1};
+    return cpu->arch == ARCH_AARCH64 ? three_first : two_first;
+}
+
 /* Beside the sums: a row of taps and a column; without FMA, products. */
 int64_t registers_depthwise_columns(const CpuProfile *cpu, int64_t taps)
 {

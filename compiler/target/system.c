@@ -11,9 +11,9 @@
 #include <string.h>
 
 static const System systems[] = {
-    {ARCH_X86_64, "x86_64-linux-gnu", "x86_64-pc-linux-gnu", "x86-64", "x86-64-v2", EM_X86_64, "amd64",
+    {ARCH_X86_64, "x86_64", "x86_64-linux-gnu", "x86_64-pc-linux-gnu", "x86-64", "x86-64-v2", EM_X86_64, "amd64",
      "gcc-x86-64-linux-gnu libc6-dev-amd64-cross libjpeg62-turbo-dev:amd64 libpng-dev:amd64 libwebp-dev:amd64 zlib1g-dev:amd64"},
-    {ARCH_AARCH64, "aarch64-linux-gnu", "aarch64-unknown-linux-gnu", "generic", "aarch64", EM_AARCH64, "arm64",
+    {ARCH_AARCH64, "aarch64", "aarch64-linux-gnu", "aarch64-unknown-linux-gnu", "generic", "aarch64", EM_AARCH64, "arm64",
      "gcc-aarch64-linux-gnu libc6-dev-arm64-cross libjpeg62-turbo-dev:arm64 libpng-dev:arm64 libwebp-dev:arm64 zlib1g-dev:arm64"},
 };
 

@@ -6,6 +6,7 @@
 
 typedef struct System {
     CpuArch arch;
+    const char *machine;       /* the architecture, as a profile's <llvm target> and uname have it */
     const char *name;          /* as in --target=; Debian's, so also of its runtime's folder and before its tools' names */
     const char *triple;        /* LLVM's */
     const char *baseline;      /* LLVM's CPU of which any code of the architecture is */

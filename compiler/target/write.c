@@ -3,6 +3,7 @@
  *     CpuProfile { "mine", l2_bytes = 1048576, … }  →  <l2 size="1M" shared-by="1"/>                          */
 #include "compiler/target/features.h"
 #include "compiler/target/profile.h"
+#include "compiler/target/system.h"
 
 #include <string.h>
 
@@ -78,7 +79,7 @@ void cpu_write(const CpuProfile *cpu, FILE *out)
         put_text(out, cpu->summary);
         fputs("</summary>\n", out);
     }
-    fprintf(out, "  <llvm target=\"%s\" cpu=\"%s\"/>\n", cpu->arch == ARCH_AARCH64 ? "aarch64" : "x86_64", cpu->llvm_cpu);
+    fprintf(out, "  <llvm target=\"%s\" cpu=\"%s\"/>\n", system_of(cpu->arch)->machine, cpu->llvm_cpu);
     FeatureSet set = features_parse(cpu->arch, cpu->features);
     fprintf(out, "  <features>%s</features>\n", features_text(set, "", " ", scratch));
     for (int64_t i = 0; i < n_profile_numbers;)
