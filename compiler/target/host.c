@@ -7,36 +7,29 @@
 #include "compiler/target/profile.h"
 
 #include "ir/base/str.h"
+#include "runtime/cpu.h"
 
 #include <string.h>
 #include <unistd.h>
 
+enum { LINE = 256 };
+
+/* The first line of a file of cpu0; "" if it is not there. */
+static void read_line(const char *file, char line[static LINE])
+{
+    char path[128];
+    snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu0/%s", file);
+    line[0] = 0;
+    FILE *in = fopen(path, "r");
+    if (!in)
+        return;
+    if (!fgets(line, LINE, in))
+        line[0] = 0;
+    fclose(in);
+}
+
 #ifdef __x86_64__
 #include <cpuid.h>
-
-static bool has_sse42(void)
-{
-    const unsigned wanted = bit_SSE3 | bit_SSSE3 | bit_CMPXCHG16B | bit_SSE4_1 | bit_SSE4_2 | bit_POPCNT;
-    unsigned a = 0, b = 0, c = 0, d = 0;
-    return __get_cpuid(1, &a, &b, &c, &d) && (c & wanted) == wanted;
-}
-
-static int64_t host_features(void)
-{
-    __builtin_cpu_init(); /* these ask the operating system about its register state, too */
-    int64_t bits = has_sse42() ? CNXRT_CPU_SSE42 : 0;
-    bits |= __builtin_cpu_supports("avx2") ? CNXRT_CPU_AVX2 : 0;
-    bits |= __builtin_cpu_supports("fma") ? CNXRT_CPU_FMA : 0;
-    bits |= __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c") ? CNXRT_CPU_F16C : 0;
-    bits |= __builtin_cpu_supports("bmi2") ? CNXRT_CPU_BMI2 : 0;
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-        bits |= CNXRT_CPU_AVX512;
-    bits |= __builtin_cpu_supports("avx512bf16") ? CNXRT_CPU_AVX512_BF16 : 0;
-    bits |= __builtin_cpu_supports("avx512vnni") ? CNXRT_CPU_AVX512_VNNI : 0;
-    bits |= __builtin_cpu_supports("amx-bf16") ? CNXRT_CPU_AMX_BF16 : 0;
-    return bits;
-}
 
 static const char *amd_name(unsigned family, unsigned model)
 {
@@ -47,7 +40,7 @@ static const char *amd_name(unsigned family, unsigned model)
     return family == 0x17 ? (model >= 0x30 ? "znver2" : "znver1") : NULL;
 }
 
-static const char *intel_name(unsigned model)
+static const char *intel_name(unsigned model, int64_t features)
 {
     switch (model) {
     case 0x3c:
@@ -64,7 +57,7 @@ static const char *intel_name(unsigned model)
     case 0x9e:
     case 0xa5:
     case 0xa6: return "skylake";
-    case 0x55: return __builtin_cpu_supports("avx512vnni") ? "cascadelake" : "skylake-avx512";
+    case 0x55: return features & CNXRT_CPU_AVX512_VNNI ? "cascadelake" : "skylake-avx512";
     case 0x6a:
     case 0x6c: return "icelake-server";
     case 0x8f: return "sapphirerapids";
@@ -83,7 +76,7 @@ static const char *intel_name(unsigned model)
 }
 
 /* The profile's name by vendor, family and model (Intel SDM vol. 2, CPUID leaf 1); NULL: not one of ours. */
-static const char *host_name(void)
+static const char *host_name(int64_t features)
 {
     unsigned a = 0, b = 0, c = 0, d = 0;
     if (!__get_cpuid(0, &a, &b, &c, &d))
@@ -94,14 +87,30 @@ static const char *host_name(void)
     unsigned family = (a >> 8) & 15, model = ((a >> 4) & 15) | ((a >> 12) & 0xf0);
     if (family == 15)
         family += (a >> 20) & 255;
-    return amd ? amd_name(family, model) : intel && family == 6 ? intel_name(model) : NULL;
+    return amd ? amd_name(family, model) : intel && family == 6 ? intel_name(model, features) : NULL;
 }
 
 static const CpuArch host_arch = ARCH_X86_64;
 static const char *const generic_names[] = {"x86-64-v4", "x86-64-v3", "x86-64-v2", NULL}; /* best first */
 #else
-static int64_t host_features(void) { return 0; }
-static const char *host_name(void) { return NULL; }
+/* The same by MIDR: implementer in bits 24 to 31, part in bits 4 to 15 (Arm ARM, MIDR_EL1). */
+static const char *host_name(int64_t features)
+{
+    static const struct {
+        unsigned implementer, part;
+        const char *name;
+    } known[] = {{0x41, 0xd40, "neoverse-v1"}};
+    char line[LINE];
+    unsigned long long midr = 0;
+    (void)features;
+    read_line("regs/identification/midr_el1", line);
+    sscanf(line, "%llx", &midr);
+    for (int i = 0; i < countof(known); i++)
+        if ((midr >> 24 & 0xff) == known[i].implementer && (midr >> 4 & 0xfff) == known[i].part)
+            return known[i].name;
+    return NULL;
+}
+
 static const CpuArch host_arch = ARCH_AARCH64;
 static const char *const generic_names[] = {"aarch64", NULL};
 #endif
@@ -112,7 +121,7 @@ static bool can_run(const CpuProfile *profile, int64_t features) { return profil
 /* A copy of the named profile if it runs here, else of a generic one with all features that are here. */
 static bool choose_profile(CpuProfile *host, int64_t features, Arena *arena)
 {
-    const char *name = host_name();
+    const char *name = host_name(features);
     const CpuProfile *named = name ? profile_shipped(name) : NULL;
     if (can_run(named, features)) {
         *host = *named;
@@ -123,30 +132,13 @@ static bool choose_profile(CpuProfile *host, int64_t features, Arena *arena)
         if (!can_run(generic, features))
             continue;
         *host = *generic;
-        if (host_arch == ARCH_X86_64)
-            profile_derive(host, features_allowed(host_arch, features), arena);
+        profile_derive(host, features_allowed(host_arch, features), arena);
         return true;
     }
     return false;
 }
 
-/* ── sysfs ───────────────────────────────────────────────────────────────────────────────────────────── */
-
-enum { LINE = 256 };
-
-/* The first line of a file of cpu0; "" if it is not there. */
-static void read_line(const char *file, char line[static LINE])
-{
-    char path[128];
-    snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu0/%s", file);
-    line[0] = 0;
-    FILE *in = fopen(path, "r");
-    if (!in)
-        return;
-    if (!fgets(line, LINE, in))
-        line[0] = 0;
-    fclose(in);
-}
+/* ── Caches, cores, clock ────────────────────────────────────────────────────────────────────────────── */
 
 static void read_cache_line(int index, const char *file, char line[static LINE])
 {
@@ -225,7 +217,7 @@ static void fill_machine(CpuProfile *cpu, int64_t features)
         fill_cache(cpu, i, threads > 0 ? threads : 1);
     fill(cpu, &cpu->cores, sysconf(_SC_NPROCESSORS_ONLN));
     fill_clock(cpu);
-    if (host_arch == ARCH_X86_64 && !(features & CNXRT_CPU_AMX_BF16))
+    if (!(features & CNXRT_CPU_AMX_BF16))
         cpu->tile_registers = cpu->tile_rows = cpu->tile_row_bytes = 0;
 }
 
@@ -237,7 +229,7 @@ const CpuProfile *cpu_host(void)
     static Arena *arena; /* of the process, as the shipped profiles' */
     if (!arena) {
         arena = arena_new();
-        int64_t features = host_features();
+        int64_t features = cpu_features();
         if (choose_profile(&host, features, arena))
             fill_machine(&host, features);
     }

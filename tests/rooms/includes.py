@@ -19,7 +19,7 @@ ROOMS = {
     "compiler/frontend/convnext": IR + ["compiler/frontend/input", "compiler/frontend/checkpoint", "runtime/model.h"],
     "compiler/frontend": IR + ["compiler/frontend"],
     "compiler/passes": IR,
-    "compiler/target": IR + ["runtime/model.h"],
+    "compiler/target": IR + ["runtime/model.h", "runtime/cpu.h"],
     "compiler/schedule": IR + ["compiler/target"],
     "compiler/codegen": ["ir/base", "compiler/schedule/tile.h", "compiler/target", "runtime/model.h"],
     "compiler/link": ["ir/base"],
