@@ -2,47 +2,55 @@
  * limits the loop. All threads run at once, as in a real program: clocks fall when all cores are busy. Many short
  * rounds, of which the best counts: another program's time slice spoils one round, not all.
  *
- *   24 chains hide a latency of 4 at 2 a cycle three times over; AVX2 has registers for 12. */
+ *   24 chains hide a latency of 4 at 2 a cycle three times over, and NEON's of 4 at 4; AVX2 has registers for 12. */
 #include "compiler/report/peak.h"
 
 #include "compiler/build/build.h"
 
-#include <immintrin.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
 enum { LOOPS = 300000, ROUNDS = 40, MOST_THREADS = 1024 };
+
+typedef double Work(void); /* FLOP that it has done */
 
 #define REPEAT12(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
 #define REPEAT24(X) REPEAT12(X) X(12) X(13) X(14) X(15) X(16) X(17) X(18) X(19) X(20) X(21) X(22) X(23)
 
-/* The empty asm keeps each accumulator in a register and the loop as it is written. */
+/* A loop of all chains: START makes each, STEP adds to it, and HOLD, an empty asm, keeps it in a register and the loop as
+ * it is written. */
+#define LOOP(REPEAT, START, STEP, HOLD)   \
+    REPEAT(START)                         \
+    for (int64_t n = 0; n < LOOPS; n++) { \
+        REPEAT(STEP)                      \
+        REPEAT(HOLD)                      \
+    }
+
+#if defined(__x86_64__)
+#define HOLD(i) __asm__ volatile("" : "+v"(s##i));
+
 #define START512(i) __m512 s##i = _mm512_set1_ps(i);
 #define STEP512(i) s##i = _mm512_fmadd_ps(a, b, s##i);
-#define HOLD512(i) __asm__ volatile("" : "+v"(s##i));
 __attribute__((target("avx512f"))) static double work_avx512(void)
 {
     __m512 a = _mm512_set1_ps(1e-3f), b = _mm512_set1_ps(1e-3f);
-    REPEAT24(START512)
-    for (int64_t n = 0; n < LOOPS; n++) {
-        REPEAT24(STEP512)
-        REPEAT24(HOLD512)
-    }
+    LOOP(REPEAT24, START512, STEP512, HOLD)
     return 24.0 * 16 * 2 * LOOPS;
 }
 
 #define START256(i) __m256 s##i = _mm256_set1_ps(i);
 #define STEP256(i) s##i = _mm256_fmadd_ps(a, b, s##i);
-#define HOLD256(i) __asm__ volatile("" : "+x"(s##i));
 __attribute__((target("avx2,fma"))) static double work_avx2(void)
 {
     __m256 a = _mm256_set1_ps(1e-3f), b = _mm256_set1_ps(1e-3f);
-    REPEAT12(START256)
-    for (int64_t n = 0; n < LOOPS; n++) {
-        REPEAT12(STEP256)
-        REPEAT12(HOLD256)
-    }
+    LOOP(REPEAT12, START256, STEP256, HOLD)
     return 12.0 * 8 * 2 * LOOPS;
 }
 
@@ -50,20 +58,42 @@ __attribute__((target("avx2,fma"))) static double work_avx2(void)
 __attribute__((target("avx512f,avx512bf16"))) static double work_bf16(void)
 {
     __m512i a = _mm512_set1_epi16(0x3a83), b = _mm512_set1_epi16(0x3a83); /* 1e-3 */
-    REPEAT24(START512)
-    for (int64_t n = 0; n < LOOPS; n++) {
-        REPEAT24(STEP_PAIRS)
-        REPEAT24(HOLD512)
-    }
+    LOOP(REPEAT24, START512, STEP_PAIRS, HOLD)
     return 24.0 * 16 * 4 * LOOPS;
 }
+
+static Work *widest_work(void)
+{
+    if (__builtin_cpu_supports("avx512f"))
+        return work_avx512;
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? work_avx2 : NULL;
+}
+
+static Work *widest_work_bf16(void) { return __builtin_cpu_supports("avx512bf16") ? work_bf16 : widest_work(); }
+#elif defined(__aarch64__)
+#define START128(i) float32x4_t s##i = vdupq_n_f32(i);
+#define STEP128(i) s##i = vfmaq_f32(s##i, a, b);
+#define HOLD128(i) __asm__ volatile("" : "+w"(s##i));
+static double work_neon(void)
+{
+    float32x4_t a = vdupq_n_f32(1e-3f), b = a;
+    LOOP(REPEAT24, START128, STEP128, HOLD128)
+    return 24.0 * 4 * 2 * LOOPS;
+}
+
+static Work *widest_work(void) { return work_neon; }
+static Work *widest_work_bf16(void) { return work_neon; } /* which bf16 is emulated by */
+#else
+static Work *widest_work(void) { return NULL; }
+static Work *widest_work_bf16(void) { return NULL; }
+#endif
 
 enum { WAIT, GO, GIVE_UP };
 
 typedef struct Runner {
     pthread_t thread;
     atomic_int *signal;   /* WAIT until all threads are there, so that they work at the same time */
-    double (*work)(void);
+    Work *work;
     double rate;          /* FLOP/s */
 } Runner;
 
@@ -97,11 +127,11 @@ static double run_round(Runner *runners, int64_t count)
     return rate;
 }
 
-static double best_rate(double (*work)(void), int64_t n_threads)
+static double best_rate(Work *work, int64_t n_threads)
 {
     static Runner runners[MOST_THREADS];
     double best = 0;
-    if (n_threads > MOST_THREADS)
+    if (!work || n_threads > MOST_THREADS)
         return 0;
     for (int64_t i = 0; i < n_threads; i++)
         runners[i].work = work;
@@ -112,14 +142,5 @@ static double best_rate(double (*work)(void), int64_t n_threads)
     return best;
 }
 
-double peak_flops(int64_t n_threads)
-{
-    if (__builtin_cpu_supports("avx512f"))
-        return best_rate(work_avx512, n_threads);
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? best_rate(work_avx2, n_threads) : 0;
-}
-
-double peak_flops_bf16(int64_t n_threads)
-{
-    return __builtin_cpu_supports("avx512bf16") ? best_rate(work_bf16, n_threads) : peak_flops(n_threads);
-}
+double peak_flops(int64_t n_threads) { return best_rate(widest_work(), n_threads); }
+double peak_flops_bf16(int64_t n_threads) { return best_rate(widest_work_bf16(), n_threads); }
