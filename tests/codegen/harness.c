@@ -16,7 +16,8 @@ Suite *suite_new(const char *name) { return suite_emulated(name, 0); }
 Suite *suite_emulated(const char *name, int64_t emulated)
 {
     const CpuProfile *cpu = cpu_find(name), *host = cpu_host();
-    if (!cpu || !host || (cpu->runtime_features & ~host->runtime_features & ~emulated))
+    if (!cpu || !host ||
+        ((cpu->arch != host->arch || (cpu->runtime_features & ~host->runtime_features & ~emulated)) && emulated != -1))
         return NULL;
     Arena *arena = arena_new();
     Suite *suite = NEW(arena, Suite);

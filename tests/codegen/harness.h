@@ -31,7 +31,7 @@ typedef struct Suite {
 } Suite;
 
 Suite *suite_new(const char *cpu);       /* NULL: this machine cannot run it */
-Suite *suite_emulated(const char *cpu, int64_t emulated); /* the caller sees to these CNXRT_CPU_ bits */
+Suite *suite_emulated(const char *cpu, int64_t emulated); /* the caller sees to these CNXRT_CPU_ bits; -1: runs nothing */
 void suite_free(Suite *suite);
 Case *suite_case(Suite *suite, KernelKind kind, const char *format, ...) __attribute__((format(printf, 3, 4)));
 

@@ -496,10 +496,11 @@ static void check_on(const char *cpu, void (*cases)(Suite *suite))
 
 static void all_gemm(Suite *s) { gemm_cases(s), gemm_in_place(s); }
 
-#define EACH(name, cases)                                                                \
-    static void name##_sse4(void **state) { (void)state, check_on("x86-64-v2", cases); } \
-    static void name##_avx2(void **state) { (void)state, check_on("x86-64-v3", cases); } \
-    static void name##_avx512(void **state) { (void)state, check_on("x86-64-v4", cases); }
+#define EACH(name, cases)                                                                  \
+    static void name##_sse4(void **state) { (void)state, check_on("x86-64-v2", cases); }   \
+    static void name##_avx2(void **state) { (void)state, check_on("x86-64-v3", cases); }   \
+    static void name##_avx512(void **state) { (void)state, check_on("x86-64-v4", cases); } \
+    static void name##_neon(void **state) { (void)state, check_on("aarch64", cases); }
 EACH(gemm, all_gemm)
 EACH(dwconv, dw_cases)
 EACH(rows, row_cases)
@@ -509,7 +510,8 @@ EACH(elements, element_cases)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define EACH_TEST(name) cmocka_unit_test(name##_sse4), cmocka_unit_test(name##_avx2), cmocka_unit_test(name##_avx512)
+#define EACH_TEST(name) \
+    cmocka_unit_test(name##_sse4), cmocka_unit_test(name##_avx2), cmocka_unit_test(name##_avx512), cmocka_unit_test(name##_neon)
         EACH_TEST(gemm), EACH_TEST(dwconv), EACH_TEST(rows), EACH_TEST(reduce), EACH_TEST(elements), cmocka_unit_test(spills),
     };
     return cmocka_run_group_tests_name("kernels", tests, NULL, NULL);

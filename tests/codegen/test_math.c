@@ -114,9 +114,11 @@ static void check_math(const char *cpu)
 static void math_sse4(void **state) { (void)state, check_math("x86-64-v2"); }
 static void math_avx2(void **state) { (void)state, check_math("x86-64-v3"); }
 static void math_avx512(void **state) { (void)state, check_math("x86-64-v4"); }
+static void math_neon(void **state) { (void)state, check_math("aarch64"); }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(math_sse4), cmocka_unit_test(math_avx2), cmocka_unit_test(math_avx512)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(math_sse4), cmocka_unit_test(math_avx2), cmocka_unit_test(math_avx512),
+                                       cmocka_unit_test(math_neon)};
     return cmocka_run_group_tests_name("math", tests, NULL, NULL);
 }
