@@ -43,7 +43,7 @@ function(compile_runtime system compiler archiver)
   install(FILES ${folder}/libcnxrt.a ${folder}/api.h DESTINATION lib/cnxc/${system})
 endfunction()
 
-foreach(system IN ITEMS aarch64-linux-gnu)
+foreach(system IN ITEMS x86_64-linux-gnu aarch64-linux-gnu)
   string(REGEX MATCH "^[^-]+" processor ${system})
   find_program(CROSS_CC_${processor} ${system}-gcc)
   find_program(CROSS_AR_${processor} ${system}-ar)

@@ -6,6 +6,7 @@ BUILD_PACKAGES="gcc libc6-dev binutils cmake ninja-build flex bison pkg-config l
 TEST_PACKAGES="g++ clang-format-19 llvm-19-tools llvm-19 libcmocka-dev python3 python3-venv git procps qemu-user
     valgrind"
 
+ROOT_PACKAGES="debootstrap qemu-user-static"
 FUZZ_PACKAGES="clang-19 libclang-rt-19-dev"
 CROSS_PACKAGES="gcc-aarch64-linux-gnu libc6-dev-arm64-cross libjpeg62-turbo-dev:arm64 libpng-dev:arm64 libwebp-dev:arm64
     zlib1g-dev:arm64"
