@@ -2,6 +2,7 @@
 #include "compiler/build/cache.h"
 #include "compiler/driver/driver.h"
 #include "compiler/report/bench.h"
+#include "compiler/report/json.h"
 
 #include <unistd.h>
 
@@ -12,10 +13,13 @@ ExitCode subcommand_bench(Driver *driver)
     const char *program = options_choose_cpus(driver, &build) ? cache_executable(&build) : NULL;
     int64_t threads = o->threads ? o->threads : sysconf(_SC_NPROCESSORS_ONLN);
     json_t *answer = program ? bench_measure(&build, program, threads, o->per_op) : NULL;
-    if (answer && o->json)
-        json_dumpf(answer, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9)), putchar('\n');
-    else if (answer)
+    if (!answer)
+        return driver_exit_code(driver);
+    if (o->json) {
+        json_print(answer, 9);
+    } else {
         bench_print(answer);
-    json_decref(answer);
-    return driver_exit_code(driver);
+        json_decref(answer);
+    }
+    return EXIT_OK;
 }

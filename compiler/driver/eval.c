@@ -9,6 +9,7 @@
 #include "compiler/build/output.h"
 #include "compiler/build/process.h"
 #include "compiler/driver/driver.h"
+#include "compiler/report/json.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -192,9 +193,7 @@ static void print_result(const Eval *e)
     json_t *root = json_pack("{s:f, s:f, s:I, s:I, s:I, s:I}", "top1", (double)e->top1 / count, "top5", (double)e->top5 / count,
                              "top1_right", (json_int_t)e->top1, "top5_right", (json_int_t)e->top5, "pictures",
                              (json_int_t)e->pictures.len, "unreadable", (json_int_t)e->unreadable);
-    json_dumpf(root, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9));
-    putchar('\n');
-    json_decref(root);
+    json_print(root, 9);
 }
 
 ExitCode subcommand_eval(Driver *driver)

@@ -6,10 +6,10 @@
  *
  * -mcpu=NAME or PROFILE.xml shows that one, --host this machine's; --xml writes it as a profile. */
 #include "compiler/driver/driver.h"
+#include "compiler/report/json.h"
 #include "compiler/report/peak.h"
 #include "ir/base/str.h"
 
-#include <jansson.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -83,9 +83,7 @@ static void print_json(const Shown *shown, int64_t count, Peak peak)
         json_object_set_new(root, "peak",
                             json_pack("{s:f, s:f, s:I}", "gflops_1_thread", peak.one * 1e-9, "gflops_all_threads",
                                       peak.all * 1e-9, "threads", (json_int_t)peak.threads));
-    json_dumpf(root, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-    putchar('\n');
-    json_decref(root);
+    json_print(root, 17);
 }
 
 static void print_table(const Shown *shown, int64_t count, Peak peak)

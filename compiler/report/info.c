@@ -9,6 +9,7 @@
 #include "compiler/report/info.h"
 #include "compiler/passes/passes.h"
 #include "compiler/report/estimate.h"
+#include "compiler/report/json.h"
 #include "compiler/report/regions.h"
 
 #include <jansson.h>
@@ -122,7 +123,5 @@ void info_print_json(const Build *build, const Layers *layers)
                              (json_int_t)layers->cost.parameters, "parameter_bytes", (json_int_t)layers->cost.parameter_bytes,
                              "memory", memory_json(build), "estimate", estimate_json(build->program), "cpu", build->cpu->name,
                              "caches", caches_json(build), "regions", regions_json(build), "unfused", unfused_json(build));
-    json_dumpf(root, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-    putchar('\n');
-    json_decref(root);
+    json_print(root, 17);
 }

@@ -9,6 +9,7 @@
 #include "compiler/build/output.h"
 #include "compiler/build/process.h"
 #include "compiler/report/graph_cost.h"
+#include "compiler/report/json.h"
 #include "ir/interp.h"
 #include "ir/npy.h"
 
@@ -220,9 +221,7 @@ void verify_print_json(const Verify *v)
         json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:b}", "name", c->value->name, "max_error", finite_json(c->error),
                                               "max_magnitude", finite_json(c->magnitude), "ok", c->ok));
     }
-    json_dumpf(list, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-    putchar('\n');
-    json_decref(list);
+    json_print(list, 17);
 }
 
 bool verify_run(Verify *v)
