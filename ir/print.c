@@ -23,7 +23,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -85,17 +84,8 @@ static void print_plain_name(FILE *out, const char *name)
 
 static void print_shortest(FILE *out, double value, bool is_float)
 {
-    if (isnan(value) || isinf(value)) {
-        fputs(isnan(value) ? "nan" : value < 0 ? "-inf" : "inf", out);
-        return;
-    }
-    char text[40];
-    for (int digits = is_float ? 6 : 15; digits <= (is_float ? 9 : 17); digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, value);
-        if ((is_float ? (double)strtof(text, NULL) : strtod(text, NULL)) == value)
-            break;
-    }
-    fputs(text, out);
+    char text[NUMBER_TEXT];
+    fputs(number_shortest(text, value, is_float), out);
 }
 
 /* ── Types ── */

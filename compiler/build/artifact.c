@@ -4,6 +4,7 @@
  *   "cnxc.problem_type"  multi_label_classification → scores by sigmoid; regression: the logits themselves
  *   "cnxc.preprocessor"  {"shortest_edge": 224, …} → the image processor's settings */
 #include "compiler/build/build.h"
+#include "compiler/frontend/input/pictures.h"
 
 #include <jansson.h>
 #include <string.h>
@@ -81,7 +82,7 @@ void artifact_describe(Build *build)
     info->version = CNXC_VERSION;
     info->weights_file = build->weights_name;
     info->n_variants = build->programs.len;
-    info->preprocessor = preprocessor_read(model, build->arena, build->diag);
+    info->preprocessor = pictures_read(model, build->diag);
     info->pixel_input = info->preprocessor ? pixel_input(model->graph) : -1;
     info->logits_output = logits_output(model->graph, &probabilities);
     info->scores = score_kind(model, info->logits_output, probabilities);

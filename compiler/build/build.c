@@ -3,6 +3,7 @@
  * Packed weights go to a file first, because their hash is part of the descriptor that the code holds. If they are to be
  * embedded, that file is an object, which the linker takes as it is: the weights never pass through the code generator. */
 #include "compiler/build/build.h"
+#include "compiler/frontend/input/pictures.h"
 #include "compiler/link/weights_object.h"
 
 #define XXH_INLINE_ALL
@@ -53,9 +54,8 @@ bool build_load(Build *build)
 {
     double start = stage_begin(build, "load");
     build->model = frontend_load(build->options.input, &build->options.frontend, build->arena, build->diag);
-    if (build->model)
-        preprocessor_choose(build->model, build->options.preproc, build->diag);
-    return stage_end(build, "load", start) && build->model;
+    bool ok = build->model && pictures_choose(build->model, build->options.preproc, build->diag);
+    return stage_end(build, "load", start) && ok;
 }
 
 bool build_optimize(Build *build)

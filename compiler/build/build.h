@@ -65,10 +65,6 @@ bool prefix_is_valid(const char *prefix);
 void artifact_describe(Build *build);
 /* artifact_json.c: the text of NAME_info_json. */
 const char *artifact_info_json(const Build *build);
-/* preprocessor.c: the settings of metadata "cnxc.preprocessor"; NULL if there are none or after a diagnostic. */
-const CnxrtPreprocessor *preprocessor_read(const Model *model, Arena *arena, Diag *diag);
-/* Sets whose arithmetic prepares pictures, by --preproc; NULL leaves it as it is. */
-void preprocessor_choose(Model *model, const char *kind, Diag *diag);
 /* resource.c: the folder with libcnxrt.a and api.h; NULL after a diagnostic. */
 const char *resource_dir(const System *system, Arena *arena, Diag *diag);
 

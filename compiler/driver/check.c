@@ -3,6 +3,7 @@
  *   $ cnxc check model.onnx
  *   model.onnx: ok, 214 nodes in 40 regions */
 #include "compiler/driver/driver.h"
+#include "compiler/frontend/input/pictures.h"
 #include "ir/op.h"
 
 static int64_t count_regions(const Graph *graph)
@@ -19,7 +20,7 @@ ExitCode subcommand_check(Driver *driver)
     if (!options_choose_cpus(driver, &build) || !build_load(&build))
         return driver_exit_code(driver);
     int64_t nodes = build.model->graph->n_nodes;
-    preprocessor_read(build.model, driver->arena, &driver->diag);
+    pictures_read(build.model, &driver->diag);
     if (!diag_failed(&driver->diag) && build_program(&build))
         printf("%s: ok, %lld nodes in %lld regions\n", build.options.input, (long long)nodes,
                (long long)count_regions(build.model->graph));

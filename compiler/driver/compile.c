@@ -7,6 +7,7 @@
 #include "compiler/driver/driver.h"
 #include "compiler/frontend/convnext/convnext.h"
 #include "compiler/frontend/input/external.h"
+#include "compiler/frontend/input/pictures.h"
 #include "compiler/frontend/onnx/onnx.h"
 #include "compiler/report/dot.h"
 
@@ -288,9 +289,7 @@ static bool load(Compile *c)
         return build_load(build);
     const char *text_dir = path_directory(build->arena, c->options->output);
     build->model = hf_graph_from_config(build->options.input, text_dir, &build->options.frontend, build->arena, build->diag);
-    if (build->model)
-        preprocessor_choose(build->model, build->options.preproc, build->diag);
-    return build->model != NULL;
+    return build->model && pictures_choose(build->model, build->options.preproc, build->diag);
 }
 
 static bool compile(Compile *c)

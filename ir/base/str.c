@@ -1,7 +1,9 @@
 #include "ir/base/str.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -162,6 +164,18 @@ const char *nearest_name(const char *word, const char *const *candidates, int64_
         }
     }
     return nearest;
+}
+
+const char *number_shortest(char text[NUMBER_TEXT], double value, bool is_float)
+{
+    if (isnan(value) || isinf(value))
+        return isnan(value) ? "nan" : value < 0 ? "-inf" : "inf";
+    for (int digits = is_float ? 6 : 15; digits <= (is_float ? 9 : 17); digits++) {
+        snprintf(text, NUMBER_TEXT, "%.*g", digits, value);
+        if ((is_float ? (double)strtof(text, NULL) : strtod(text, NULL)) == value)
+            break;
+    }
+    return text;
 }
 
 bool str_equal(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }

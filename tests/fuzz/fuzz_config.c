@@ -1,8 +1,8 @@
 /* config.json and, behind a NUL, preprocessor_config.json: to a graph without weights, and to the runtime's settings. */
 #include "tests/fuzz/fuzz.h"
 
-#include "compiler/build/build.h"
 #include "compiler/frontend/convnext/convnext.h"
+#include "compiler/frontend/input/pictures.h"
 
 #include <string.h>
 
@@ -25,7 +25,7 @@ static void read_settings(int64_t num_channels)
     Model *model = model_new(fuzz.arena, &fuzz.diag);
     if (ok && pictures.settings) {
         model_set_prop(model, "cnxc.preprocessor", pictures.settings);
-        fuzz_require(preprocessor_read(model, fuzz.arena, &fuzz.diag) != NULL, "settings that were accepted can be used");
+        fuzz_require(pictures_read(model, &fuzz.diag) != NULL, "settings that were accepted can be used");
     }
     fuzz_end(&fuzz);
 }

@@ -105,7 +105,7 @@ MUTANTS = [
     Mutant("tensorflow-loss-reduced", HEADS, 'loss_by_example ? "none" : "mean"', 'loss_by_example ? "mean" : "mean"', checkpoints="tf_cls"),
     Mutant("dtype-bfloat16-as-float16", "compiler/frontend/checkpoint/safetensors.c", '{"BF16", DT_BFLOAT16}', '{"BF16", DT_FLOAT16}', "cls_bf16_weights"),
     # Pictures
-    Mutant("default-filter", "compiler/frontend/convnext/preprocessor.c", ".resample = 2,", ".resample = 3,",
+    Mutant("default-filter", "compiler/frontend/input/pictures.c", ".resample = 2", ".resample = 3",
            pictures="png_default_params"),
     Mutant("crop-offset-rounded-up", PREPARE, "int64_t half = surplus / 2;", "int64_t half = (surplus + 1) / 2;",
            pictures="png_odd_crop"),

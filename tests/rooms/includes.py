@@ -12,7 +12,7 @@ ROOMS = {
     "ir/base": [],
     "ir": ["ir/base"],
     "runtime": [],
-    "compiler/frontend/input": IR,
+    "compiler/frontend/input": IR + ["runtime/model.h"],
     "compiler/frontend/text": IR + ["compiler/frontend/input"],
     "compiler/frontend/onnx": IR + ["compiler/frontend/input"],
     "compiler/frontend/checkpoint": IR + ["compiler/frontend/input"],

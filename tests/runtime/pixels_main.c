@@ -7,8 +7,8 @@
  *
  * The settings go the way they go in the compiler: through the frontend into a model's metadata, and from there into
  * the runtime's struct. */
-#include "compiler/build/build.h"
 #include "compiler/frontend/convnext/convnext.h"
+#include "compiler/frontend/input/pictures.h"
 #include "runtime/image/image.h"
 
 #include <stdlib.h>
@@ -29,8 +29,7 @@ static const CnxrtPreprocessor *read_settings(const char *folder, const char *ki
         return NULL;
     Model *model = model_new(arena, diag);
     model_set_prop(model, "cnxc.preprocessor", pictures.settings);
-    preprocessor_choose(model, kind, diag);
-    return preprocessor_read(model, arena, diag);
+    return pictures_choose(model, kind, diag) ? pictures_read(model, diag) : NULL;
 }
 
 static void write_pixels(const Image *image, const CnxrtPreprocessor *how)

@@ -3,18 +3,15 @@
  *   {"size": 224, "crop_pct": null, "image_mean": [0.485, 0.456, 0.406], …}
  *   →  {"do_resize": 1, "shortest_edge": 224, "crop_pct": 0.875, …, "n_mean": 3, "mean": [0.485, 0.456, 0.406], …}
  *
- * All that is wrong is said: a key that is wrong keeps its default. Defaults are those of the processor's documentation: bilinear, crop_pct 224/256, mean and std 0.5. Legacy files
- * write size as a bare number, crop_pct as null, and leave rescaling out, which means on. A folder without the file
- * gets what all published ConvNeXt models say: bicubic, ImageNet's mean and std, the config's image_size. */
+ * All that is wrong is said: a key that is wrong keeps its default. Legacy files write size as a bare number, crop_pct as null,
+ * and leave rescaling out, which means on. A folder without the file gets what all published ConvNeXt models say: bicubic,
+ * ImageNet's mean and std, the config's image_size. */
 #include "compiler/frontend/convnext/timm.h"
 #include "compiler/frontend/convnext/convnext.h"
-#include "runtime/model.h"
+#include "compiler/frontend/input/pictures.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
-
-enum { MAX_EDGE = 1 << 16, WARP_EDGE = 384, MAX_MEANS = 8 };
 
 static bool bad(const JsonFile *json, const char *key, const char *expected)
 {
@@ -104,8 +101,6 @@ static bool fits_channels(const JsonFile *json, const char *key, int64_t count, 
 static bool read_normalize(const JsonFile *json, int64_t num_channels, CnxrtPreprocessor *p)
 {
     int64_t n_mean = 0, n_std = 0;
-    p->n_mean = 1;
-    p->mean[0] = p->std[0] = 0.5;
     if (!key_bool(json, "do_normalize", &p->do_normalize) || !p->do_normalize)
         return true;
     bool ok = read_means(json, "image_mean", p->mean, &n_mean);
@@ -171,53 +166,6 @@ static bool check_type(const JsonFile *json)
     return false;
 }
 
-/* The shortest decimal that reads back as the same double: 0.485, not 0.48499999999999999. */
-static const char *number(Arena *arena, double value)
-{
-    const char *text = NULL;
-    for (int digits = 15; digits <= 17; digits++) {
-        text = arena_printf(arena, "%.*g", digits, value);
-        if (strtod(text, NULL) == value)
-            break;
-    }
-    return text;
-}
-
-static void put_list(StrBuf *sb, const char *name, const double *values, int64_t count)
-{
-    sb_printf(sb, ", \"%s\": [", name);
-    for (int64_t i = 0; i < count; i++)
-        sb_printf(sb, "%s%s", i ? ", " : "", number(sb->arena, values[i]));
-    sb_put(sb, "]");
-}
-
-static const char *as_json(const CnxrtPreprocessor *p, Arena *arena)
-{
-    StrBuf sb = {.arena = arena};
-    sb_printf(&sb, "{\"do_resize\": %lld, \"shortest_edge\": %lld, \"crop_pct\": %s, \"resample\": %lld", (long long)p->do_resize,
-              (long long)p->shortest_edge, number(arena, p->crop_pct), (long long)p->resample);
-    sb_printf(&sb, ", \"do_center_crop\": %lld, \"crop_height\": %lld, \"crop_width\": %lld", (long long)p->do_center_crop,
-              (long long)p->crop_height, (long long)p->crop_width);
-    sb_printf(&sb, ", \"do_rescale\": %lld, \"rescale_factor\": %s, \"do_normalize\": %lld, \"n_mean\": %lld",
-              (long long)p->do_rescale, number(arena, p->rescale_factor), (long long)p->do_normalize, (long long)p->n_mean);
-    put_list(&sb, "mean", p->mean, p->n_mean);
-    put_list(&sb, "std", p->std, p->n_mean);
-    if (p->resize_rule)
-        sb_printf(&sb, ", \"resize_rule\": %lld", (long long)p->resize_rule);
-    sb_printf(&sb, ", \"convert_rgb_white\": %lld, \"torchvision\": %lld, \"vertical_first\": %lld}",
-              (long long)p->convert_rgb_white, (long long)p->torchvision, (long long)p->vertical_first);
-    return sb.text;
-}
-
-static const CnxrtPreprocessor documented = {.do_resize = 1,
-                                             .shortest_edge = 384,
-                                             .crop_pct = 0.875,
-                                             .resample = 2,
-                                             .do_rescale = 1,
-                                             .rescale_factor = 1.0 / 255,
-                                             .do_normalize = 1,
-                                             .vertical_first = 1};
-
 /* --image-size=N stands for size N, as when the processor is called with another size. */
 static void take_size(CnxrtPreprocessor *p, const HfPictures *asked)
 {
@@ -231,7 +179,7 @@ static void describe(CnxrtPreprocessor *p, bool fits, HfPictures *pictures, Aren
     take_size(p, &asked);
     pictures->height = p->do_center_crop ? p->crop_height : p->do_resize ? p->shortest_edge : 0;
     pictures->width = p->do_center_crop ? p->crop_width : p->do_resize ? p->shortest_edge : 0;
-    pictures->settings = fits ? as_json(p, arena) : NULL;
+    pictures->settings = fits ? pictures_write(p, arena) : NULL;
     if (fits && asked.height && pictures->height && (asked.height != pictures->height || asked.width != pictures->width))
         diag_warning(diag, NO_SPAN, "pictures are made %lldx%lld, the model takes %lldx%lld; it will not take pictures",
                      (long long)pictures->height, (long long)pictures->width, (long long)asked.height, (long long)asked.width);
@@ -241,7 +189,7 @@ bool hf_preprocessor(const char *dir, int64_t num_channels, HfPictures *pictures
 {
     int64_t errors = diag->n_errors;
     JsonFile *json = json_file_open(dir, "preprocessor_config.json", arena, diag);
-    CnxrtPreprocessor p = documented;
+    CnxrtPreprocessor p = pictures_default();
     if (!json || !check_type(json))
         return false;
     read_resize(json, &p);
@@ -260,7 +208,7 @@ static bool timm_pictures(const HfConfig *config, json_t *settings, HfPictures *
 {
     JsonFile json = *config->json;
     int64_t errors = json.diag->n_errors;
-    CnxrtPreprocessor p = documented;
+    CnxrtPreprocessor p = pictures_default();
     json.root = settings;
     p.shortest_edge = config->image_height;
     p.resize_rule =
@@ -283,7 +231,7 @@ bool hf_preprocessor_default(const HfConfig *config, HfPictures *pictures, Arena
         return timm_pictures(config, timm, pictures);
     if (config->num_channels != 3 || config->image_height != config->image_width)
         return true;
-    CnxrtPreprocessor p = documented;
+    CnxrtPreprocessor p = pictures_default();
     p.shortest_edge = config->image_height;
     p.resample = 3;
     p.n_mean = 3;
