@@ -1,4 +1,4 @@
-/* The subcommands: one row each; main.c dispatches on it, help.c prints it. */
+/* The subcommands: one row each; main.c calls it, help.c prints it. */
 #include "compiler/driver/driver.h"
 
 #include <string.h>
@@ -8,36 +8,36 @@ static const Command commands[] = {
      "cnxc compile model/ -o tiny             # an executable: ./tiny cat.jpg\n"
      "cnxc compile model.onnx --emit=shared -o libtiny.so\n"
      "cnxc compile model/ --emit=onnxtxt -o tiny.onnxtxt\n",
-     1, 1, false, subcommand_compile},
+     1, 1, false},
     {"run", C_RUN, "[options] MODEL IMAGE...", "compile to a cache and run; what follows MODEL goes to the program",
      "cnxc run model/ cat.jpg                 # five best labels\n"
      "cnxc run model/ -k 1 --json cat.jpg dog.png\n",
-     1, -1, true, subcommand_run},
+     1, -1, true},
     {"bench", C_BENCH, "MODEL [options]", "time per image, arithmetic per second, share of this machine's peak",
      "cnxc bench model/ --threads 1\n"
      "cnxc bench model.onnx --per-op --json\n",
-     1, 1, false, subcommand_bench},
+     1, 1, false},
     {"eval", C_EVAL, "MODEL DIR [options]", "top-1 and top-5 accuracy over a folder of class folders",
-     "cnxc eval model/ pictures/              # pictures/LABEL/*.jpg\n", 2, 2, false, subcommand_eval},
+     "cnxc eval model/ pictures/              # pictures/LABEL/*.jpg\n", 2, 2, false},
     {"verify", C_VERIFY, "MODEL [options]", "compare compiled code with the reference interpreter",
-     "cnxc verify model.onnx --per-node\n", 1, 1, false, subcommand_verify},
+     "cnxc verify model.onnx --per-node\n", 1, 1, false},
     {"check", C_CHECK, "MODEL [options]", "parse and verify; list everything unsupported; write nothing",
-     "cnxc check model.onnxtxt\n", 1, 1, false, subcommand_check},
+     "cnxc check model.onnxtxt\n", 1, 1, false},
     {"info", C_INFO, "MODEL [options]", "inputs, outputs, layers, arithmetic, parameters, memory, fusion",
-     "cnxc info model/ --json\n", 1, 1, false, subcommand_info},
+     "cnxc info model/ --json\n", 1, 1, false},
     {"tune", C_TUNE, "MODEL -o PROFILE.xml [options]", "measure schedules on this machine, keep the fastest in a CPU profile",
      "cnxc tune model/ -o mine.xml            # a minute; again: goes on from there\n"
      "cnxc tune model/ -o mine.xml --budget=10m --threads 1\n"
      "cnxc compile model/ -mcpu=mine.xml -o tiny\n",
-     1, 1, false, subcommand_tune},
+     1, 1, false},
     {"targets", C_TARGETS, "[options]", "CPUs that are known, and which one this machine is",
      "cnxc targets --peak\n"
      "cnxc targets --host --xml > mine.xml    # then: cnxc compile model/ -mcpu=mine.xml -o tiny\n",
-     0, 0, false, subcommand_targets},
+     0, 0, false},
     {"help", C_HELP, "[COMMAND] [--format=KIND]", "help, also as man page and completions",
      "cnxc help compile\n"
      "cnxc help --format=bash > /etc/bash_completion.d/cnxc\n",
-     0, 1, false, subcommand_help},
+     0, 1, false},
 };
 
 int64_t command_count(void) { return countof(commands); }

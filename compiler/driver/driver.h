@@ -33,7 +33,6 @@ typedef struct Command {
     const char *examples;             /* lines, each "command   # what it does" */
     int min_arguments, max_arguments; /* -1: any number */
     bool forwards;                    /* what follows MODEL belongs to the compiled program */
-    ExitCode (*run)(Driver *driver);
 } Command;
 
 enum {
@@ -109,6 +108,9 @@ ExitCode subcommand_tune(Driver *driver);
 ExitCode subcommand_targets(Driver *driver);
 
 /* The exit code that the diagnostics so far ask for. */
-ExitCode driver_exit_code(const Driver *driver);
+static inline ExitCode driver_exit_code(const Driver *driver)
+{
+    return diag_failed(&driver->diag) ? driver->diag.exit_code : EXIT_OK;
+}
 
 #endif

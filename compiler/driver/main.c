@@ -28,7 +28,22 @@ static bool wants_color(const Options *options)
     return isatty(STDERR_FILENO) && !(no_color && *no_color) && term && strcmp(term, "dumb") != 0;
 }
 
-ExitCode driver_exit_code(const Driver *driver) { return diag_failed(&driver->diag) ? driver->diag.exit_code : EXIT_OK; }
+static ExitCode run_command(Driver *driver)
+{
+    switch (driver->command->bit) {
+    case C_COMPILE: return subcommand_compile(driver);
+    case C_RUN: return subcommand_run(driver);
+    case C_BENCH: return subcommand_bench(driver);
+    case C_EVAL: return subcommand_eval(driver);
+    case C_VERIFY: return subcommand_verify(driver);
+    case C_CHECK: return subcommand_check(driver);
+    case C_INFO: return subcommand_info(driver);
+    case C_TUNE: return subcommand_tune(driver);
+    case C_TARGETS: return subcommand_targets(driver);
+    case C_HELP: return subcommand_help(driver);
+    }
+    unreachable();
+}
 
 static ExitCode dispatch(Driver *driver)
 {
@@ -45,7 +60,7 @@ static ExitCode dispatch(Driver *driver)
     }
     if (o->cpu && strcmp(o->cpu, "help") == 0)
         return subcommand_targets(driver);
-    return driver->command->run(driver);
+    return run_command(driver);
 }
 
 /* Output that did not arrive is an error, even if nobody looked at each write. */

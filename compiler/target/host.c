@@ -235,3 +235,10 @@ const CpuProfile *cpu_host(void)
     }
     return host.name ? &host : NULL;
 }
+
+const CpuProfile *cpu_find(const char *name)
+{
+    if (!name)
+        return NULL;
+    return strcmp(name, "native") == 0 ? cpu_host() : profile_shipped(name);
+}

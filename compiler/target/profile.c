@@ -4,7 +4,7 @@
  *
  *     <profile name="mine" extends="znver4"> <l3 size="16M"/> </profile>     znver4 with another L3
  *
- * `extends` names a shipped profile, or a file in the same folder; a chain that comes back to where it was is refused. */
+ * What `extends` names is found by the caller (cpu.c). */
 #include "compiler/target/profile.h"
 
 #include "compiler/target/features.h"
@@ -14,23 +14,12 @@
 #include "ir/base/vec.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-enum { LONGEST_CHAIN = 16, LARGEST_FILE = 1 << 20 };
-
-typedef struct Chain {
-    const char *path;
-    const struct Chain *up;
-} Chain; /* profiles that are being read */
 
 typedef struct Reader {
     const Source *source;
-    const Chain *chain;
-    bool shipped;
+    const ProfileChain *chain;
     Arena *arena;
     Diag *diag;
     CpuProfile *cpu;
@@ -39,8 +28,6 @@ typedef struct Reader {
     StrMap own;                   /* choices that this file makes, to find repeated ones */
     FeatureSet features;
 } Reader;
-
-static const CpuProfile *read_chained(const Source *source, const Chain *up, bool shipped, Arena *arena, Diag *diag);
 
 /* The attribute as a string of the arena, blanks cut off; NULL: absent. */
 static const char *attribute_of(Reader *r, const xmlNode *node, const char *name)
@@ -251,78 +238,12 @@ static void check_tile(Reader *r, const ScheduleChoice *choice)
 
 /* ── The whole ───────────────────────────────────────────────────────────────────────────────────────── */
 
-static const Source *read_file(const char *path, Arena *arena, Diag *diag)
-{
-    Source *source = NEW(arena, Source);
-    source->path = path;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe without a writer must not block */
-    struct stat s;
-    if (fd < 0 || fstat(fd, &s) != 0) {
-        diag_resource(diag, NO_SPAN, "can't read '%s': %s", path, strerror(errno));
-        if (fd >= 0)
-            close(fd);
-        return NULL;
-    }
-    const char *problem = !S_ISREG(s.st_mode) ? "it is not a file" : s.st_size > LARGEST_FILE ? "it is too large" : NULL;
-    char *text = problem ? NULL : arena_alloc(arena, (size_t)s.st_size + 1);
-    ssize_t n = 0;
-    while (text && (n = read(fd, text + source->length, (size_t)(s.st_size - source->length))) > 0)
-        source->length += n;
-    if (problem)
-        diag_error(diag, NO_SPAN, "can't read '%s' as a CPU profile: %s", path, problem);
-    else if (n < 0)
-        diag_resource(diag, NO_SPAN, "can't read '%s': %s", path, strerror(errno));
-    close(fd);
-    source->text = text;
-    return problem || n < 0 ? NULL : source;
-}
-
-static bool is_in_chain(const Chain *chain, const char *path)
-{
-    int64_t length = 0;
-    for (; chain; chain = chain->up)
-        if (strcmp(chain->path, path) == 0 || ++length == LONGEST_CHAIN)
-            return true;
-    return false;
-}
-
-static const CpuProfile *extended_file(Reader *r, const char *name, Span span)
-{
-    const char *slash = strrchr(r->source->path, '/');
-    int folder = slash ? (int)(slash - r->source->path) + 1 : 0;
-    const char *path = arena_printf(r->arena, "%.*s%s", folder, r->source->path, name);
-    if (is_in_chain(r->chain, path)) {
-        diag_error(r->diag, span, "the profile extends '%s', which leads back to it or through more than %d others", name,
-                   LONGEST_CHAIN);
-        return NULL;
-    }
-    const Source *source = read_file(path, r->arena, r->diag);
-    return source ? read_chained(source, r->chain, false, r->arena, r->diag) : NULL;
-}
-
-/* The profile that is extended; NULL after a diagnostic. */
-static const CpuProfile *extended_by(Reader *r, const char *name, Span span)
-{
-    if (!r->shipped && str_ends_with(name, ".xml"))
-        return extended_file(r, name, span);
-    const CpuProfile *base = profile_shipped(name);
-    if (base)
-        return base;
-    const char **names = NEW_ARRAY(r->arena, const char *, cpu_count());
-    for (int64_t i = 0; i < cpu_count(); i++)
-        names[i] = cpu_name_at(i);
-    const char *near = nearest_name(name, names, cpu_count());
-    diag_error(r->diag, span, "'%s' to extend is neither a shipped profile nor FILE.xml%s%s%s", name,
-               near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
-    return NULL;
-}
-
 static bool inherit(Reader *r, const xmlNode *root)
 {
     const char *name = attribute_of(r, root, "extends");
     if (!name)
         return true;
-    const CpuProfile *base = extended_by(r, name, xml_span(r->source, root));
+    const CpuProfile *base = r->chain->find(r->chain, name, xml_span(r->source, root), r->arena, r->diag);
     if (!base)
         return false;
     *r->cpu = *base;
@@ -385,19 +306,13 @@ void profile_derive(CpuProfile *cpu, FeatureSet set, Arena *arena)
     cpu->tile_isa = "amx";
 }
 
-static const CpuProfile *read_chained(const Source *source, const Chain *up, bool shipped, Arena *arena, Diag *diag)
+const CpuProfile *profile_read(const Source *source, const ProfileChain *chain, Arena *arena, Diag *diag)
 {
     xmlDoc *doc = xml_read(source, diag);
     if (!doc)
         return NULL;
-    Chain chain = {source->path, up};
-    Reader r = {.source = source,
-                .chain = &chain,
-                .shipped = shipped,
-                .arena = arena,
-                .diag = diag,
-                .cpu = NEW(arena, CpuProfile),
-                .own.arena = arena};
+    Reader r = {
+        .source = source, .chain = chain, .arena = arena, .diag = diag, .cpu = NEW(arena, CpuProfile), .own.arena = arena};
     r.cpu->summary = "";
     const xmlNode *root = xmlDocGetRootElement(doc);
     int64_t errors = diag->n_errors;
@@ -412,15 +327,4 @@ static const CpuProfile *read_chained(const Source *source, const Chain *up, boo
     r.cpu->choices = r.choices.at;
     r.cpu->n_choices = r.choices.len;
     return diag->n_errors == errors ? r.cpu : NULL;
-}
-
-const CpuProfile *profile_read(const Source *source, bool shipped, Arena *arena, Diag *diag)
-{
-    return read_chained(source, NULL, shipped, arena, diag);
-}
-
-const CpuProfile *cpu_read(const char *path, Arena *arena, Diag *diag)
-{
-    const Source *source = read_file(path, arena, diag);
-    return source ? profile_read(source, false, arena, diag) : NULL;
 }

@@ -1,4 +1,4 @@
-/* Inside the target room: the numbers of a profile as one table, for reading and writing alike. */
+/* Inside the target room: reading profiles, and their numbers as one table, for reading and writing alike. */
 #ifndef CNXC_TARGET_PROFILE_H
 #define CNXC_TARGET_PROFILE_H
 
@@ -25,8 +25,16 @@ static inline int64_t *profile_number(CpuProfile *cpu, const ProfileNumber *numb
 /* A shipped profile, read once for the process. NULL: there is none of that name. */
 const CpuProfile *profile_shipped(const char *name);
 
-/* Reads a profile. shipped: it may extend other shipped ones only. NULL after diagnostics. */
-const CpuProfile *profile_read(const Source *source, bool shipped, Arena *arena, Diag *diag);
+/* Profiles that are being read: one extends the next. */
+typedef struct ProfileChain {
+    const char *path;               /* of the profile's source */
+    const struct ProfileChain *up;  /* the one that extends it; NULL */
+    /* What the profile extends; NULL after a diagnostic. */
+    const CpuProfile *(*find)(const struct ProfileChain *chain, const char *name, Span span, Arena *arena, Diag *diag);
+} ProfileChain;
+
+/* Reads a profile. NULL after diagnostics. */
+const CpuProfile *profile_read(const Source *source, const ProfileChain *chain, Arena *arena, Diag *diag);
 
 /* Sets the fields that follow from others: isa, tile_isa, runtime_features. set by features.h. */
 void profile_derive(CpuProfile *cpu, uint64_t set, Arena *arena);
