@@ -40,26 +40,6 @@ const char *cnxrt_context_error(const cnxrt_context *context) { return context ?
 
 /* ── Sizes ───────────────────────────────────────────────────────────────────────────────────────────── */
 
-size_t dtype_bytes(int64_t dtype)
-{
-    switch (dtype) { /* onnx.TensorProto.DataType */
-    case 2:
-    case 3:
-    case 9: return 1;             /* uint8, int8, bool */
-    case 4:
-    case 5:
-    case 10:
-    case 16: return 2;   /* uint16, int16, float16, bfloat16 */
-    case 1:
-    case 6:
-    case 12: return 4;            /* float, int32, uint32 */
-    case 7:
-    case 11:
-    case 13: return 8;           /* int64, double, uint64 */
-    default: return 0;
-    }
-}
-
 static bool batched(const CnxrtTensor *tensor) { return tensor->rank > 0 && tensor->dims[0] == -1; }
 
 int64_t tensor_bytes(const CnxrtTensor *tensor, int64_t batch)

@@ -35,6 +35,26 @@ const char *cnxrt_info_json(void) { return compiled_model.info_json; }
 
 int64_t cnxrt_abi_version(void) { return CNXRT_ABI_VERSION; }
 
+size_t dtype_bytes(int64_t dtype)
+{
+    switch (dtype) { /* onnx.TensorProto.DataType */
+    case 2:
+    case 3:
+    case 9: return 1;             /* uint8, int8, bool */
+    case 4:
+    case 5:
+    case 10:
+    case 16: return 2;   /* uint16, int16, float16, bfloat16 */
+    case 1:
+    case 6:
+    case 12: return 4;            /* float, int32, uint32 */
+    case 7:
+    case 11:
+    case 13: return 8;           /* int64, double, uint64 */
+    default: return 0;
+    }
+}
+
 int64_t variant_phase_count(const CnxrtVariant *variant) { return variant->n_begin + variant->n_image + variant->n_end; }
 
 double variant_phase_flops(const CnxrtVariant *variant, int64_t phase, int64_t images)
