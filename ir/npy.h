@@ -1,12 +1,10 @@
-/* NumPy's .npy files, for exchanging tensors with compiled programs. */
+/* Tensors in NumPy's .npy files, for exchange with compiled programs. */
 #ifndef CNXC_IR_NPY_H
 #define CNXC_IR_NPY_H
 
 #include "ir/tensor.h"
 
-bool npy_write(const char *path, const Tensor *tensor); /* false: errno says why, or EINVAL for a dtype without one */
-
-/* A tensor of float, int64, int32 or bool; NULL if path is not such a file. */
-Tensor *npy_read(const char *path, Arena *arena);
+bool tensor_write_npy(const Tensor *tensor, const char *path); /* false: errno says why, or EINVAL for a type without one */
+Tensor *tensor_read_npy(const char *path, Arena *arena);       /* NULL if path is not such a file */
 
 #endif

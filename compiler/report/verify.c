@@ -143,7 +143,7 @@ static bool write_inputs(Verify *v, StrList *arguments)
     Arena *arena = v->compiled.arena;
     for (int64_t i = 0; i < graph->inputs.len; i++) {
         const char *path = tensor_path(v, "in", i);
-        if (!npy_write(path, v->inputs[i])) {
+        if (!tensor_write_npy(v->inputs[i], path)) {
             diag_resource(v->compiled.diag, NO_SPAN, "can't write '%s': %s", path, strerror(errno));
             return false;
         }
@@ -186,7 +186,7 @@ static double element_error(double got, double expected)
 static void compare(Verify *v, int64_t index)
 {
     Comparison *c = &v->values.at[index];
-    Tensor *got = npy_read(tensor_path(v, "out", index), v->compiled.arena);
+    Tensor *got = tensor_read_npy(tensor_path(v, "out", index), v->compiled.arena);
     if (!got || got->count != c->expected->count || got->dtype != c->expected->dtype)
         return;
     for (int64_t i = 0; i < got->count; i++) {

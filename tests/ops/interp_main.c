@@ -20,7 +20,7 @@ static bool read_inputs(const Graph *graph, char **paths, int n, Tensor **inputs
         return false;
     }
     for (int i = 0; i < n; i++) {
-        inputs[i] = npy_read(paths[i], arena);
+        inputs[i] = tensor_read_npy(paths[i], arena);
         if (!inputs[i]) {
             diag_error(diag, NO_SPAN, "can't read %s", paths[i]);
             return false;
@@ -33,7 +33,7 @@ static bool write_outputs(const Graph *graph, const char *prefix, Tensor *const 
 {
     for (int64_t i = 0; i < graph->outputs.len; i++) {
         const char *path = arena_printf(arena, "%s%lld.npy", prefix, (long long)i);
-        if (npy_write(path, outputs[i]))
+        if (tensor_write_npy(outputs[i], path))
             continue;
         diag_resource(diag, NO_SPAN, "can't write %s", path);
         return false;

@@ -10,7 +10,7 @@ ROOT = sys.argv[1]
 IR = ["ir/base", "ir"]
 ROOMS = {
     "ir/base": [],
-    "ir": ["ir/base"],
+    "ir": ["ir/base", "runtime/npy.h"],
     "runtime": [],
     "compiler/frontend/input": IR + ["runtime/model.h"],
     "compiler/frontend/text": IR + ["compiler/frontend/input"],
