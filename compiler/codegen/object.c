@@ -38,7 +38,8 @@ static void add_attributes(Emit *e)
     add_attribute(e, "tune-cpu", e->cpu->llvm_cpu);
     add_attribute(e, "target-features", e->cpu->features);
     add_attribute(e, "prefer-vector-width", bits);
-    add_attribute(e, "min-legal-vector-width", bits); /* never 0: zmm code would be split (PERFORMANCE) */
+    add_attribute(e, "min-legal-vector-width", bits); /* never 0: Intel targets would split zmm code into ymm, with
+                                                       * hundreds of spills */
 }
 
 static void make_types(Emit *e)
