@@ -15,27 +15,10 @@
 static const int64_t LONGEST_PICKLE = 8 << 20; /* that of a ConvNeXt has 100 kB */
 enum { LONGEST_NAME = 256 };
 
-void *pickle_error(Pickle *p, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    const char *text = arena_vprintf(p->arena, format, args);
-    va_end(args);
-    diag_error(p->diag, (Span){p->source, p->opcode, p->opcode + 1}, "pickle: %s", text);
-    return NULL;
-}
-
 static bool fails(Pickle *p, const char *what)
 {
     pickle_error(p, "%s", what);
     return false;
-}
-
-PickleValue *pickle_new(Pickle *p, PickleKind kind)
-{
-    PickleValue *value = NEW(p->arena, PickleValue);
-    value->kind = kind;
-    return value;
 }
 
 /* ── Stack and bytes ── */
