@@ -1,12 +1,16 @@
-/* What the descriptor says of a model, from its metadata:
+/* What the descriptor says of a model, from its metadata, and NAME_info_json, which says it to programs that embed it:
  *
  *   "cnxc.labels"        ["tench", "goldfish", …]  → labels
  *   "cnxc.problem_type"  multi_label_classification → scores by sigmoid; regression: the logits themselves
- *   "cnxc.preprocessor"  {"shortest_edge": 224, …} → the image processor's settings */
-#include "compiler/build/build.h"
+ *   "cnxc.preprocessor"  {"shortest_edge": 224, …} → the image processor's settings
+ *
+ *   {"name": "tiny", "version": "0.1.0", "task": "image-classification", "cpu": "znver5", "precision": "f32",
+ *    "inputs": [{"name": "pixel_values", "dtype": "float", "shape": ["batch_size", 3, 224, 224]}], …} */
+#include "compiler/build/artifact.h"
 #include "compiler/frontend/input/pictures.h"
 
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char **strings_of(const json_t *array, Arena *arena)
@@ -73,6 +77,91 @@ static int64_t score_kind(const Model *model, int64_t logits, int64_t probabilit
     return independent ? CNXRT_SCORES_SIGMOID : CNXRT_SCORES_SOFTMAX;
 }
 
+/* ── NAME_info_json ──────────────────────────────────────────────────────────────────────────────────── */
+
+static json_t *shape_json(const Shape *shape)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < shape->rank; i++) {
+        const Dim *dim = &shape->dims[i];
+        json_array_append_new(list, dim->size >= 0 ? json_integer(dim->size) : json_string(dim->symbol ? dim->symbol : "batch"));
+    }
+    return list;
+}
+
+static json_t *value_json(const Value *value)
+{
+    return json_pack("{s:s, s:s, s:o}", "name", value->name, "dtype", dtype_name(value->type.dtype), "shape",
+                     shape_json(&value->type.shape));
+}
+
+static json_t *values_json(Value *const *values, int64_t count)
+{
+    json_t *list = json_array();
+    for (int64_t i = 0; i < count; i++)
+        json_array_append_new(list, value_json(values[i]));
+    return list;
+}
+
+static json_t *labels_json(const ArtifactInfo *info)
+{
+    json_t *list = json_array();
+    for (int64_t i = 0; i < info->n_labels; i++)
+        json_array_append_new(list, json_string(info->labels[i]));
+    return list;
+}
+
+static void set_text(json_t *object, const char *key, const char *text)
+{
+    json_object_set_new(object, key, text ? json_string(text) : json_null());
+}
+
+static void set_hash(json_t *object, const char *key, uint64_t hash)
+{
+    char text[17];
+    snprintf(text, sizeof text, "%016llx", (unsigned long long)hash);
+    json_object_set_new(object, key, json_string(text));
+}
+
+/* All that there is code for, the most demanding first. */
+static json_t *cpus_json(const Build *build)
+{
+    json_t *list = json_array();
+    for (int64_t i = 0; i < build->cpus.len; i++)
+        json_array_append_new(list, json_string(build->cpus.at[i]->name));
+    return list;
+}
+
+static const char *info_json(const Build *build)
+{
+    const ArtifactInfo *info = &build->info;
+    const Graph *graph = build->model->graph;
+    json_t *root = json_object();
+    set_text(root, "name", info->name);
+    set_text(root, "version", info->version);
+    set_text(root, "task", model_prop(build->model, "cnxc.task"));
+    set_text(root, "cpu", build->cpu->name);
+    json_object_set_new(root, "cpus", cpus_json(build));
+    set_text(root, "precision", build->program->precision == DT_BFLOAT16 ? "bf16" : "f32");
+    json_object_set_new(root, "opt_level", json_integer(build->options.pipeline.opt_level));
+    json_object_set_new(root, "inputs", values_json(graph->inputs.at, graph->inputs.len));
+    json_object_set_new(root, "outputs", values_json(graph->outputs.at, graph->outputs.len));
+    json_object_set_new(root, "labels", labels_json(info));
+    json_object_set_new(root, "weights_bytes", json_integer(info->weights_bytes));
+    set_text(root, "weights_file", info->weights_file);
+    set_hash(root, "graph_hash", info->graph_hash);
+    set_hash(root, "weights_hash", info->weights_hash);
+    char *text = json_dumps(root, JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII);
+    if (!text)
+        out_of_memory();
+    const char *copy = arena_strdup(build->arena, text);
+    free(text);
+    json_decref(root);
+    return copy;
+}
+
+/* ── The whole ───────────────────────────────────────────────────────────────────────────────────────── */
+
 void artifact_describe(Build *build)
 {
     Model *model = build->model;
@@ -87,5 +176,5 @@ void artifact_describe(Build *build)
     info->logits_output = logits_output(model->graph, &probabilities);
     info->scores = score_kind(model, info->logits_output, probabilities);
     info->n_labels = prop_strings(model, "cnxc.labels", &info->labels);
-    info->info_json = artifact_info_json(build);
+    info->info_json = info_json(build);
 }

@@ -3,31 +3,24 @@
  * Packed weights go to a file first, because their hash is part of the descriptor that the code holds. If they are to be
  * embedded, that file is an object, which the linker takes as it is: the weights never pass through the code generator. */
 #include "compiler/build/build.h"
+#include "compiler/build/artifact.h"
+#include "compiler/build/prefix.h"
+#include "compiler/build/resource.h"
 #include "compiler/frontend/input/pictures.h"
 #include "compiler/link/weights_object.h"
+#include "ir/base/clock.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "compiler/passes/passes.h"
-
 enum { MOST_TRIES = 16 }; /* of other tiles where code spills; then it runs as it is, slower */
-
-double clock_seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 /* ── Stages ──────────────────────────────────────────────────────────────────────────────────────────── */
 
@@ -330,42 +323,4 @@ const char *build_executable(Build *build, const char *dir, const char *name)
     build->prefix = prefix_from_path(build->arena, name);
     const char *path = arena_printf(build->arena, "%s/%s", dir, name);
     return build_program(build) && build_objects(build) && build_artifact(build, ARTIFACT_EXE, path) ? path : NULL;
-}
-
-/* ── C names ─────────────────────────────────────────────────────────────────────────────────────────── */
-
-static bool is_keyword(const char *word)
-{
-    static const char *const keywords[] = {
-        "alignas",  "alignof",  "and",       "asm",     "auto",    "bool",     "break",  "case",     "catch",     "char",
-        "class",    "const",    "continue",  "default", "delete",  "do",       "double", "else",     "enum",      "explicit",
-        "export",   "extern",   "false",     "float",   "for",     "friend",   "goto",   "if",       "inline",    "int",
-        "long",     "main",     "namespace", "new",     "not",     "operator", "or",     "private",  "protected", "public",
-        "register", "restrict", "return",    "short",   "signed",  "sizeof",   "static", "struct",   "switch",    "template",
-        "this",     "throw",    "true",      "try",     "typedef", "typename", "union",  "unsigned", "using",     "virtual",
-        "void",     "volatile", "while",     "xor"};
-    for (int64_t i = 0; i < countof(keywords); i++)
-        if (strcmp(keywords[i], word) == 0)
-            return true;
-    return false;
-}
-
-bool prefix_is_valid(const char *prefix)
-{
-    bool ok = isalpha((unsigned char)prefix[0]) || prefix[0] == '_';
-    for (const char *p = prefix; *p; p++)
-        ok = ok && (isalnum((unsigned char)*p) || *p == '_');
-    return ok && !is_keyword(prefix);
-}
-
-const char *prefix_from_path(Arena *arena, const char *path)
-{
-    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
-    if (str_starts_with(base, "lib") && base[3] && base[3] != '.')
-        base += 3;
-    char *name = arena_strndup(arena, base, strcspn(base, "."));
-    for (char *p = name; *p; p++)
-        if (!isalnum((unsigned char)*p) || (unsigned char)*p > 127)
-            *p = '_';
-    return prefix_is_valid(name) ? name : arena_printf(arena, "model_%s", name);
 }

@@ -57,20 +57,4 @@ const char *build_model_object(Arena *arena, const char *dir, int64_t variant);
 /* An executable in dir/NAME, from a loaded model; dir is the temporary folder. */
 const char *build_executable(Build *build, const char *dir, const char *name);
 
-/* A C identifier from a file's name: "lib" and extensions dropped, other characters replaced. */
-const char *prefix_from_path(Arena *arena, const char *path);
-bool prefix_is_valid(const char *prefix);
-
-/* artifact.c: what the descriptor says of the model. */
-void artifact_describe(Build *build);
-/* artifact_json.c: the text of NAME_info_json. */
-const char *artifact_info_json(const Build *build);
-/* resource.c: the folder with libcnxrt.a and api.h; NULL after a diagnostic. */
-const char *resource_dir(const System *system, Arena *arena, Diag *diag);
-
-/* A list of strings from a JSON array in metadata; 0 and NULL if it is absent or not such a list. */
-int64_t prop_strings(const Model *model, const char *key, const char *const **strings);
-
-double clock_seconds(void); /* monotonic */
-
 #endif

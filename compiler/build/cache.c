@@ -6,6 +6,8 @@
 #include "compiler/build/cache.h"
 
 #include "compiler/build/output.h"
+#include "compiler/build/prefix.h"
+#include "compiler/build/resource.h"
 #include "ir/print.h"
 
 #define XXH_INLINE_ALL

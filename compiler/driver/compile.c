@@ -4,6 +4,7 @@
  *
  * --emit says where to stop. Everything is written in a temporary folder beside FILE and moved at the end. */
 #include "compiler/build/output.h"
+#include "compiler/build/prefix.h"
 #include "compiler/driver/driver.h"
 #include "compiler/frontend/convnext/convnext.h"
 #include "compiler/frontend/input/external.h"

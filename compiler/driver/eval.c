@@ -5,6 +5,7 @@
  *
  * A folder stands for the label of its name, or one of its synonyms ("tabby, tabby cat"), else for the class of that
  * number; if no folder does, and there are as many as classes, they are the classes in sorted order, as ImageNet's. */
+#include "compiler/build/artifact.h"
 #include "compiler/build/cache.h"
 #include "compiler/build/output.h"
 #include "compiler/build/process.h"

@@ -7,6 +7,7 @@
  *   estimate     83.1 ms an image on 1 thread, … (estimate.c)
  *   fused        26 regions, 1 nodes stand alone, 38 phases, and each of them with its schedule (inforegions.c) */
 #include "compiler/report/info.h"
+#include "compiler/build/artifact.h"
 #include "compiler/passes/passes.h"
 #include "compiler/report/estimate.h"
 #include "compiler/report/json.h"

@@ -1,0 +1,12 @@
+/* What an artifact says of its model. */
+#ifndef CNXC_BUILD_ARTIFACT_H
+#define CNXC_BUILD_ARTIFACT_H
+
+#include "compiler/build/build.h"
+
+void artifact_describe(Build *build); /* fills info */
+
+/* A list of strings from a JSON array in metadata; 0 and NULL if it is absent or not such a list. */
+int64_t prop_strings(const Model *model, const char *key, const char *const **strings);
+
+#endif
