@@ -9,9 +9,11 @@
  * Other work on the machine makes both of a turn slow, so ratios within a turn count, and a shape must win most turns.
  * `tried` in a choice says how far its list was searched: the next tune goes on from there. */
 #include "compiler/build/output.h"
-#include "compiler/build/process.h"
+#include "compiler/build/resource.h"
 #include "compiler/driver/driver.h"
+#include "compiler/report/json.h"
 #include "compiler/report/survey.h"
+#include "ir/base/clock.h"
 #include "ir/base/str.h"
 
 #include <ctype.h>
@@ -214,24 +216,12 @@ static void discard(const Tuner *t, const Artifact *artifact)
 
 static bool measure(Tuner *t, const Artifact *artifact, Times *times)
 {
-    Driver *driver = t->driver;
-    const char *arguments[] = {artifact->path,
-                               "--bench",
-                               "--json",
-                               "--per-op",
-                               "--runs",
-                               arena_printf(t->arena, "%lld", (long long)t->runs),
-                               "--threads",
-                               arena_printf(t->arena, "%lld", (long long)t->threads),
-                               NULL};
-    StrBuf text = {.arena = t->arena};
-    int code = process_run(arguments, &text, &driver->diag);
-    json_t *answer = code == 0 && text.text ? json_loads(text.text, 0, NULL) : NULL;
-    if (!answer) {
-        if (!diag_failed(&driver->diag))
-            diag_resource(&driver->diag, NO_SPAN, "the compiled program ended with exit code %d", code);
+    const char *runs = arena_printf(t->arena, "%lld", (long long)t->runs);
+    const char *threads = arena_printf(t->arena, "%lld", (long long)t->threads);
+    const char *arguments[] = {artifact->path, "--bench", "--json", "--per-op", "--runs", runs, "--threads", threads, NULL};
+    json_t *answer = json_answer(arguments, t->arena, &t->driver->diag);
+    if (!answer)
         return false;
-    }
     PhaseList phases = program_phases(artifact->program, t->arena);
     const json_t *list = json_object_get(answer, "per_op");
     times->median_ms = json_number_value(json_object_get(answer, "median_ms"));

@@ -5,12 +5,11 @@
 #include "compiler/passes/pipeline.h"
 
 #include "compiler/passes/passes.h"
+#include "ir/base/clock.h"
 #include "ir/base/str.h"
 #include "ir/infer.h"
 #include "ir/print.h"
 #include "ir/verify.h"
-
-#include <time.h>
 
 typedef struct Pass {
     const char *name;
@@ -33,13 +32,6 @@ static const Pass passes[] = {
 };
 
 /* ── Around each pass ────────────────────────────────────────────────────────────────────────────────── */
-
-static double now_ms(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec * 1e3 + (double)time.tv_nsec / 1e6;
-}
 
 static bool must_verify(const PipelineOptions *options)
 {
@@ -66,10 +58,10 @@ static void print_after(const Pass *pass, const Model *model, bool changed)
 
 static void run_pass(const Pass *pass, Model *model, const PipelineOptions *options)
 {
-    double start = now_ms();
+    double start = clock_seconds();
     bool changed = pass->run(model->graph);
     if (options->time_passes)
-        fprintf(stderr, "%10.3f ms    pass %s%s\n", now_ms() - start, pass->name, changed ? "" : " (unchanged)");
+        fprintf(stderr, "%10.3f ms    pass %s%s\n", (clock_seconds() - start) * 1e3, pass->name, changed ? "" : " (unchanged)");
     if (must_verify(options) && !diag_failed(model->diag))
         verify_after(pass, model);
     if (str_equal(options->print_after, pass->name) || str_equal(options->print_after, "all"))

@@ -6,28 +6,12 @@
  * The compiled program measures itself (--bench --json); the peak is measured right after, on as many threads. With
  * --per-op it gives the time of each phase; which phases make a region is known from scheduling the model once more. */
 #include "compiler/report/bench.h"
-#include "compiler/build/process.h"
 #include "compiler/report/estimate.h"
 #include "compiler/report/graph_cost.h"
+#include "compiler/report/json.h"
 #include "compiler/report/peak.h"
 #include "compiler/report/survey.h"
 #include "ir/op.h"
-
-static json_t *measure(const Build *build, const char *program, int64_t threads, bool per_op)
-{
-    const char *arguments[8] = {program,
-                                "--bench",
-                                "--json",
-                                "--threads",
-                                arena_printf(build->arena, "%lld", (long long)threads),
-                                per_op ? "--per-op" : NULL};
-    StrBuf text = {.arena = build->arena};
-    int code = process_run(arguments, &text, build->diag);
-    json_t *answer = code == 0 && text.text ? json_loads(text.text, 0, NULL) : NULL;
-    if (!answer && !diag_failed(build->diag))
-        diag_resource(build->diag, NO_SPAN, "'%s --bench --json' ended with exit code %d", program, code);
-    return answer;
-}
 
 static double number(const json_t *object, const char *key) { return json_number_value(json_object_get(object, key)); }
 
@@ -129,8 +113,10 @@ static bool predict(Build *build, json_t *answer)
 
 json_t *bench_measure(Build *build, const char *program, int64_t threads, bool per_op)
 {
+    const char *count = arena_printf(build->arena, "%lld", (long long)threads);
+    const char *const arguments[] = {program, "--bench", "--json", "--threads", count, per_op ? "--per-op" : NULL, NULL};
     double flops = 2.0 * (double)graph_cost(build->model->graph).macs;
-    json_t *answer = measure(build, program, threads, per_op);
+    json_t *answer = json_answer(arguments, build->arena, build->diag);
     if (!answer)
         return NULL;
     double peak = build->options.precision == DT_BFLOAT16 ? peak_flops_bf16(threads) : peak_flops(threads);

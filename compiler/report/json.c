@@ -1,7 +1,18 @@
-/* Answers as JSON: indented, keys in the order they were set. */
+/* Answers as JSON: of compiled programs, read; of cnxc, indented, with keys in the order they were set. */
 #include "compiler/report/json.h"
+#include "compiler/build/process.h"
 
 #include <stdio.h>
+
+json_t *json_answer(const char *const *arguments, Arena *arena, Diag *diag)
+{
+    StrBuf text = {.arena = arena};
+    int code = process_run(arguments, &text, diag);
+    json_t *answer = code == 0 && text.text ? json_loads(text.text, 0, NULL) : NULL;
+    if (!answer && !diag_failed(diag))
+        diag_resource(diag, NO_SPAN, "the compiled program ended with exit code %d", code);
+    return answer;
+}
 
 void json_print(json_t *answer, int digits)
 {

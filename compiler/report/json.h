@@ -2,7 +2,12 @@
 #ifndef CNXC_REPORT_JSON_H
 #define CNXC_REPORT_JSON_H
 
+#include "ir/base/diag.h"
+
 #include <jansson.h>
+
+/* What the program arguments[0] says as JSON; NULL after a diagnostic. */
+json_t *json_answer(const char *const *arguments, Arena *arena, Diag *diag);
 
 /* To standard output, and lets go of it; numbers that are not whole have so many digits. */
 void json_print(json_t *answer, int digits);

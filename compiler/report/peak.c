@@ -5,7 +5,7 @@
  *   24 chains hide a latency of 4 at 2 a cycle three times over, and NEON's of 4 at 4; AVX2 has registers for 12. */
 #include "compiler/report/peak.h"
 
-#include "compiler/build/build.h"
+#include "ir/base/clock.h"
 
 #include <pthread.h>
 #include <sched.h>
