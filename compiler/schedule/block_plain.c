@@ -10,7 +10,7 @@
  *     y += x
  *
  * W2 is packed range by range, so that weights are read front to back; each panel's first tile prefetches the next
- * panel, from W1 into W2 and on to the next range (PERFORMANCE, "Dataflow of a block"). */
+ * panel, from W1 into W2 and on to the next range. */
 #include "compiler/schedule/block.h"
 
 #include "compiler/schedule/bf16.h"
