@@ -20,7 +20,7 @@ typedef struct IsaDot {
     IrValue (*emit)(Emit *e, IrValue a, IrValue b, IrValue c);
 } IsaDot;
 
-/* A matrix unit, whose registers have numbers and are tiles of cpu_tile rows and as many floats, or pairs, a row. */
+/* A matrix unit, whose registers have numbers and are tiles of cpu_matrix_unit rows and as many floats, or pairs, a row. */
 typedef struct IsaTiles {
     void (*begin)(Emit *e);      /* around code that uses tiles */
     void (*end)(Emit *e);

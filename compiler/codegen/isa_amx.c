@@ -19,7 +19,7 @@ static IrValue configuration(Emit *e)
 {
     enum { ROW_BYTES_AT = 16, ROWS_AT = 48 };
     IrValue config = LLVMGetNamedGlobal(e->module, "tile_configuration"), bytes[CONFIG_BYTES];
-    int64_t unit = cpu_tile(e->cpu), values[CONFIG_BYTES] = {1};
+    int64_t unit = cpu_matrix_unit(e->cpu), values[CONFIG_BYTES] = {1};
     if (config)
         return config;
     for (int i = 0; i < N_TILES; i++) {

@@ -140,7 +140,7 @@ static Ref pack_pairs(Lowering *l, const char *name, const Tensor *weights, cons
 
 Panels bf16_panels(Lowering *l, const char *name, const Tensor *weights, WeightLayout layout, int64_t nr)
 {
-    int64_t lanes = cpu_lanes(l->cpu), n = layout.n, unit = cpu_tile(l->cpu);
+    int64_t lanes = cpu_lanes(l->cpu), n = layout.n, unit = cpu_matrix_unit(l->cpu);
     if (layout.c == 1) { /* pointwise on channels that lie apart: pairs go over t */
         layout.c = layout.t;
         layout.c_stride = layout.t_stride;

@@ -58,7 +58,7 @@ typedef struct CpuProfile {
     int64_t n_vectors;        /* architectural vector registers: 16 or 32 */
     int64_t fma_per_cycle;    /* multiply-adds of whole vectors */
     int64_t fma_latency;      /* cycles */
-    int64_t tile_registers, tile_rows, tile_row_bytes; /* the matrix unit; 0 registers: none */
+    int64_t matrix_registers, matrix_rows, matrix_row_bytes; /* the matrix unit; 0 registers: none */
     int64_t l1d_bytes, l2_bytes, l3_bytes;             /* l3_bytes 0: none */
     int64_t line_bytes;
     int64_t l2_shared_by, l3_shared_by;                /* cores that share one */
@@ -102,10 +102,10 @@ static inline bool cpu_has_dot_bf16(const CpuProfile *cpu)
 }
 /* The matrix unit for bf16, 0: none. Its products are of so many rows, columns and pairs of K: 16 with AMX, of which a
  * product of 2 x 2 tiles needs all eight registers. */
-static inline int64_t cpu_tile(const CpuProfile *cpu)
+static inline int64_t cpu_matrix_unit(const CpuProfile *cpu)
 {
     int64_t unit = cpu_lanes(cpu);
-    bool fits = cpu->tile_registers >= 8 && cpu->tile_rows >= unit && cpu->tile_row_bytes >= 4 * unit;
+    bool fits = cpu->matrix_registers >= 8 && cpu->matrix_rows >= unit && cpu->matrix_row_bytes >= 4 * unit;
     return (cpu->runtime_features & CNXRT_CPU_AMX_BF16) && cpu->vector_bytes == 64 && fits ? unit : 0;
 }
 

@@ -218,7 +218,7 @@ static void fill_machine(CpuProfile *cpu, int64_t features)
     fill(cpu, &cpu->cores, sysconf(_SC_NPROCESSORS_ONLN));
     fill_clock(cpu);
     if (!(features & CNXRT_CPU_AMX_BF16))
-        cpu->tile_registers = cpu->tile_rows = cpu->tile_row_bytes = 0;
+        cpu->matrix_registers = cpu->matrix_rows = cpu->matrix_row_bytes = 0;
 }
 
 CpuArch cpu_host_arch(void) { return host_arch; }

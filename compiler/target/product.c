@@ -15,7 +15,7 @@ Product product_of(const CpuProfile *cpu, DType precision)
     for (int i = 0; i < countof(products); i++)
         if (products[i].b == precision)
             product = products[i];
-    product.unit = precision == DT_BFLOAT16 ? cpu_tile(cpu) : 0;
+    product.unit = precision == DT_BFLOAT16 ? cpu_matrix_unit(cpu) : 0;
     return product;
 }
 

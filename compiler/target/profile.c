@@ -289,7 +289,7 @@ static void check_whole(Reader *r)
     if (cpu->arch == ARCH_AARCH64 && (cpu->vector_bytes != 16 || cpu->n_vectors != 32))
         diag_error(r->diag, span, "aarch64 has 32 vectors of 16 bytes, the profile %lld of %lld", (long long)cpu->n_vectors,
                    (long long)cpu->vector_bytes);
-    if (cpu->tile_registers && (!cpu->tile_rows || !cpu->tile_row_bytes))
+    if (cpu->matrix_registers && (!cpu->matrix_rows || !cpu->matrix_row_bytes))
         diag_error(r->diag, span, "<tiles> lacks rows or row-bytes");
     for (int64_t i = 0; i < r->choices.len; i++)
         check_tile(r, &r->choices.at[i]);
