@@ -3,24 +3,13 @@
  *   float[768] b, bytes 64 to 3136 of DIR/model.safetensors   →   model in DIR:       "model.safetensors", 64, 3072
  *                                                                 model elsewhere:    "NAME.data", 0, 3072 */
 #include "ir/data_file.h"
+#include "ir/base/path.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { DATA_ALIGN = 64 };
-
-static const char *parent_dir(Arena *arena, const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return !slash ? "." : slash == path ? "/" : arena_strndup(arena, path, (size_t)(slash - path));
-}
-
-static const char *last_component(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
 
 /* path, relative to a base that holds it; both directories are free of links. NULL: base does not hold it. */
 static const char *relative(const char *dir, const char *base, const char *file, Arena *arena)
@@ -36,8 +25,8 @@ bool data_file_find(const DataFile *data, const Tensor *tensor, DataPlace *place
     if (!tensor->location)
         return false;
     char *base = realpath(data->model_dir ? data->model_dir : ".", NULL);
-    char *dir = realpath(parent_dir(arena, tensor->location), NULL);
-    const char *location = base && dir ? relative(dir, base, last_component(tensor->location), arena) : NULL;
+    char *dir = realpath(path_directory(arena, tensor->location), NULL);
+    const char *location = base && dir ? relative(dir, base, path_base(tensor->location), arena) : NULL;
     free(base);
     free(dir);
     *place = (DataPlace){location, tensor->offset, tensor->length};
@@ -63,7 +52,7 @@ bool data_file_append(DataFile *data, const Tensor *tensor, DataPlace *place)
     if (fwrite(zeros, 1, (size_t)gap, data->file) != (size_t)gap ||
         fwrite(tensor->data, 1, (size_t)bytes, data->file) != (size_t)bytes)
         return fail(data);
-    *place = (DataPlace){last_component(data->path), data->length + gap, bytes};
+    *place = (DataPlace){path_base(data->path), data->length + gap, bytes};
     data->length += gap + bytes;
     return true;
 }

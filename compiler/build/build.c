@@ -204,40 +204,23 @@ bool build_code(Build *build, int64_t variant, CodeKind kind, const char *path)
     return emit_code(build, variant, kind, path, &report);
 }
 
-/* What is enough for any of the variants. */
-static int64_t most_arena(const Build *build)
-{
-    int64_t most = 0;
-    for (int64_t i = 0; i < build->programs.len; i++)
-        most = build->programs.at[i]->arena_bytes > most ? build->programs.at[i]->arena_bytes : most;
-    return most;
-}
-
-static int64_t most_scratch(const Build *build)
-{
-    int64_t most = 0;
-    for (int64_t i = 0; i < build->programs.len; i++)
-        most = build->programs.at[i]->scratch_bytes > most ? build->programs.at[i]->scratch_bytes : most;
-    return most;
-}
-
-/* Whether each thread needs an arena. */
-static bool any_by_image(const Build *build)
-{
-    for (int64_t i = 0; i < build->programs.len; i++)
-        if (build->programs.at[i]->by_image)
-            return true;
-    return false;
-}
+static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
 /* The model's numbers for NAME.h; the linker gives CNXRT_ the user's prefix. */
 static const char *header_constants(const Build *build)
 {
     const Graph *graph = build->model->graph;
     StrBuf sb = {.arena = build->arena};
-    sb_printf(&sb, "#define CNXRT_ARENA_BYTES %lld\n", (long long)most_arena(build));
-    sb_printf(&sb, "#define CNXRT_SCRATCH_BYTES %lld\n", (long long)most_scratch(build));
-    sb_printf(&sb, "#define CNXRT_BY_IMAGE %d\n", any_by_image(build));
+    int64_t arena_bytes = 0, scratch_bytes = 0, by_image = 0; /* what is enough for any of the variants */
+    for (int64_t i = 0; i < build->programs.len; i++) {
+        const Program *program = build->programs.at[i];
+        arena_bytes = larger(arena_bytes, program->arena_bytes);
+        scratch_bytes = larger(scratch_bytes, program->scratch_bytes);
+        by_image |= program->by_image;
+    }
+    sb_printf(&sb, "#define CNXRT_ARENA_BYTES %lld\n", (long long)arena_bytes);
+    sb_printf(&sb, "#define CNXRT_SCRATCH_BYTES %lld\n", (long long)scratch_bytes);
+    sb_printf(&sb, "#define CNXRT_BY_IMAGE %d\n", (int)by_image);
     sb_printf(&sb, "#define CNXRT_N_INPUTS %lld\n", (long long)graph->inputs.len);
     sb_printf(&sb, "#define CNXRT_N_OUTPUTS %lld\n", (long long)graph->outputs.len);
     sb_printf(&sb, "#define CNXRT_N_LABELS %lld\n", (long long)build->info.n_labels);

@@ -60,30 +60,25 @@ static void key_constants(Key *key, const Graph *graph)
 
 /* The file's own bytes hold what constants leave out: nodes, attributes, metadata. A folder's graph comes from its
  * metadata and the nodes that the frontend made, which print. */
-static void key_graph(Key *key, const Build *build)
+static void key_model(Key *key, const Model *model)
 {
-    const Model *model = build->model;
     if (model->source && model->source->text)
         key_bytes(key, model->source->text, model->source->length);
     for (int64_t i = 0; i < model->props.len; i++) {
         key_text(key, model->props.at[i].key);
         key_text(key, model->props.at[i].value);
     }
-    Printed printed;
-    printed_begin(&printed);
-    FOR_NODES (node, model->graph)
-        node_print(node, printed.out);
-    printed_end(&printed);
-    key_bytes(key, printed.text, (int64_t)printed.length);
-    free(printed.text);
 }
 
-/* All of the profile: any number of it may change the schedule. */
-static void key_cpu(Key *key, const CpuProfile *cpu)
+/* What prints: the nodes, and all of each profile, for any number of it may change the schedule. */
+static void key_printed(Key *key, const Build *build)
 {
     Printed printed;
     printed_begin(&printed);
-    cpu_write(cpu, printed.out);
+    for (int64_t i = 0; i < build->cpus.len; i++)
+        cpu_write(build->cpus.at[i], printed.out);
+    FOR_NODES (node, build->model->graph)
+        node_print(node, printed.out);
     printed_end(&printed);
     key_bytes(key, printed.text, (int64_t)printed.length);
     free(printed.text);
@@ -108,13 +103,12 @@ static uint64_t build_key(const Build *build)
     key_file_identity(&key, "/proc/self/exe");
     key_file_identity(
         &key, arena_printf(build->arena, "%s/libcnxrt.a", resource_dir(build->options.system, build->arena, build->diag)));
-    for (int64_t i = 0; i < build->cpus.len; i++)
-        key_cpu(&key, build->cpus.at[i]);
+    key_printed(&key, build);
     key_bytes(&key, &build->options.pipeline.opt_level, sizeof build->options.pipeline.opt_level);
     key_bytes(&key, &build->options.precision, sizeof build->options.precision);
     key_values(&key, graph->inputs.at, graph->inputs.len, build->arena);
     key_values(&key, graph->outputs.at, graph->outputs.len, build->arena);
-    key_graph(&key, build);
+    key_model(&key, build->model);
     key_constants(&key, graph);
     uint64_t hash = XXH3_64bits_digest(key.state);
     XXH3_freeState(key.state);

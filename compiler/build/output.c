@@ -4,6 +4,7 @@
 #include "compiler/build/output.h"
 #include "compiler/frontend/input/file.h"
 #include "ir/base/child.h"
+#include "ir/base/path.h"
 
 #include <dirent.h>
 #include <dlfcn.h>
@@ -20,20 +21,6 @@
 #include <jansson.h>
 
 static char temp_dir[PATH_MAX]; /* "" : none */
-
-const char *path_directory(Arena *arena, const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    if (!slash)
-        return ".";
-    return slash == path ? "/" : arena_strndup(arena, path, (size_t)(slash - path));
-}
-
-const char *path_base(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
 
 /* ── Removing ────────────────────────────────────────────────────────────────────────────────────────── */
 

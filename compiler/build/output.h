@@ -20,7 +20,4 @@ bool output_commit(const char *from, const char *to, Diag *diag);
 /* May path be written? Refuses folders, and the same file as one of the inputs. False after a diagnostic. */
 bool output_check(const char *path, const char *input, Diag *diag);
 
-const char *path_directory(Arena *arena, const char *path); /* "a/b" → "a", "b" → "." */
-const char *path_base(const char *path);                    /* "a/b" → "b" */
-
 #endif

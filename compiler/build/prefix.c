@@ -2,6 +2,7 @@
  *
  *   "out/libtiny.so"  →  tiny      "switch.o"  →  model_switch */
 #include "compiler/build/prefix.h"
+#include "ir/base/path.h"
 #include "ir/base/str.h"
 #include "ir/base/vec.h"
 
@@ -34,7 +35,7 @@ bool prefix_is_valid(const char *prefix)
 
 const char *prefix_from_path(Arena *arena, const char *path)
 {
-    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+    const char *base = path_base(path);
     if (str_starts_with(base, "lib") && base[3] && base[3] != '.')
         base += 3;
     char *name = arena_strndup(arena, base, strcspn(base, "."));

@@ -4,7 +4,7 @@
  *   PREFIX/bin/cnxc, PREFIX/lib/cnxc/libcnxrt.a, PREFIX/lib/cnxc/api.h, PREFIX/lib/cnxc/aarch64-linux-gnu/libcnxrt.a … */
 #define _GNU_SOURCE /* program_invocation_name */
 #include "compiler/build/resource.h"
-#include "compiler/build/output.h"
+#include "ir/base/path.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -11,6 +11,7 @@
 #include "compiler/frontend/input/pictures.h"
 #include "compiler/frontend/onnx/onnx.h"
 #include "compiler/report/dot.h"
+#include "ir/base/path.h"
 
 #include <errno.h>
 #include <string.h>
@@ -194,14 +195,6 @@ static const Emit *chosen_emit(const Options *o)
     return &emits[0];
 }
 
-/* "dir/libtiny.so" → "dir/libtiny.h" */
-static const char *header_path(Arena *arena, const char *path)
-{
-    const char *dot = strrchr(path_base(path), '.');
-    size_t stem = dot && dot != path_base(path) ? (size_t)(dot - path) : strlen(path);
-    return arena_printf(arena, "%.*s.h", (int)stem, path);
-}
-
 static bool separate_weights(const Options *o) { return o->weights && strcmp(o->weights, "embed") != 0; }
 
 /* What the options ask for together; each alone was checked by the parser. */
@@ -218,7 +211,7 @@ static bool check_output(Compile *c)
         usage_error(c->driver, "--config-only goes with --emit=onnxtxt");
     else if (o->prefix && !prefix_is_valid(o->prefix))
         usage_error(c->driver, "--prefix takes a C identifier, got '%s'", o->prefix);
-    else if (c->emit->has_header && strcmp(header_path(c->build.arena, o->output), o->output) == 0)
+    else if (c->emit->has_header && strcmp(link_header_path(o->output, c->build.arena), o->output) == 0)
         usage_error(c->driver, "the output '%s' has the name of its header", o->output);
     else if (separate_weights(o) && strcmp(o->weights, o->output) == 0)
         usage_error(c->driver, "the weights and the output are the same file '%s'", o->output);
@@ -264,7 +257,7 @@ static bool check_places(Compile *c)
     return check_place(c, o->output) && (!o->save_temps || check_stages(c)) &&
            (!c->emit->is_text || check_place(c, arena_printf(arena, "%s.data", o->output))) &&
            (!separate_weights(o) || check_place(c, o->weights)) &&
-           (!c->emit->has_header || check_place(c, header_path(arena, o->output)));
+           (!c->emit->has_header || check_place(c, link_header_path(o->output, arena)));
 }
 
 /* Data before what names it, so that nobody sees an artifact without its parts. */
@@ -278,7 +271,7 @@ static bool commit_all(Compile *c, const char *path)
         return false;
     if (c->build.weights_name && !output_commit(c->build.weights_path, o->weights, c->build.diag))
         return false;
-    if (c->emit->has_header && !output_commit(header_path(arena, path), header_path(arena, o->output), c->build.diag))
+    if (c->emit->has_header && !output_commit(link_header_path(path, arena), link_header_path(o->output, arena), c->build.diag))
         return false;
     return output_commit(path, o->output, c->build.diag);
 }

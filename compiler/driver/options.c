@@ -407,10 +407,7 @@ static const CpuProfile *profile_named(Driver *driver, const char *name)
         diag_unsupported(&driver->diag, NO_SPAN, "none of the profiles runs on this machine; -mcpu=NAME chooses another");
         return NULL;
     }
-    const char **names = NEW_ARRAY(driver->arena, const char *, cpu_count() + 1);
-    for (int64_t i = 0; i < cpu_count(); i++)
-        names[i] = cpu_name_at(i);
-    const char *near = nearest_name(name, names, cpu_count());
+    const char *near = cpu_nearest(name);
     if (near)
         usage_error(driver, "unknown CPU '%s'; did you mean '%s'?", name, near);
     else

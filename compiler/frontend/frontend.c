@@ -8,6 +8,7 @@
 #include "compiler/frontend/input/source.h"
 #include "compiler/frontend/onnx/onnx.h"
 #include "compiler/frontend/text/text.h"
+#include "ir/base/path.h"
 #include "ir/op.h"
 
 #include <string.h>
@@ -85,14 +86,6 @@ static bool is_directory(const char *path)
 {
     struct stat status;
     return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
-}
-
-static const char *parent_directory(const char *path, Arena *arena)
-{
-    const char *slash = strrchr(path, '/');
-    if (!slash)
-        return ".";
-    return slash == path ? "/" : arena_strndup(arena, path, (size_t)(slash - path));
 }
 
 /* ── Sizes ── */
@@ -217,7 +210,7 @@ Model *frontend_load(const char *path, const FrontendOptions *options, Arena *ar
 {
     Input in = {.path = path, .options = options, .arena = arena, .diag = diag};
     bool folder = is_directory(path);
-    in.dir = parent_directory(path, arena); /* of "-": the working directory */
+    in.dir = path_directory(arena, path); /* of "-": the working directory */
     if (!folder && !(in.source = source_open(path, arena, diag)))
         return NULL;
     Model *model = load(&in);

@@ -11,6 +11,7 @@
 #include "compiler/link/link.h"
 #include "compiler/link/command.h"
 #include "compiler/link/header.h"
+#include "ir/base/path.h"
 #include "ir/base/str.h"
 
 #include <errno.h>
@@ -169,14 +170,13 @@ static bool rename_symbols(const Linking *link, const char *input, const char *o
 
 static bool link_shared(const Linking *link, const char *object)
 {
-    const char *slash = strrchr(link->options->output, '/');
     Command command = tool(link, "CC", "cc", "gcc");
     command_add(&command, "-shared");
     command_add(&command, "-o");
     command_add_file(&command, link->output);
     command_add_file(&command, object);
     command_add(&command, "-Xlinker");
-    command_add(&command, arena_printf(link->arena, "-soname=%s", slash ? slash + 1 : link->options->output));
+    command_add(&command, arena_printf(link->arena, "-soname=%s", path_base(link->options->output)));
     command_add(&command, "-Wl,-z,defs,-z,relro,-z,now,-z,noexecstack,--build-id=none");
     if (!link->options->symbols)
         command_add(&command, "-s");
@@ -211,13 +211,7 @@ static bool link_library(const Linking *link)
 
 /* ── Putting them in place ───────────────────────────────────────────────────────────────────────────── */
 
-/* "dir/libtiny.so" → "dir/libtiny.h" */
-static const char *header_path(const char *output, Arena *arena)
-{
-    const char *slash = strrchr(output, '/'), *dot = strrchr(output, '.');
-    size_t stem = dot && dot > (slash ? slash + 1 : output) ? (size_t)(dot - output) : strlen(output);
-    return arena_printf(arena, "%.*s.h", (int)stem, output);
-}
+const char *link_header_path(const char *output, Arena *arena) { return arena_printf(arena, "%s.h", path_stem(arena, output)); }
 
 /* A device or a folder must not be renamed over. */
 static bool check_place(const char *path, Diag *diag)
@@ -250,7 +244,7 @@ static bool link_and_place(Linking *link, const char *header, const char *header
 bool link_artifact(const LinkOptions *options, Arena *arena, Diag *diag)
 {
     Linking link = {.options = options, .arena = arena, .diag = diag};
-    const char *header = header_path(options->output, arena);
+    const char *header = link_header_path(options->output, arena);
     bool library = options->kind != ARTIFACT_EXE;
     if (!check_place(options->output, diag) || (library && !check_place(header, diag)))
         return false;

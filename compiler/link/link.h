@@ -23,6 +23,7 @@ typedef struct LinkOptions {
     bool static_libc, verbose, dry_run; /* -v prints commands; -### prints and does not run */
 } LinkOptions;
 
+const char *link_header_path(const char *output, Arena *arena); /* "dir/libtiny.so" → "dir/libtiny.h" */
 bool link_artifact(const LinkOptions *options, Arena *arena, Diag *diag);
 
 #endif

@@ -50,6 +50,14 @@ int64_t cpu_count(void) { return n_embedded_profiles < MOST_SHIPPED ? n_embedded
 
 const char *cpu_name_at(int64_t index) { return embedded_profiles[index].name; }
 
+const char *cpu_nearest(const char *name)
+{
+    const char *names[MOST_SHIPPED];
+    for (int64_t i = 0; i < cpu_count(); i++)
+        names[i] = cpu_name_at(i);
+    return nearest_name(name, names, cpu_count());
+}
+
 const CpuProfile *cpu_at(int64_t index)
 {
     if (index < 0 || index >= cpu_count())
@@ -70,14 +78,11 @@ const CpuProfile *profile_shipped(const char *name)
 /* What a shipped profile extends, or a file by the name of a shipped one. */
 static const CpuProfile *find_shipped(const ProfileChain *chain, const char *name, Span span, Arena *arena, Diag *diag)
 {
-    (void)chain;
+    (void)chain, (void)arena;
     const CpuProfile *base = profile_shipped(name);
     if (base)
         return base;
-    const char **names = NEW_ARRAY(arena, const char *, cpu_count());
-    for (int64_t i = 0; i < cpu_count(); i++)
-        names[i] = cpu_name_at(i);
-    const char *near = nearest_name(name, names, cpu_count());
+    const char *near = cpu_nearest(name);
     diag_error(diag, span, "'%s' to extend is neither a shipped profile nor FILE.xml%s%s%s", name, near ? "; did you mean '" : "",
                near ? near : "", near ? "'?" : "");
     return NULL;

@@ -78,6 +78,7 @@ CpuArch cpu_host_arch(void);
 int64_t cpu_count(void);                      /* of the shipped ones */
 const CpuProfile *cpu_at(int64_t index);
 const char *cpu_name_at(int64_t index);       /* the same profile's name, without reading it */
+const char *cpu_nearest(const char *name);    /* for did-you-mean; NULL */
 
 /* A profile from a file. NULL after diagnostics. */
 const CpuProfile *cpu_read(const char *path, Arena *arena, Diag *diag);

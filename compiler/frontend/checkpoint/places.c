@@ -9,19 +9,18 @@
 #include "compiler/frontend/checkpoint/safetensors.h"
 #include "compiler/frontend/checkpoint/index.h"
 
-#include <string.h>
+#include "ir/base/path.h"
 
 /* Header of the file a constant lies in, read once for each file; NULL: it is of another kind, or broken. */
 static const TensorIndex *header_of(StrMap *headers, const Value *value, Arena *arena, Diag *diag)
 {
-    const char *path = value->constant->location, *slash = path ? strrchr(path, '/') : NULL;
+    const char *path = value->constant->location;
     if (!path || !str_ends_with(path, ".safetensors"))
         return NULL;
     TensorIndex *header = strmap_get(headers, path);
     if (header)
         return header;
-    const char *dir = !slash ? "." : slash == path ? "/" : arena_strndup(arena, path, (size_t)(slash - path));
-    const ExternalFile *file = external_open(dir, slash ? slash + 1 : path, value->span, arena, diag);
+    const ExternalFile *file = external_open(path_directory(arena, path), path_base(path), value->span, arena, diag);
     header = NEW(arena, TensorIndex);
     *header = tensor_index_new(arena);
     if (!file || !safetensors_read(file, header, diag))
