@@ -7,7 +7,7 @@
  * -mcpu=NAME or PROFILE.xml shows that one, --host this machine's; --xml writes it as a profile. */
 #include "compiler/driver/driver.h"
 #include "compiler/report/json.h"
-#include "compiler/report/peak.h"
+#include "compiler/target/peak.h"
 #include "ir/base/str.h"
 
 #include <string.h>

@@ -9,8 +9,8 @@
 #include "compiler/report/estimate.h"
 #include "compiler/report/graph_cost.h"
 #include "compiler/report/json.h"
-#include "compiler/report/peak.h"
 #include "compiler/report/survey.h"
+#include "compiler/target/peak.h"
 #include "ir/op.h"
 
 static double number(const json_t *object, const char *key) { return json_number_value(json_object_get(object, key)); }

@@ -38,7 +38,7 @@ int64_t program_cpu_features(const Program *program)
     for (int64_t i = 0; i < program->kernels.len; i++)
         if (program->kernels.at[i]->kind == KERNEL_TILES)
             return program->cpu->runtime_features;
-    return program->cpu->runtime_features & ~(int64_t)CNXRT_CPU_AMX_BF16;
+    return cpu_features_without_tiles(program->cpu);
 }
 
 typedef struct Checker {

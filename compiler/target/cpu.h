@@ -109,5 +109,10 @@ static inline int64_t cpu_matrix_unit(const CpuProfile *cpu)
     bool fits = cpu->matrix_registers >= 8 && cpu->matrix_rows >= unit && cpu->matrix_row_bytes >= 4 * unit;
     return (cpu->runtime_features & CNXRT_CPU_AMX_BF16) && cpu->vector_bytes == 64 && fits ? unit : 0;
 }
+/* CNXRT_CPU_ bits that code takes which leaves the matrix unit alone. */
+static inline int64_t cpu_features_without_tiles(const CpuProfile *cpu)
+{
+    return cpu->runtime_features & ~(int64_t)CNXRT_CPU_AMX_BF16;
+}
 
 #endif

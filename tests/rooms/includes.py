@@ -100,7 +100,7 @@ for path, header in [("ir/graph.c", "compiler/passes/pipeline.h"), ("ir/base/str
                      ("compiler/frontend/text/build.c", "compiler/frontend/onnx/onnx.h"), ("compiler/frontend/input/json.c", "compiler/frontend/frontend.h"),
                      ("compiler/codegen/gemm.c", "compiler/schedule/lower.h"), ("compiler/passes/fuse.c", "compiler/frontend/text/tree.h"),
                      ("compiler/codegen/gemm.c", "ir/graph.h"), ("compiler/link/link.c", "llvm-c/Core.h"), ("compiler/build/build.c", "compiler/driver/driver.h"),
-                     ("compiler/report/info.c", "compiler/driver/driver.h"), ("compiler/build/cache.c", "compiler/report/peak.h")]:
+                     ("compiler/report/info.c", "compiler/driver/driver.h"), ("compiler/build/cache.c", "compiler/report/bench.h")]:
     assert list(mistakes(path, f'#include "{header}"\n', lambda _: False)), (path, header)
 for room, library in [("compiler/link", "cnxc_schedule"), ("compiler/schedule", "cnxc_passes"), ("compiler/build", "cnxc_driver"), ("ir", "cnxc_target"),
                       ("compiler/frontend/text", "cnxc_frontend"), ("compiler/frontend/onnx", "cnxc_convnext"), ("runtime", "cnxc_ir")]:

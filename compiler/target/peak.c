@@ -3,7 +3,7 @@
  * rounds, of which the best counts: another program's time slice spoils one round, not all.
  *
  *   24 chains hide a latency of 4 at 2 a cycle three times over, and NEON's of 4 at 4; AVX2 has registers for 12. */
-#include "compiler/report/peak.h"
+#include "compiler/target/peak.h"
 
 #include "ir/base/clock.h"
 

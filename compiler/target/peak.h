@@ -1,6 +1,6 @@
 /* This machine's peak of multiply-adds, measured. */
-#ifndef CNXC_REPORT_PEAK_H
-#define CNXC_REPORT_PEAK_H
+#ifndef CNXC_TARGET_PEAK_H
+#define CNXC_TARGET_PEAK_H
 
 #include <stdint.h>
 
