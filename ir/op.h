@@ -15,12 +15,12 @@ typedef enum OpKind {
 } OpKind;
 
 typedef enum OpClass {
-    CLASS_OTHER,
     CLASS_ELEMENTWISE, /* output element depends on the inputs' elements at the same (broadcast) place */
     CLASS_REDUCTION,   /* over axes */
     CLASS_CONTRACTION, /* Conv, MatMul, Gemm */
     CLASS_MOVE,        /* moves elements, computes nothing: Transpose, Reshape, Slice … */
     CLASS_META,        /* Constant, Call, Region */
+    CLASS_SPELLING,    /* another spelling of other operators: gone after legalization */
 } OpClass;
 
 struct Op {

@@ -10,12 +10,12 @@
 static const char *class_name(OpClass class)
 {
     switch (class) {
-    case CLASS_OTHER: return "other";
     case CLASS_ELEMENTWISE: return "elementwise";
     case CLASS_REDUCTION: return "reduction";
     case CLASS_CONTRACTION: return "contraction";
     case CLASS_MOVE: return "move";
     case CLASS_META: return "meta";
+    case CLASS_SPELLING: return "spelling";
     }
     unreachable();
 }
@@ -84,7 +84,8 @@ void ops_markdown(FILE *out)
           "Generated from `ir/ops.def`; a test compares the two.\n\n"
           "`?` marks what may be left out, `...` what may repeat. The opsets are those at which ONNX changed an\n"
           "operator; every one from the first on is handled. Element types: float, double, float16 and bfloat16,\n"
-          "integers of 8 to 64 bits, bool, as each operator allows. Ranks go up to 8.\n\n"
+          "integers of 8 to 64 bits, bool, as each operator allows. Ranks go up to 8. An operator of the class\n"
+          "spelling is another spelling of others, which take its place before anything is scheduled.\n\n"
           "## ONNX\n\n",
           out);
     put_domain(out, "");

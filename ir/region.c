@@ -64,7 +64,7 @@ static bool is_float(const Value *value) { return value && value->type.dtype == 
 /* Computes floats from floats, element by element, with an expression that kernels have. */
 static bool is_float_map(const Node *node)
 {
-    if (node->op->class != CLASS_ELEMENTWISE || node->op->kind == OP_BatchNormalization || node->op->kind == OP_CastLike)
+    if (node->op->class != CLASS_ELEMENTWISE || node->op->kind == OP_BatchNormalization)
         return false;
     for (int64_t i = 0; i < node->inputs.len; i++)
         if (node->inputs.at[i] && !is_float(node->inputs.at[i]))

@@ -46,15 +46,6 @@ static bool remove_same_type(Node *node)
     return same_type(node->inputs.at[0], node->outputs.at[0]) && node_forward(node, node->inputs.at[0]);
 }
 
-/* CastLike(x, y) -> Cast to y's type: of y's elements, which may be a free batch of them, it needs none. */
-static bool name_type(Node *node)
-{
-    Node *cast = node_replace(node, OP_Cast, node->inputs.at, 1);
-    node_set_int(cast, "to", cast->outputs.at[0]->type.dtype);
-    node_infer(cast);
-    return true;
-}
-
 static bool remove_transpose(Node *node)
 {
     int64_t perm[MAX_RANK];
@@ -92,7 +83,7 @@ static const Rule rules[] = {
     {OP_Constant, "initializer", make_initializer},
     {OP_Identity, "identity", remove_identity},
     {OP_Dropout, "dropout", remove_dropout},
-    {OP_CastLike, "named type", name_type},
+    {OP_CastLike, "named type", cast_by_name},
     {OP_Cast, "same-type cast", remove_same_type},
     {OP_Reshape, "same-type reshape", remove_same_type},
     {OP_Flatten, "same-type flatten", remove_same_type},

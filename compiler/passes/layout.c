@@ -9,8 +9,7 @@
  *   z = Conv(y, v)                                 z = cnxc.ConvNHWC(y, v)
  *
  * In ConvNeXt only the picture and outputs in ONNX's layout keep a Transpose. Then pointwise convolutions become
- * MatMuls, and everything that only renames dimensions becomes Reshape.
- * Requires types, and axes as inputs (pass_upgrade) if the opset has them so; preserves names of outputs. */
+ * MatMuls, and everything that only renames dimensions one Reshape. Requires types; preserves names of outputs. */
 #include "compiler/passes/layout.h"
 #include "compiler/passes/passes.h"
 #include "compiler/passes/permute.h"
@@ -21,18 +20,6 @@
 static const int64_t to_last[] = {0, 2, 3, 1}, to_first[] = {0, 3, 1, 2};
 
 /* ── Convolution and pooling ─────────────────────────────────────────────────────────────────────────── */
-
-static void set_window(Node *to, const Window *window)
-{
-    int64_t pads[2 * MAX_RANK];
-    for (int i = 0; i < window->n; i++) {
-        pads[i] = window->begin[i];
-        pads[window->n + i] = window->end[i];
-    }
-    node_set_ints(to, "pads", pads, 2 * window->n);
-    node_set_ints(to, "strides", window->stride, window->n);
-    node_set_ints(to, "dilations", window->dilation, window->n);
-}
 
 /* node computes the same on channels-last operands: made gets a Transpose back, which takes node's output. */
 static void wrap(Node *node, Node *made)
@@ -49,30 +36,11 @@ static bool conv_channels_last(Node *node)
     Value *x = node->inputs.at[0], *output = node->outputs.at[0];
     if (rank_of(x) != 4 || rank_of(node->inputs.at[1]) != 4 || !is_float(x))
         return false;
-    Window window;
-    node_window(node, &window);
     Value *operands[] = {value_permuted(node, x, 4, to_last), node->inputs.at[1], node_input(node, 2)};
     Node *conv = node_before(node, OP_ConvNHWC, operands, node_input(node, 2) ? 3 : 2, output->name);
     conv->name = node->name;
-    node_set_int(conv, "group", node_attr_int(node, "group"));
-    set_window(conv, &window);
+    node_copy_attrs(conv, node);
     wrap(node, conv);
-    return true;
-}
-
-/* GlobalAveragePool(x) -> ReduceMean(x, spatial axes), which knows how to let a Transpose through; GlobalMaxPool likewise. */
-static bool pool_to_reduce(Node *node)
-{
-    Value *x = node->inputs.at[0];
-    int64_t axes[MAX_RANK], n = 0;
-    for (int i = 2; i < rank_of(x); i++)
-        axes[n++] = i;
-    if (n == 0 || model_opset(node->graph->model, "") < 18)
-        return false;
-    Node *reduce = node_replace(node, node->op->kind == OP_GlobalMaxPool ? OP_ReduceMax : OP_ReduceMean, &x, 1);
-    node_set_int(reduce, "keepdims", 1);
-    axes_set(reduce, axes, n);
-    node_infer(reduce);
     return true;
 }
 
@@ -99,8 +67,7 @@ static bool merge_transposes(Node *node)
 }
 
 static const Rule sink_rules[] = {
-    {OP_Conv, "channels-last", conv_channels_last}, {OP_GlobalAveragePool, "mean", pool_to_reduce},
-    {OP_GlobalMaxPool, "max", pool_to_reduce},      {OP_Transpose, "merge", merge_transposes},
+    {OP_Conv, "channels-last", conv_channels_last}, {OP_Transpose, "merge", merge_transposes},
     {OP_MatMul, "sink", sink_through_matmul},       {OP_LayerNormalization, "sink", sink_through_layernorm},
     {OP_Softmax, "sink", sink_through_softmax},     {OP_LogSoftmax, "sink", sink_through_softmax},
     {OP_Concat, "sink", sink_through_concat},       {ANY_OP, "sink", sink_through_reduce},
@@ -161,32 +128,22 @@ static bool keeps_order(const Node *node)
     return true;
 }
 
-/* Flatten, Squeeze, Unsqueeze, a Transpose of ones, Reshape after Reshape -> one Reshape. */
+/* A Transpose of ones, Reshape after Reshape -> one Reshape. */
 static bool one_reshape(Node *node)
 {
     Value *x = node->inputs.at[0], *output = node->outputs.at[0];
-    int64_t target[MAX_RANK];
     Node *before = made_by(x, OP_Reshape);
     if ((node->op->kind == OP_Transpose && !keeps_order(node)) || (node->op->kind == OP_Reshape && !before))
         return false;
     x = before ? before->inputs.at[0] : x;
     if (same_type(x, output) && node_forward(node, x))
         return true;
-    if (!reshape_target(&x->type.shape, &output->type.shape, target))
-        return false;
-    Tensor *tensor = tensor_from_i64(node->graph->model->arena, target, rank_of(output));
-    Value *shape =
-        constant_new(node->graph, arena_printf(node->graph->model->arena, "%s_shape", output->name), tensor, node->span);
-    node_infer(node_replace(node, OP_Reshape, (Value *[]){x, shape}, 2));
-    return true;
+    return node_become_reshape(node, x);
 }
 
 static const Rule tidy_rules[] = {
     {OP_ConvNHWC, "pointwise", pointwise_to_matmul},
     {OP_Transpose, "reshape", one_reshape},
-    {OP_Flatten, "reshape", one_reshape},
-    {OP_Squeeze, "reshape", one_reshape},
-    {OP_Unsqueeze, "reshape", one_reshape},
     {OP_Reshape, "reshape", one_reshape},
 };
 

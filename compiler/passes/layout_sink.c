@@ -167,7 +167,7 @@ bool sink_through_reduce(Node *node)
     int64_t perm[MAX_RANK], axes[MAX_RANK], moved[MAX_RANK], rest[MAX_RANK];
     Node *transpose = is_reduce(node) ? transposed_input(node, 0, perm) : NULL;
     int64_t n = transpose ? reduced_axes(node, axes) : 0;
-    if (n <= 0 || model_opset(node->graph->model, "") < 18)
+    if (n == 0)
         return false;
     int rank = rank_of(transpose->inputs.at[0]);
     for (int64_t i = 0; i < n; i++)
@@ -200,7 +200,7 @@ bool sink_through_softmax(Node *node)
 {
     int64_t perm[MAX_RANK], axis = node_axis(node);
     Node *transpose = transposed_input(node, 0, perm);
-    if (!transpose || model_opset(node->graph->model, "") < 13)
+    if (!transpose)
         return false;
     int rank = rank_of(transpose->inputs.at[0]);
     if (axis == rank - 1 && perm[axis] != axis)

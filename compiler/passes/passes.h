@@ -9,7 +9,7 @@ bool pass_canonicalize(Graph *graph); /* one spelling for each thing: Constant �
                                          no-ops gone, constant operands last, dead code gone; plain ONNX of the
                                          model's opset */
 bool pass_fold(Graph *graph);         /* constant inputs → constants, by the interpreter */
-bool pass_upgrade(Graph *graph);      /* the one opset that later passes see: axes as inputs, Softmax by axis */
+bool pass_legalize(Graph *graph);     /* one opset and one spelling: the forms that all later rooms see */
 bool pass_recognize(Graph *graph);    /* exporters' chains → Gelu, LayerNormalization, ReduceL2; Gemm → MatMul */
 bool pass_layout(Graph *graph);       /* channels-last, every transpose cancelled that can be */
 bool pass_affine(Graph *graph);       /* LayerNorm's affine part and layer scale into the pointwise weights */

@@ -4,6 +4,7 @@
  * --time-passes notes how long it took. */
 #include "compiler/passes/pipeline.h"
 
+#include "compiler/passes/legalize.h"
 #include "compiler/passes/passes.h"
 #include "ir/base/clock.h"
 #include "ir/base/str.h"
@@ -21,8 +22,8 @@ typedef struct Pass {
 static const Pass passes[] = {
     {"canonicalize", pass_canonicalize, true, 0}, /* first: later passes know one spelling */
     {"fold", pass_fold, true, 0},                 /* arithmetic on constants and shapes */
-    /* beyond this point the graph is of opset 20 or later, with axes as inputs */
-    {"upgrade", pass_upgrade, false, 0},
+    /* beyond this point the graph is of opset 20, and each node has its one legal form (legalize.c) */
+    {"legalize", pass_legalize, false, 0},
     {"layout", pass_layout, false, 1},            /* before recognition: a channel axis becomes the last one */
     {"recognize", pass_recognize, false, 1},
     {"affine", pass_affine, false, 1},            /* needs LayerNorms to be whole */
@@ -46,7 +47,7 @@ static bool must_verify(const PipelineOptions *options)
 static void verify_after(const Pass *pass, Model *model)
 {
     const char *problem;
-    if (!graph_verify(model->graph, &problem))
+    if (!graph_verify(model->graph, &problem) || (!pass->portable && !graph_is_legal(model->graph, &problem)))
         diag_bug(__FILE__, __LINE__, arena_printf(model->arena, "after %s: %s", pass->name, problem));
 }
 

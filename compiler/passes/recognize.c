@@ -6,7 +6,7 @@
  *   Gemm(x, w, b)                                    ->  Add(MatMul(x, w'), b)
  *   BatchNormalization                               ->  Mul, Add by constants, which fold into weights
  *
- * Requires types and opset 20 (pass_upgrade); preserves names of outputs. Results change by rounding only. Runs after
+ * Requires types; preserves names of outputs. Results change by rounding only. Runs after
  * layout, so that chains over a channel axis in the middle have their axis last. */
 #include "compiler/passes/recognize.h"
 
@@ -135,8 +135,6 @@ static const Rule rules[] = {
 
 bool pass_recognize(Graph *graph)
 {
-    if (model_opset(graph->model, "") < 20)
-        return false;
     bool changed = rewrite(graph, rules, countof(rules));
     return pass_prune(graph) || changed;
 }

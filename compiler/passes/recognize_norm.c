@@ -86,7 +86,7 @@ bool recognize_layernorm(Node *node)
     if (!dim_is_fixed(last))
         return false;
     Node *norm = node_replace(node, OP_LayerNormalization, (Value *[]){x, ones_for(node, last.size)}, 2);
-    node_set_int(norm, "axis", -1);
+    node_set_int(norm, "axis", rank_of(x) - 1);
     node_set_float(norm, "epsilon", epsilon);
     node_infer(norm);
     return true;

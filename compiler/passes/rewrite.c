@@ -103,10 +103,8 @@ bool reshape_target(const Shape *from, const Shape *to, int64_t target[MAX_RANK]
     if (from->rank < 0 || to->rank < 0)
         return false;
     for (int i = 0; i < to->rank; i++) {
-        if (to->dims[i].size == 0)
-            return false;
         target[i] = to->dims[i].size;
-        if (!dim_is_fixed(to->dims[i])) {
+        if (target[i] <= 0) {
             bool kept = i < from->rank && dim_equal(from->dims[i], to->dims[i]);
             target[i] = kept ? 0 : -1;
             inferred += !kept;
@@ -128,7 +126,7 @@ int64_t reduced_axes(const Node *node, int64_t axes[MAX_RANK])
     return n;
 }
 
-static void drop_attr(Node *node, const char *name)
+void node_drop_attr(Node *node, const char *name)
 {
     int64_t kept = 0;
     for (int64_t i = 0; i < node->attrs.len; i++)
@@ -142,7 +140,7 @@ void axes_set(Node *node, const int64_t *axes, int64_t n)
     const char *base = arena_printf(node->graph->model->arena, "%s_axes", node->outputs.at[0]->name);
     Tensor *tensor = tensor_from_i64(node->graph->model->arena, axes, n);
     Value *value = constant_new(node->graph, base, tensor, node->span);
-    drop_attr(node, "axes");
+    node_drop_attr(node, "axes");
     if (node->inputs.len > 1)
         node_set_input(node, 1, value);
     else
@@ -193,6 +191,27 @@ bool node_forward(Node *node, Value *value)
     output->producer = NULL; /* node no longer owns it */
     node_remove(node);
     rename_to_output(value, output);
+    return true;
+}
+
+bool cast_by_name(Node *node)
+{
+    Node *cast = node_replace(node, OP_Cast, node->inputs.at, 1);
+    node_set_int(cast, "to", cast->outputs.at[0]->type.dtype);
+    node_infer(cast);
+    return true;
+}
+
+bool node_become_reshape(Node *node, Value *x)
+{
+    Arena *arena = node->graph->model->arena;
+    const Value *output = node->outputs.at[0];
+    int64_t target[MAX_RANK];
+    if (!reshape_target(&x->type.shape, &output->type.shape, target))
+        return false;
+    Tensor *tensor = tensor_from_i64(arena, target, rank_of(output));
+    Value *shape = constant_new(node->graph, arena_printf(arena, "%s_shape", output->name), tensor, node->span);
+    node_infer(node_replace(node, OP_Reshape, (Value *[]){x, shape}, 2));
     return true;
 }
 

@@ -46,6 +46,7 @@ Value *constant_operand(const Node *node, Value **constant);
 bool is_channel_vector(const Value *value, int64_t n);
 
 int64_t reduced_axes(const Node *node, int64_t axes[MAX_RANK]); /* those a Reduce* reduces over, ascending: how many */
+void node_drop_attr(Node *node, const char *name);
 void axes_set(Node *node, const int64_t *axes, int64_t n); /* input 1: the form of opset 18 */
 
 /* A target for Reshape from one shape to another, as ONNX writes it: 0 keeps a symbolic dimension, one -1 infers.
@@ -63,6 +64,10 @@ Node *node_before(Node *at, OpKind kind, Value *const *inputs, int64_t n_inputs,
  * name: where value is an input, a constant or an output itself. */
 bool node_forward(Node *node, Value *value);
 /* The only output of node becomes an initializer; an output of the graph becomes the Identity of one. */
+/* CastLike(x, y) -> Cast to y's type: of y's elements, which may be a free batch of them, it needs none. */
+bool cast_by_name(Node *node);
+/* node becomes the Reshape of x to its output's shape. False: there is no target for it. */
+bool node_become_reshape(Node *node, Value *x);
 void node_become_constant(Node *node, Tensor *tensor);
 Value *constant_new(Graph *graph, const char *base, Tensor *tensor, Span span); /* under a fresh name */
 Value *vector_new(Node *at, const char *base, const double *numbers, int64_t n); /* float [n] */

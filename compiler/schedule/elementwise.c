@@ -26,22 +26,6 @@ void fusion_phase(Lowering *l, const Fusion *fusion)
     view_set(l, fusion->result, out);
 }
 
-/* Max and Min of more inputs than a kernel takes: two by two. */
-static bool lower_many(Lowering *l, const Node *node)
-{
-    const Value *value = node->outputs.at[0];
-    View out = view_output(l, value, NULL, false);
-    Expr expr = {.n_operands = 2, .n_steps = 1, .steps[0] = {.op = node->op->kind, .in = {0, 1}, .dtype = out.dtype}};
-    for (int64_t i = 0; i < node->inputs.len; i++) {
-        View in = view_of_input(l, node, i);
-        if (!view_broadcast(&in, out.rank, out.dims))
-            return mixes_images(l, "broadcasting across the images of a free batch");
-        map_phase(l, value->name, i ? &expr : NULL, out, i ? (View[]){out, in} : &in);
-    }
-    view_set(l, value, out);
-    return true;
-}
-
 static bool has_other_outputs(const Node *node)
 {
     for (int64_t i = 1; i < node->outputs.len; i++)
@@ -55,8 +39,6 @@ bool lower_elementwise(Lowering *l, const Node *node)
     Fusion *fusion = NEW(l->arena, Fusion);
     int64_t dims[MAX_RANK];
     int rank = value_dims(node->outputs.at[0], dims);
-    if ((node->op->kind == OP_Max || node->op->kind == OP_Min) && node->inputs.len > 4)
-        return lower_many(l, node);
     if (has_other_outputs(node))
         return unsupported(l, "an output that only training needs");
     fusion_begin(l, fusion, NULL);

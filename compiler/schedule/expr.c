@@ -108,26 +108,11 @@ typedef struct Inputs {
     int n, id[MAX_OPERANDS];
 } Inputs;
 
-/* Max, Min of any number of inputs: a chain. */
-static bool add_chain(Fusion *fusion, OpKind op, DType dtype, const Inputs *in, int *value)
-{
-    *value = in->id[0];
-    for (int i = 1; i < in->n; i++)
-        if (!fusion_step(fusion, op, dtype, *value, in->id[i], 0, 0, 0, value))
-            return false;
-    return true;
-}
-
-static double bound(const Node *node, const char *attr, double otherwise)
-{
-    return node_attr(node, attr) ? node_attr_float(node, attr) : otherwise;
-}
-
 /* The bound as a number if it is one; then one Clip step will do. */
-static bool clip_number(Lowering *l, const Node *node, int input, const char *attr, double otherwise, double *number)
+static bool clip_number(Lowering *l, const Node *node, int input, double otherwise, double *number)
 {
     const Value *value = node_input(node, input);
-    *number = bound(node, attr, otherwise);
+    *number = otherwise;
     return !value || immediate(l, value, number);
 }
 
@@ -135,7 +120,7 @@ static bool add_clip(Lowering *l, Fusion *fusion, const Node *node, int rank, co
 {
     DType dtype = node->outputs.at[0]->type.dtype;
     double low, high;
-    bool is_low = clip_number(l, node, 1, "min", -INFINITY, &low), is_high = clip_number(l, node, 2, "max", INFINITY, &high);
+    bool is_low = clip_number(l, node, 1, -INFINITY, &low), is_high = clip_number(l, node, 2, INFINITY, &high);
     if (is_low && is_high && (dtype == DT_FLOAT || (!isinf(low) && !isinf(high))))
         return fusion_step(fusion, OP_Clip, dtype, x, 0, 0, low, high, value);
     int id;
@@ -201,7 +186,7 @@ static bool add_step(Lowering *l, Fusion *fusion, const Node *node, int rank, co
     Inputs in = {0};
     OpKind kind = node->op->kind;
     DType dtype = node->outputs.at[0]->type.dtype;
-    bool first_only = kind == OP_CastLike || kind == OP_Clip || kind == OP_BatchNormalization;
+    bool first_only = kind == OP_Clip || kind == OP_BatchNormalization;
     for (int64_t i = 0; i < node->inputs.len && (i == 0 || !first_only); i++)
         if (in.n == MAX_OPERANDS || !input_id(l, fusion, node->inputs.at[i], rank, dims, &in.id[in.n++]))
             return false;
@@ -209,11 +194,9 @@ static bool add_step(Lowering *l, Fusion *fusion, const Node *node, int rank, co
         return add_batchnorm(l, fusion, node, rank, dims, in.id[0], value);
     if (kind == OP_Clip)
         return add_clip(l, fusion, node, rank, dims, in.id[0], value);
-    if (kind == OP_Max || kind == OP_Min)
-        return add_chain(fusion, kind, dtype, &in, value);
     double imm[2] = {0, 0};
     immediates(node, imm);
-    return fusion_step(fusion, kind == OP_CastLike ? OP_Cast : kind, dtype, in.id[0], in.id[1], in.id[2], imm[0], imm[1], value);
+    return fusion_step(fusion, kind, dtype, in.id[0], in.id[1], in.id[2], imm[0], imm[1], value);
 }
 
 bool fusion_node(Lowering *l, Fusion *fusion, const Node *node, int rank, const int64_t *dims)

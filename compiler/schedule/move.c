@@ -1,7 +1,7 @@
 /* Operators that move elements: most only make another view of the same bytes.
  *
- *   Transpose, Slice, Split, Expand, Squeeze, Unsqueeze, Identity      a view
- *   Reshape, Flatten                                                  a view, or a copy if strides do not allow it
+ *   Transpose, Slice, Split, Expand, Identity                         a view
+ *   Reshape                                                           a view, or a copy if strides do not allow it
  *   Concat, Pad, Tile, Gather                                         copies
  *   Shape, Size, Range, ConstantOfShape, Constant                     constants */
 #include "compiler/schedule/lower.h"
@@ -24,7 +24,7 @@ static bool alias(Lowering *l, const Node *node, View view)
 
 /* ── Views ───────────────────────────────────────────────────────────────────────────────────────────── */
 
-static bool lower_reshape(Lowering *l, const Node *node)
+bool lower_Reshape(Lowering *l, const Node *node)
 {
     View view = view_of_input(l, node, 0);
     int64_t dims[MAX_RANK];
@@ -35,11 +35,6 @@ static bool lower_reshape(Lowering *l, const Node *node)
     }
     return alias(l, node, view);
 }
-
-bool lower_Reshape(Lowering *l, const Node *node) { return lower_reshape(l, node); }
-bool lower_Flatten(Lowering *l, const Node *node) { return lower_reshape(l, node); }
-bool lower_Squeeze(Lowering *l, const Node *node) { return lower_reshape(l, node); }
-bool lower_Unsqueeze(Lowering *l, const Node *node) { return lower_reshape(l, node); }
 
 bool lower_Identity(Lowering *l, const Node *node) { return alias(l, node, view_of_input(l, node, 0)); }
 
@@ -149,7 +144,7 @@ static void fill_with(Lowering *l, const Node *node, View out)
 {
     const Value *value = node_input(node, 2);
     const Tensor *tensor = value ? value_constant(value) : NULL;
-    double number = node_attr_float(node, "value");
+    double number = 0;
     if (!value || (tensor && tensor_is_scalar(tensor, &number))) {
         fill_phase(l, node_label(node), out, number);
         return;

@@ -14,13 +14,13 @@ static Lower *const lowerings[OP_COUNT] = {
 #undef LOWER_CLASS_REDUCTION
 #undef LOWER_CLASS_CONTRACTION
 #undef LOWER_CLASS_META
-#undef LOWER_CLASS_OTHER
+#undef LOWER_CLASS_SPELLING
 #define LOWER_CLASS_ELEMENTWISE(name) lower_elementwise
 #define LOWER_CLASS_MOVE(name) lower_##name
 #define LOWER_CLASS_REDUCTION(name) lower_##name
 #define LOWER_CLASS_CONTRACTION(name) lower_##name
 #define LOWER_CLASS_META(name) lower_##name
-#define LOWER_CLASS_OTHER(name) lower_##name
+#define LOWER_CLASS_SPELLING(name) NULL /* gone after legalization */
 #define OP(name, domain, class, ...) [OP_##name] = LOWER_##class(name),
 #include "ir/ops.def"
 #undef OP

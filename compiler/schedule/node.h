@@ -19,7 +19,7 @@ bool lower_elementwise(Lowering *l, const Node *node); /* every operator of CLAS
 #define LOWER_CLASS_REDUCTION(name) Lower lower_##name;
 #define LOWER_CLASS_CONTRACTION(name) Lower lower_##name;
 #define LOWER_CLASS_META(name) Lower lower_##name;
-#define LOWER_CLASS_OTHER(name) Lower lower_##name;
+#define LOWER_CLASS_SPELLING(name)
 #define OP(name, domain, class, ...) LOWER_##class(name)
 #include "ir/ops.def"
 #undef OP

@@ -268,12 +268,10 @@ static void set_softmax(Lowering *l, const Value *value, View result, bool per_i
     float_output_set(l, value, result);
 }
 
-/* Before opset 13 all dimensions from axis (1) on are one. */
 static bool lower_softmax(Lowering *l, const Node *node, bool log)
 {
     View in = view_of_input(l, node, 0);
     const Value *value = node->outputs.at[0];
-    bool old = softmax_flattens(node);
     int axis = node_axis(node);
     if (in.per_image && axis == 0)
         return mixes_images(l, "Softmax over the images of a free batch");
@@ -281,16 +279,7 @@ static bool lower_softmax(Lowering *l, const Node *node, bool log)
         view_set(l, value, view_output(l, value, NULL, false));
         return true;
     }
-    if (!old || axis == in.rank - 1) {
-        set_softmax(l, value, softmax_phases(l, value->name, in, axis, log, value), in.per_image);
-        return true;
-    }
-    View flat = view_contiguous(l, in);
-    int64_t dims[2] = {1, 1};
-    for (int i = 0; i < in.rank; i++)
-        dims[i >= axis] *= in.dims[i];
-    view_reshape(&flat, 2, dims);
-    set_softmax(l, value, softmax_phases(l, value->name, flat, 1, log, NULL), in.per_image);
+    set_softmax(l, value, softmax_phases(l, value->name, in, axis, log, value), in.per_image);
     return true;
 }
 

@@ -289,17 +289,3 @@ bool lower_ReduceMax(Lowering *l, const Node *node) { return lower_reduce(l, nod
 bool lower_ReduceMin(Lowering *l, const Node *node) { return lower_reduce(l, node, REDUCE_MIN); }
 bool lower_ReduceProd(Lowering *l, const Node *node) { return lower_reduce(l, node, REDUCE_PROD); }
 bool lower_ReduceSumSquare(Lowering *l, const Node *node) { return lower_reduce(l, node, REDUCE_SUM_SQUARE); }
-
-static bool lower_global_pool(Lowering *l, const Node *node, int op)
-{
-    View in = view_of_input(l, node, 0), out = view_output(l, node->outputs.at[0], NULL, false);
-    bool gone[VIEW_RANK] = {false};
-    for (int i = 2; i < in.rank; i++)
-        gone[i] = true;
-    reduce_phases(l, node->outputs.at[0]->name, op, in, gone, out);
-    view_set(l, node->outputs.at[0], out);
-    return true;
-}
-
-bool lower_GlobalAveragePool(Lowering *l, const Node *node) { return lower_global_pool(l, node, REDUCE_MEAN); }
-bool lower_GlobalMaxPool(Lowering *l, const Node *node) { return lower_global_pool(l, node, REDUCE_MAX); }

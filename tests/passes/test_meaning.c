@@ -1,5 +1,5 @@
 /* Passes keep the meaning: every graph of this folder gives the same results before and after each pass, each pass has
- * nothing left to do the second time, and outputs keep their names. */
+ * nothing left to do the second time, outputs keep their names, and what legalize has made legal stays so. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "compiler/frontend/frontend.h"
+#include "compiler/passes/legalize.h"
 #include "compiler/passes/passes.h"
 #include "ir/interp.h"
 #include "ir/op.h"
@@ -22,10 +23,12 @@ static const struct {
     const char *name;
     bool (*run)(Graph *graph);
 } passes[] = {
-    {"canonicalize", pass_canonicalize}, {"fold", pass_fold},     {"upgrade", pass_upgrade}, {"layout", pass_layout},
-    {"recognize", pass_recognize},       {"affine", pass_affine}, {"weights", pass_weights}, {"fuse", pass_fuse},
+    {"canonicalize", pass_canonicalize}, {"fold", pass_fold},     {"legalize", pass_legalize}, {"layout", pass_layout},
+    {"recognize", pass_recognize},       {"affine", pass_affine}, {"weights", pass_weights},   {"fuse", pass_fuse},
     {"fuse_block", pass_fuse_block},
 };
+
+enum { LEGALIZE = 2 }; /* from it on graphs are legal */
 
 /* Numbers between -2 and 2 in an order that looks random but never changes. */
 static Tensor *make_input(Arena *arena, const Type *type, uint32_t seed)
@@ -71,7 +74,7 @@ static void check_pass(Model *model, int64_t pass, const char *path, Tensor *con
     for (int64_t i = 0; i < graph->outputs.len; i++)
         names[i] = graph->outputs.at[i]->name;
     passes[pass].run(graph);
-    if (!graph_verify(graph, &problem))
+    if (!graph_verify(graph, &problem) || (pass >= LEGALIZE && !graph_is_legal(graph, &problem)))
         fail_msg("%s: %s", where, problem);
     Tensor **after = run(model, inputs);
     for (int64_t i = 0; i < graph->outputs.len; i++) {
