@@ -60,14 +60,14 @@ bool build_optimize(Build *build)
 
 bool build_program(Build *build) { return build_optimize(build) && build_schedules(build); }
 
-bool build_schedules(Build *build)
+static bool schedule_all(Build *build)
 {
     double start = stage_begin(build, "schedule");
     bool ok = true;
     build->programs.len = 0;
     for (int64_t i = 0; ok && i < build->cpus.len; i++) {
-        Program *program =
-            schedule_graph(build->model->graph, build->options.precision, build->cpus.at[i], build->arena, build->diag);
+        Program *program = schedule_graph(build->model->graph, build->options.precision, build->cpus.at[i], &build->limits[i],
+                                          build->arena, build->diag);
         vec_push(build->arena, &build->programs, program);
         ok = program != NULL;
     }
@@ -76,6 +76,12 @@ bool build_schedules(Build *build)
     build->cpu = build->cpus.at[0];
     build->program = build->programs.at[0];
     return stage_end(build, "schedule", start) && ok;
+}
+
+bool build_schedules(Build *build)
+{
+    build->limits = NEW_ARRAY(build->arena, TileLimits, build->cpus.len);
+    return schedule_all(build);
 }
 
 /* ── Weights ─────────────────────────────────────────────────────────────────────────────────────────── */
@@ -233,19 +239,16 @@ const char *build_model_object(Arena *arena, const char *dir, int64_t variant)
     return variant ? arena_printf(arena, "%s/model.%lld.o", dir, (long long)variant) : arena_printf(arena, "%s/model.o", dir);
 }
 
-/* The variant's CPU, kept from tiles that spill; the same if none does, or none has a smaller one. */
-static const CpuProfile *without_spills(const Build *build, int64_t variant, const CodeReport *report)
+/* Keeps the variant from its tiles that spill; false: none does, or none has a smaller one. */
+static bool avoid_spills(Build *build, int64_t variant, const CodeReport *report)
 {
-    Arena *arena = build->arena;
     const Program *program = build->programs.at[variant];
-    const Kernel **spilling = NEW_ARRAY(arena, const Kernel *, program->kernels.len + 1);
-    int64_t n = 0;
+    bool avoided = false;
     for (int64_t i = 0; i < report->kernels.len; i++)
         for (int64_t j = 0; report->kernels.at[i].spills && j < program->kernels.len; j++)
             if (strcmp(program->kernels.at[j]->name, report->kernels.at[i].kernel) == 0)
-                spilling[n++] = program->kernels.at[j];
-    const CpuProfile *cpu = n ? cpu_avoiding(build->cpus.at[variant], spilling, n, arena) : NULL;
-    return cpu ? cpu : build->cpus.at[variant];
+                avoided |= limits_add(&build->limits[variant], program->kernels.at[j], build->arena);
+    return avoided;
 }
 
 /* Sets whether some variant's tiles spill and smaller ones are to be tried. */
@@ -256,9 +259,7 @@ static bool emit_objects(Build *build, bool *again)
         CodeReport report = {0};
         if (!emit_code(build, i, CODE_OBJECT, build_model_object(build->arena, build->temp_dir, i), &report))
             return false;
-        const CpuProfile *cpu = without_spills(build, i, &report);
-        *again |= cpu != build->cpus.at[i];
-        build->cpus.at[i] = cpu;
+        *again |= avoid_spills(build, i, &report);
     }
     return true;
 }
@@ -267,7 +268,7 @@ bool build_objects(Build *build)
 {
     bool again = true;
     for (int64_t tries = 0; again && tries < MOST_TRIES; tries++)
-        if ((tries && !build_schedules(build)) || !build_weights(build) || !emit_objects(build, &again))
+        if ((tries && !schedule_all(build)) || !build_weights(build) || !emit_objects(build, &again))
             return false;
     return true;
 }

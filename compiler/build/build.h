@@ -31,6 +31,7 @@ typedef struct Build {
     Diag *diag;
     Model *model;             /* after build_load */
     CpuList cpus;             /* set by the caller before build_program: the most demanding first */
+    TileLimits *limits;       /* after build_program: of each CPU, what code generation found */
     VEC(Program *) programs;  /* after build_program: one for each of them, sharing weights */
     const CpuProfile *cpu;    /* after build_program: the first */
     Program *program;         /* after build_program: the first */

@@ -344,7 +344,8 @@ static IrValue unary(Emit *e, const ExprStep *step, IrValue x, DType dtype)
     switch (step->op) {
     case OP_Abs: return absolute(e, x, dtype);
     case OP_Cast:
-        return step->imm[0] && step_type(step) == DT_BFLOAT16 ? e->isa->round_bf16(e, x) : cast(e, x, dtype, step_type(step));
+        return step->imm[0] != CAST_OF_ONNX && step_type(step) == DT_BFLOAT16 ? e->isa->round_bf16(e, x)
+                                                                              : cast(e, x, dtype, step_type(step));
     case OP_Ceil: return is_float(dtype) ? emit_unary(e, "llvm.ceil", x) : x;
     case OP_Clip: return clip_step(e, x, step->imm, dtype);
     case OP_Floor: return is_float(dtype) ? emit_unary(e, "llvm.floor", x) : x;

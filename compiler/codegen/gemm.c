@@ -75,8 +75,8 @@ static void k_step(Emit *e, Tile *t, int64_t u)
         IrValue a = emit_splat(e, emit_load_scalar(e, e->f32, at));
         for (int64_t j = 0; j < t->nv; j++)
             *sum_at(t, i, j) = t->dot->emit(e, a, b[j], *sum_at(t, i, j));
-        if (!cpu_has_fma(e->cpu) &&
-            !kernel->gemm.pairs) /* products take registers until they are added: LLVM must not begin the next row */
+        if (kernel->gemm.product.b == DT_FLOAT &&
+            !cpu_has_fma(e->cpu)) /* products take registers until they are added: LLVM must not begin the next row */
             emit_hold(e, sum_at(t, i, 0), (int)t->nv);
     }
     if (kernel->gemm.prefetch)
@@ -145,7 +145,7 @@ static void store_sums(Emit *e, Tile *t)
 void kernel_gemm(Emit *e, const Kernel *kernel)
 {
     Tile t = {.kernel = kernel, .m = kernel->gemm.m, .nv = kernel->gemm.nr / e->lanes, .lanes = e->lanes};
-    t.dot = isa_dot(e->cpu, kernel->gemm.pairs ? DT_BFLOAT16 : DT_FLOAT);
+    t.dot = isa_dot(e->cpu, kernel->gemm.product.b);
     assert(kernel->gemm.nr % e->lanes == 0 && t.m * t.nv + N_WALKERS <= MAX_CARRIED);
     init_sums(e, &t);
     if (t.dot->flushes)

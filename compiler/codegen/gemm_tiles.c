@@ -36,9 +36,10 @@ static void k_step(Emit *e, const Tiles *t, const IrValue *walkers)
     const Kernel *k = t->kernel;
     const IsaTiles *tiles = e->isa->tiles;
     for (int64_t i = 0; i < t->rows; i++)
-        tiles->load(e, A_TILES + i, emit_offset(e, walkers[AT_A], i * k->gemm.unit * k->gemm.a_row), k->gemm.a_row, false);
+        tiles->load(e, A_TILES + i, emit_offset(e, walkers[AT_A], i * k->gemm.product.unit * k->gemm.a_row), k->gemm.a_row,
+                    false);
     for (int64_t j = 0; j < t->columns; j++) {
-        IrValue at = emit_offset(e, walkers[AT_B], j * k->gemm.unit * F32);
+        IrValue at = emit_offset(e, walkers[AT_B], j * k->gemm.product.unit * F32);
         tiles->load(e, B_TILES + j, at, k->gemm.nr * F32, k->gemm.stream);
         for (int64_t i = 0; i < t->rows; i++)
             tiles->multiply(e, sum_tile(i, j), A_TILES + i, B_TILES + j);
@@ -50,7 +51,7 @@ static void k_step(Emit *e, const Tiles *t, const IrValue *walkers)
 static void multiply(Emit *e, const Tiles *t)
 {
     IrValue walkers[N_WALKERS] = {emit_arg(e, ARG_A), emit_arg(e, ARG_B), emit_arg(e, ARG_PREFETCH)};
-    Loop loop = emit_loop_begin(e, t->kernel->gemm.k / t->kernel->gemm.unit, walkers, N_WALKERS);
+    Loop loop = emit_loop_begin(e, t->kernel->gemm.k / t->kernel->gemm.product.unit, walkers, N_WALKERS);
     k_step(e, t, walkers);
     walkers[AT_A] = emit_offset(e, walkers[AT_A], t->a_bytes);
     walkers[AT_B] = emit_offset(e, walkers[AT_B], t->b_bytes);
@@ -60,7 +61,7 @@ static void multiply(Emit *e, const Tiles *t)
 
 static void store_sums(Emit *e, const Tiles *t)
 {
-    int64_t row = t->kernel->gemm.nr * F32, unit = t->kernel->gemm.unit;
+    int64_t row = t->kernel->gemm.nr * F32, unit = t->kernel->gemm.product.unit;
     for (int64_t i = 0; i < t->rows; i++)
         for (int64_t j = 0; j < t->columns; j++)
             e->isa->tiles->store(e, sum_tile(i, j), emit_offset(e, emit_arg(e, ARG_SUMS), unit * (i * row + j * F32)), row);
@@ -129,7 +130,7 @@ static void finish_rows(Emit *e, const Kernel *kernel)
 
 void kernel_tiles(Emit *e, const Kernel *kernel)
 {
-    int64_t unit = kernel->gemm.unit, rows = (kernel->gemm.m + unit - 1) / unit, columns = kernel->gemm.nr / unit;
+    int64_t unit = kernel->gemm.product.unit, rows = (kernel->gemm.m + unit - 1) / unit, columns = kernel->gemm.nr / unit;
     Tiles t = {.kernel = kernel,
                .rows = rows,
                .columns = columns,

@@ -29,7 +29,7 @@ enum { TURNS = 6, FIRST_TURNS = 2, FINAL_TURNS = 7, FEWEST_RUNS = 8, MOST_RUNS =
 static const double hopeless = 0.995, clear_win = 0.985, smallest_share = 0.01, default_budget = 60, turn_ms = 300;
 
 typedef struct Task {
-    ScheduleChoice best;       /* what is kept; its op and dims name the shape */
+    ScheduleChoice best;       /* what is kept; with the shape */
     ScheduleChoice candidate;  /* what is tried */
     bool tuned;                /* best came from measurements of this run */
     bool trying;               /* candidate differs from best in what the program does */
@@ -119,15 +119,10 @@ static void show_progress(const Tuner *t)
 
 /* ── Profiles ────────────────────────────────────────────────────────────────────────────────────────── */
 
-static bool same_shape(const ScheduleChoice *choice, ScheduleOp op, const int64_t *dims)
-{
-    return choice->op == op && memcmp(choice->dims, dims, sizeof choice->dims) == 0;
-}
-
 static void merge_choice(ScheduleChoice *list, int64_t *n, const ScheduleChoice *choice)
 {
     for (int64_t i = 0; i < *n; i++)
-        if (same_shape(&list[i], choice->op, choice->dims)) {
+        if (schedule_shape_equal(&list[i].shape, &choice->shape)) {
             list[i] = *choice;
             return;
         }
@@ -228,7 +223,7 @@ static bool measure(Tuner *t, const Artifact *artifact, Times *times)
     times->tasks = NEW_ARRAY(t->arena, double, t->tasks.len);
     for (int64_t p = 0; p < phases.len; p++)
         for (int64_t i = 0; phases.at[p]->shaped && i < t->tasks.len; i++)
-            if (same_shape(&t->tasks.at[i].best, phases.at[p]->op, phases.at[p]->dims))
+            if (schedule_shape_equal(&t->tasks.at[i].best.shape, &phases.at[p]->shape))
                 times->tasks[i] += json_number_value(json_object_get(json_array_get(list, (size_t)p), "ms"));
     json_decref(answer);
     return true;
@@ -259,7 +254,7 @@ static double median(const double *values, int n)
 static Task *find_task(Tuner *t, const Phase *phase)
 {
     for (int64_t i = 0; i < t->tasks.len; i++)
-        if (same_shape(&t->tasks.at[i].best, phase->op, phase->dims))
+        if (schedule_shape_equal(&t->tasks.at[i].best.shape, &phase->shape))
             return &t->tasks.at[i];
     return NULL;
 }
@@ -271,9 +266,8 @@ static void collect_tasks(Tuner *t, const Program *program)
         const Phase *phase = phases.at[i];
         if (!phase->shaped || find_task(t, phase))
             continue;
-        const ScheduleChoice *known = cpu_choice(t->cpu, phase->op, phase->dims);
-        Task task = {.best = {.op = phase->op, .prefetch = PREFETCH_UNSAID}};
-        memcpy(task.best.dims, phase->dims, sizeof task.best.dims);
+        const ScheduleChoice *known = cpu_choice(t->cpu, &phase->shape);
+        Task task = {.best = {.shape = phase->shape, .prefetch = PREFETCH_UNSAID}};
         if (known)
             task.best = *known;
         vec_push(t->arena, &t->tasks, task);
@@ -305,7 +299,7 @@ static const char *program_text(const Tuner *t, const Program *program, const Ta
     printed_begin(&printed);
     PhaseList phases = program_phases(program, t->arena);
     for (int64_t i = 0; i < phases.len; i++)
-        if (phases.at[i]->shaped && same_shape(&task->best, phases.at[i]->op, phases.at[i]->dims))
+        if (phases.at[i]->shaped && schedule_shape_equal(&task->best.shape, &phases.at[i]->shape))
             phase_print(phases.at[i], printed.out);
     printed_end(&printed);
     const char *copy = arena_strdup(t->arena, printed.text);
@@ -467,7 +461,7 @@ static void forget(Tuner *t)
     for (int64_t i = 0; i < t->tasks.len; i++) {
         Task *s = &t->tasks.at[i];
         int64_t tried = s->best.tried;
-        const ScheduleChoice *known = cpu_choice(t->cpu, s->best.op, s->best.dims);
+        const ScheduleChoice *known = cpu_choice(t->cpu, &s->best.shape);
         if (known)
             s->best = *known;
         else

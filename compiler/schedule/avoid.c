@@ -5,46 +5,32 @@
  * The register model is right for what LLVM makes of most kernels; where it is not, counting is the only way to know. */
 #include "compiler/schedule/schedule.h"
 
-#include <string.h>
-
-typedef struct Tile {
-    int64_t key, size;
-} Tile; /* of a limit: what it is for, and what it bounds */
-
 /* size 0: a kernel without a tile that could be smaller. */
-static Tile tile_of(const Kernel *kernel)
+static TileLimit tile_of(const Kernel *kernel)
 {
     switch (kernel->kind) {
-    case KERNEL_GEMM: return (Tile){kernel->gemm.nr, kernel->gemm.m};
-    case KERNEL_DWCONV: return (Tile){kernel->dwconv.kw, kernel->dwconv.width};
-    default: return (Tile){0, 0};
+    case KERNEL_GEMM: return (TileLimit){KERNEL_GEMM, kernel->gemm.product, kernel->gemm.nr, kernel->gemm.m};
+    case KERNEL_DWCONV: return (TileLimit){.kind = KERNEL_DWCONV, .key = kernel->dwconv.kw, .size = kernel->dwconv.width};
+    default: return (TileLimit){0};
     }
 }
 
-static bool pairs_of(const Kernel *kernel) { return kernel->kind == KERNEL_GEMM && kernel->gemm.pairs; }
-
-int64_t tile_at_most(const CpuProfile *cpu, int kind, bool pairs, int64_t key, int64_t size)
+int64_t limits_most(const TileLimits *limits, KernelKind kind, Product product, int64_t key, int64_t size)
 {
-    for (int64_t i = 0; i < cpu->n_limits; i++) {
-        const TileLimit *limit = &cpu->limits[i];
-        if (limit->kind == kind && limit->pairs == pairs && limit->key == key && limit->size < size)
+    for (int64_t i = 0; i < limits->len; i++) {
+        const TileLimit *limit = &limits->at[i];
+        if (limit->kind == kind && product_equal(limit->product, product) && limit->key == key && limit->size < size)
             size = limit->size;
     }
     return size;
 }
 
-const CpuProfile *cpu_avoiding(const CpuProfile *cpu, const Kernel *const *kernels, int64_t n, Arena *arena)
+bool limits_add(TileLimits *limits, const Kernel *kernel, Arena *arena)
 {
-    TileLimit *limits = NEW_ARRAY(arena, TileLimit, cpu->n_limits + n + 1);
-    CpuProfile *copy = NEW(arena, CpuProfile);
-    *copy = *cpu;
-    copy->limits = limits;
-    if (cpu->n_limits)
-        memcpy(limits, cpu->limits, (size_t)cpu->n_limits * sizeof *limits);
-    for (int64_t i = 0; i < n; i++) {
-        Tile tile = tile_of(kernels[i]);
-        if (tile.size > 1)
-            limits[copy->n_limits++] = (TileLimit){kernels[i]->kind, pairs_of(kernels[i]), tile.key, tile.size - 1};
-    }
-    return copy->n_limits > cpu->n_limits ? copy : NULL;
+    TileLimit limit = tile_of(kernel);
+    if (limit.size <= 1)
+        return false;
+    limit.size--;
+    vec_push(arena, limits, limit);
+    return true;
 }

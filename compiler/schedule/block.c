@@ -4,11 +4,11 @@
  *   regions: dwconv, layernorm, gemm, …, gemm   →   A = layernorm(dwconv(x)), of some rows of x at a time */
 #include "compiler/schedule/block.h"
 
-#include "compiler/schedule/bf16.h"
 #include "compiler/schedule/conv.h"
 #include "compiler/schedule/lower.h"
 #include "compiler/schedule/matmul.h"
 #include "compiler/schedule/norm.h"
+#include "compiler/schedule/operand.h"
 #include "compiler/schedule/schedule.h"
 
 #include "ir/params.h"
@@ -62,6 +62,7 @@ Block *block_of(Lowering *l, const Node *region)
     }
     const Node *down = b->regions[b->n - 1];
     b->x = view_of_input(l, b->regions[BLOCK_DEPTHWISE], 0);
+    b->product = product_for(l, &b->x);
     if (b->x.strides[3] != 4 || !take_depthwise(l, b) || !take_norm(l, b) ||
         !take_product(l, b->regions[BLOCK_UP], &b->up, &b->w1) || !take_product(l, down, &b->down, &b->w2) ||
         !is_per_column(&b->up))
@@ -103,12 +104,12 @@ void block_pack(Lowering *l, Block *b)
     b->bias1 = split_bias(l, name1, &b->up_rest, b->hidden);
     b->bias2 = split_bias(l, name2, &b->down_rest, channels);
     WeightLayout up = {.t = 1, .c = b->w1->dims[0], .n = b->hidden, .c_stride = b->hidden, .n_stride = 1, .groups = 1};
-    Panels (*panels)(Lowering *, const char *, const Tensor *, WeightLayout, int64_t) = b->bf16 ? bf16_panels : panels_constant;
-    b->p1 = panels(l, name1, b->w1, up, gemm_columns(l->cpu, b->choice, pixels, b->range));
+    Product product = b->product;
+    b->p1 = panels_constant(l, name1, b->w1, up, product, gemm_columns(l, product, b->choice, pixels, b->range));
     WeightLayout down = {.t = 1, .c = b->range, .n = channels, .c_stride = channels, .n_stride = 1};
     down.groups = b->n_ranges;
     down.group_stride = b->range * channels;
-    b->p2 = panels(l, name2, b->w2, down, gemm_columns(l->cpu, b->choice, pixels, channels));
+    b->p2 = panels_constant(l, name2, b->w2, down, product, gemm_columns(l, product, b->choice, pixels, channels));
     b->p1.choice = b->p2.choice = b->choice;
 }
 
@@ -116,12 +117,12 @@ void block_pack(Lowering *l, Block *b)
 
 static void normalise(Lowering *l, const Block *b, Rows *r)
 {
-    View normal = b->bf16 ? view_slice(b->normal, 0, pos_at(0), r->pixels, 1) : r->a;
+    View normal = product_converts(b->product) ? view_slice(b->normal, 0, pos_at(0), r->pixels, 1) : r->a;
     View operands[MAX_OPERANDS];
     for (int i = 1; i < b->norm.expr.n_operands; i++)
         linear_rows(&b->norm.operands[i], &operands[i]);
     layernorm_rows(l, r->a, normal, b->epsilon, &b->norm, operands);
-    r->a = b->bf16 ? bf16_pairs(normal) : normal;
+    r->a = operand_groups(normal, b->product);
 }
 
 int block_init(const Ref *bias) { return bias->buffer ? GEMM_INIT_BIAS : GEMM_INIT_ZERO; }
@@ -155,23 +156,22 @@ int64_t block_flops(const Block *b, int64_t products)
     return view_count(&b->out) * (2 * taps + 2 * products * b->hidden);
 }
 
-static ScheduleOp block_op(const Block *b) { return b->bf16 ? SCHEDULE_BLOCK_BF16 : SCHEDULE_BLOCK; }
-
-static const int64_t *block_dims(const Block *b, int64_t dims[SCHEDULE_DIMS])
+static ScheduleShape schedule_shape(const Block *b)
 {
-    memcpy(dims, b->out.dims, 4 * sizeof *dims);
-    dims[4] = b->hidden;
-    return dims;
+    ScheduleShape shape = {.op = SCHEDULE_BLOCK, .precision = b->product.b};
+    memcpy(shape.dims, b->out.dims, 4 * sizeof *shape.dims);
+    shape.dims[4] = b->hidden;
+    return shape;
 }
 
 const ScheduleChoice *block_choice(const Lowering *l, const Block *b)
 {
-    int64_t dims[SCHEDULE_DIMS];
-    return cpu_choice(l->cpu, block_op(b), block_dims(b, dims));
+    ScheduleShape shape = schedule_shape(b);
+    return cpu_choice(l->cpu, &shape);
 }
 
 void block_shape(Lowering *l, const Block *b)
 {
-    int64_t dims[SCHEDULE_DIMS];
-    phase_shape(l, block_op(b), block_dims(b, dims));
+    ScheduleShape shape = schedule_shape(b);
+    phase_shape(l, &shape);
 }

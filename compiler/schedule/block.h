@@ -26,14 +26,14 @@ typedef struct Block {
     Panels p1, p2;             /* p2: a group for each range */
     Ref bias1, bias2;          /* buffer NULL: none */
     View a, h;                 /* scratch: [rows, W, C], [rows·W, range] */
-    bool bf16;                 /* then h is, and the normalised pixels are apart from a: */
+    Product product;           /* of both; where it does not multiply floats h is converted, and the pixels are apart from a: */
     View normal, strip;        /* scratch: [rows·W, C]; a panel's sums */
 } Block;
 
 typedef struct Rows { /* one block of rows */
     Pos pixel;     /* its first pixel, among all */
     int64_t pixels;
-    View a, h;     /* [pixels, C], for bf16 in pairs; [pixels, range] */
+    View a, h;     /* [pixels, C] in groups; [pixels, range] */
 } Rows;
 
 /* What the regions of a block compute; NULL: not what the two forms are for. */

@@ -11,7 +11,6 @@
  * blocks: the bits do not depend on who computed which. */
 #include "compiler/schedule/block.h"
 
-#include "compiler/schedule/bf16.h"
 #include "compiler/schedule/lower.h"
 #include "compiler/schedule/map.h"
 
@@ -258,7 +257,7 @@ static int64_t output_rows(const CpuProfile *cpu, const Block *b)
 
 bool block_grn(Lowering *l, Block *b)
 {
-    if (b->n < FEWEST_REGIONS || bf16_wanted(l, &b->x)) /* bf16: its products are phases of their own */
+    if (b->n < FEWEST_REGIONS || product_converts(b->product)) /* bf16: its products are phases of their own */
         return false;
     Grn *g = NEW(l->arena, Grn);
     *g = (Grn){.block = b, .hidden = b->regions[BLOCK_UP]->outputs.at[0], .norm = b->regions[NORM]->outputs.at[0]};

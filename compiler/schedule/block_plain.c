@@ -13,20 +13,20 @@
  * panel, from W1 into W2 and on to the next range. */
 #include "compiler/schedule/block.h"
 
-#include "compiler/schedule/bf16.h"
 #include "compiler/schedule/lower.h"
+#include "compiler/schedule/operand.h"
 
 enum { HIDDEN = 384 }; /* columns of a range (measured) */
 
-/* Both products in bf16: what they read is rounded where it is made. Rows of odd length are left to separate phases. */
-static bool in_bf16(Lowering *l, Block *b)
+/* What both products read is converted where it is made. Rows that end within a group are left to separate phases. */
+static bool convert_operands(Lowering *l, Block *b)
 {
-    int64_t channels = b->x.dims[3];
+    int64_t channels = b->x.dims[3], group = b->product.k_pack;
     Fusion *norm = NEW(l->arena, Fusion), *up = NEW(l->arena, Fusion);
-    b->bf16 = bf16_wanted(l, &b->x);
-    if (!b->bf16)
+    if (!product_converts(b->product))
         return true;
-    if (channels % 2 || b->hidden % 2 || !bf16_fuse(&b->norm, norm) || !bf16_fuse(b->up_rest, up))
+    if (channels % group || b->hidden % group || !operand_fuse(&b->norm, b->product, norm) ||
+        !operand_fuse(b->up_rest, b->product, up))
         return false;
     b->norm = *norm;
     b->up_rest = up;
@@ -81,7 +81,7 @@ static void multiply_down(Lowering *l, const Block *b, const Rows *r, Pos range,
 {
     Panels panels = panels_group(b->p2, range);
     Gemm gemm = {.panels = &panels, .count = panels.n_full, .tail = true, .bias = b->bias2, .next = next};
-    gemm.a = b->bf16 ? bf16_pairs(r->h) : r->h;
+    gemm.a = operand_groups(r->h, b->product);
     gemm.init = first ? block_init(&b->bias2) : GEMM_INIT_C;
     linear_rows(&b->out, &gemm.c);
     gemm.c = view_slice(gemm.c, 0, r->pixel, r->pixels, 1);
@@ -116,9 +116,9 @@ static void emit_ranges(Lowering *l, const Block *b, const Rows *r, int64_t firs
 static void emit_rows(Lowering *l, const Block *b, Pos image, const RowGroup *group, Pos step)
 {
     Rows r = block_rows_at(b, image, group->y, group->rows, step);
-    if (b->bf16) {
-        bf16_end_rows(l, b->normal, &b->p1);
-        bf16_end_rows(l, b->h, &b->p2);
+    if (product_converts(b->product)) {
+        operand_end_rows(l, b->normal, &b->p1);
+        operand_end_rows(l, b->h, &b->p2);
     }
     block_normalised(l, b, image, group, step, &r);
     r.h = view_slice(b->h, 0, pos_at(0), r.pixels, 1);
@@ -144,11 +144,11 @@ static void emit_block(Lowering *l, Block *b)
     int64_t images = b->out.dims[0], width = b->out.dims[2];
     int64_t h_dims[] = {b->rows * width, b->range}, a_dims[] = {b->rows, width, b->out.dims[3]};
     b->a = view_temp(l, SPACE_SCRATCH, DT_FLOAT, 3, a_dims, true);
-    if (!b->bf16)
+    if (!product_converts(b->product)) {
         b->h = view_temp(l, SPACE_SCRATCH, DT_FLOAT, 2, h_dims, true);
-    if (b->bf16) {
-        b->h = bf16_scratch(l, h_dims[0], h_dims[1], &b->p2);
-        b->normal = bf16_scratch(l, h_dims[0], a_dims[2], &b->p1);
+    } else {
+        b->h = operand_scratch(l, h_dims[0], h_dims[1], &b->p2);
+        b->normal = operand_scratch(l, h_dims[0], a_dims[2], &b->p1);
         b->strip = view_temp(l, SPACE_SCRATCH, DT_FLOAT, 2, (int64_t[]){h_dims[0], b->p1.nr}, false);
     }
     phase_open(l, b->name, block_flops(b, 2));
@@ -164,7 +164,7 @@ static void emit_block(Lowering *l, Block *b)
 
 bool block_plain(Lowering *l, Block *b)
 {
-    if (!in_bf16(l, b))
+    if (!convert_operands(l, b))
         return false;
     b->choice = block_choice(l, b);
     choose_range(b, b->choice && b->choice->tile_columns ? b->choice->tile_columns : 2 * cpu_lanes(l->cpu));

@@ -80,13 +80,12 @@ void phase_open(Lowering *l, const char *name, int64_t flops)
     l->depth = 0;
 }
 
-void phase_shape(Lowering *l, ScheduleOp op, const int64_t dims[SCHEDULE_DIMS])
+void phase_shape(Lowering *l, const ScheduleShape *shape)
 {
     if (l->joined || l->phase->shaped)
         return; /* of several products the first names the phase */
     l->phase->shaped = true;
-    l->phase->op = op;
-    memcpy(l->phase->dims, dims, sizeof l->phase->dims);
+    l->phase->shape = *shape;
 }
 
 static Stmt *stmt_loop(Lowering *l, int64_t extent)

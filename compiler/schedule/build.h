@@ -21,7 +21,7 @@ Buffer *buffer_packed(Lowering *l, const char *name, Pack *pack); /* bytes from 
 Buffer *buffer_constant(Lowering *l, const char *name, const Tensor *tensor, int64_t padded); /* elements; 0: as it is */
 
 void phase_open(Lowering *l, const char *name, int64_t flops);
-void phase_shape(Lowering *l, ScheduleOp op, const int64_t dims[SCHEDULE_DIMS]); /* what a choice for it is called by */
+void phase_shape(Lowering *l, const ScheduleShape *shape); /* what a choice for it is called by */
 Stmt *section_open(Lowering *l, int64_t extent); /* a parallel loop of the open phase */
 /* What is opened between these two is small: it runs as one phase, in order, on one thread. */
 void phases_join(Lowering *l, const char *name);

@@ -32,9 +32,6 @@ static void add(Settings *s, size_t knob, int64_t value, int64_t columns)
         s->at[s->n++] = (Setting){knob, value, columns};
 }
 
-static bool is_block(ScheduleOp op) { return op == SCHEDULE_BLOCK || op == SCHEDULE_BLOCK_BF16; }
-static bool is_gemm(ScheduleOp op) { return op == SCHEDULE_GEMM || op == SCHEDULE_GEMM_BF16; }
-
 /* As many rows as registers hold, and a little fewer, for two to four vectors of columns. */
 static void add_tiles(Settings *s, const CpuProfile *cpu, Product product)
 {
@@ -69,11 +66,6 @@ static void add_block_rows(Settings *s, int64_t height, int64_t width)
     }
 }
 
-static Product product_for(const CpuProfile *cpu, ScheduleOp op)
-{
-    return product_of(cpu, op == SCHEDULE_GEMM_BF16 || op == SCHEDULE_BLOCK_BF16 ? DT_BFLOAT16 : DT_FLOAT);
-}
-
 static void block_settings(Settings *s, const CpuProfile *cpu, Product product, const int64_t *dims)
 {
     add_hidden_chunks(s, dims[4], 2 * cpu_lanes(cpu));
@@ -96,11 +88,11 @@ static void gemm_settings(Settings *s, const CpuProfile *cpu, Product product, c
 bool schedule_candidate(const CpuProfile *cpu, const ScheduleChoice *choice, int64_t index, ScheduleChoice *candidate)
 {
     Settings s = {0};
-    Product product = product_for(cpu, choice->op);
-    if (is_block(choice->op))
-        block_settings(&s, cpu, product, choice->dims);
-    else if (is_gemm(choice->op))
-        gemm_settings(&s, cpu, product, choice->dims);
+    Product product = product_of(cpu, choice->shape.precision);
+    if (choice->shape.op == SCHEDULE_BLOCK)
+        block_settings(&s, cpu, product, choice->shape.dims);
+    else
+        gemm_settings(&s, cpu, product, choice->shape.dims);
     if (index >= s.n)
         return false;
     *candidate = *choice;

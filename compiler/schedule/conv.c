@@ -12,7 +12,7 @@
  * is copied to scratch, and multiplied there. */
 #include "compiler/schedule/conv.h"
 
-#include "compiler/schedule/bf16.h"
+#include "compiler/schedule/operand.h"
 #include "compiler/schedule/lower.h"
 #include "compiler/schedule/map.h"
 #include "compiler/schedule/matmul.h"
@@ -120,9 +120,9 @@ static WeightLayout weight_layout(const Conv *conv)
     return layout;
 }
 
-static Panels constant_weights(Lowering *l, const Conv *conv, int64_t nr)
+static Panels constant_weights(Lowering *l, const Conv *conv, Product product, int64_t nr)
 {
-    return panels_constant(l, conv->weights_name, conv->w->constant, weight_layout(conv), nr);
+    return panels_constant(l, conv->weights_name, conv->w->constant, weight_layout(conv), product, nr);
 }
 
 /* [M, C, kernel…] → [group, kernel…, C, M/group] or [group, C, kernel…, M/group] */
@@ -216,13 +216,14 @@ static bool share_columns(const Lowering *l, const Conv *conv, int64_t k)
     return conv->group == 1 && conv->out.dims[0] * ((height + rows - 1) / rows) < 4 * l->cpu->cores;
 }
 
-/* All patches, gathered into the arena by a phase of its own; rounded for panels of bf16 (NULL: not). */
-static View gathered_patches(Lowering *l, const Conv *conv, const View *patches, const Panels *bf16)
+/* All patches, gathered into the arena by a phase of its own, as the panels' product multiplies them. */
+static View gathered_patches(Lowering *l, const Conv *conv, const View *patches, const Panels *panels)
 {
     int n_pixels = 1 + conv->window.n;
     int64_t dims[2] = {product(patches->dims, n_pixels), product(patches->dims + n_pixels, patches->rank - n_pixels)};
     const char *name = arena_printf(l->arena, "%s.patches", conv->name);
-    View matrix = bf16 ? bf16_rows(l, name, dims[0], dims[1], bf16) : view_temp(l, SPACE_ARENA, DT_FLOAT, 2, dims, true);
+    bool converts = product_converts(panels->product);
+    View matrix = converts ? operand_rows(l, name, dims[0], dims[1], panels) : view_temp(l, SPACE_ARENA, DT_FLOAT, 2, dims, true);
     View spread = *patches;
     int64_t row = matrix.strides[0], element = dtype_size(matrix.dtype);
     for (int i = n_pixels - 1; i >= 0; row *= patches->dims[i], i--)
@@ -231,8 +232,11 @@ static View gathered_patches(Lowering *l, const Conv *conv, const View *patches,
         spread.strides[i] = element;
     spread.ref = matrix.ref;
     spread.dtype = matrix.dtype;
-    (bf16 ? bf16_copy_phase : copy_phase)(l, name, spread, *patches);
-    return matrix;
+    if (converts)
+        operand_copy_phase(l, name, panels->product, spread, *patches);
+    else
+        copy_phase(l, name, spread, *patches);
+    return operand_groups(matrix, panels->product);
 }
 
 /* Scratch for one block's patches, in the patches' order, rows padded against cache conflicts. */
@@ -274,27 +278,17 @@ static void gathered_product(Lowering *l, const Conv *conv, const Gemm *all, con
     }
 }
 
-/* Pointwise, or patches that do not overlap: gathering them in bf16 takes no more room than the input. */
-static bool takes_bf16(const Lowering *l, const Conv *conv)
+/* Less than float only pointwise, or for patches that do not overlap: gathering them takes no more room than the input. */
+static Product product_of_conv(const Lowering *l, const Conv *conv)
 {
+    Product type = product_for(l, &conv->x);
     const Window *w = &conv->window;
     WeightLayout layout = weight_layout(conv);
     bool apart = true;
     for (int i = 0; i < w->n; i++)
         apart &= w->kernel[i] <= w->stride[i];
-    return apart && conv->group == 1 && conv->w->constant && bf16_wanted(l, &conv->x) && bf16_layout_fits(&layout);
-}
-
-/* The product of the patches, gathered and rounded by a phase, and the weights in bf16. */
-static void bf16_conv(Lowering *l, const Conv *conv, Gemm *gemm, const View *patches, const ScheduleChoice *choice, int64_t nr)
-{
-    Panels panels = bf16_panels(l, conv->weights_name, conv->w->constant, weight_layout(conv), nr);
-    panels.choice = choice;
-    gemm->a = bf16_pairs(gathered_patches(l, conv, patches, &panels));
-    gemm->panels = &panels;
-    gemm->count = panels.n_full;
-    phase_open(l, conv->name, conv->flops);
-    gemm_sections(l, gemm);
+    bool fits = apart && conv->group == 1 && conv->w->constant && layout_fits(&layout, type);
+    return fits ? type : product_of(l->cpu, DT_FLOAT);
 }
 
 /* Each group's columns begin at their own element and read a whole panel's. */
@@ -310,23 +304,19 @@ static void dense_conv(Lowering *l, Conv *conv)
     Gemm gemm = {.init = conv->bias ? GEMM_INIT_BIAS : GEMM_INIT_ZERO, .tail = true};
     View x = is_padded(&conv->window) ? padded_input(l, conv) : conv->x;
     conv->x = x;
-    bool bf16 = takes_bf16(l, conv);
+    Product type = product_of_conv(l, conv);
     int64_t n = conv->w->dims[0] / conv->group, k = conv->w->dims[1] * product(conv->window.kernel, conv->window.n);
-    const ScheduleChoice *choice = gemm_choice(l, bf16, pixels, k, n);
-    int64_t nr = gemm_columns(l->cpu, choice, pixels, n);
+    const ScheduleChoice *choice = gemm_choice(l, type, pixels, k, n);
+    int64_t nr = gemm_columns(l, type, choice, pixels, n);
     if (conv->bias)
         gemm.bias = product_bias(l, conv, nr);
     View patches = patches_of(conv, x);
     set_rows(&gemm, conv);
-    if (bf16) {
-        bf16_conv(l, conv, &gemm, &patches, choice, nr);
-        return;
-    }
-    Panels panels = conv->w->constant ? constant_weights(l, conv, nr) : runtime_weights(l, conv, nr);
+    Panels panels = conv->w->constant ? constant_weights(l, conv, type, nr) : runtime_weights(l, conv, nr);
     panels.choice = choice;
-    bool whole = conv->group == 1 && matrix_of(&patches, 1 + conv->window.n, &gemm.a);
-    if (!whole && share_columns(l, conv, panels.k)) {
-        gemm.a = gathered_patches(l, conv, &patches, NULL);
+    bool whole = !product_converts(type) && conv->group == 1 && matrix_of(&patches, 1 + conv->window.n, &gemm.a);
+    if (!whole && (product_converts(type) || share_columns(l, conv, panels.k))) {
+        gemm.a = gathered_patches(l, conv, &patches, &panels);
         whole = true;
     }
     phase_open(l, conv->name, conv->flops);

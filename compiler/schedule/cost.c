@@ -84,17 +84,16 @@ static double tile_step_cycles(const CpuProfile *cpu, Product product, int64_t r
 
 static double gemm_cycles(const Kernel *kernel, const CpuProfile *cpu)
 {
-    Product product = product_of(cpu, kernel->gemm.pairs ? DT_BFLOAT16 : DT_FLOAT);
     int64_t rows = kernel->gemm.m, columns = kernel->gemm.nr / cpu_lanes(cpu);
     double store = accesses(cpu, 2) + expr_cycles(kernel, cpu);
-    return (double)kernel->gemm.k * tile_step_cycles(cpu, product, rows, columns) + (double)(rows * columns) * store;
+    return (double)kernel->gemm.k * tile_step_cycles(cpu, kernel->gemm.product, rows, columns) + (double)(rows * columns) * store;
 }
 
 /* A matrix unit takes a row of a tile each cycle (Intel's optimization manual: tdpbf16ps every 16 cycles); its sums go through
  * memory on the way to C. */
 static double tiles_cycles(const Kernel *kernel, const CpuProfile *cpu)
 {
-    int64_t unit = kernel->gemm.unit, rows = (kernel->gemm.m + unit - 1) / unit, columns = kernel->gemm.nr / unit;
+    int64_t unit = kernel->gemm.product.unit, rows = (kernel->gemm.m + unit - 1) / unit, columns = kernel->gemm.nr / unit;
     double products = (double)(kernel->gemm.k / unit * rows * columns * unit), stores = (double)(rows * columns * unit);
     double vector = accesses(cpu, 3) + instructions(cpu, 1) + expr_cycles(kernel, cpu);
     return products + stores + (double)kernel->gemm.m * vectors(cpu, kernel->gemm.n) * vector;

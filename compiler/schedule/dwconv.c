@@ -149,7 +149,7 @@ static void emit_tile(Lowering *l, const Depthwise *d, const Place *p, Columns c
 static void emit_row(Lowering *l, const Depthwise *d, const Place *p)
 {
     int64_t taps = d->window->kernel[1], most = registers_depthwise_columns(l->cpu, taps);
-    most = tile_at_most(l->cpu, KERNEL_DWCONV, false, taps, most < MAX_TILE ? most : MAX_TILE);
+    most = limits_most(l->limits, KERNEL_DWCONV, (Product){0}, taps, most < MAX_TILE ? most : MAX_TILE);
     Tiling tiles = tile_even(d->out.dims[1], most);
     for (int i = 0; i < 2; i++) {
         int64_t size = tiles.parts[i].size, count = tiles.parts[i].count;

@@ -25,48 +25,59 @@ enum { MAX_TILE_ROWS = 14 }; /* beyond it loads, not arithmetic, bound the tile 
 static int64_t at_least(int64_t a, int64_t b) { return a > b ? a : b; }
 static int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
 
-static Product float_product(const CpuProfile *cpu) { return product_of(cpu, DT_FLOAT); }
+static Product float_product(const Lowering *l) { return product_of(l->cpu, DT_FLOAT); }
 
-int64_t gemm_rows(const CpuProfile *cpu, int64_t nr)
+/* Rows of a tile of floats: columns and blocks are chosen by it for all products. */
+static int64_t gemm_rows(const Lowering *l, int64_t nr)
 {
-    int64_t rows = registers_tile_rows(cpu, float_product(cpu), nr / cpu_lanes(cpu));
-    return tile_at_most(cpu, KERNEL_GEMM, false, nr, at_most(rows, MAX_TILE_ROWS));
+    Product product = float_product(l);
+    int64_t rows = registers_tile_rows(l->cpu, product, nr / cpu_lanes(l->cpu));
+    return limits_most(l->limits, KERNEL_GEMM, product, nr, at_most(rows, MAX_TILE_ROWS));
 }
 
-const ScheduleChoice *gemm_choice(const Lowering *l, bool bf16, int64_t m, int64_t k, int64_t n)
+static ScheduleShape gemm_shape(Product product, int64_t m, int64_t k, int64_t n)
 {
-    return cpu_choice(l->cpu, bf16 ? SCHEDULE_GEMM_BF16 : SCHEDULE_GEMM, (int64_t[SCHEDULE_DIMS]){m, k, n});
+    return (ScheduleShape){SCHEDULE_GEMM, product.b, {m, k, n}};
+}
+
+const ScheduleChoice *gemm_choice(const Lowering *l, Product product, int64_t m, int64_t k, int64_t n)
+{
+    ScheduleShape shape = gemm_shape(product, m, k, n);
+    return cpu_choice(l->cpu, &shape);
 }
 
 static int64_t vectors_of(const CpuProfile *cpu, int64_t n) { return (n + cpu_lanes(cpu) - 1) / cpu_lanes(cpu); }
 
 /* Cycles of a step in K over m rows of a panel of nv vectors. */
-static double panel_cycles(const CpuProfile *cpu, int64_t m, int64_t nv)
+static double panel_cycles(const Lowering *l, int64_t m, int64_t nv)
 {
-    return panel_step_cycles(cpu, float_product(cpu), m, gemm_rows(cpu, nv * cpu_lanes(cpu)), nv);
+    return panel_step_cycles(l->cpu, float_product(l), m, gemm_rows(l, nv * cpu_lanes(l->cpu)), nv);
 }
 
 /* The same over all panels, the narrower last one included. */
-static double step_cycles(const CpuProfile *cpu, int64_t m, int64_t n, int64_t nv)
+static double step_cycles(const Lowering *l, int64_t m, int64_t n, int64_t nv)
 {
-    int64_t columns = vectors_of(cpu, n), rest = columns % nv;
-    double full = (double)(columns / nv) * panel_cycles(cpu, m, nv);
-    return rest ? full + panel_cycles(cpu, m, rest) : full;
+    int64_t columns = vectors_of(l->cpu, n), rest = columns % nv;
+    double full = (double)(columns / nv) * panel_cycles(l, m, nv);
+    return rest ? full + panel_cycles(l, m, rest) : full;
 }
 
 /* Panels of several vectors, and no narrower one. */
 static bool is_even(const CpuProfile *cpu, int64_t n, int64_t nv) { return nv > 1 && vectors_of(cpu, n) % nv == 0; }
 
-int64_t gemm_columns(const CpuProfile *cpu, const ScheduleChoice *choice, int64_t m, int64_t n)
+int64_t gemm_columns(const Lowering *l, Product product, const ScheduleChoice *choice, int64_t m, int64_t n)
 {
     /* Of the cheapest the first that leaves no narrower panel, or else the first. */
+    const CpuProfile *cpu = l->cpu;
     const int64_t *widths = registers_panel_widths(cpu);
     int64_t best = widths[0];
-    double least = step_cycles(cpu, m, n, best);
+    double least = step_cycles(l, m, n, best);
+    if (product.unit)
+        return 2 * product.unit;
     if (choice && choice->tile_columns)
         return choice->tile_columns;
     for (int i = 1; i < N_PANEL_WIDTHS; i++) {
-        double cycles = step_cycles(cpu, m, n, widths[i]);
+        double cycles = step_cycles(l, m, n, widths[i]);
         if (cycles < least || (cycles <= least && is_even(cpu, n, widths[i]) && !is_even(cpu, n, best))) {
             best = widths[i];
             least = cycles;
@@ -79,9 +90,10 @@ int64_t gemm_columns(const CpuProfile *cpu, const ScheduleChoice *choice, int64_
 
 static int64_t round_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 
-static Panels panels_sized(Lowering *l, int64_t k, int64_t n, int64_t nr)
+static Panels panels_sized(Lowering *l, Product product, int64_t k, int64_t n, int64_t nr)
 {
-    Panels panels = {.k = k, .n = n, .nr = nr, .n_full = n / nr, .tail_n = n % nr, .panel_bytes = k * nr * 4};
+    Panels panels = {.product = product, .k = k, .n = n, .nr = nr, .n_full = n / nr, .tail_n = n % nr};
+    panels.panel_bytes = k * nr * product_group_bytes(product);
     panels.tail_nr = round_up(panels.tail_n, cpu_lanes(l->cpu));
     return panels;
 }
@@ -99,13 +111,32 @@ static void pack_axis(Pack *pack, int64_t size, int64_t stride)
     pack->axes[pack->n_axes++].stride = stride;
 }
 
-/* `panels` panels of nr columns, from column `first` on. */
-static Ref pack_weights(Lowering *l, const char *name, const Tensor *weights, const WeightLayout *w, int64_t first,
-                        int64_t n_panels, int64_t nr)
+bool layout_fits(const WeightLayout *w, Product product) { return w->t == 1 || w->c == 1 || w->c % product.k_pack == 0; }
+
+/* K in the panels: so many taps of so many groups. */
+typedef struct Depth {
+    int64_t taps, groups;
+} Depth;
+
+/* For a matrix unit a multiple of its tile: more groups of the only tap, or more taps. */
+static Depth depth_of(const WeightLayout *w, Product product)
+{
+    Depth depth = {w->t, product_groups(product, w->c)};
+    if (product.unit && depth.taps == 1)
+        depth.groups = round_up(depth.groups, product.unit);
+    while (product.unit && depth.taps * depth.groups % product.unit)
+        depth.taps++;
+    return depth;
+}
+
+/* `n_panels` panels of nr columns, from column `first` on. */
+static Ref pack_weights(Lowering *l, const char *name, const Tensor *weights, const WeightLayout *w, Product product,
+                        int64_t first, int64_t n_panels, int64_t nr)
 {
     Pack *pack = NEW(l->arena, Pack);
+    Depth depth = depth_of(w, product);
     pack->source = weights;
-    pack->dtype = DT_FLOAT;
+    pack->dtype = product.b;
     pack->base = w->base + first * w->n_stride;
     pack_axis(pack, w->groups, w->group_stride);
     pack_axis(pack, w->n - first, w->n_stride);
@@ -113,28 +144,36 @@ static Ref pack_weights(Lowering *l, const char *name, const Tensor *weights, co
     pack_axis(pack, w->c, w->c_stride);
     pack_loop(pack, 0, 1, w->groups);
     pack_loop(pack, 1, nr, n_panels);
-    pack_loop(pack, 2, 1, w->t);
-    pack_loop(pack, 3, 1, w->c);
+    pack_loop(pack, 2, 1, depth.taps);
+    pack_loop(pack, 3, product.k_pack, depth.groups);
     pack_loop(pack, 1, 1, nr);
+    if (product.k_pack > 1)
+        pack_loop(pack, 3, 1, product.k_pack);
     return ref_to(buffer_packed(l, name, pack));
 }
 
-Panels panels_constant(Lowering *l, const char *name, const Tensor *weights, WeightLayout layout, int64_t nr)
+Panels panels_constant(Lowering *l, const char *name, const Tensor *weights, WeightLayout layout, Product product, int64_t nr)
 {
-    Panels panels = panels_sized(l, layout.t * layout.c, layout.n, nr);
-    name = arena_printf(l->arena, "%s.panels", name);
+    if (product.k_pack > 1 && layout.c == 1) { /* pointwise on channels that lie apart: groups go over t */
+        layout.c = layout.t;
+        layout.c_stride = layout.t_stride;
+        layout.t = 1;
+    }
+    Depth depth = depth_of(&layout, product);
+    Panels panels = panels_sized(l, product, depth.taps * depth.groups, layout.n, nr);
+    name = arena_printf(l->arena, "%s.%s", name, product.k_pack > 1 ? "pairs" : "panels");
     panels.constant = true;
     if (panels.n_full)
-        panels.full = pack_weights(l, name, weights, &layout, 0, panels.n_full, nr);
+        panels.full = pack_weights(l, name, weights, &layout, product, 0, panels.n_full, nr);
     if (panels.tail_n)
-        panels.tail = pack_weights(l, name, weights, &layout, panels.n_full * nr, 1, panels.tail_nr);
+        panels.tail = pack_weights(l, name, weights, &layout, product, panels.n_full * nr, 1, panels.tail_nr);
     return panels;
 }
 
 Panels panels_group(Panels panels, Pos group)
 {
     panels.full = ref_pos(panels.full, group, panels.n_full * panels.panel_bytes);
-    panels.tail = ref_pos(panels.tail, group, panels.k * panels.tail_nr * 4);
+    panels.tail = ref_pos(panels.tail, group, panels.k * panels.tail_nr * product_group_bytes(panels.product));
     return panels;
 }
 
@@ -168,7 +207,7 @@ Panels panels_runtime(Lowering *l, const char *name, View b, int64_t nr)
     int64_t k = 1;
     for (int i = 1; i + 1 < b.rank; i++)
         k *= b.dims[i];
-    Panels panels = panels_sized(l, k, b.dims[b.rank - 1], nr);
+    Panels panels = panels_sized(l, float_product(l), k, b.dims[b.rank - 1], nr);
     if (panels.n_full)
         panels.full = pack_full(l, name, b, &panels);
     if (panels.tail_n)
@@ -227,18 +266,16 @@ typedef struct Strip { /* a panel's columns, over all rows */
 
 static Ref column(const View *view, Pos panel, int64_t nr) { return ref_pos(view->ref, panel, nr * view->strides[1]); }
 
-static bool has_strip(const Gemm *g) { return g->strip.ref.buffer && !g->panels->unit; }
+static bool has_strip(const Gemm *g) { return g->strip.ref.buffer && !g->panels->product.unit; }
 
 /* Where the tiles leave their sums. */
 static const View *sums_of(const Gemm *g) { return has_strip(g) ? &g->strip : &g->c; }
 
-static int64_t tile_rows(const CpuProfile *cpu, const Gemm *g, int64_t nr)
+static int64_t tile_rows(const Lowering *l, const Panels *p, int64_t nr)
 {
-    const ScheduleChoice *choice = g->panels->choice;
-    Product product = product_of(cpu, g->panels->pairs ? DT_BFLOAT16 : DT_FLOAT);
-    int64_t rows = choice && choice->tile_rows ? choice->tile_rows : gemm_rows(cpu, nr);
-    rows = at_most(rows, registers_tile_rows(cpu, product, nr / cpu_lanes(cpu)));
-    return tile_at_most(cpu, KERNEL_GEMM, g->panels->pairs, nr, rows);
+    int64_t rows = p->choice && p->choice->tile_rows ? p->choice->tile_rows : gemm_rows(l, nr);
+    rows = at_most(rows, registers_tile_rows(l->cpu, p->product, nr / cpu_lanes(l->cpu)));
+    return limits_most(l->limits, KERNEL_GEMM, p->product, nr, rows);
 }
 
 static int n_operands(const Gemm *g) { return g->epilogue ? g->epilogue->expr.n_operands : 0; }
@@ -248,12 +285,12 @@ static Strip strip_at(const Gemm *g, Ref b, Pos panel, int64_t nr, int64_t step,
     Strip strip = {.b = b, .n = n, .nr = nr, .c = column(&g->c, panel, step)};
     strip.sums = has_strip(g) ? g->strip.ref : strip.c;
     if (g->bias.buffer)
-        strip.bias = ref_pos(g->bias, panel, step * 4);
-    strip.squares = ref_pos(g->squares, panel, step * 4);
+        strip.bias = ref_pos(g->bias, panel, step * product_sum_bytes(g->panels->product));
+    strip.squares = ref_pos(g->squares, panel, step * dtype_size(DT_FLOAT));
     for (int i = 1; i < n_operands(g); i++)
         strip.operands[i] = column(&g->operands[i], panel, step);
-    strip.fused =
-        g->epilogue && g->epilogue->expr.n_steps && !has_strip(g) && (g->panels->unit || !expr_wants_strip(&g->epilogue->expr));
+    strip.fused = g->epilogue && g->epilogue->expr.n_steps && !has_strip(g) &&
+                  (g->panels->product.unit || !expr_wants_strip(&g->epilogue->expr));
     return strip;
 }
 
@@ -270,12 +307,12 @@ static void emit_tile(Lowering *l, const Gemm *g, const Strip *s, int64_t rows, 
     kernel.gemm.c_row = rows > 1 ? sums_of(g)->strides[0] : 0;
     kernel.gemm.init = g->init;
     kernel.gemm.prefetch = prefetch;
-    kernel.gemm.pairs = g->panels->pairs;
+    kernel.gemm.product = g->panels->product;
     Pos row = pos_loop(pos_at(start), loop, rows);
     Ref args[MAX_ARGS] = {ref_pos(g->a.ref, row, g->a.strides[0]), s->b, ref_pos(s->sums, row, sums_of(g)->strides[0]),
                           g->init == GEMM_INIT_BIAS ? s->bias : (Ref){0}, prefetch ? s->next : (Ref){0}};
     int n = 5;
-    if (g->panels->unit)
+    if (g->panels->product.unit)
         args[n++] = tiles_take(l, g, &kernel);
     if (s->fused) {
         kernel.expr = g->epilogue->expr;
@@ -319,7 +356,7 @@ static void emit_squares(Lowering *l, const Gemm *g, const Strip *s)
 static void emit_strip(Lowering *l, const Gemm *g, const Strip *s)
 {
     int64_t m = g->a.dims[0];
-    Tiling rows = g->panels->unit ? tiles_rows(g->panels, m) : tile_even(m, tile_rows(l->cpu, g, s->nr));
+    Tiling rows = g->panels->product.unit ? tiles_rows(g->panels, m) : tile_even(m, tile_rows(l, g->panels, s->nr));
     bool prefetch = s->next.buffer != NULL;
     for (int i = 0; i < 2; i++) {
         int64_t start = rows.parts[i].start, size = rows.parts[i].size, count = rows.parts[i].count;
@@ -374,7 +411,7 @@ void gemm_emit(Lowering *l, const Gemm *g)
         return;
     Strip strip = strip_at(g, p->tail, pos_at(p->n_full), p->tail_nr, p->nr, p->tail_n);
     if (p->constant && panels_ahead(p))
-        strip.next = g->next.buffer ? g->next : ref_shift(p->tail, p->k * p->tail_nr * 4);
+        strip.next = g->next.buffer ? g->next : ref_shift(p->tail, p->k * p->tail_nr * product_group_bytes(p->product));
     emit_strip(l, g, &strip);
 }
 
@@ -386,16 +423,16 @@ typedef struct Blocking {
 
 /* `blocks` or a few more, so that the threads finish together: 12 rather than 11 for four of them. Not if tiles fit so badly
  * then that all of it is more work by a twentieth. */
-static int64_t fair_blocks(const CpuProfile *cpu, int64_t m, const Panels *p, int64_t blocks)
+static int64_t fair_blocks(const Lowering *l, int64_t m, const Panels *p, int64_t blocks)
 {
-    int64_t threads = schedule_threads(cpu), nv = p->nr / cpu_lanes(cpu), best = 0;
+    int64_t threads = schedule_threads(l->cpu), nv = p->nr / cpu_lanes(l->cpu), best = 0;
     double least = 0, best_time = 0;
     for (int64_t n = blocks; n < blocks + threads && n <= m; n++) {
         Tiling rows = tile_even(m, (m + n - 1) / n);
-        double big = step_cycles(cpu, rows.parts[0].size, p->n, nv), work = (double)rows.parts[0].count * big;
+        double big = step_cycles(l, rows.parts[0].size, p->n, nv), work = (double)rows.parts[0].count * big;
         int64_t count = rows.parts[0].count + rows.parts[1].count;
         if (rows.parts[1].count)
-            work += (double)rows.parts[1].count * step_cycles(cpu, rows.parts[1].size, p->n, nv);
+            work += (double)rows.parts[1].count * step_cycles(l, rows.parts[1].size, p->n, nv);
         double time = (double)((count + threads - 1) / threads) * big;
         least = best && least < work ? least : work;
         if (!best || (time < best_time && work <= least * 1.05)) {
@@ -408,10 +445,12 @@ static int64_t fair_blocks(const CpuProfile *cpu, int64_t m, const Panels *p, in
 
 /* A block of rows fills at most half of L2. Where rows are few, or far fewer bytes than the panels that stream from L3
  * anyway, chunks are column ranges instead, and each weight is read once. The profile may know better for this very shape. */
-static Blocking block_for(const CpuProfile *cpu, int64_t m, const Panels *p)
+static Blocking block_for(const Lowering *l, int64_t m, const Panels *p)
 {
+    const CpuProfile *cpu = l->cpu;
     const ScheduleChoice *choice = p->choice;
-    int64_t mr = p->unit ? 2 * p->unit : gemm_rows(cpu, p->nr), chunks = at_least(8, 2 * cpu->cores), row_bytes = p->k * 4;
+    int64_t unit = p->product.unit, mr = unit ? 2 * unit : gemm_rows(l, p->nr), chunks = at_least(8, 2 * cpu->cores);
+    int64_t row_bytes = p->k * product_group_bytes(p->product);
     int64_t a_bytes = m * row_bytes, b_bytes = p->n * row_bytes;
     Blocking blocking = {.rows = m, .row_blocks = 1};
     if (choice && choice->thread_split)
@@ -422,8 +461,8 @@ static Blocking block_for(const CpuProfile *cpu, int64_t m, const Panels *p)
     } else if (m > 4 * mr && !(b_bytes > cpu->l2_bytes / 2 && (a_bytes <= cpu->l2_bytes / 2 || 4 * a_bytes <= b_bytes))) {
         int64_t fits = at_least(1, cpu->l2_bytes / 2 / row_bytes / mr), wanted = at_least(1, m / chunks / mr);
         int64_t tiles = at_most(at_most(fits, 16), at_least(wanted, 4));
-        int64_t blocks = fair_blocks(cpu, m, p, (m + tiles * mr - 1) / (tiles * mr));
-        blocking.rows = round_up((m + blocks - 1) / blocks, p->unit ? p->unit : 1);
+        int64_t blocks = fair_blocks(l, m, p, (m + tiles * mr - 1) / (tiles * mr));
+        blocking.rows = round_up((m + blocks - 1) / blocks, unit ? unit : 1);
         blocking.row_blocks = (m + blocking.rows - 1) / blocking.rows;
     }
     int64_t wanted = (chunks + blocking.row_blocks - 1) / blocking.row_blocks;
@@ -447,7 +486,7 @@ static Gemm gemm_block(const Gemm *g, Pos row, int64_t rows)
 /* Rows of the panels to multiply at a time: all, unless the left operand's rows and two panels overflow L2. */
 static int64_t slice_rows(const CpuProfile *cpu, int64_t m, const Panels *p)
 {
-    int64_t row_bytes = (m + 2 * p->nr) * 4, fits = at_least(64, cpu->l2_bytes / 2 / row_bytes);
+    int64_t row_bytes = (m + 2 * p->nr) * product_group_bytes(p->product), fits = at_least(64, cpu->l2_bytes / 2 / row_bytes);
     if (p->k * row_bytes <= cpu->l2_bytes * 3 / 4)
         return p->k;
     int64_t slices = (p->k + fits - 1) / fits;
@@ -459,8 +498,8 @@ static Panels panels_slice(const Panels *all, int64_t start, int64_t k)
 {
     Panels slice = *all;
     slice.k = k;
-    slice.full = ref_shift(slice.full, start * all->nr * 4);
-    slice.tail = ref_shift(slice.tail, start * all->tail_nr * 4);
+    slice.full = ref_shift(slice.full, start * all->nr * product_group_bytes(all->product));
+    slice.tail = ref_shift(slice.tail, start * all->tail_nr * product_group_bytes(all->product));
     return slice;
 }
 
@@ -480,8 +519,8 @@ static void emit_slices(Lowering *l, const Gemm *g)
         part.epilogue = last ? g->epilogue : NULL;
         if (g->panels->constant && g->count) { /* the same panels' next slice, or the first of those that follow */
             part.next = ref_pos(g->panels->full, first, g->panels->panel_bytes);
-            part.next = last ? ref_shift(part.next, g->count * g->panels->panel_bytes)
-                             : ref_shift(part.next, (start + step) * g->panels->nr * 4);
+            int64_t behind = (start + step) * g->panels->nr * product_group_bytes(g->panels->product);
+            part.next = ref_shift(part.next, last ? g->count * g->panels->panel_bytes : behind);
         }
         gemm_emit(l, step < k ? &part : g);
     }
@@ -514,10 +553,12 @@ static void column_sections(Lowering *l, const Gemm *g, int64_t panels)
 
 void gemm_sections(Lowering *l, const Gemm *g)
 {
-    int64_t m = g->a.dims[0], k = g->panels->pairs ? 2 * g->a.dims[1] : g->panels->k;
-    phase_shape(l, g->panels->pairs ? SCHEDULE_GEMM_BF16 : SCHEDULE_GEMM, (int64_t[SCHEDULE_DIMS]){m, k, g->panels->n});
-    Blocking blocking = block_for(l->cpu, m, g->panels);
-    Tiling rows = (g->panels->unit ? tile_blocks : tile_even)(m, blocking.rows);
+    Product product = g->panels->product;
+    int64_t m = g->a.dims[0];
+    ScheduleShape shape = gemm_shape(product, m, product.k_pack * g->a.dims[1], g->panels->n);
+    phase_shape(l, &shape);
+    Blocking blocking = block_for(l, m, g->panels);
+    Tiling rows = (product.unit ? tile_blocks : tile_even)(m, blocking.rows);
     for (int i = 0; i < 2; i++) {
         int64_t start = rows.parts[i].start, size = rows.parts[i].size, count = rows.parts[i].count;
         for (int64_t b = 0; blocking.panels && b < count; b++) {

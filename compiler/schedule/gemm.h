@@ -4,15 +4,15 @@
 
 #include "compiler/schedule/expr.h"
 
-/* The right operand in panels of nr columns, [N/nr][K][nr]; what is left over is a narrower last panel. */
+/* The right operand in panels of nr columns, [N/nr][K][nr], K in the product's groups; what is left over is a narrower last
+ * panel. */
 typedef struct Panels {
+    Product product;
     int64_t k, n, nr, n_full, tail_n, tail_nr;
     Ref full, tail;
     int64_t panel_bytes;
     const ScheduleChoice *choice; /* of the profile, for this product; NULL: the model decides */
     bool constant;
-    bool pairs;             /* of bf16: an element of K is two of them, and the left operand is bf16_pairs */
-    int64_t unit;           /* for a matrix unit: rows, columns and pairs of its tiles; 0: for vectors */
 } Panels;
 /* How W's elements lie: element (t, c, n) of K = T × C and N at base + t*t_stride + c*c_stride + n*n_stride. */
 typedef struct WeightLayout {
@@ -20,7 +20,7 @@ typedef struct WeightLayout {
 } WeightLayout;
 
 typedef struct Gemm {
-    View a;                 /* [m, k], any strides */
+    View a;                 /* [m, k], any strides; k as in the panels */
     View c;                 /* [m, n], columns contiguous */
     const Panels *panels;
     int64_t first, count;   /* of the full panels; tail: the last, narrower one too */
@@ -37,13 +37,13 @@ typedef struct Gemm {
     Ref squares;            /* of column 0: where each column's sum of squares goes; buffer NULL: nowhere */
 } Gemm;
 
-int64_t gemm_rows(const CpuProfile *cpu, int64_t nr); /* mr: rows of a tile that has nr columns */
 /* What the profile has to say about a product; NULL: nothing. Goes into its Panels. */
-const ScheduleChoice *gemm_choice(const Lowering *l, bool bf16, int64_t m, int64_t k, int64_t n);
-int64_t gemm_columns(const CpuProfile *cpu, const ScheduleChoice *choice, int64_t m, int64_t n); /* nr for it */
-Panels panels_constant(Lowering *l, const char *name, const Tensor *weights, WeightLayout layout, int64_t nr);
+const ScheduleChoice *gemm_choice(const Lowering *l, Product product, int64_t m, int64_t k, int64_t n);
+int64_t gemm_columns(const Lowering *l, Product product, const ScheduleChoice *choice, int64_t m, int64_t n); /* nr for it */
+bool layout_fits(const WeightLayout *layout, Product product); /* no group crosses from one t to the next */
+Panels panels_constant(Lowering *l, const char *name, const Tensor *weights, WeightLayout layout, Product product, int64_t nr);
 Panels panels_group(Panels panels, Pos group);        /* one group of a grouped layout */
-Panels panels_runtime(Lowering *l, const char *name, View b, int64_t nr); /* [groups, K…, N]: phases that pack */
+Panels panels_runtime(Lowering *l, const char *name, View b, int64_t nr); /* [groups, K…, N], floats: phases that pack */
 Ref bias_vector(Lowering *l, const char *name, const View *bias, int64_t n); /* padded with zeros; NULL: all zero */
 Ref bias_padded(Lowering *l, const char *name, const View *bias, int64_t n, int64_t padded); /* to so many elements */
 void gemm_emit(Lowering *l, const Gemm *gemm);

@@ -36,12 +36,12 @@ static const char *describe(Arena *arena, const Kernel *k)
     sb_printf(&sb, "%d", k->kind);
     switch (k->kind) {
     case KERNEL_TILES:
-        NUMBERS(&sb, k->gemm.unit, k->gemm.stream);
+        NUMBERS(&sb, k->gemm.product.unit, k->gemm.stream);
         /* fall through */
     case KERNEL_GEMM:
         NUMBERS(&sb, k->gemm.m, k->gemm.n, k->gemm.k, k->gemm.nr, k->gemm.a_row, k->gemm.a_k, k->gemm.c_row, k->gemm.init,
                 k->gemm.prefetch);
-        sb_put(&sb, k->gemm.pairs ? " pairs" : "");
+        sb_put(&sb, k->gemm.product.k_pack > 1 ? " pairs" : "");
         break;
     case KERNEL_DWCONV:
         NUMBERS(&sb, k->dwconv.width, k->dwconv.channels, k->dwconv.kh, k->dwconv.kw, k->dwconv.stride_w, k->dwconv.dilation_w,
@@ -108,8 +108,8 @@ static void put_stem(StrBuf *sb, const Kernel *k)
     switch (k->kind) {
     case KERNEL_GEMM:
     case KERNEL_TILES:
-        sb_printf(sb, "cnx_gemm_%s_%lldx%lld_k%lld", k->gemm.pairs ? "bf16" : "f32", (long long)k->gemm.m, (long long)k->gemm.n,
-                  (long long)k->gemm.k * (k->gemm.pairs ? 2 : 1));
+        sb_printf(sb, "cnx_gemm_%s_%lldx%lld_k%lld", short_dtype(k->gemm.product.b), (long long)k->gemm.m, (long long)k->gemm.n,
+                  (long long)(k->gemm.k * k->gemm.product.k_pack));
         break;
     case KERNEL_DWCONV:
         sb_printf(sb, "cnx_dwconv_f32_%lldx%lld_k%lldx%lld", (long long)k->dwconv.width, (long long)k->dwconv.channels,

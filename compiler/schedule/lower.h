@@ -10,6 +10,7 @@
 #ifndef CNXC_SCHEDULE_LOWER_H
 #define CNXC_SCHEDULE_LOWER_H
 
+#include "compiler/schedule/schedule.h"
 #include "compiler/schedule/value.h"
 #include "ir/graph.h"
 
@@ -24,6 +25,7 @@ struct Lowering {
     Program *program;
     Graph *graph;
     const CpuProfile *cpu;
+    const TileLimits *limits;
     Arena *arena;
     Diag *diag;
     ViewMap views;

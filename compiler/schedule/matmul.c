@@ -6,7 +6,7 @@
  *   MatMul x[1,56,56,96] by constant [96,384]  →  one product of 3136 rows */
 #include "compiler/schedule/matmul.h"
 
-#include "compiler/schedule/bf16.h"
+#include "compiler/schedule/operand.h"
 #include "compiler/schedule/lower.h"
 #include "compiler/schedule/map.h"
 #include "compiler/schedule/node.h"
@@ -72,7 +72,7 @@ static bool constant_product(Lowering *l, const Node *node, View a, const View *
     const Fusion *epilogue = epilogue_take(behind, epilogue_is_linear);
     const Value *result = epilogue ? epilogue->result : node->outputs.at[0];
     const char *name = node->outputs.at[0]->name;
-    bool bf16 = bf16_wanted(l, &a);
+    Product product = product_for(l, &a);
     a = rows_of(l, a);
     View out = float_output(l, result, NULL, true);
     if (is_empty(l, result, out, k))
@@ -83,14 +83,14 @@ static bool constant_product(Lowering *l, const Node *node, View a, const View *
     set_epilogue(&gemm, epilogue);
     WeightLayout layout = {.t = 1, .c = k, .n = n, .groups = 1, .c_stride = transposed ? 1 : n, .n_stride = transposed ? k : 1};
     const char *weights = node->inputs.at[1]->name;
-    const ScheduleChoice *choice = gemm_choice(l, bf16, a.dims[0], k, n);
-    int64_t nr = gemm_columns(l->cpu, choice, a.dims[0], n);
-    Panels panels = (bf16 ? bf16_panels : panels_constant)(l, weights, b->constant, layout, nr);
+    const ScheduleChoice *choice = gemm_choice(l, product, a.dims[0], k, n);
+    int64_t nr = gemm_columns(l, product, choice, a.dims[0], n);
+    Panels panels = panels_constant(l, weights, b->constant, layout, product, nr);
     panels.choice = choice;
     gemm.panels = &panels;
     gemm.count = panels.n_full;
-    if (bf16)
-        gemm.a = bf16_rounded(l, name, a, &panels);
+    if (product_converts(product))
+        gemm.a = operand_converted(l, name, a, &panels);
     linear_rows(&out, &gemm.c);
     phase_open(l, result->name, product_flops(a.dims[0], k, n));
     gemm_sections(l, &gemm);
@@ -174,8 +174,9 @@ static bool batched_product(Lowering *l, const Value *value, View a, View b, Vie
         if (batch.b.dims[i] == 1)
             batch.b.strides[i] = 0;
     const char *name = arena_printf(l->arena, "%s.panels", value->name);
-    const ScheduleChoice *choice = gemm_choice(l, false, m, k, n);
-    Panels panels = panels_runtime(l, name, groups_of(l, &batch.b, batch.rank), gemm_columns(l->cpu, choice, m, n));
+    Product product = product_of(l->cpu, DT_FLOAT);
+    const ScheduleChoice *choice = gemm_choice(l, product, m, k, n);
+    Panels panels = panels_runtime(l, name, groups_of(l, &batch.b, batch.rank), gemm_columns(l, product, choice, m, n));
     panels.choice = choice;
     phase_open(l, value->name, product_flops(view_count(&out) / n, k, n));
     Gemm gemm = {.init = GEMM_INIT_ZERO, .tail = true};

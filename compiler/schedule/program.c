@@ -94,30 +94,34 @@ static void expr_space(const Kernel *k, int64_t *rows, int64_t *n)
 static int64_t result_size(const Kernel *k) { return k->expr.n_steps ? dtype_size(k->expr.steps[k->expr.n_steps - 1].dtype) : 4; }
 
 /* Rows of A that the tiles read. */
-static int64_t whole_tiles(const Kernel *k) { return (k->gemm.m + k->gemm.unit - 1) / k->gemm.unit * k->gemm.unit; }
+static int64_t whole_tiles(const Kernel *k)
+{
+    int64_t unit = k->gemm.product.unit;
+    return (k->gemm.m + unit - 1) / unit * unit;
+}
 
 /* Number of a kernel's own arguments; their extents, in order. An argument that may be left out has optional set. */
 static int own_arguments(const Kernel *k, int64_t lanes, Extent *extents, bool *optional)
 {
-    int64_t size;
+    int64_t size, group = product_group_bytes(k->gemm.product), sum = product_sum_bytes(k->gemm.product); /* GEMM, TILES */
     switch (k->kind) {
     case KERNEL_GEMM:
-        extents[0] = extent_of(k->gemm.m, k->gemm.a_row, k->gemm.k, k->gemm.a_k, 4);
-        extents[1] = (Extent){0, k->gemm.k * k->gemm.nr * 4};
-        extents[2] = extent_of(k->gemm.m, k->gemm.c_row, k->gemm.n, 4, 4);
-        extents[3] = (Extent){0, k->gemm.nr * 4};
+        extents[0] = extent_of(k->gemm.m, k->gemm.a_row, k->gemm.k, k->gemm.a_k, group);
+        extents[1] = (Extent){0, k->gemm.k * k->gemm.nr * group};
+        extents[2] = extent_of(k->gemm.m, k->gemm.c_row, k->gemm.n, sum, sum);
+        extents[3] = (Extent){0, k->gemm.nr * sum};
         extents[4] = (Extent){0, 0};
         optional[3] = k->gemm.init != GEMM_INIT_BIAS;
         optional[4] = !k->gemm.prefetch;
         return 5;
     case KERNEL_TILES:
         size = result_size(k);
-        extents[0] = extent_of(whole_tiles(k), k->gemm.a_row, k->gemm.k, k->gemm.a_k, 4);
-        extents[1] = (Extent){0, k->gemm.k * k->gemm.nr * 4};
+        extents[0] = extent_of(whole_tiles(k), k->gemm.a_row, k->gemm.k, k->gemm.a_k, group);
+        extents[1] = (Extent){0, k->gemm.k * k->gemm.nr * group};
         extents[2] = extent_of(k->gemm.m, k->gemm.c_row, k->gemm.n, size, size);
-        extents[3] = (Extent){0, k->gemm.nr * 4};
+        extents[3] = (Extent){0, k->gemm.nr * sum};
         extents[4] = (Extent){0, 0};
-        extents[5] = (Extent){0, whole_tiles(k) * k->gemm.nr * 4};
+        extents[5] = (Extent){0, whole_tiles(k) * k->gemm.nr * sum};
         optional[3] = k->gemm.init != GEMM_INIT_BIAS;
         optional[4] = !k->gemm.prefetch;
         return 6;

@@ -4,18 +4,26 @@
 
 #include "compiler/schedule/tile.h"
 
+/* A bound on tiles, found while compiling: code for larger ones spilled registers. */
+typedef struct TileLimit {
+    KernelKind kind;
+    Product product;             /* GEMM */
+    int64_t key, size;           /* a product's panel columns and most rows; a kernel's width and most columns */
+} TileLimit;
+typedef VEC(TileLimit) TileLimits;
+
 /* NULL after diagnostics (an op that mixes the images of a free batch, a dtype that is not computed). The
  * program is verified and its memory planned. precision is that of pointwise and patch layers: float or bf16. */
-Program *schedule_graph(Graph *graph, DType precision, const CpuProfile *cpu, Arena *arena, Diag *diag);
+Program *schedule_graph(Graph *graph, DType precision, const CpuProfile *cpu, const TileLimits *limits, Arena *arena, Diag *diag);
 
 /* The index-th thing worth trying in place of `choice`, for its shape; false: the list ends before. What is tried may turn
  * out to be what the schedule does anyway. */
 bool schedule_candidate(const CpuProfile *cpu, const ScheduleChoice *choice, int64_t index, ScheduleChoice *candidate);
 
-/* The profile that keeps the schedule from the tiles of these kernels, which spilled; NULL: they have none smaller. */
-const CpuProfile *cpu_avoiding(const CpuProfile *cpu, const Kernel *const *kernels, int64_t n, Arena *arena);
-/* size, or less where larger tiles are to be avoided; key: see TileLimit. */
-int64_t tile_at_most(const CpuProfile *cpu, int kind, bool pairs, int64_t key, int64_t size);
+/* Keeps the schedule from the tile of a kernel, which spilled; false: it has none smaller. */
+bool limits_add(TileLimits *limits, const Kernel *kernel, Arena *arena);
+/* size, or less where larger tiles are to be avoided; product, key: see TileLimit. */
+int64_t limits_most(const TileLimits *limits, KernelKind kind, Product product, int64_t key, int64_t size);
 
 /* Places arena buffers by lifetime, scratch and weights in order; sets the three sizes. */
 void plan_memory(Program *program);

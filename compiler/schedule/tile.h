@@ -14,7 +14,7 @@
 #ifndef CNXC_SCHEDULE_TILE_H
 #define CNXC_SCHEDULE_TILE_H
 
-#include "compiler/target/cpu.h"
+#include "compiler/target/product.h"
 #include "ir/graph.h"
 #include "ir/op.h"
 #include "ir/region.h"
@@ -78,9 +78,12 @@ typedef struct ExprStep {
     OpKind op;             /* an elementwise operator, or OP_Constant (imm[0] is the value) */
     int in[3];             /* values */
     double imm[2];         /* attributes: Gelu: 1 for tanh; LeakyRelu alpha; Selu alpha, gamma; Clip bounds;
-                              Cast to bf16: 1 for subnormals to zero, as vcvtneps2bf16 does … */
+                              Cast: CAST_ … */
     DType dtype;           /* of the result */
 } ExprStep;
+
+/* How a Cast rounds: as ONNX says, or as instructions that make operands of a product do (bf16: subnormals become zero). */
+enum { CAST_OF_ONNX, CAST_OF_PRODUCT };
 
 typedef struct Expr {
     int n_operands, n_steps;
@@ -118,11 +121,11 @@ typedef struct Kernel {
     Operand operands[MAX_OPERANDS]; /* of expr, from 1 on (GEMM, DWCONV, LAYERNORM, REDUCE) or 0 on (MAP) */
     union {
         /* GEMM: C[m, n] = expr(init + A[m, k] · B[k, n]). args: A, B, C, bias, prefetch, operands…
-         * B is a packed panel [k][nr], nr a multiple of the vector length, zero padded. n may be less than nr: then
-         * the tail columns are not stored. bias: nr elements. prefetch: address of what is read next; k*nr
+         * k counts the product's groups. B is a packed panel [k][nr], nr a multiple of the vector length, zero padded. n may
+         * be less than nr: then the tail columns are not stored. bias: nr elements. prefetch: address of what is read next; k*nr
          * elements from it are prefetched into L2, spread over the K loop.
-         * TILES: the same of pairs, by a matrix unit with tiles of `unit` rows, columns and pairs, for at most 2 x 2
-         * of them; k is a multiple of unit, and A is read up to the end of the last tile. C = expr(init + Σ), Σ from
+         * TILES: the same by a matrix unit with tiles of `unit` rows, columns and groups, for at most 2 x 2 of them; k is a
+         * multiple of unit, and A is read up to the end of the last tile. C = expr(init + Σ), Σ from
          * zero as tdpbf16ps sums up. args: A, B, C, bias, prefetch, sums, operands…; sums: scratch for Σ */
         struct {
             int64_t m, n, k, nr;
@@ -130,9 +133,7 @@ typedef struct Kernel {
             int64_t c_row;             /* bytes; C's columns are contiguous */
             enum { GEMM_INIT_ZERO, GEMM_INIT_BIAS, GEMM_INIT_C } init; /* INIT_C adds to what C holds (raw sums) */
             bool prefetch;
-            bool pairs;                /* A and B are pairs of bf16, two neighbours of K in the four bytes of a float;
-                                          k, nr and strides count pairs. Sums as vdpbf16ps does */
-            int64_t unit;              /* TILES */
+            Product product;           /* unit: 0 for GEMM */
             bool stream;               /* TILES: B is not worth a place in L1 */
         } gemm;
         /* A row of `width` output pixels of depthwise convolution for `channels` (at most 1 vector) channels:
@@ -205,9 +206,8 @@ typedef struct Phase {
     const Node *origin;
     VEC(Stmt *) sections;  /* loops; the chunks of all sections are counted in a row */
     int64_t flops;
-    bool shaped;           /* a choice of the profile can be for it, by op and dims: */
-    ScheduleOp op;
-    int64_t dims[SCHEDULE_DIMS];
+    bool shaped;           /* a choice of the profile can be for its */
+    ScheduleShape shape;
 } Phase;
 
 typedef struct Program {

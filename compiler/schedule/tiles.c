@@ -18,19 +18,19 @@
 #include "compiler/schedule/lower.h"
 
 /* A tile costs the same, full or not: rows are not shared out evenly. */
-Tiling tiles_rows(const Panels *panels, int64_t m) { return tile_blocks(m, 2 * panels->unit); }
+Tiling tiles_rows(const Panels *panels, int64_t m) { return tile_blocks(m, 2 * panels->product.unit); }
 
 /* Panels that one call reads, or that L1 would lose before the next call, need not push A and the sums out of it. */
 static bool is_streamed(const CpuProfile *cpu, const Gemm *g)
 {
-    return g->a.dims[0] <= 2 * g->panels->unit || g->panels->panel_bytes > cpu->l1d_bytes / 2;
+    return g->a.dims[0] <= 2 * g->panels->product.unit || g->panels->panel_bytes > cpu->l1d_bytes / 2;
 }
 
 /* Scratch is placed phase by phase, and one place for all calls of a phase stays in L1. */
-static Ref sums_of_phase(Lowering *l, int64_t unit)
+static Ref sums_of_phase(Lowering *l, Product product)
 {
     if (!l->sums || l->sums_phase != l->phase) {
-        View sums = view_temp(l, SPACE_SCRATCH, DT_FLOAT, 2, (int64_t[]){2 * unit, 2 * unit}, false);
+        View sums = view_temp(l, SPACE_SCRATCH, product.sum, 2, (int64_t[]){2 * product.unit, 2 * product.unit}, false);
         l->sums = sums.ref.buffer;
         l->sums_phase = l->phase;
     }
@@ -40,7 +40,6 @@ static Ref sums_of_phase(Lowering *l, int64_t unit)
 Ref tiles_take(Lowering *l, const Gemm *g, Kernel *kernel)
 {
     kernel->kind = KERNEL_TILES;
-    kernel->gemm.unit = g->panels->unit;
     kernel->gemm.stream = is_streamed(l->cpu, g);
-    return sums_of_phase(l, g->panels->unit);
+    return sums_of_phase(l, g->panels->product);
 }

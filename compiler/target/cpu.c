@@ -152,10 +152,15 @@ const CpuProfile *cpu_read(const char *path, Arena *arena, Diag *diag) { return 
 
 /* ── In a profile ────────────────────────────────────────────────────────────────────────────────────── */
 
-const ScheduleChoice *cpu_choice(const CpuProfile *cpu, ScheduleOp op, const int64_t dims[SCHEDULE_DIMS])
+bool schedule_shape_equal(const ScheduleShape *a, const ScheduleShape *b)
+{
+    return a->op == b->op && a->precision == b->precision && memcmp(a->dims, b->dims, sizeof a->dims) == 0;
+}
+
+const ScheduleChoice *cpu_choice(const CpuProfile *cpu, const ScheduleShape *shape)
 {
     for (int64_t i = 0; i < cpu->n_choices; i++)
-        if (cpu->choices[i].op == op && memcmp(cpu->choices[i].dims, dims, sizeof cpu->choices[i].dims) == 0)
+        if (schedule_shape_equal(&cpu->choices[i].shape, shape))
             return &cpu->choices[i];
     return NULL;
 }

@@ -7,6 +7,7 @@
 
 #include "ir/base/arena.h"
 #include "ir/base/diag.h"
+#include "ir/tensor.h"
 #include "runtime/model.h"
 
 #include <stdbool.h>
@@ -14,36 +15,27 @@
 
 typedef enum CpuArch { ARCH_X86_64, ARCH_AARCH64 } CpuArch;
 
-/* What a choice of the schedule is for: dims as the comments say, the rest 0. */
-typedef enum ScheduleOp {
-    SCHEDULE_GEMM,       /* m, k, n */
-    SCHEDULE_BLOCK,      /* images, height, width, channels, hidden */
-    SCHEDULE_GEMM_BF16,  /* the same with --precision=bf16, where other tiles are best */
-    SCHEDULE_BLOCK_BF16,
-    SCHEDULE_DWCONV,     /* height, width, channels, kernel height, kernel width */
-    N_SCHEDULE_OPS,
-} ScheduleOp;
+typedef enum ScheduleOp { SCHEDULE_GEMM, SCHEDULE_BLOCK } ScheduleOp;
 
 enum { SCHEDULE_DIMS = 5, PREFETCH_UNSAID = -1 };
 
+/* What a choice of the schedule is for. */
+typedef struct ScheduleShape {
+    ScheduleOp op;
+    DType precision;             /* of the weights: other tiles are best for other products */
+    int64_t dims[SCHEDULE_DIMS]; /* gemm: m, k, n; block: images, height, width, channels, hidden; the rest 0 */
+} ScheduleShape;
+
 /* A choice that overrides the model's; 0: not said, except where noted. */
 typedef struct ScheduleChoice {
-    ScheduleOp op;
-    int64_t dims[SCHEDULE_DIMS];
+    ScheduleShape shape;
     int64_t tile_rows, tile_columns; /* of the kernel */
-    int64_t row_block;               /* rows of a chunk: of A (gemm), of the picture (block, dwconv) */
+    int64_t row_block;               /* rows of a chunk: of A (gemm), of the picture (block) */
     int64_t hidden_chunk;            /* columns of the wide side that are kept at a time (block) */
     int64_t prefetch;                /* panels ahead; 0: none; PREFETCH_UNSAID */
     int64_t thread_split;            /* chunks that the work is cut into */
     int64_t tried;                   /* candidates that `cnxc tune` has compared with it */
 } ScheduleChoice;
-
-/* A bound on tiles, found while compiling: code for larger ones spilled registers (schedule/avoid.c). */
-typedef struct TileLimit {
-    int kind;                        /* KERNEL_GEMM, KERNEL_DWCONV */
-    bool pairs;                      /* of bf16 */
-    int64_t key, size;               /* a product's panel columns and most rows; a kernel's width and most columns */
-} TileLimit;
 
 typedef struct CpuProfile {
     const char *name;         /* as in -mcpu= */
@@ -68,8 +60,6 @@ typedef struct CpuProfile {
     int64_t memory_bandwidth; /* 10^9 bytes a second, all cores together; 0: not known */
     const ScheduleChoice *choices;
     int64_t n_choices;
-    const TileLimit *limits;  /* never of a file */
-    int64_t n_limits;
 } CpuProfile;
 
 const CpuProfile *cpu_find(const char *name); /* NULL: unknown; "native" is cpu_host() */
@@ -88,8 +78,9 @@ void cpu_write(const CpuProfile *cpu, FILE *out);
 /* A choice's attributes as they stand there: op="gemm" shape="49x768x3072" row-block="49" */
 void choice_write(const ScheduleChoice *choice, FILE *out);
 
-/* The choice for a shape, NULL: the model decides. dims as for the op; the rest 0. */
-const ScheduleChoice *cpu_choice(const CpuProfile *cpu, ScheduleOp op, const int64_t dims[SCHEDULE_DIMS]);
+/* The choice for a shape, NULL: the model decides. */
+const ScheduleChoice *cpu_choice(const CpuProfile *cpu, const ScheduleShape *shape);
+bool schedule_shape_equal(const ScheduleShape *a, const ScheduleShape *b);
 
 static inline int64_t cpu_lanes(const CpuProfile *cpu) { return cpu->vector_bytes / 4; } /* floats in a vector */
 static inline bool cpu_has_fma(const CpuProfile *cpu)

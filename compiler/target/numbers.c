@@ -33,5 +33,10 @@ const ProfileNumber profile_numbers[] = {
 };
 const int64_t n_profile_numbers = countof(profile_numbers);
 
-const char *const schedule_op_names[N_SCHEDULE_OPS] = {"gemm", "block", "gemm-bf16", "block-bf16", "dwconv"};
-const int schedule_op_dims[N_SCHEDULE_OPS] = {3, 5, 3, 5, 5};
+const ShapeForm shape_forms[] = {
+    {"gemm", SCHEDULE_GEMM, DT_FLOAT, 3},
+    {"block", SCHEDULE_BLOCK, DT_FLOAT, 5},
+    {"gemm-bf16", SCHEDULE_GEMM, DT_BFLOAT16, 3},
+    {"block-bf16", SCHEDULE_BLOCK, DT_BFLOAT16, 5},
+};
+const int64_t n_shape_forms = countof(shape_forms);

@@ -12,7 +12,6 @@
 #define CNXC_TARGET_PRODUCT_H
 
 #include "compiler/target/cpu.h"
-#include "ir/tensor.h"
 
 typedef struct Product {
     DType a, b, sum;
@@ -26,6 +25,9 @@ bool product_equal(Product x, Product y);
 
 /* Whether the CPU has an instruction for it; else vectors of floats do it, group by group. */
 bool product_is_native(const CpuProfile *cpu, Product product);
+
+/* Whether its left operand has to be made of floats. */
+static inline bool product_converts(Product p) { return p.a != DT_FLOAT; }
 
 static inline int64_t product_groups(Product p, int64_t k) { return (k + p.k_pack - 1) / p.k_pack; } /* of k elements */
 static inline int64_t product_group_bytes(Product p) { return p.k_pack * dtype_size(p.b); } /* in the panels of B; in A as many */

@@ -171,18 +171,19 @@ static int64_t number_of(Reader *r, const xmlNode *node, const char *name, int64
     return text ? parse_number(text) : otherwise;
 }
 
-static ScheduleOp op_named(const char *name)
+/* The schema knows the names. */
+static const ShapeForm *form_named(const char *name)
 {
-    int op = 0;
-    while (op < N_SCHEDULE_OPS - 1 && !str_equal(schedule_op_names[op], name))
-        op++;
-    return op;
+    int64_t i = 0;
+    while (i < n_shape_forms - 1 && !str_equal(shape_forms[i].name, name))
+        i++;
+    return &shape_forms[i];
 }
 
 static void put_choice(Reader *r, const ScheduleChoice *choice)
 {
     for (int64_t i = 0; i < r->n_inherited; i++)
-        if (r->choices.at[i].op == choice->op && memcmp(r->choices.at[i].dims, choice->dims, sizeof choice->dims) == 0) {
+        if (schedule_shape_equal(&r->choices.at[i].shape, &choice->shape)) {
             r->choices.at[i] = *choice;
             return;
         }
@@ -193,12 +194,11 @@ static void read_choice(Reader *r, const xmlNode *node)
 {
     const char *op = attribute_of(r, node, "op"), *shape = attribute_of(r, node, "shape");
     const char *tile = attribute_of(r, node, "tile");
-    ScheduleChoice choice = {.op = op_named(op)};
-    int n = parse_dims(shape, choice.dims);
+    const ShapeForm *form = form_named(op);
+    ScheduleChoice choice = {.shape = {.op = form->op, .precision = form->precision}};
     int64_t sizes[SCHEDULE_DIMS] = {0};
-    if (n != schedule_op_dims[choice.op])
-        diag_error(r->diag, xml_span(r->source, node), "the shape of a %s has %d numbers, got %s", op,
-                   schedule_op_dims[choice.op], shape);
+    if (parse_dims(shape, choice.shape.dims) != form->n_dims)
+        diag_error(r->diag, xml_span(r->source, node), "the shape of a %s has %d numbers, got %s", op, form->n_dims, shape);
     if (strmap_put(&r->own, arena_printf(r->arena, "%s %s", op, shape), r) == false)
         diag_error(r->diag, xml_span(r->source, node), "a second choice for %s %s", op, shape);
     parse_dims(tile, sizes);
@@ -222,11 +222,10 @@ static void read_choices(Reader *r, const xmlNode *schedule)
 static void check_tile(Reader *r, const ScheduleChoice *choice)
 {
     int64_t lanes = cpu_lanes(r->cpu), columns = choice->tile_columns / lanes;
-    if (!choice->tile_rows || choice->op == SCHEDULE_DWCONV)
-        return;
-    bool bf16 = choice->op == SCHEDULE_GEMM_BF16 || choice->op == SCHEDULE_BLOCK_BF16;
-    Product product = product_of(r->cpu, bf16 ? DT_BFLOAT16 : DT_FLOAT);
+    Product product = product_of(r->cpu, choice->shape.precision);
     int64_t needed = registers_of_tile(r->cpu, product, choice->tile_rows, columns);
+    if (!choice->tile_rows)
+        return;
     if (choice->tile_columns % lanes)
         diag_error(r->diag, xml_span(r->source, NULL), "a tile of %lldx%lld: its columns must be a multiple of %lld",
                    (long long)choice->tile_rows, (long long)choice->tile_columns, (long long)lanes);

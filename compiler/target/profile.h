@@ -14,8 +14,16 @@ typedef struct ProfileNumber {
 
 extern const ProfileNumber profile_numbers[]; /* those of one element stand together, in the schema's order */
 extern const int64_t n_profile_numbers;
-extern const char *const schedule_op_names[N_SCHEDULE_OPS];
-extern const int schedule_op_dims[N_SCHEDULE_OPS]; /* numbers in a shape */
+
+/* What the `op` of a choice stands for. */
+typedef struct ShapeForm {
+    const char *name;
+    ScheduleOp op;
+    DType precision;
+    int n_dims;              /* numbers in a shape */
+} ShapeForm;
+extern const ShapeForm shape_forms[];
+extern const int64_t n_shape_forms;
 
 static inline int64_t *profile_number(CpuProfile *cpu, const ProfileNumber *number)
 {

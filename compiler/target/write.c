@@ -54,11 +54,20 @@ static void put_optional(FILE *out, const char *name, int64_t value, int64_t uns
         fprintf(out, " %s=\"%lld\"", name, (long long)value);
 }
 
+static const ShapeForm *form_of(const ScheduleShape *shape)
+{
+    for (int64_t i = 0; i < n_shape_forms; i++)
+        if (shape_forms[i].op == shape->op && shape_forms[i].precision == shape->precision)
+            return &shape_forms[i];
+    unreachable();
+}
+
 void choice_write(const ScheduleChoice *choice, FILE *out)
 {
-    fprintf(out, "op=\"%s\" shape=\"", schedule_op_names[choice->op]);
-    for (int i = 0; i < schedule_op_dims[choice->op]; i++)
-        fprintf(out, "%s%lld", i ? "x" : "", (long long)choice->dims[i]);
+    const ShapeForm *form = form_of(&choice->shape);
+    fprintf(out, "op=\"%s\" shape=\"", form->name);
+    for (int i = 0; i < form->n_dims; i++)
+        fprintf(out, "%s%lld", i ? "x" : "", (long long)choice->shape.dims[i]);
     fputc('"', out);
     if (choice->tile_rows)
         fprintf(out, " tile=\"%lldx%lld\"", (long long)choice->tile_rows, (long long)choice->tile_columns);

@@ -68,7 +68,7 @@ static void bench_gemm(Bench *b, int64_t m, int64_t nr, int64_t k, bool gelu)
     int64_t pitch = k + 16;
     c->kernel.gemm.m = m, c->kernel.gemm.n = c->kernel.gemm.nr = nr, c->kernel.gemm.k = k;
     c->kernel.gemm.a_row = pitch * 4, c->kernel.gemm.a_k = 4, c->kernel.gemm.c_row = (nr + 16) * 4;
-    c->kernel.gemm.init = GEMM_INIT_BIAS, c->kernel.gemm.prefetch = true;
+    c->kernel.gemm.init = GEMM_INIT_BIAS, c->kernel.gemm.prefetch = true, c->kernel.gemm.product = product_of(s->cpu, DT_FLOAT);
     float *panel = test_floats(s, k * nr, -1, 1);
     case_arg(c, test_floats(s, m * pitch, -1, 1)), case_arg(c, panel), case_arg(c, test_floats(s, m * (nr + 16), 0, 0));
     case_arg(c, test_floats(s, nr, -1, 1)), case_arg(c, panel);

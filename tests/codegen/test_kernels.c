@@ -80,7 +80,7 @@ static void gemm_case(Suite *s, int64_t m, int64_t n, int64_t nr, int64_t k, int
     float *out = test_floats(s, (m - 1) * pitch + n, -1, 1), *bias = test_floats(s, nr, -1, 1);
     c->kernel.gemm.m = m, c->kernel.gemm.n = n, c->kernel.gemm.k = k, c->kernel.gemm.nr = nr;
     c->kernel.gemm.a_row = a_row * 4, c->kernel.gemm.a_k = a_k * 4, c->kernel.gemm.c_row = pitch * 4;
-    c->kernel.gemm.init = init, c->kernel.gemm.prefetch = prefetch;
+    c->kernel.gemm.init = init, c->kernel.gemm.prefetch = prefetch, c->kernel.gemm.product = product_of(s->cpu, DT_FLOAT);
     case_arg(c, a), case_arg(c, b), case_arg(c, out);
     case_arg(c, init == GEMM_INIT_BIAS ? bias : NULL);
     case_arg(c, prefetch ? b : NULL);
@@ -455,7 +455,7 @@ static int64_t tile_spills(const char *cpu, int64_t m, int64_t nr)
 {
     Kernel k = {.kind = KERNEL_GEMM, .name = "cnx_tile"};
     k.gemm.m = m, k.gemm.n = k.gemm.nr = nr, k.gemm.k = 96, k.gemm.a_row = 400, k.gemm.a_k = 4, k.gemm.c_row = 400;
-    k.gemm.prefetch = true;
+    k.gemm.prefetch = true, k.gemm.product = product_of(cpu_find(cpu), DT_FLOAT);
     return codegen_kernel_spills(&k, cpu_find(cpu));
 }
 

@@ -132,7 +132,7 @@ static void tile_case(Suite *s, Form form)
     c->kernel.gemm.m = form.m, c->kernel.gemm.n = form.n, c->kernel.gemm.k = form.k, c->kernel.gemm.nr = nr;
     c->kernel.gemm.a_row = a_pitch * 2, c->kernel.gemm.a_k = 4, c->kernel.gemm.c_row = pitch * element;
     c->kernel.gemm.init = form.init, c->kernel.gemm.prefetch = form.prefetch, c->kernel.gemm.stream = form.stream;
-    c->kernel.gemm.pairs = true, c->kernel.gemm.unit = 16;
+    c->kernel.gemm.product = product_of(s->cpu, DT_BFLOAT16);
     case_arg(c, a), case_arg(c, b), case_arg(c, out);
     case_arg(c, form.init == GEMM_INIT_BIAS ? bias : NULL);
     case_arg(c, form.prefetch ? b : NULL);

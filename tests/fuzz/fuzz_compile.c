@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     Model *model = text_parse(&source, fuzz_folder(), fuzz.arena, &fuzz.diag);
     bool sound = model && fuzz_check_model(&fuzz, model);
     if (sound && pipeline_optimize(model, &all))
-        fuzz_require_said(&fuzz, schedule_graph(model->graph, DT_FLOAT, cpu, fuzz.arena, &fuzz.diag) != NULL);
+        fuzz_require_said(&fuzz, schedule_graph(model->graph, DT_FLOAT, cpu, &(TileLimits){0}, fuzz.arena, &fuzz.diag) != NULL);
     else
         fuzz_require_said(&fuzz, false);
     fuzz_end(&fuzz);

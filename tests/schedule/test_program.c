@@ -227,6 +227,7 @@ static void names_tell_kernels_apart(void **state)
 {
     Program *p = *state;
     Kernel a = {.kind = KERNEL_GEMM, .gemm = {.m = 14, .n = 32, .k = 96, .nr = 32, .a_row = 384, .a_k = 4, .c_row = 128}};
+    a.gemm.product = product_of(p->cpu, DT_FLOAT);
     Kernel b = a;
     b.gemm.c_row = 256;
     const Kernel *first = kernel_intern(p, &a);
@@ -268,33 +269,48 @@ static void chunks_are_counted(void **state)
 static Kernel gemm_tile(int64_t rows, int64_t columns)
 {
     Kernel kernel = {.kind = KERNEL_GEMM};
+    kernel.gemm.product = product_of(cpu_find("x86-64-v4"), DT_FLOAT);
     kernel.gemm.m = rows;
     kernel.gemm.nr = columns;
     return kernel;
 }
 
-/* Each time one row less, for panels of that width alone; what has no tile is no reason to schedule again. */
+static int64_t columns_of(const CpuProfile *cpu, const TileLimits *limits, int64_t m, int64_t n)
+{
+    Lowering l = {.cpu = cpu, .limits = limits};
+    return gemm_columns(&l, product_of(cpu, DT_FLOAT), NULL, m, n);
+}
+
+/* Each time one row less, for that product in panels of that width alone; what has no tile is no reason to schedule again. */
 static void spilling_tiles_are_avoided(void **state)
 {
     Program *p = *state;
+    TileLimits limits = {0};
     Kernel wide = gemm_tile(14, 32), again = gemm_tile(13, 32), thin = gemm_tile(1, 64);
-    Kernel norm = {.kind = KERNEL_LAYERNORM}, columns = {.kind = KERNEL_DWCONV};
-    assert_int_equal(gemm_rows(p->cpu, 32), 14);
-    const CpuProfile *cpu = cpu_avoiding(p->cpu, (const Kernel *[]){&norm, &wide}, 2, p->arena);
-    assert_non_null(cpu);
-    assert_int_equal(gemm_rows(cpu, 32), 13);
-    assert_int_equal(gemm_rows(cpu, 64), gemm_rows(p->cpu, 64));
-    cpu = cpu_avoiding(cpu, (const Kernel *[]){&again}, 1, p->arena);
-    assert_non_null(cpu);
-    assert_int_equal(gemm_rows(cpu, 32), 12);
-    assert_int_equal(tile_at_most(cpu, KERNEL_GEMM, true, 32, 14), 14);
-    assert_null(cpu_avoiding(cpu, (const Kernel *[]){&norm, &thin}, 2, p->arena));
-    columns.dwconv.kw = 7;
-    columns.dwconv.width = 14;
-    cpu = cpu_avoiding(cpu, (const Kernel *[]){&columns}, 1, p->arena);
-    assert_non_null(cpu);
-    assert_int_equal(tile_at_most(cpu, KERNEL_DWCONV, false, 7, 14), 13);
-    assert_int_equal(tile_at_most(cpu, KERNEL_DWCONV, false, 5, 14), 14);
+    Kernel norm = {.kind = KERNEL_LAYERNORM}, columns = {.kind = KERNEL_DWCONV, .dwconv = {.kw = 7, .width = 14}};
+    Product floats = product_of(p->cpu, DT_FLOAT), pairs = product_of(p->cpu, DT_BFLOAT16);
+    assert_false(limits_add(&limits, &norm, p->arena));
+    assert_false(limits_add(&limits, &thin, p->arena));
+    assert_true(limits_add(&limits, &wide, p->arena));
+    assert_int_equal(limits_most(&limits, KERNEL_GEMM, floats, 32, 14), 13);
+    assert_int_equal(limits_most(&limits, KERNEL_GEMM, floats, 64, 6), 6);
+    assert_true(limits_add(&limits, &again, p->arena));
+    assert_int_equal(limits_most(&limits, KERNEL_GEMM, floats, 32, 14), 12);
+    assert_int_equal(limits_most(&limits, KERNEL_GEMM, pairs, 32, 14), 14);
+    assert_true(limits_add(&limits, &columns, p->arena));
+    assert_int_equal(limits_most(&limits, KERNEL_DWCONV, (Product){0}, 7, 14), 13);
+    assert_int_equal(limits_most(&limits, KERNEL_DWCONV, (Product){0}, 5, 14), 14);
+}
+
+/* Where tiles of two vectors may have one row alone, those of four are cheaper. */
+static void columns_avoid_spilling_tiles(void **state)
+{
+    Program *p = *state;
+    TileLimits limits = {0};
+    Kernel low = gemm_tile(2, 32);
+    assert_int_equal(columns_of(p->cpu, &limits, 49, 384), 32);
+    assert_true(limits_add(&limits, &low, p->arena));
+    assert_int_equal(columns_of(p->cpu, &limits, 49, 384), 64);
 }
 
 /* Two rows of two vectors hide the latency of one multiply-add a cycle, but not of two. */
@@ -302,11 +318,12 @@ static void columns_follow_the_profile(void **state)
 {
     Program *p = *state;
     CpuProfile cpu = *p->cpu;
+    TileLimits none = {0};
     cpu.fma_per_cycle = 1, cpu.fma_latency = 4;
-    assert_int_equal(gemm_columns(&cpu, NULL, 2, 384), 2 * cpu_lanes(&cpu));
+    assert_int_equal(columns_of(&cpu, &none, 2, 384), 32);
     cpu.fma_per_cycle = 2;
-    assert_int_equal(gemm_columns(&cpu, NULL, 2, 384), 4 * cpu_lanes(&cpu));
-    assert_int_equal(gemm_columns(&cpu, NULL, 49, 384), 2 * cpu_lanes(&cpu));
+    assert_int_equal(columns_of(&cpu, &none, 2, 384), 64);
+    assert_int_equal(columns_of(&cpu, &none, 49, 384), 32);
 }
 
 /* What the most rows need is there, and one more row's sums are not. */
@@ -329,10 +346,19 @@ static void tiles_fill_the_registers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(chain_reuses_memory),        TEST(begin_lives_through_images), TEST(panels_are_packed),
-        TEST(long_runs_are_packed),       TEST(equal_packs_are_shared),     TEST(full_disk_is_reported),
-        TEST(names_tell_kernels_apart),   TEST(reach_is_verified),          TEST(chunks_are_counted),
-        TEST(spilling_tiles_are_avoided), TEST(columns_follow_the_profile), TEST(tiles_fill_the_registers),
+        TEST(chain_reuses_memory),
+        TEST(begin_lives_through_images),
+        TEST(panels_are_packed),
+        TEST(long_runs_are_packed),
+        TEST(equal_packs_are_shared),
+        TEST(full_disk_is_reported),
+        TEST(names_tell_kernels_apart),
+        TEST(reach_is_verified),
+        TEST(chunks_are_counted),
+        TEST(spilling_tiles_are_avoided),
+        TEST(columns_avoid_spilling_tiles),
+        TEST(columns_follow_the_profile),
+        TEST(tiles_fill_the_registers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
