@@ -1,7 +1,7 @@
-/* A build, stage by stage: load → optimise → schedule → weights → code → link.
+/* A build, stage by stage: load → optimise → schedule → code → weights → descriptor → link.
  *
- * Packed weights go to a file first, because their hash is part of the descriptor that the code holds. If they are to be
- * embedded, that file is an object, which the linker takes as it is: the weights never pass through the code generator. */
+ * Code comes first, because it tells whether tiles spill, and other tiles may want other panels: weights are packed once. Their
+ * hash is part of the descriptor, which is an object of its own. If they are to be embedded, that file is an object, which the linker takes as it is: the weights never pass through the code generator. */
 #include "compiler/build/build.h"
 #include "compiler/build/artifact.h"
 #include "compiler/build/prefix.h"
@@ -156,7 +156,7 @@ static bool write_header(Build *build, FILE *file)
     return (!at || write_at(fileno(file), head, sizeof head, 0)) && write_at(fileno(file), &header, sizeof header, at);
 }
 
-bool build_weights(Build *build)
+static bool write_weights(Build *build)
 {
     double start = stage_begin(build, "weights");
     build->weights_path = arena_printf(build->arena, "%s/weights.%s", build->temp_dir, build->weights_name ? "bin" : "o");
@@ -193,21 +193,21 @@ static void print_report(const CodeReport *report)
             (long long)report->code_bytes, (long long)spilling);
 }
 
-static bool emit_code(Build *build, int64_t variant, CodeKind kind, const char *path, CodeReport *report)
+static bool emit_code(Build *build, CodeParts parts, int64_t variant, CodeKind kind, const char *path, CodeReport *report)
 {
     static const char *const stages[] = {[CODE_LLVM] = "llvm", [CODE_ASM] = "asm", [CODE_OBJECT] = "codegen"};
-    double start = stage_begin(build, stages[kind]);
-    bool ok = codegen_emit(build->programs.at[variant], variant, build->model->graph, &build->info,
+    const char *stage = parts == CODE_DESCRIPTOR ? "descriptor" : stages[kind];
+    double start = stage_begin(build, stage);
+    bool ok = codegen_emit(parts, build->programs.at[variant], variant, build->model->graph, &build->info,
                            build->options.pipeline.opt_level, kind, path, report, build->arena, build->diag);
-    if (ok && build->options.verbose && kind == CODE_OBJECT)
+    if (ok && build->options.verbose && report)
         print_report(report);
-    return stage_end(build, stages[kind], start) && ok;
+    return stage_end(build, stage, start) && ok;
 }
 
 bool build_code(Build *build, int64_t variant, CodeKind kind, const char *path)
 {
-    CodeReport report = {0};
-    return emit_code(build, variant, kind, path, &report);
+    return emit_code(build, variant ? CODE_PROGRAM : CODE_BOTH, variant, kind, path, NULL);
 }
 
 static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
@@ -239,6 +239,8 @@ const char *build_model_object(Arena *arena, const char *dir, int64_t variant)
     return variant ? arena_printf(arena, "%s/model.%lld.o", dir, (long long)variant) : arena_printf(arena, "%s/model.o", dir);
 }
 
+const char *build_descriptor_object(Arena *arena, const char *dir) { return arena_printf(arena, "%s/descriptor.o", dir); }
+
 /* Keeps the variant from its tiles that spill; false: none does, or none has a smaller one. */
 static bool avoid_spills(Build *build, int64_t variant, const CodeReport *report)
 {
@@ -257,7 +259,7 @@ static bool emit_objects(Build *build, bool *again)
     *again = false;
     for (int64_t i = 0; i < build->programs.len; i++) {
         CodeReport report = {0};
-        if (!emit_code(build, i, CODE_OBJECT, build_model_object(build->arena, build->temp_dir, i), &report))
+        if (!emit_code(build, CODE_PROGRAM, i, CODE_OBJECT, build_model_object(build->arena, build->temp_dir, i), &report))
             return false;
         *again |= avoid_spills(build, i, &report);
     }
@@ -267,10 +269,12 @@ static bool emit_objects(Build *build, bool *again)
 bool build_objects(Build *build)
 {
     bool again = true;
+    build->info.name = build->prefix;
     for (int64_t tries = 0; again && tries < MOST_TRIES; tries++)
-        if ((tries && !schedule_all(build)) || !build_weights(build) || !emit_objects(build, &again))
+        if ((tries && !schedule_all(build)) || !emit_objects(build, &again))
             return false;
-    return true;
+    const char *descriptor = build_descriptor_object(build->arena, build->temp_dir);
+    return write_weights(build) && emit_code(build, CODE_DESCRIPTOR, 0, CODE_OBJECT, descriptor, NULL);
 }
 
 bool build_artifact(Build *build, ArtifactKind kind, const char *path)
@@ -281,6 +285,7 @@ bool build_artifact(Build *build, ArtifactKind kind, const char *path)
         return false;
     for (int64_t i = 0; i < build->cpus.len; i++)
         vec_push(build->arena, &objects, build_model_object(build->arena, build->temp_dir, i));
+    vec_push(build->arena, &objects, build_descriptor_object(build->arena, build->temp_dir));
     double start = stage_begin(build, "link");
     LinkOptions options = {.kind = kind,
                            .output = path,

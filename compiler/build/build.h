@@ -35,11 +35,11 @@ typedef struct Build {
     VEC(Program *) programs;  /* after build_program: one for each of them, sharing weights */
     const CpuProfile *cpu;    /* after build_program: the first */
     Program *program;         /* after build_program: the first */
-    const char *temp_dir;     /* set by the caller before build_weights */
-    const char *prefix;       /* set by the caller before build_weights */
+    const char *temp_dir;     /* set by the caller before build_objects */
+    const char *prefix;       /* set by the caller before build_objects */
     const char *weights_name; /* of a separate weights file, NULL: embedded */
-    const char *weights_path; /* in temp_dir, after build_weights */
-    ArtifactInfo info;        /* after build_weights */
+    const char *weights_path; /* in temp_dir, after build_objects */
+    ArtifactInfo info;        /* after build_objects */
 } Build;
 
 /* Each is false after diagnostics, requires the one before, and may run once. */
@@ -47,13 +47,13 @@ bool build_load(Build *build);     /* frontend */
 bool build_optimize(Build *build); /* passes */
 bool build_program(Build *build);  /* passes, then a schedule for each CPU */
 bool build_schedules(Build *build); /* of an optimised model, for each of build->cpus; more than once is fine */
-bool build_weights(Build *build);  /* packs and hashes the weights, fills info */
-bool build_code(Build *build, int64_t variant, CodeKind kind, const char *path);
-/* Weights and code of all variants. Where code spills registers, schedules again with other tiles. */
+/* Code of all variants, where it spills registers after scheduling again with other tiles; then weights and descriptor. */
 bool build_objects(Build *build);
+bool build_code(Build *build, int64_t variant, CodeKind kind, const char *path); /* text; of variant 0 with the descriptor */
 bool build_artifact(Build *build, ArtifactKind kind, const char *path); /* link; path in temp_dir. A dry run needs no model */
-/* Where the variant's object lies in the temporary folder. */
+/* Where the objects lie in the temporary folder. */
 const char *build_model_object(Arena *arena, const char *dir, int64_t variant);
+const char *build_descriptor_object(Arena *arena, const char *dir);
 
 /* An executable in dir/NAME, from a loaded model; dir is the temporary folder. */
 const char *build_executable(Build *build, const char *dir, const char *name);

@@ -20,15 +20,21 @@ static bool write_buffer(LLVMMemoryBufferRef buffer, const char *path, Diag *dia
     return ok;
 }
 
-bool codegen_emit(const Program *program, int64_t variant, const Graph *graph, const ArtifactInfo *info, int opt_level,
-                  CodeKind kind, const char *path, CodeReport *report, Arena *arena, Diag *diag)
+static void emit_variant(Emit *e, const Program *program, int64_t variant)
+{
+    IrValue *phases = NEW_ARRAY(e->arena, IrValue, program->begin.len + program->image.len + program->end.len + 1);
+    program_emit(e, program, phases);
+    variant_emit(e, program, variant, phases);
+}
+
+bool codegen_emit(CodeParts parts, const Program *program, int64_t variant, const Graph *graph, const ArtifactInfo *info,
+                  int opt_level, CodeKind kind, const char *path, CodeReport *report, Arena *arena, Diag *diag)
 {
     Emit e;
     emit_open(&e, info->name, program->cpu, arena);
-    IrValue *phases = NEW_ARRAY(arena, IrValue, program->begin.len + program->image.len + program->end.len + 1);
-    program_emit(&e, program, phases);
-    variant_emit(&e, program, variant, phases);
-    if (variant == 0)
+    if (parts & CODE_PROGRAM)
+        emit_variant(&e, program, variant);
+    if (parts & CODE_DESCRIPTOR)
         descriptor_emit(&e, program, graph, info);
     LLVMMemoryBufferRef buffer = emit_generate(&e, kind, opt_level);
     bool ok = write_buffer(buffer, path, diag);

@@ -21,6 +21,10 @@ typedef struct ArtifactInfo {
 
 typedef enum CodeKind { CODE_LLVM, CODE_ASM, CODE_OBJECT } CodeKind;
 
+/* What goes into one file: a program, as the artifact's given variant (cnxrt_variant_N); cnxrt_model, which refers to all
+ * variants and holds hashes of the weights; or both. */
+typedef enum CodeParts { CODE_PROGRAM = 1, CODE_DESCRIPTOR = 2, CODE_BOTH = 3 } CodeParts;
+
 typedef struct KernelReport {
     const char *kernel;
     int64_t spills;              /* vector registers moved to or from the stack */
@@ -31,11 +35,10 @@ typedef struct CodeReport {      /* of CODE_OBJECT only */
     VEC(KernelReport) kernels;
 } CodeReport;
 
-/* Writes path: the program, which is the artifact's given variant, as cnxrt_variant_N; variant 0 comes with
- * cnxrt_model, which refers to the others. graph gives names and types of inputs and outputs. False after a diagnostic. opt_level is 0 … 3;
- * report may be NULL. */
-bool codegen_emit(const Program *program, int64_t variant, const Graph *graph, const ArtifactInfo *info, int opt_level,
-                  CodeKind kind, const char *path, CodeReport *report, Arena *arena, Diag *diag);
+/* Writes path. graph gives names and types of inputs and outputs; of info a program needs only the name. False after a
+ * diagnostic. opt_level is 0 … 3; report, of programs alone, may be NULL. */
+bool codegen_emit(CodeParts parts, const Program *program, int64_t variant, const Graph *graph, const ArtifactInfo *info,
+                  int opt_level, CodeKind kind, const char *path, CodeReport *report, Arena *arena, Diag *diag);
 
 /* Vector registers that a kernel moves to or from the stack; 0 is what a tile should have. Generates the kernel, which
  * takes some milliseconds: callers remember the answer by the kernel's name. */

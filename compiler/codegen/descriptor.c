@@ -1,7 +1,7 @@
 /* The descriptor: runtime/model.h's structs as constants, field by field.
  *
  *     CnxrtVariant cnxrt_variant_0 = { "x86-64-v4", …, phases, … };           const, hidden, one in each object
- *     CnxrtModel cnxrt_model = { 1, "tiny", …, { &cnxrt_variant_0, … }, … };  const, hidden, in the first object
+ *     CnxrtModel cnxrt_model = { 1, "tiny", …, { &cnxrt_variant_0, … }, … };  const, hidden, in an object of its own
  *
  * All fields are 8 bytes wide, so a struct is the list of its fields. The static asserts below fail when model.h
  * changes and this file does not. */
@@ -195,13 +195,14 @@ void variant_emit(Emit *e, const Program *program, int64_t variant, const IrValu
     hidden_constant(e, variant_symbol(e, variant), fields(e, values, VARIANT_WORDS));
 }
 
-/* The first is in this object, the others are in theirs. */
+/* Where one is not in this file, its symbol. */
 static IrValue variants_constant(Emit *e, const ArtifactInfo *info)
 {
     IrValue *all = NEW_ARRAY(e->arena, IrValue, info->n_variants);
-    all[0] = LLVMGetNamedGlobal(e->module, variant_symbol(e, 0));
-    for (int64_t i = 1; i < info->n_variants; i++)
-        all[i] = hidden_constant(e, variant_symbol(e, i), NULL);
+    for (int64_t i = 0; i < info->n_variants; i++) {
+        IrValue here = LLVMGetNamedGlobal(e->module, variant_symbol(e, i));
+        all[i] = here ? here : hidden_constant(e, variant_symbol(e, i), NULL);
+    }
     return array_of(e, all, info->n_variants);
 }
 

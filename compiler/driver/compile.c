@@ -162,7 +162,8 @@ static bool save_binaries(Compile *c)
     for (int64_t i = 0; i < c->build.programs.len; i++)
         if (!keep_of(c, i, build_model_object(c->build.arena, c->build.temp_dir, i), ".o"))
             return false;
-    return c->build.weights_name || keep(c, c->build.weights_path, ".weights.o");
+    return keep(c, build_descriptor_object(c->build.arena, c->build.temp_dir), ".descriptor.o") &&
+           (c->build.weights_name || keep(c, c->build.weights_path, ".weights.o"));
 }
 
 static bool write_artifact(Compile *c, const char *path)

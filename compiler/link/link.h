@@ -10,7 +10,7 @@ typedef struct LinkOptions {
     ArtifactKind kind;
     const char *output;       /* written whole or not at all: a temporary beside it, renamed */
     const char *prefix;       /* cnxrt_ becomes PREFIX_ in libraries; the header is output's stem + ".h" */
-    const char *const *model_objects; /* from codegen, one for each variant */
+    const char *const *model_objects; /* from codegen: one for each variant, the descriptor */
     int64_t n_model_objects;
     const char *weights_object; /* packed weights behind a weights_object_head, to be embedded; or NULL */
     const char *runtime_dir;  /* holds libcnxrt.a and api.h */

@@ -259,7 +259,7 @@ bool suite_build(Suite *suite)
     if (!mkdtemp(dir))
         return false;
     const char *object = arena_printf(suite->arena, "%s/model.o", dir);
-    bool ok = codegen_emit(&program, 0, &graph, &info, 3, CODE_OBJECT, object, &report, suite->arena, &diag) &&
+    bool ok = codegen_emit(CODE_BOTH, &program, 0, &graph, &info, 3, CODE_OBJECT, object, &report, suite->arena, &diag) &&
               link_and_load(suite, dir);
     for (int64_t i = 0; i < report.kernels.len; i++)
         if (getenv("CNXC_SHOW_SPILLS"))
