@@ -13,7 +13,7 @@ def both(name, compiler, program):
         case("limits", f"{name}: {kind}", exit=code, message="", files=files, shell=shell)
 
 
-# ulimit -v cannot be tried with AddressSanitizer, which maps terabytes: tests/cli/limits.test does, without it.
+# ulimit -v cannot be tried with AddressSanitizer, which maps terabytes: tests/cli/limits.py does, without it.
 both("closed standard error", ('"$CNXC" check good.onnxtxt 2>&-', 0), ('"$MODEL" p.png > said 2>&-; c=$?; rm said; exit $c', 0))
 both("closed standard error and a mistake to report", ('"$CNXC" check nothing.onnxtxt 2>&-', 4), ('"$MODEL" nothing.png 2>&-', 4))
 both("all standard streams closed", ('"$CNXC" compile good.onnxtxt -o out <&- >&- 2>&-; c=$?; rm out; exit $c', 0), ('"$MODEL" p.png <&- >&- 2>&-', 4))

@@ -23,7 +23,7 @@ MOST_WORDS = 400
 
 SOURCES = {  # target: (patterns below the root, endings of files in the table of bad inputs)
     "text": (["tests/*/*.onnxtxt", "models/*/*.onnxtxt"], (".onnxtxt",)),
-    "compile": (["tests/passes/*.onnxtxt", "tests/schedule/*.onnxtxt", "tests/frontend/*.onnxtxt"], (".onnxtxt",)),
+    "compile": (["tests/passes/*.onnxtxt", "tests/schedule/*.onnxtxt", "tests/text/*.onnxtxt"], (".onnxtxt",)),
     "onnx": (["tests/goldens/**/*.onnx", "tests/**/*.onnx"], (".onnx",)),
     "safetensors": (["tests/goldens/**/*.safetensors"], (".safetensors",)),
     "pickle": (["tests/goldens/**/*.bin", "tests/goldens/**/*.pth", "tests/goldens/**/*.pt"], (".bin", ".pth")),

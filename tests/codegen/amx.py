@@ -14,10 +14,10 @@ import tempfile
 
 CNXC, ROOT, EMULATOR = map(os.path.abspath, sys.argv[1:4])
 ALL = len(sys.argv) > 4
-sys.argv[1:] = [CNXC, ROOT]  # bf16.py and models.py read them, too
-sys.path.insert(0, os.path.join(ROOT, "tests", "precision"))
+sys.argv[1:] = [CNXC, ROOT]  # bf16.py and bf16_models.py read them, too
+sys.path.insert(0, os.path.join(ROOT, "tests", "codegen"))
 import bf16  # noqa: E402
-import models  # noqa: E402
+import bf16_models as models  # noqa: E402
 import numpy as np  # noqa: E402
 
 CPU = "-mcpu=sapphirerapids"
@@ -90,7 +90,7 @@ def check_products(folder):
 
 
 def check_models(folder):
-    """models.py's own check, its programs compiled for AMX and emulated."""
+    """bf16_models.py's own check, its programs compiled for AMX and emulated."""
     counts = os.path.join(folder, "counts")
     compile_to, run, products = models.compile_to, models.goldens.run, []
     models.compile_to = lambda folder, model, *options: compile_to(folder, model, CPU, *options)

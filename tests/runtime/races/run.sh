@@ -3,7 +3,7 @@
 # (its LLVM IR is compiled once more; vectors of 16 bytes, since the sanitizer sees no larger accesses), and runs them. Then
 # the same with the barrier's memory order taken away, which must be noticed. Ends with "N passed, N failed".
 set -u
-here=$(dirname "$0") root=$(dirname "$0")/../.. cnxc=$1 work=$2
+here=$(dirname "$0") root=$(dirname "$0")/../../.. cnxc=$1 work=$2
 libraries="-ljpeg -lpng -lwebpdemux -lwebp -lz -lm -lpthread"
 rm -rf "$work" && mkdir -p "$work" || exit 1
 
