@@ -1,9 +1,8 @@
-/* Tensors in .npy files. The format itself is the runtime's, runtime/npy.c: a self-contained file that is compiled into both,
- * as compiled programs may hold nothing of the compiler.
+/* Tensors in .npy files, whose form is base/npy.c's.
  *
  *   Tensor float[2,3] ↔ "\x93NUMPY" … {'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), } … 24 bytes */
 #include "ir/npy.h"
-#include "runtime/npy.h"
+#include "ir/base/npy.h"
 
 #include <errno.h>
 #include <stdio.h>

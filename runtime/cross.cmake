@@ -26,7 +26,7 @@ function(compile_runtime system compiler archiver)
   file(MAKE_DIRECTORY ${folder} ${work})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/runtime/*.c ${CMAKE_SOURCE_DIR}/runtime/image/*.c
        ${CMAKE_SOURCE_DIR}/runtime/cli/*.c)
-  foreach(source IN LISTS sources)
+  foreach(source IN LISTS sources runtime_shared)
     file(RELATIVE_PATH name ${CMAKE_SOURCE_DIR}/runtime ${source})
     string(REPLACE "/" "_" name ${name})
     set(object ${work}/${name}.o)

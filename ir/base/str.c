@@ -118,54 +118,6 @@ bool strmap_put(StrMap *map, const char *key, void *value)
     return fresh;
 }
 
-enum { LONGEST_NAME = 96 }; /* longer names get no suggestion */
-
-static int min3(int a, int b, int c)
-{
-    int m = a < b ? a : b;
-    return m < c ? m : c;
-}
-
-/* Optimal string alignment distance: insertion, deletion, substitution, swap of neighbours. */
-static int edit_distance(const char *a, const char *b)
-{
-    int n = (int)strlen(a), m = (int)strlen(b);
-    int before[LONGEST_NAME + 1], last[LONGEST_NAME + 1], row[LONGEST_NAME + 1];
-    for (int j = 0; j <= m; j++)
-        last[j] = j;
-    for (int i = 1; i <= n; i++) {
-        row[0] = i;
-        for (int j = 1; j <= m; j++) {
-            row[j] = min3(last[j] + 1, row[j - 1] + 1, last[j - 1] + (a[i - 1] != b[j - 1]));
-            bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
-            if (swapped && before[j - 2] + 1 < row[j])
-                row[j] = before[j - 2] + 1;
-        }
-        memcpy(before, last, sizeof last);
-        memcpy(last, row, sizeof row);
-    }
-    return last[m];
-}
-
-const char *nearest_name(const char *word, const char *const *candidates, int64_t count)
-{
-    size_t length = strlen(word);
-    if (length == 0 || length > LONGEST_NAME)
-        return NULL;
-    int best = (int)(length + 2) / 3 + 1;
-    const char *nearest = NULL;
-    for (int64_t i = 0; i < count; i++) {
-        if (strlen(candidates[i]) > LONGEST_NAME)
-            continue;
-        int distance = edit_distance(word, candidates[i]);
-        if (distance < best) {
-            best = distance;
-            nearest = candidates[i];
-        }
-    }
-    return nearest;
-}
-
 const char *number_shortest(char text[NUMBER_TEXT], double value, bool is_float)
 {
     if (isnan(value) || isinf(value))

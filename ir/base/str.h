@@ -4,6 +4,7 @@
 
 #include "ir/base/arena.h"
 #include "ir/base/vec.h"
+#include "ir/base/words.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -45,9 +46,6 @@ typedef struct StrMap {
 
 void *strmap_get(const StrMap *map, const char *key);             /* NULL if absent */
 bool strmap_put(StrMap *map, const char *key, void *value);       /* false: it was there and was replaced */
-
-/* The candidate nearest to word (Damerau-Levenshtein at most a third of its length), or NULL. */
-const char *nearest_name(const char *word, const char *const *candidates, int64_t count);
 
 bool str_equal(const char *a, const char *b); /* NULL equals only NULL */
 bool str_starts_with(const char *text, const char *prefix);

@@ -7,9 +7,9 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* The length of the character at s; 0: it is not one, or NUL. */
-static int character(const unsigned char *s, int64_t left)
+int utf8_length(const char *text, int64_t left)
 {
+    const unsigned char *s = (const unsigned char *)text;
     if (*s < 0x80)
         return *s != 0;
     int n = *s >= 0xf0 ? 4 : *s >= 0xe0 ? 3 : 2;
@@ -35,7 +35,7 @@ int64_t utf8_span(const char *text, int64_t length)
 {
     const unsigned char *s = (const unsigned char *)text;
     for (int64_t i = 0, n; i < length; i += n) {
-        n = length - i >= 8 && is_plain(s + i) ? 8 : character(s + i, length - i);
+        n = length - i >= 8 && is_plain(s + i) ? 8 : utf8_length(text + i, length - i);
         if (n == 0)
             return i;
     }

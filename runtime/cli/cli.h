@@ -48,9 +48,6 @@ bool cli_fail(Cli *cli, cnxrt_status status, const char *place); /* of the conte
 void put_json_string(FILE *out, const char *text);
 void put_field(FILE *out, const char *text);
 
-/* The candidate nearest to word, or NULL if none is near. */
-const char *nearest_word(const char *word, const char *const *candidates, int64_t n);
-
 /* ── cli.c ── */
 /* Creates model and context; n_threads 0: as many as are useful, up to the processors allowed. */
 bool cli_open(Cli *cli, int64_t n_threads);

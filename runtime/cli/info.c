@@ -1,7 +1,7 @@
 /* Info: what the model is, for people; --json gives what the C API's info_json gives. */
 #include "runtime/cli/cli.h"
 #include "runtime/cpu.h"
-#include "runtime/npy.h"
+#include "ir/base/npy.h"
 
 static void print_tensor(const char *kind, const CnxrtTensor *tensor)
 {

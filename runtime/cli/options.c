@@ -1,5 +1,6 @@
 /* Options: one table gives parsing, help and suggestions. */
 #include "runtime/cli/cli.h"
+#include "ir/base/words.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -60,7 +61,7 @@ static bool unknown_option(Cli *cli, const char *word, size_t length)
     snprintf(name, sizeof name, "%.*s", (int)length, word);
     for (int i = 0; i < N_OPTIONS; i++)
         names[i] = options[i].name;
-    const char *near = nearest_word(name, names, N_OPTIONS);
+    const char *near = nearest_name(name, names, N_OPTIONS);
     if (near)
         return cli_error(cli, CLI_USAGE, NULL, "unknown option '%s'; did you mean '%s'?", name, near);
     return cli_error(cli, CLI_USAGE, NULL, "unknown option '%s'; '%s --help' lists them", name, cli->program);

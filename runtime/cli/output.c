@@ -2,7 +2,7 @@
  *
  * Devices and pipes (/dev/stdout, a FIFO) cannot be renamed to and are written in place. */
 #include "runtime/cli/cli.h"
-#include "runtime/npy.h"
+#include "ir/base/npy.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -6,9 +6,10 @@
  * loss.multi_label. Here, as in transformers, the file decides: floats given as labels are labels.multi_label, and loss
  * then is loss.multi_label. */
 #include "runtime/cli/cli.h"
+#include "ir/base/words.h"
 #include "runtime/file.h"
 #include "runtime/internal.h"
-#include "runtime/npy.h"
+#include "ir/base/npy.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -44,7 +45,7 @@ static bool check_names(Cli *cli, const NamedFile *files, int64_t n_files, const
         const char **names = calloc((size_t)n + 1, sizeof *names);
         for (int64_t j = 0; names && j < n; j++)
             names[j] = tensors[j].name;
-        const char *near = names ? nearest_word(files[i].name, names, n) : NULL;
+        const char *near = names ? nearest_name(files[i].name, names, n) : NULL;
         free(names);
         return cli_error(cli, CLI_USAGE, NULL, "the model has no %s '%s'; did you mean '%s'?", kind, files[i].name,
                          near ? near

@@ -1,7 +1,6 @@
-/* Text: errors, JSON strings, TSV fields, and the nearest word for "did you mean".
- *
- * UTF-8 and the nearest word stand in ir/base, too: the runtime is linked into users' programs, without a line of the compiler. */
+/* Text: errors, JSON strings, TSV fields. */
 #include "runtime/cli/cli.h"
+#include "ir/base/utf8.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -9,27 +8,6 @@
 #include <unistd.h>
 
 /* ── Characters ──────────────────────────────────────────────────────────────────────────────────────── */
-
-/* Bytes of the well-formed UTF-8 character at text, 0 if it is malformed (Unicode 15, table 3-7). */
-static int utf8_length(const unsigned char *text)
-{
-    unsigned char a = text[0], low = 0x80, high = 0xbf;
-    int n = a < 0x80 ? 1 : a < 0xc2 ? 0 : a < 0xe0 ? 2 : a < 0xf0 ? 3 : a < 0xf5 ? 4 : 0;
-    if (a == 0xe0)
-        low = 0xa0;
-    else if (a == 0xed)
-        high = 0x9f;
-    else if (a == 0xf0)
-        low = 0x90;
-    else if (a == 0xf4)
-        high = 0x8f;
-    if (n > 1 && (text[1] < low || text[1] > high))
-        return 0;
-    for (int i = 2; i < n; i++)
-        if ((text[i] & 0xc0) != 0x80)
-            return 0;
-    return n;
-}
 
 /* C0, DEL and C1 (U+0080 to U+009F, in UTF-8 c2 80 to c2 9f): a terminal obeys them. */
 static bool is_control(const unsigned char *text, int n)
@@ -52,7 +30,7 @@ static void put_escaped(FILE *out, unsigned char byte)
 void put_field(FILE *out, const char *text)
 {
     for (const unsigned char *c = (const unsigned char *)text; *c;) {
-        int n = utf8_length(c), length = n ? n : 1;
+        int n = utf8_length((const char *)c, 4), length = n ? n : 1;
         bool plain = n && *c != '\\' && !is_control(c, n);
         for (int i = 0; i < length; i++)
             if (plain)
@@ -67,7 +45,7 @@ void put_json_string(FILE *out, const char *text)
 {
     fputc('"', out);
     for (const unsigned char *c = (const unsigned char *)text; *c;) {
-        int n = utf8_length(c);
+        int n = utf8_length((const char *)c, 4);
         if (n == 0)
             fputs("\xef\xbf\xbd", out);
         else if (*c == '"' || *c == '\\')
@@ -140,44 +118,4 @@ bool cli_fail(Cli *cli, cnxrt_status status, const char *place)
 {
     const char *details = cnxrt_context_error(cli->context);
     return cli_error(cli, exit_code_of(status), place, "%s", *details ? details : cnxrt_status_text(status));
-}
-
-/* ── Did you mean ────────────────────────────────────────────────────────────────────────────────────── */
-
-enum { LONGEST_WORD = 64 };
-
-/* Insertions, deletions, changes and swaps of neighbours that turn a into b. */
-static int edit_distance(const char *a, const char *b)
-{
-    int rows[3][LONGEST_WORD + 1], n = (int)strlen(a), m = (int)strlen(b);
-    for (int j = 0; j <= m; j++)
-        rows[0][j] = j;
-    for (int i = 1; i <= n; i++) {
-        int *row = rows[i % 3], *last = rows[(i + 2) % 3], *before = rows[(i + 1) % 3];
-        row[0] = i;
-        for (int j = 1; j <= m; j++) {
-            int change = last[j - 1] + (a[i - 1] != b[j - 1]);
-            int shift = (last[j] < row[j - 1] ? last[j] : row[j - 1]) + 1;
-            row[j] = change < shift ? change : shift;
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && before[j - 2] + 1 < row[j])
-                row[j] = before[j - 2] + 1;
-        }
-    }
-    return rows[n % 3][m];
-}
-
-const char *nearest_word(const char *word, const char *const *candidates, int64_t n)
-{
-    const char *nearest = NULL;
-    if (strlen(word) > LONGEST_WORD)
-        return NULL;
-    int best = (int)(strlen(word) + 2) / 3 + 1;
-    for (int64_t i = 0; i < n; i++) {
-        int distance = strlen(candidates[i]) > LONGEST_WORD ? best : edit_distance(word, candidates[i]);
-        if (distance < best) {
-            best = distance;
-            nearest = candidates[i];
-        }
-    }
-    return nearest;
 }

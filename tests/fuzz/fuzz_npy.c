@@ -1,7 +1,7 @@
 /* .npy files. What is read can be written, and what is written is read as the same. */
 #include "tests/fuzz/fuzz.h"
 
-#include "runtime/npy.h"
+#include "ir/base/npy.h"
 
 #include <stdlib.h>
 #include <string.h>

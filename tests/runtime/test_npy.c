@@ -1,5 +1,5 @@
 /* .npy: what is written is read back, headers of every version, and every way to be malformed. */
-#include "runtime/npy.h"
+#include "ir/base/npy.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,8 +3,8 @@
  *   "\x93NUMPY" 1 0  u16 length  {'descr': '<f4', 'fortran_order': False, 'shape': (2, 3, 32, 32), }  data
  *
  * https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html */
-#ifndef CNXRT_NPY_H
-#define CNXRT_NPY_H
+#ifndef CNXC_IR_BASE_NPY_H
+#define CNXC_IR_BASE_NPY_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* NumPy's .npy files. The header is the text of a Python dict; this reads exactly the three keys that the format
  * demands, in any order, each once, and nothing else. */
-#include "runtime/npy.h"
+#include "ir/base/npy.h"
 
 #include <stdlib.h>
 #include <string.h>
