@@ -2,7 +2,7 @@
 #ifndef CNXC_CODEGEN_CODEGEN_H
 #define CNXC_CODEGEN_CODEGEN_H
 
-#include "compiler/schedule/tile.h"
+#include "compiler/schedule/program.h"
 
 /* What the descriptor (runtime/model.h, cnxrt_model) says beside the program. */
 typedef struct ArtifactInfo {

@@ -2,7 +2,7 @@
 #ifndef CNXC_REPORT_ESTIMATE_H
 #define CNXC_REPORT_ESTIMATE_H
 
-#include "compiler/schedule/tile.h"
+#include "compiler/schedule/program.h"
 
 #include <jansson.h>
 

@@ -2,7 +2,7 @@
 #ifndef CNXC_REPORT_SURVEY_H
 #define CNXC_REPORT_SURVEY_H
 
-#include "compiler/schedule/tile.h"
+#include "compiler/schedule/program.h"
 
 /* Calls of one kind of kernel (products: with one inner length), whatever their tiles. */
 typedef struct SurveyStep {

@@ -2,7 +2,7 @@
 #ifndef CNXC_SCHEDULE_BUILD_H
 #define CNXC_SCHEDULE_BUILD_H
 
-#include "compiler/schedule/tile.h"
+#include "compiler/schedule/program.h"
 
 typedef struct Lowering Lowering; /* the state of it all: lower.h */
 

@@ -4,7 +4,7 @@
  * (strides, the epilogue) goes into a hash of the kernel's full description.
  *
  *   gemm m 14 n 32 k 96, a_row 448 …  →  cnx_gemm_f32_14x32_k96_5d1e03aa__avx512 */
-#include "compiler/schedule/tile.h"
+#include "compiler/schedule/program.h"
 
 #include <string.h>
 

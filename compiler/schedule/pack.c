@@ -5,7 +5,7 @@
  * copy.
  *
  *   panels of 32 columns of W[K,N]: for each panel, for each k, one run of 32 elements at W[k, panel*32] */
-#include "compiler/schedule/tile.h"
+#include "compiler/schedule/program.h"
 
 #include <stdlib.h>
 #include <string.h>

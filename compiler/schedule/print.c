@@ -5,7 +5,7 @@
  *   image phase "y" flops 1234 chunks 56
  *     parallel i0 in 56
  *       cnx_gemm_f32_14x32_k96_5d1e03aa__avx512(x + i0*5376, w, y + i0*21504, b) */
-#include "compiler/schedule/tile.h"
+#include "compiler/schedule/program.h"
 
 #include <string.h>
 

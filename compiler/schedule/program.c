@@ -4,7 +4,7 @@
  * and the least and greatest address that the loops reach; both together must lie inside the buffer.
  *
  *   for i in 4: copy 1x16(out + i*64, in + i*128)   in: 3*128 + 64 bytes must be there */
-#include "compiler/schedule/tile.h"
+#include "compiler/schedule/program.h"
 
 #include <string.h>
 

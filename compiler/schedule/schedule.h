@@ -2,7 +2,7 @@
 #ifndef CNXC_SCHEDULE_SCHEDULE_H
 #define CNXC_SCHEDULE_SCHEDULE_H
 
-#include "compiler/schedule/tile.h"
+#include "compiler/schedule/program.h"
 
 /* A bound on tiles, found while compiling: code for larger ones spilled registers. */
 typedef struct TileLimit {

@@ -11,8 +11,8 @@
  *
  * Who decides: schedule/ decides loops, buffers, tiles and order. codegen/ turns calls into code and decides
  * nothing. Offsets and strides are in bytes throughout; sizes named n, k, width are in elements. */
-#ifndef CNXC_SCHEDULE_TILE_H
-#define CNXC_SCHEDULE_TILE_H
+#ifndef CNXC_SCHEDULE_PROGRAM_H
+#define CNXC_SCHEDULE_PROGRAM_H
 
 #include "compiler/target/product.h"
 #include "ir/graph.h"
