@@ -7,14 +7,13 @@
 
 #include <math.h>
 
-enum { ARG_LOGITS, ARG_LABELS, ARG_LOSS, ARG_WEIGHT };
 enum { F32 = 4 };
 
 /* The label of a row as int64. Floats that are not whole numbers of that range become their nearest. */
 static IrValue load_label(Emit *e, DType dtype, IrValue row)
 {
     IrType type = emit_memory_type(e, dtype);
-    IrValue label = emit_load_scalar(e, type, emit_index(e, emit_arg(e, ARG_LABELS), row, dtype_size(dtype)));
+    IrValue label = emit_load_scalar(e, type, emit_index(e, emit_arg(e, CROSS_ENTROPY_LABELS), row, dtype_size(dtype)));
     if (dtype == DT_INT64)
         return label;
     if (dtype == DT_FLOAT) {
@@ -32,15 +31,15 @@ static void store_row(Emit *e, const Kernel *kernel, IrValue row, IrValue label,
         loss = emit_select(e, ignored, zero, loss);
         weight = emit_select(e, ignored, zero, weight);
     }
-    emit_store_scalar(e, loss, emit_index(e, emit_arg(e, ARG_LOSS), row, F32));
-    emit_store_scalar(e, weight, emit_index(e, emit_arg(e, ARG_WEIGHT), row, F32));
+    emit_store_scalar(e, loss, emit_index(e, emit_arg(e, CROSS_ENTROPY_LOSS), row, F32));
+    emit_store_scalar(e, weight, emit_index(e, emit_arg(e, CROSS_ENTROPY_WEIGHT), row, F32));
 }
 
 void kernel_cross_entropy(Emit *e, const Kernel *kernel)
 {
     int64_t n = kernel->cross_entropy.n;
     Loop rows = emit_loop_begin(e, kernel->cross_entropy.rows, NULL, 0);
-    IrValue in = emit_index(e, emit_arg(e, ARG_LOGITS), rows.index, kernel->cross_entropy.row);
+    IrValue in = emit_index(e, emit_arg(e, CROSS_ENTROPY_LOGITS), rows.index, kernel->cross_entropy.row);
     SoftmaxSums sums = softmax_sums(e, in, n, NULL);
     IrValue label = load_label(e, kernel->cross_entropy.label, rows.index);
     IrValue valid = LLVMBuildICmp(e->ir, LLVMIntULT, label, emit_i64(e, n), "");

@@ -11,7 +11,6 @@
 
 #include <assert.h>
 
-enum { ARG_IN, ARG_W, ARG_OUT, ARG_BIAS, N_ARGS };
 enum { MAX_TAPS = 64, F32 = 4 };
 
 typedef struct Row {
@@ -71,10 +70,10 @@ static void store_row(Emit *e, const Row *r)
     for (int64_t x = 0; x < k->dwconv.width; x++) {
         IrValue values[MAX_OPERANDS] = {r->sums[x]};
         for (int q = 1; q < k->expr.n_operands; q++) {
-            IrValue at = emit_offset(e, emit_arg(e, N_ARGS + q - 1), x * k->operands[q].row);
+            IrValue at = emit_offset(e, emit_arg(e, N_DWCONV_ARGS + q - 1), x * k->operands[q].row);
             values[q] = expr_load(e, &k->operands[q], at, k->dwconv.channels);
         }
-        expr_finish(e, k, values, emit_offset(e, emit_arg(e, ARG_OUT), x * k->dwconv.out_col), k->dwconv.channels);
+        expr_finish(e, k, values, emit_offset(e, emit_arg(e, DWCONV_OUT), x * k->dwconv.out_col), k->dwconv.channels);
     }
 }
 
@@ -83,11 +82,11 @@ void kernel_dwconv(Emit *e, const Kernel *kernel)
     Row r = {.kernel = kernel};
     int64_t width = kernel->dwconv.width;
     assert(kernel->dwconv.kw <= MAX_TAPS && width + 2 <= MAX_CARRIED && kernel->dwconv.channels <= e->lanes);
-    IrValue bias = emit_load_lanes(e, e->f32, emit_arg(e, ARG_BIAS), kernel->dwconv.channels);
+    IrValue bias = emit_load_lanes(e, e->f32, emit_arg(e, DWCONV_BIAS), kernel->dwconv.channels);
     for (int64_t x = 0; x < width; x++)
         r.sums[x] = bias;
-    r.sums[width] = emit_arg(e, ARG_IN);
-    r.sums[width + 1] = emit_arg(e, ARG_W);
+    r.sums[width] = emit_arg(e, DWCONV_IN);
+    r.sums[width + 1] = emit_arg(e, DWCONV_W);
     if (kernel->dwconv.kh > 0) {
         Loop loop = emit_loop_begin(e, kernel->dwconv.kh, r.sums, (int)width + 2);
         multiply_row(e, &r);

@@ -145,16 +145,8 @@ void expr_store(Emit *e, const Operand *out, IrValue value, IrValue address, int
 void expr_finish(Emit *e, const Kernel *kernel, const IrValue *values, IrValue out, int64_t active);
 
 /* Kernels: the body of the function that is open. */
-void kernel_gemm(Emit *e, const Kernel *kernel);
-void kernel_tiles(Emit *e, const Kernel *kernel);
-void kernel_dwconv(Emit *e, const Kernel *kernel);
-void kernel_layernorm(Emit *e, const Kernel *kernel);
-void kernel_softmax(Emit *e, const Kernel *kernel);
-void kernel_reduce(Emit *e, const Kernel *kernel);
-void kernel_map(Emit *e, const Kernel *kernel);
-void kernel_gather(Emit *e, const Kernel *kernel);
-void kernel_cross_entropy(Emit *e, const Kernel *kernel);
-int kernel_n_args(const Kernel *kernel);
+#define KERNEL(KIND, name, params, rows, n) void kernel_##name(Emit *e, const Kernel *kernel);
+#include "compiler/schedule/kernels.def"
 void kernel_emit(Emit *e, const Kernel *kernel); /* the whole function */
 
 /* Program and descriptor. */

@@ -3,8 +3,6 @@
  *     out[r] = data[index[r]];  -1 is the last row; an index out of range takes the nearest row                */
 #include "compiler/codegen/emit.h"
 
-enum { ARG_DATA, ARG_INDEX, ARG_OUT };
-
 /* One piece of `bytes`, a power of two up to a vector. */
 static void copy_piece(Emit *e, IrValue from, IrValue to, int64_t bytes)
 {
@@ -33,7 +31,7 @@ static void copy_row(Emit *e, IrValue from, IrValue to, int64_t bytes)
 static IrValue load_index(Emit *e, const Kernel *kernel, IrValue row)
 {
     DType dtype = kernel->gather.index;
-    IrValue at = emit_index(e, emit_arg(e, ARG_INDEX), row, dtype_size(dtype));
+    IrValue at = emit_index(e, emit_arg(e, GATHER_INDEX), row, dtype_size(dtype));
     IrValue index = emit_load_scalar(e, emit_memory_type(e, dtype), at), zero = emit_i64(e, 0);
     if (dtype != DT_INT64)
         index = LLVMBuildSExt(e->ir, index, e->i64, "");
@@ -47,8 +45,8 @@ static IrValue load_index(Emit *e, const Kernel *kernel, IrValue row)
 void kernel_gather(Emit *e, const Kernel *kernel)
 {
     Loop rows = emit_loop_begin(e, kernel->gather.rows, NULL, 0);
-    IrValue from = emit_index(e, emit_arg(e, ARG_DATA), load_index(e, kernel, rows.index), kernel->gather.row_bytes);
-    IrValue to = emit_index(e, emit_arg(e, ARG_OUT), rows.index, kernel->gather.row_bytes);
+    IrValue from = emit_index(e, emit_arg(e, GATHER_DATA), load_index(e, kernel, rows.index), kernel->gather.row_bytes);
+    IrValue to = emit_index(e, emit_arg(e, GATHER_OUT), rows.index, kernel->gather.row_bytes);
     copy_row(e, from, to, kernel->gather.row_bytes);
     emit_loop_end(e, &rows, NULL);
 }

@@ -14,8 +14,6 @@
 
 enum { UNROLL = 4, F32 = 4 };
 
-enum { ARG_A, ARG_B, ARG_C, ARG_BIAS, ARG_PREFETCH, N_ARGS };
-
 typedef struct Tile {
     const Kernel *kernel;
     const IsaDot *dot;           /* the inner step */
@@ -37,7 +35,7 @@ static int64_t active_lanes(const Tile *t, int64_t j)
 
 static IrValue c_address(Emit *e, const Tile *t, int64_t i, int64_t j)
 {
-    return emit_offset(e, emit_arg(e, ARG_C), i * t->kernel->gemm.c_row + j * t->lanes * F32);
+    return emit_offset(e, emit_arg(e, GEMM_C), i * t->kernel->gemm.c_row + j * t->lanes * F32);
 }
 
 static void init_sums(Emit *e, Tile *t)
@@ -45,15 +43,15 @@ static void init_sums(Emit *e, Tile *t)
     for (int64_t j = 0; j < t->nv; j++) {
         IrValue start = emit_splat_const(e, 0);
         if (t->kernel->gemm.init == GEMM_INIT_BIAS)
-            start = emit_load(e, emit_offset(e, emit_arg(e, ARG_BIAS), j * t->lanes * F32));
+            start = emit_load(e, emit_offset(e, emit_arg(e, GEMM_BIAS), j * t->lanes * F32));
         for (int64_t i = 0; i < t->m; i++) {
             bool add = t->kernel->gemm.init == GEMM_INIT_C && active_lanes(t, j);
             *sum_at(t, i, j) = add ? emit_load_lanes(e, e->f32, c_address(e, t, i, j), active_lanes(t, j)) : start;
         }
     }
-    *walker(t, AT_A) = emit_arg(e, ARG_A);
-    *walker(t, AT_B) = emit_arg(e, ARG_B);
-    *walker(t, AT_PREFETCH) = emit_arg(e, ARG_PREFETCH);
+    *walker(t, AT_A) = emit_arg(e, GEMM_A);
+    *walker(t, AT_B) = emit_arg(e, GEMM_B);
+    *walker(t, AT_PREFETCH) = emit_arg(e, GEMM_PREFETCH);
 }
 
 /* The lines that start within the bytes of panel row u. */
@@ -110,7 +108,7 @@ static void multiply(Emit *e, Tile *t)
 static IrValue operand_address(Emit *e, const Tile *t, int q, IrValue i, int64_t j)
 {
     const Operand *operand = &t->kernel->operands[q];
-    IrValue base = emit_offset(e, emit_arg(e, N_ARGS + q - 1), j * t->lanes * operand->step);
+    IrValue base = emit_offset(e, emit_arg(e, N_GEMM_ARGS + q - 1), j * t->lanes * operand->step);
     return i ? emit_index(e, base, i, operand->row) : base;
 }
 

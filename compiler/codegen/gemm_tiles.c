@@ -11,7 +11,6 @@
 #include <assert.h>
 
 enum { F32 = 4 };
-enum { ARG_A, ARG_B, ARG_C, ARG_BIAS, ARG_PREFETCH, ARG_SUMS, N_ARGS };
 enum { SUM_TILES = 0, A_TILES = 4, B_TILES = 6 };
 enum { AT_A, AT_B, AT_PREFETCH, N_WALKERS };
 
@@ -50,7 +49,7 @@ static void k_step(Emit *e, const Tiles *t, const IrValue *walkers)
 
 static void multiply(Emit *e, const Tiles *t)
 {
-    IrValue walkers[N_WALKERS] = {emit_arg(e, ARG_A), emit_arg(e, ARG_B), emit_arg(e, ARG_PREFETCH)};
+    IrValue walkers[N_WALKERS] = {emit_arg(e, TILES_A), emit_arg(e, TILES_B), emit_arg(e, TILES_PREFETCH)};
     Loop loop = emit_loop_begin(e, t->kernel->gemm.k / t->kernel->gemm.product.unit, walkers, N_WALKERS);
     k_step(e, t, walkers);
     walkers[AT_A] = emit_offset(e, walkers[AT_A], t->a_bytes);
@@ -64,7 +63,7 @@ static void store_sums(Emit *e, const Tiles *t)
     int64_t row = t->kernel->gemm.nr * F32, unit = t->kernel->gemm.product.unit;
     for (int64_t i = 0; i < t->rows; i++)
         for (int64_t j = 0; j < t->columns; j++)
-            e->isa->tiles->store(e, sum_tile(i, j), emit_offset(e, emit_arg(e, ARG_SUMS), unit * (i * row + j * F32)), row);
+            e->isa->tiles->store(e, sum_tile(i, j), emit_offset(e, emit_arg(e, TILES_SUMS), unit * (i * row + j * F32)), row);
 }
 
 /* ── From the sums to C ──────────────────────────────────────────────────────────────────────────────── */
@@ -79,7 +78,7 @@ static int64_t result_bytes(const Kernel *kernel) { return kernel->expr.n_steps 
 
 static IrValue operand_address(Emit *e, const Kernel *kernel, int q, int64_t j)
 {
-    return emit_offset(e, emit_arg(e, N_ARGS + q - 1), j * e->lanes * kernel->operands[q].step);
+    return emit_offset(e, emit_arg(e, N_TILES_ARGS + q - 1), j * e->lanes * kernel->operands[q].step);
 }
 
 static Column column_at(Emit *e, const Kernel *kernel, int64_t j)
@@ -87,7 +86,7 @@ static Column column_at(Emit *e, const Kernel *kernel, int64_t j)
     int64_t left = kernel->gemm.n - j * e->lanes;
     Column column = {.j = j, .active = left < e->lanes ? left : e->lanes};
     if (kernel->gemm.init == GEMM_INIT_BIAS)
-        column.bias = emit_load(e, emit_offset(e, emit_arg(e, ARG_BIAS), j * e->lanes * F32));
+        column.bias = emit_load(e, emit_offset(e, emit_arg(e, TILES_BIAS), j * e->lanes * F32));
     for (int q = 1; q < kernel->expr.n_operands; q++)
         if (!kernel->operands[q].row)
             column.shared[q] = expr_load(e, &kernel->operands[q], operand_address(e, kernel, q, j), column.active);
@@ -96,8 +95,8 @@ static Column column_at(Emit *e, const Kernel *kernel, int64_t j)
 
 static void finish_vector(Emit *e, const Kernel *kernel, const Column *column, IrValue row)
 {
-    IrValue values[MAX_OPERANDS], at = emit_offset(e, emit_arg(e, ARG_SUMS), column->j * e->lanes * F32);
-    IrValue c = emit_offset(e, emit_arg(e, ARG_C), column->j * e->lanes * result_bytes(kernel));
+    IrValue values[MAX_OPERANDS], at = emit_offset(e, emit_arg(e, TILES_SUMS), column->j * e->lanes * F32);
+    IrValue c = emit_offset(e, emit_arg(e, TILES_C), column->j * e->lanes * result_bytes(kernel));
     c = emit_index(e, c, row, kernel->gemm.c_row);
     IrValue sum = emit_load(e, emit_index(e, at, row, kernel->gemm.nr * F32)), init = column->bias;
     if (kernel->gemm.init == GEMM_INIT_C)

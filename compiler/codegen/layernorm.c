@@ -5,7 +5,6 @@
  *     mean = Σx/n;  variance = Σ(x-mean)²/n;  out = expr((x-mean) / sqrt(variance + epsilon))                   */
 #include "compiler/codegen/emit.h"
 
-enum { ARG_IN, ARG_OUT, N_ARGS };
 enum { F32 = 4 };
 
 typedef struct RowNorm {
@@ -40,7 +39,7 @@ static void write_elements(Emit *e, void *context, IrValue first, int64_t active
     IrValue values[MAX_OPERANDS];
     values[0] = LLVMBuildFMul(e->ir, LLVMBuildFSub(e->ir, load_at(e, r, first, active), r->mean, ""), r->scale, "");
     for (int q = 1; q < k->expr.n_operands; q++) {
-        IrValue at = emit_index(e, emit_arg(e, N_ARGS + q - 1), r->row, k->operands[q].row);
+        IrValue at = emit_index(e, emit_arg(e, N_LAYERNORM_ARGS + q - 1), r->row, k->operands[q].row);
         values[q] = expr_load(e, &k->operands[q], emit_index(e, at, first, k->operands[q].step), active);
     }
     int64_t size = dtype_size(expr_result_type(k));
@@ -59,8 +58,8 @@ void kernel_layernorm(Emit *e, const Kernel *kernel)
     RowNorm r = {.kernel = kernel};
     Loop rows = emit_loop_begin(e, kernel->layernorm.rows, NULL, 0);
     r.row = rows.index;
-    r.in = emit_index(e, emit_arg(e, ARG_IN), rows.index, kernel->layernorm.in_row);
-    r.out = emit_index(e, emit_arg(e, ARG_OUT), rows.index, kernel->layernorm.out_row);
+    r.in = emit_index(e, emit_arg(e, LAYERNORM_IN), rows.index, kernel->layernorm.in_row);
+    r.out = emit_index(e, emit_arg(e, LAYERNORM_OUT), rows.index, kernel->layernorm.out_row);
     r.mean = emit_splat(e, row_mean(e, &r, add_elements));
     IrValue variance = row_mean(e, &r, add_squares);
     variance = LLVMBuildFAdd(e->ir, variance, LLVMConstReal(e->f32, kernel->layernorm.epsilon), "");

@@ -3,8 +3,6 @@
  *     out[r, i] = expr(operand0[r, i], operand1[r, i], …)       strides of 0 broadcast; others gather or scatter */
 #include "compiler/codegen/emit.h"
 
-enum { ARG_OUT, ARG_OPERANDS };
-
 typedef struct MapRow {
     const Kernel *kernel;
     int n_operands;
@@ -28,9 +26,9 @@ void kernel_map(Emit *e, const Kernel *kernel)
 {
     MapRow m = {.kernel = kernel, .n_operands = kernel->expr.n_steps ? kernel->expr.n_operands : 1};
     Loop rows = emit_loop_begin(e, kernel->map.rows, NULL, 0);
-    m.out = emit_index(e, emit_arg(e, ARG_OUT), rows.index, kernel->map.out.row);
+    m.out = emit_index(e, emit_arg(e, MAP_OUT), rows.index, kernel->map.out.row);
     for (int q = 0; q < m.n_operands; q++)
-        m.operands[q] = emit_index(e, emit_arg(e, ARG_OPERANDS + q), rows.index, kernel->operands[q].row);
+        m.operands[q] = emit_index(e, emit_arg(e, N_MAP_ARGS + q), rows.index, kernel->operands[q].row);
     emit_for_vectors(e, kernel->map.n, map_elements, &m, NULL, 0);
     emit_loop_end(e, &rows, NULL);
 }

@@ -9,7 +9,6 @@
 
 #include <math.h>
 
-enum { ARG_IN, ARG_OUT, N_ARGS };
 enum { F32 = 4, BLOCK = 32, MAX_GROUP = 4 };
 
 static double neutral(const Kernel *k)
@@ -39,19 +38,17 @@ static IrValue collect(Emit *e, const Kernel *k, IrValue sum, IrValue x)
     return combiner(k)(e, sum, k->reduce.op == REDUCE_L1 ? emit_unary(e, "llvm.fabs", x) : x);
 }
 
-/* What follows once everything is collected: mean, root, the old value, the expression. */
+/* What follows once everything is collected: mean, root, the expression. */
 static void finish(Emit *e, const Kernel *k, IrValue sum, IrValue first, int64_t active)
 {
-    IrValue out = emit_index(e, emit_arg(e, ARG_OUT), first, dtype_size(expr_result_type(k)));
+    IrValue out = emit_index(e, emit_arg(e, REDUCE_OUT), first, dtype_size(expr_result_type(k)));
     IrValue values[MAX_OPERANDS] = {sum};
     if (k->reduce.op == REDUCE_MEAN)
         values[0] = LLVMBuildFDiv(e->ir, sum, emit_splat_const(e, (double)k->reduce.n * (double)k->reduce.n1), "");
     if (k->reduce.op == REDUCE_L2)
         values[0] = emit_unary(e, "llvm.sqrt", sum);
-    if (k->reduce.accumulate)
-        values[0] = LLVMBuildFAdd(e->ir, emit_load_lanes(e, e->f32, out, active), values[0], "");
     for (int q = 1; q < k->expr.n_operands; q++) {
-        IrValue at = emit_index(e, emit_arg(e, N_ARGS + q - 1), first, k->operands[q].step);
+        IrValue at = emit_index(e, emit_arg(e, N_REDUCE_ARGS + q - 1), first, k->operands[q].step);
         values[q] = expr_load(e, &k->operands[q], at, active);
     }
     expr_finish(e, k, values, out, active);
@@ -76,7 +73,7 @@ static void reduce_contiguous(Emit *e, const Kernel *k)
     Line line = {.kernel = k};
     IrValue total = emit_const_of(e, e->f32, neutral(k));
     Loop outer = emit_loop_begin(e, k->reduce.n1, &total, 1);
-    line.in = emit_index(e, emit_arg(e, ARG_IN), outer.index, k->reduce.step1);
+    line.in = emit_index(e, emit_arg(e, REDUCE_IN), outer.index, k->reduce.step1);
     IrValue part = emit_collect(e, k->reduce.n, collect_vector, &line, neutral(k), combiner(k));
     total = combiner(k)(e, total, part);
     emit_loop_end(e, &outer, &total);
@@ -137,7 +134,7 @@ static void reduce_group(Emit *e, const Kernel *k, IrValue first, int n, int64_t
     Group g = {.kernel = k, .n = n, .active = active};
     for (int i = 0; i < n; i++)
         g.totals[i] = emit_splat_const(e, neutral(k));
-    collect_all(e, &g, emit_index(e, emit_arg(e, ARG_IN), first, F32));
+    collect_all(e, &g, emit_index(e, emit_arg(e, REDUCE_IN), first, F32));
     for (int i = 0; i < n; i++) {
         IrValue element = LLVMBuildNSWAdd(e->ir, first, emit_i64(e, i * e->lanes), "");
         finish(e, k, g.totals[i], element, group_active(e, &g, i));

@@ -7,7 +7,6 @@
 
 #include <math.h>
 
-enum { ARG_IN, ARG_OUT };
 enum { F32 = 4 };
 
 typedef struct RowSoftmax {
@@ -65,8 +64,8 @@ void kernel_softmax(Emit *e, const Kernel *kernel)
 {
     RowSoftmax r = {.log = kernel->softmax.log};
     Loop rows = emit_loop_begin(e, kernel->softmax.rows, NULL, 0);
-    r.in = emit_index(e, emit_arg(e, ARG_IN), rows.index, kernel->softmax.in_row);
-    r.out = emit_index(e, emit_arg(e, ARG_OUT), rows.index, kernel->softmax.out_row);
+    r.in = emit_index(e, emit_arg(e, SOFTMAX_IN), rows.index, kernel->softmax.in_row);
+    r.out = emit_index(e, emit_arg(e, SOFTMAX_OUT), rows.index, kernel->softmax.out_row);
     SoftmaxSums sums = softmax_sums(e, r.in, kernel->softmax.n, r.log ? NULL : r.out);
     r.max = emit_splat(e, sums.max);
     r.sum = emit_splat(e, sums.sum);

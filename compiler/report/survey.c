@@ -142,10 +142,10 @@ static int64_t address(const Walk *walk, const Ref *ref)
 static void note_product(Walk *walk, const Stmt *call)
 {
     const Kernel *kernel = call->kernel;
-    const Touched *a = touched_of(walk, call->args[0].buffer);
+    const Touched *a = touched_of(walk, call->args[GEMM_A].buffer);
     if (a->product && a->buffer->space == SPACE_SCRATCH)
-        walk->hidden = kernel->gemm.k;
-    touched_of(walk, call->args[2].buffer)->product = true;
+        walk->hidden = kernel->gemm.k * kernel->gemm.product.k_pack;
+    touched_of(walk, call->args[GEMM_C].buffer)->product = true;
 }
 
 static void walk_call(Walk *walk, const Stmt *call)
@@ -156,7 +156,7 @@ static void walk_call(Walk *walk, const Stmt *call)
     kernel_extents(kernel, cpu_lanes(walk->program->cpu), extents, optional);
     for (int i = 0; i < call->n_args; i++) {
         const Ref *ref = &call->args[i];
-        if (!ref->buffer)
+        if (!ref->buffer || extents[i].high == EXTENT_ANYWHERE)
             continue;
         int64_t at = address(walk, ref);
         mark(touched_of(walk, ref->buffer), at + extents[i].low, at + extents[i].high);

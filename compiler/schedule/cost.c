@@ -142,23 +142,32 @@ static double map_cycles(const Kernel *kernel, const CpuProfile *cpu)
     return rows * vectors(cpu, kernel->map.n) * (accesses(cpu, 1) + expr_cycles(kernel, cpu));
 }
 
-static double softmax_cycles(int64_t rows, int64_t n, const CpuProfile *cpu)
+static double exp_rows_cycles(int64_t rows, int64_t n, const CpuProfile *cpu)
 {
     return (double)rows * (vectors(cpu, n) * (instructions(cpu, 20) + accesses(cpu, 4)) + 2 * LANE_SUM);
+}
+
+static double softmax_cycles(const Kernel *k, const CpuProfile *cpu)
+{
+    return exp_rows_cycles(k->softmax.rows, k->softmax.n, cpu);
+}
+
+static double cross_entropy_cycles(const Kernel *k, const CpuProfile *cpu)
+{
+    return exp_rows_cycles(k->cross_entropy.rows, k->cross_entropy.n, cpu);
+}
+
+static double gather_cycles(const Kernel *k, const CpuProfile *cpu)
+{
+    return (double)k->gather.rows * (2 * accesses(cpu, vectors(cpu, k->gather.row_bytes / 4)) + 2);
 }
 
 static double own_cycles(const Kernel *k, const CpuProfile *cpu)
 {
     switch (k->kind) {
-    case KERNEL_GEMM: return gemm_cycles(k, cpu);
-    case KERNEL_TILES: return tiles_cycles(k, cpu);
-    case KERNEL_DWCONV: return dwconv_cycles(k, cpu);
-    case KERNEL_LAYERNORM: return layernorm_cycles(k, cpu);
-    case KERNEL_SOFTMAX: return softmax_cycles(k->softmax.rows, k->softmax.n, cpu);
-    case KERNEL_REDUCE: return reduce_cycles(k, cpu);
-    case KERNEL_MAP: return map_cycles(k, cpu);
-    case KERNEL_GATHER: return (double)k->gather.rows * (2 * accesses(cpu, vectors(cpu, k->gather.row_bytes / 4)) + 2);
-    case KERNEL_CROSS_ENTROPY: return softmax_cycles(k->cross_entropy.rows, k->cross_entropy.n, cpu);
+#define KERNEL(KIND, name, params, rows, n) \
+    case KERNEL_##KIND: return name##_cycles(k, cpu);
+#include "compiler/schedule/kernels.def"
     }
     unreachable();
 }

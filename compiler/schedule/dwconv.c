@@ -126,12 +126,13 @@ static void emit_tile(Lowering *l, const Depthwise *d, const Place *p, Columns c
     in = ref_pos(in, pos_loop(pos_at(c.base), loop, c.width * w->stride[1]), d->x.strides[1]);
     Pos row = pos_add(pos_at(p->to), p->to_step), column = pos_loop(pos_at(c.x), loop, c.width);
     Ref args[MAX_ARGS] = {
-        ref_pos(in, p->channel, 4),
-        ref_pos(ref_shift(d->weights, p->clip.first * w->kernel[1] * lanes * 4), p->channel, w->kernel[0] * w->kernel[1] * 4),
-        ref_pos(ref_pos(ref_pos(d->out.ref, row, d->out.strides[0]), column, d->out.strides[1]), p->channel, 4),
-        ref_pos(d->bias, p->channel, 4),
+        [DWCONV_IN] = ref_pos(in, p->channel, 4),
+        [DWCONV_W] =
+            ref_pos(ref_shift(d->weights, p->clip.first * w->kernel[1] * lanes * 4), p->channel, w->kernel[0] * w->kernel[1] * 4),
+        [DWCONV_OUT] = ref_pos(ref_pos(ref_pos(d->out.ref, row, d->out.strides[0]), column, d->out.strides[1]), p->channel, 4),
+        [DWCONV_BIAS] = ref_pos(d->bias, p->channel, 4),
     };
-    int n = 4;
+    int n = N_DWCONV_ARGS;
     Pos picture_row = pos_add(pos_at(p->y), p->step);
     if (d->epilogue && d->epilogue->expr.n_steps) {
         kernel.expr = d->epilogue->expr;

@@ -161,7 +161,7 @@ Panels panels_constant(Lowering *l, const char *name, const Tensor *weights, Wei
     }
     Depth depth = depth_of(&layout, product);
     Panels panels = panels_sized(l, product, depth.taps * depth.groups, layout.n, nr);
-    name = arena_printf(l->arena, "%s.%s", name, product.k_pack > 1 ? "pairs" : "panels");
+    name = arena_printf(l->arena, "%s.panels", name);
     panels.constant = true;
     if (panels.n_full)
         panels.full = pack_weights(l, name, weights, &layout, product, 0, panels.n_full, nr);
@@ -309,9 +309,12 @@ static void emit_tile(Lowering *l, const Gemm *g, const Strip *s, int64_t rows, 
     kernel.gemm.prefetch = prefetch;
     kernel.gemm.product = g->panels->product;
     Pos row = pos_loop(pos_at(start), loop, rows);
-    Ref args[MAX_ARGS] = {ref_pos(g->a.ref, row, g->a.strides[0]), s->b, ref_pos(s->sums, row, sums_of(g)->strides[0]),
-                          g->init == GEMM_INIT_BIAS ? s->bias : (Ref){0}, prefetch ? s->next : (Ref){0}};
-    int n = 5;
+    Ref args[MAX_ARGS] = {[GEMM_A] = ref_pos(g->a.ref, row, g->a.strides[0]),
+                          [GEMM_B] = s->b,
+                          [GEMM_C] = ref_pos(s->sums, row, sums_of(g)->strides[0]),
+                          [GEMM_BIAS] = g->init == GEMM_INIT_BIAS ? s->bias : (Ref){0},
+                          [GEMM_PREFETCH] = prefetch ? s->next : (Ref){0}};
+    int n = N_GEMM_ARGS; /* of TILES, too, but for the sums behind them */
     if (g->panels->product.unit)
         args[n++] = tiles_take(l, g, &kernel);
     if (s->fused) {

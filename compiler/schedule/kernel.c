@@ -8,13 +8,20 @@
 
 #include <string.h>
 
+static void put_number(StrBuf *sb, int64_t number) { sb_printf(sb, " %lld", (long long)number); }
+static void put_double(StrBuf *sb, double number) { sb_printf(sb, " %a", number); }
+
+static void put_operand(StrBuf *sb, Operand operand)
+{
+    sb_printf(sb, " (%d %lld %lld)", operand.dtype, (long long)operand.row, (long long)operand.step);
+}
+
 static void describe_expr(StrBuf *sb, const Kernel *kernel)
 {
     const Expr *expr = &kernel->expr;
     sb_printf(sb, " expr %d", expr->n_operands);
     for (int i = 0; i < expr->n_operands; i++)
-        sb_printf(sb, " (%d %lld %lld)", kernel->operands[i].dtype, (long long)kernel->operands[i].row,
-                  (long long)kernel->operands[i].step);
+        put_operand(sb, kernel->operands[i]);
     for (int i = 0; i < expr->n_steps; i++) {
         const ExprStep *step = &expr->steps[i];
         sb_printf(sb, " %d:%d(%d %d %d %a %a)", step->op, step->dtype, step->in[0], step->in[1], step->in[2], step->imm[0],
@@ -22,48 +29,29 @@ static void describe_expr(StrBuf *sb, const Kernel *kernel)
     }
 }
 
-static void put_numbers(StrBuf *sb, const int64_t *numbers, int64_t count)
+static void put_product(StrBuf *sb, Product p)
 {
-    for (int64_t i = 0; i < count; i++)
-        sb_printf(sb, " %lld", (long long)numbers[i]);
+    sb_printf(sb, " (%d %d %d %lld %lld)", p.a, p.b, p.sum, (long long)p.k_pack, (long long)p.unit);
 }
-#define NUMBERS(sb, ...) put_numbers(sb, (const int64_t[]){__VA_ARGS__}, countof(((const int64_t[]){__VA_ARGS__})))
+
+#define PUT(sb, value) \
+    _Generic(value, double: put_double, Operand: put_operand, Product: put_product, default: put_number)(sb, value)
+#define PARAMS(params)                                         \
+    static void describe_##params(StrBuf *sb, const Kernel *k) \
+    {
+#define PARAM(params, type, field) PUT(sb, k->params.field);
+#define PARAMS_END(params) }
+#include "compiler/schedule/kernels.def"
 
 /* Every parameter of the kernel, as text: equal texts are equal kernels. */
 static const char *describe(Arena *arena, const Kernel *k)
 {
     StrBuf sb = {.arena = arena};
-    sb_printf(&sb, "%d", k->kind);
+    put_number(&sb, k->kind);
     switch (k->kind) {
-    case KERNEL_TILES:
-        NUMBERS(&sb, k->gemm.product.unit, k->gemm.stream);
-        /* fall through */
-    case KERNEL_GEMM:
-        NUMBERS(&sb, k->gemm.m, k->gemm.n, k->gemm.k, k->gemm.nr, k->gemm.a_row, k->gemm.a_k, k->gemm.c_row, k->gemm.init,
-                k->gemm.prefetch);
-        sb_put(&sb, k->gemm.product.k_pack > 1 ? " pairs" : "");
-        break;
-    case KERNEL_DWCONV:
-        NUMBERS(&sb, k->dwconv.width, k->dwconv.channels, k->dwconv.kh, k->dwconv.kw, k->dwconv.stride_w, k->dwconv.dilation_w,
-                k->dwconv.x0, k->dwconv.in_width, k->dwconv.in_row, k->dwconv.in_col, k->dwconv.out_col);
-        break;
-    case KERNEL_LAYERNORM:
-        NUMBERS(&sb, k->layernorm.rows, k->layernorm.n, k->layernorm.in_row, k->layernorm.out_row);
-        sb_printf(&sb, " %a", k->layernorm.epsilon);
-        break;
-    case KERNEL_SOFTMAX:
-        NUMBERS(&sb, k->softmax.rows, k->softmax.n, k->softmax.in_row, k->softmax.out_row, k->softmax.log);
-        break;
-    case KERNEL_REDUCE:
-        NUMBERS(&sb, k->reduce.op, k->reduce.n, k->reduce.step, k->reduce.n1, k->reduce.step1, k->reduce.width,
-                k->reduce.accumulate);
-        break;
-    case KERNEL_MAP: NUMBERS(&sb, k->map.rows, k->map.n, k->map.out.dtype, k->map.out.row, k->map.out.step); break;
-    case KERNEL_GATHER: NUMBERS(&sb, k->gather.rows, k->gather.row_bytes, k->gather.n_data, k->gather.index); break;
-    case KERNEL_CROSS_ENTROPY:
-        NUMBERS(&sb, k->cross_entropy.rows, k->cross_entropy.n, k->cross_entropy.row, k->cross_entropy.label,
-                k->cross_entropy.ignore, k->cross_entropy.has_ignore);
-        break;
+#define KERNEL(KIND, name, params, rows, n) \
+    case KERNEL_##KIND: describe_##params(&sb, k); break;
+#include "compiler/schedule/kernels.def"
     }
     describe_expr(&sb, k);
     return sb.text;
@@ -175,4 +163,14 @@ const Kernel *kernel_intern(Program *program, const Kernel *kernel)
         vec_push(program->arena, &program->kernels, made);
         return made;
     }
+}
+
+int kernel_n_args(const Kernel *kernel)
+{
+    static const int own[] = {
+#define KERNEL(KIND, name, params, rows, n) [KERNEL_##KIND] = N_##KIND##_ARGS,
+#include "compiler/schedule/kernels.def"
+    };
+    int operands = kernel->expr.n_operands - kernel_first_operand(kernel);
+    return own[kernel->kind] + (operands > 0 ? operands : 0);
 }

@@ -76,19 +76,14 @@ static Extent operand_extent(const Operand *operand, int64_t rows, int64_t n)
 }
 
 /* Rows and elements over which a kernel's expression is evaluated. */
-static void expr_space(const Kernel *k, int64_t *rows, int64_t *n)
+static void expr_space(const Kernel *k, int64_t *n_rows, int64_t *n_elements)
 {
-    bool product = k->kind == KERNEL_GEMM || k->kind == KERNEL_TILES;
-    *rows = product                       ? k->gemm.m
-            : k->kind == KERNEL_DWCONV    ? k->dwconv.width
-            : k->kind == KERNEL_LAYERNORM ? k->layernorm.rows
-            : k->kind == KERNEL_MAP       ? k->map.rows
-                                          : 1;
-    *n = product                       ? k->gemm.n
-         : k->kind == KERNEL_DWCONV    ? k->dwconv.channels
-         : k->kind == KERNEL_LAYERNORM ? k->layernorm.n
-         : k->kind == KERNEL_MAP       ? k->map.n
-                                       : k->reduce.width;
+    switch (k->kind) {
+#define KERNEL(KIND, name, params, rows, n) \
+    case KERNEL_##KIND: *n_rows = rows, *n_elements = n; return;
+#include "compiler/schedule/kernels.def"
+    }
+    unreachable();
 }
 
 static int64_t result_size(const Kernel *k) { return k->expr.n_steps ? dtype_size(k->expr.steps[k->expr.n_steps - 1].dtype) : 4; }
@@ -100,61 +95,21 @@ static int64_t whole_tiles(const Kernel *k)
     return (k->gemm.m + unit - 1) / unit * unit;
 }
 
+static int64_t group_bytes(const Kernel *k) { return product_group_bytes(k->gemm.product); }
+static int64_t sum_bytes(const Kernel *k) { return product_sum_bytes(k->gemm.product); }
+static Extent bytes_from(int64_t bytes) { return (Extent){0, bytes}; }
+
+/* A prefetch may reach past the end. */
+static Extent anywhere(void) { return (Extent){0, EXTENT_ANYWHERE}; }
+
 /* Number of a kernel's own arguments; their extents, in order. An argument that may be left out has optional set. */
 static int own_arguments(const Kernel *k, int64_t lanes, Extent *extents, bool *optional)
 {
-    int64_t size, group = product_group_bytes(k->gemm.product), sum = product_sum_bytes(k->gemm.product); /* GEMM, TILES */
     switch (k->kind) {
-    case KERNEL_GEMM:
-        extents[0] = extent_of(k->gemm.m, k->gemm.a_row, k->gemm.k, k->gemm.a_k, group);
-        extents[1] = (Extent){0, k->gemm.k * k->gemm.nr * group};
-        extents[2] = extent_of(k->gemm.m, k->gemm.c_row, k->gemm.n, sum, sum);
-        extents[3] = (Extent){0, k->gemm.nr * sum};
-        extents[4] = (Extent){0, 0};
-        optional[3] = k->gemm.init != GEMM_INIT_BIAS;
-        optional[4] = !k->gemm.prefetch;
-        return 5;
-    case KERNEL_TILES:
-        size = result_size(k);
-        extents[0] = extent_of(whole_tiles(k), k->gemm.a_row, k->gemm.k, k->gemm.a_k, group);
-        extents[1] = (Extent){0, k->gemm.k * k->gemm.nr * group};
-        extents[2] = extent_of(k->gemm.m, k->gemm.c_row, k->gemm.n, size, size);
-        extents[3] = (Extent){0, k->gemm.nr * sum};
-        extents[4] = (Extent){0, 0};
-        extents[5] = (Extent){0, whole_tiles(k) * k->gemm.nr * sum};
-        optional[3] = k->gemm.init != GEMM_INIT_BIAS;
-        optional[4] = !k->gemm.prefetch;
-        return 6;
-    case KERNEL_DWCONV:
-        extents[0] = extent_of(k->dwconv.kh, k->dwconv.in_row, k->dwconv.in_width, k->dwconv.in_col, k->dwconv.channels * 4);
-        extents[1] = (Extent){0, k->dwconv.kh * k->dwconv.kw * lanes * 4};
-        extents[2] = extent_of(k->dwconv.width, k->dwconv.out_col, k->dwconv.channels, 4, 4);
-        extents[3] = (Extent){0, k->dwconv.channels * 4};
-        return 4;
-    case KERNEL_LAYERNORM:
-        extents[0] = extent_of(k->layernorm.rows, k->layernorm.in_row, k->layernorm.n, 4, 4);
-        size = result_size(k);
-        extents[1] = extent_of(k->layernorm.rows, k->layernorm.out_row, k->layernorm.n, size, size);
-        return 2;
-    case KERNEL_SOFTMAX:
-        extents[0] = extent_of(k->softmax.rows, k->softmax.in_row, k->softmax.n, 4, 4);
-        extents[1] = extent_of(k->softmax.rows, k->softmax.out_row, k->softmax.n, 4, 4);
-        return 2;
-    case KERNEL_REDUCE:
-        extents[0] = extent_of(k->reduce.n1, k->reduce.step1, k->reduce.n, k->reduce.step, k->reduce.width * 4);
-        extents[1] = (Extent){0, k->reduce.width * 4};
-        return 2;
-    case KERNEL_MAP: extents[0] = operand_extent(&k->map.out, k->map.rows, k->map.n); return 1;
-    case KERNEL_GATHER:
-        extents[0] = (Extent){0, k->gather.n_data * k->gather.row_bytes};
-        extents[1] = (Extent){0, k->gather.rows * dtype_size(k->gather.index)};
-        extents[2] = (Extent){0, k->gather.rows * k->gather.row_bytes};
-        return 3;
-    case KERNEL_CROSS_ENTROPY:
-        extents[0] = extent_of(k->cross_entropy.rows, k->cross_entropy.row, k->cross_entropy.n, 4, 4);
-        extents[1] = (Extent){0, k->cross_entropy.rows * dtype_size(k->cross_entropy.label)};
-        extents[2] = extents[3] = (Extent){0, k->cross_entropy.rows * 4};
-        return 4;
+#define KERNEL(KIND, name, params, rows, n) case KERNEL_##KIND:
+#define ARG(KIND, ARGUMENT, extent, is_optional) extents[KIND##_##ARGUMENT] = extent, optional[KIND##_##ARGUMENT] = is_optional;
+#define KERNEL_END(KIND) return N_##KIND##_ARGS;
+#include "compiler/schedule/kernels.def"
     }
     unreachable();
 }
@@ -165,7 +120,7 @@ int kernel_extents(const Kernel *k, int64_t lanes, Extent *extents, bool *option
     int n = own_arguments(k, lanes, extents, optional);
     int64_t rows, width;
     expr_space(k, &rows, &width);
-    for (int i = k->kind == KERNEL_MAP ? 0 : 1; i < k->expr.n_operands; i++)
+    for (int i = kernel_first_operand(k); i < k->expr.n_operands; i++)
         extents[n++] = operand_extent(&k->operands[i], rows, width);
     return n;
 }
@@ -218,8 +173,7 @@ static void check_call(Checker *checker, const Stmt *call)
     if (n != call->n_args)
         fail(checker, kernel->name, "a wrong number of arguments");
     for (int i = 0; i < call->n_args && !checker->problem; i++) {
-        if (call->args[i].buffer &&
-            !((kernel->kind == KERNEL_GEMM || kernel->kind == KERNEL_TILES) && i == 4)) /* a prefetch may reach past the end */
+        if (call->args[i].buffer && extents[i].high != EXTENT_ANYWHERE)
             check_ref(checker, kernel, i, &call->args[i], extents[i]);
         else if (!call->args[i].buffer && !optional[i])
             fail(checker, kernel->name, "an argument is missing");

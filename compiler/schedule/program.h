@@ -100,92 +100,50 @@ typedef struct Operand {
 /* ── Kernels ─────────────────────────────────────────────────────────────────────────────────────────── */
 
 typedef enum KernelKind {
-    KERNEL_GEMM,
-    KERNEL_DWCONV,
-    KERNEL_LAYERNORM,
-    KERNEL_SOFTMAX,
-    KERNEL_REDUCE,
-    KERNEL_MAP,
-    KERNEL_GATHER,
-    KERNEL_CROSS_ENTROPY,
-    KERNEL_TILES,
+#define KERNEL(KIND, name, params, rows, n) KERNEL_##KIND,
+#include "compiler/schedule/kernels.def"
 } KernelKind;
 
-/* A kernel is its parameters; two with equal names are the same function and are emitted once.
- * expr operand 0 is the kernel's own result for the element; operands[i] describes operand i (0: the output
- * is written like operands[0]… see each kind); its argument follows the kind's own arguments, in order. */
+/* Numbers of a kind's own arguments: GEMM_A, GEMM_B, …, N_GEMM_ARGS. */
+#define KERNEL(KIND, name, params, rows, n) enum {
+#define ARG(KIND, ARGUMENT, extent, optional) KIND##_##ARGUMENT,
+/* clang-format off */
+#define KERNEL_END(KIND) N_##KIND##_ARGS };
+/* clang-format on */
+#include "compiler/schedule/kernels.def"
+
+typedef enum GemmInit { GEMM_INIT_ZERO, GEMM_INIT_BIAS, GEMM_INIT_C } GemmInit; /* C: adds to what C holds (raw sums) */
+
+typedef enum ReduceOp {
+    REDUCE_SUM,
+    REDUCE_MEAN,
+    REDUCE_L2,
+    REDUCE_L1,
+    REDUCE_MAX,
+    REDUCE_MIN,
+    REDUCE_PROD,
+    REDUCE_SUM_SQUARE,
+} ReduceOp;
+
+/* A kernel is its parameters; two with equal names are the same function and are emitted once. Operand 0 of the expression
+ * is the kernel's own result for the element; operands[i] describes operand i, whose argument follows the kind's own
+ * arguments, in order. The expression of a MAP has no such result: all of its operands are arguments. */
 typedef struct Kernel {
     KernelKind kind;
     const char *name;      /* cnx_gemm_f32_14x32_…__avx512; from kernel_intern */
     Expr expr;             /* n_operands 0 or n_steps 0: none, the result is stored as it is */
-    Operand operands[MAX_OPERANDS]; /* of expr, from 1 on (GEMM, DWCONV, LAYERNORM, REDUCE) or 0 on (MAP) */
+    Operand operands[MAX_OPERANDS]; /* of expr, from kernel_first_operand on */
     union {
-        /* GEMM: C[m, n] = expr(init + A[m, k] · B[k, n]). args: A, B, C, bias, prefetch, operands…
-         * k counts the product's groups. B is a packed panel [k][nr], nr a multiple of the vector length, zero padded. n may
-         * be less than nr: then the tail columns are not stored. bias: nr elements. prefetch: address of what is read next; k*nr
-         * elements from it are prefetched into L2, spread over the K loop.
-         * TILES: the same by a matrix unit with tiles of `unit` rows, columns and groups, for at most 2 x 2 of them; k is a
-         * multiple of unit, and A is read up to the end of the last tile. C = expr(init + Σ), Σ from
-         * zero as tdpbf16ps sums up. args: A, B, C, bias, prefetch, sums, operands…; sums: scratch for Σ */
-        struct {
-            int64_t m, n, k, nr;
-            int64_t a_row, a_k;        /* bytes from row to row, from k to k */
-            int64_t c_row;             /* bytes; C's columns are contiguous */
-            enum { GEMM_INIT_ZERO, GEMM_INIT_BIAS, GEMM_INIT_C } init; /* INIT_C adds to what C holds (raw sums) */
-            bool prefetch;
-            Product product;           /* unit: 0 for GEMM */
-            bool stream;               /* TILES: B is not worth a place in L1 */
-        } gemm;
-        /* A row of `width` output pixels of depthwise convolution for `channels` (at most 1 vector) channels:
-         * out[x, c] = expr(bias[c] + Σ in[x*stride_w + kx*dilation_w + x0, ky][c] * w[ky, kx][c]), taps with a column
-         * outside [0, in_width) skipped. args: in (column 0 of the first kernel row), w, out, bias, operands…
-         * w is packed [kh][kw][vector length]; kernel rows outside the picture are left out by the caller, who
-         * passes kh and w to match. */
-        struct {
-            int64_t width, channels, kh, kw, stride_w, dilation_w, x0, in_width;
-            int64_t in_row, in_col;    /* bytes from a kernel row to the next (dilation included), column to column */
-            int64_t out_col;           /* bytes */
-        } dwconv;
-        /* rows × n: out = expr((x - mean) / sqrt(variance + epsilon)), biased variance, two passes, elements
-         * contiguous. args: in, out, operands… In place is fine. */
-        struct {
-            int64_t rows, n, in_row, out_row;
-            double epsilon;
-        } layernorm;
-        /* rows × n: softmax (log: log-softmax) over contiguous elements. args: in, out */
-        struct {
-            int64_t rows, n, in_row, out_row;
-            bool log;
-        } softmax;
-        /* out[j] = expr(reduce over n1 × n of in[…]), j < width. args: in, out, operands…
-         * step_j is the element size, or 0 with width 1. A reduction over contiguous elements has step = element
-         * size and width 1; over pixels of a channels-last map step = bytes of a pixel, width = channels. */
-        struct {
-            enum { REDUCE_SUM, REDUCE_MEAN, REDUCE_L2, REDUCE_L1, REDUCE_MAX, REDUCE_MIN, REDUCE_PROD, REDUCE_SUM_SQUARE } op;
-            int64_t n, step, n1, step1, width;
-            bool accumulate;           /* SUM only: adds to what out holds (a reduction over the free batch) */
-        } reduce;
-        /* rows × n elementwise: out = expr(operands[0…]). args: out, operands…; no expr steps: a copy */
-        struct {
-            int64_t rows, n;
-            Operand out;
-        } map;
-        /* out[r] = data[index[r]] for r < rows: copies of row_bytes; index int64 or int32, negative counts from
-         * the end, out of range clamps. args: data, index, out */
-        struct {
-            int64_t rows, row_bytes, n_data;
-            DType index;
-        } gather;
-        /* rows of n logits and one integer label each: loss[r] = -log softmax(x)[label], weight[r] = label !=
-         * ignore. args: logits, labels, loss, weight. A label out of range yields NaN. */
-        struct {
-            int64_t rows, n, row;
-            DType label;
-            int64_t ignore;
-            bool has_ignore;
-        } cross_entropy;
+#define PARAMS(params) struct {
+#define PARAM(params, type, field) type field;
+/* clang-format off */
+#define PARAMS_END(params) } params;
+/* clang-format on */
+#include "compiler/schedule/kernels.def"
     };
 } Kernel;
+
+static inline int kernel_first_operand(const Kernel *kernel) { return kernel->kind == KERNEL_MAP ? 0 : 1; }
 
 /* ── Statements, phases, programs ────────────────────────────────────────────────────────────────────── */
 
@@ -232,7 +190,9 @@ int64_t program_cpu_features(const Program *program); /* CNXRT_CPU_ bits that it
 typedef struct Extent {
     int64_t low, high;
 } Extent; /* bytes touched, relative to an address: [low, high) */
+enum { EXTENT_ANYWHERE = -1 }; /* as high: nothing is read, so it need not lie in the buffer */
 
+int kernel_n_args(const Kernel *kernel); /* its own and its operands' */
 /* What a call of the kernel touches around each of its arguments, and which may be left out (both MAX_ARGS +
  * MAX_OPERANDS long); returns how many arguments there are. lanes: of the CPU's vectors. */
 int kernel_extents(const Kernel *kernel, int64_t lanes, Extent *extents, bool *optional);
