@@ -19,6 +19,7 @@ bin = os.path.join(build, "bin")
 config.substitutions += [
     ("%cnxc", os.path.join(bin, "cnxc")),
     ("%bin", bin),
+    ("%build", build),
     ("%filecheck", "FileCheck-19 --dump-input-context=5"),
     ("%not", os.path.join(here, "tools", "exits")),
     ("%python", lit_config.params.get("python", "python3")),

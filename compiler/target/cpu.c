@@ -149,18 +149,3 @@ static const CpuProfile *read_chained(const char *path, const ProfileChain *up, 
 }
 
 const CpuProfile *cpu_read(const char *path, Arena *arena, Diag *diag) { return read_chained(path, NULL, arena, diag); }
-
-/* ── In a profile ────────────────────────────────────────────────────────────────────────────────────── */
-
-bool schedule_shape_equal(const ScheduleShape *a, const ScheduleShape *b)
-{
-    return a->op == b->op && a->precision == b->precision && memcmp(a->dims, b->dims, sizeof a->dims) == 0;
-}
-
-const ScheduleChoice *cpu_choice(const CpuProfile *cpu, const ScheduleShape *shape)
-{
-    for (int64_t i = 0; i < cpu->n_choices; i++)
-        if (schedule_shape_equal(&cpu->choices[i].shape, shape))
-            return &cpu->choices[i];
-    return NULL;
-}
