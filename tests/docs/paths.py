@@ -1,0 +1,27 @@
+# Files and folders that the documents name are there.
+# RUN: %python %s %root
+import glob
+import os
+import re
+import subprocess
+import sys
+
+ROOT = sys.argv[1]
+TOPS = "ir|compiler|runtime|tests|docs|models"
+
+
+def named(text):
+    """`ir/op.h`, and links to files; CASE stands for any name."""
+    for path in re.findall(rf"`((?:{TOPS})/[\w./*-]+)`", text) + re.findall(r"\]\(([\w./-]+)\)", text):
+        yield path, re.sub(r"\b[A-Z]+\b(?!\.md)", "*", path)
+
+
+documents = subprocess.run(["git", "-C", ROOT, "ls-files", "*.md"], check=True, capture_output=True, text=True).stdout.split()
+missing, seen = [], 0
+for document in documents:
+    with open(os.path.join(ROOT, document), encoding="utf-8") as f:
+        for path, pattern in named(f.read()):
+            seen += 1
+            if not any(glob.glob(os.path.join(ROOT, folder, pattern)) for folder in ("", os.path.dirname(document))):
+                missing.append(f"{document} names {path}")
+assert seen > 50 and not missing, "\n".join(missing)
