@@ -246,12 +246,16 @@ static bool check_input(const Value *value, Diag *diag)
                          dtype_name(value->type.dtype));
         return false;
     }
-    for (int i = 0; i < shape->rank; i++)
-        if (shape->dims[i].size == 0 || shape->dims[i].size < -1) {
+    for (int i = 0; i < shape->rank; i++) {
+        if (shape->dims[i].size == 0)
+            diag_unsupported(diag, value->span, "dimension %d of input '%s' is 0: empty inputs are not supported", i,
+                             value->name);
+        else if (shape->dims[i].size < -1)
             diag_error(diag, value->span, "dimension %d of input '%s' is %lld, expected at least 1", i, value->name,
                        (long long)shape->dims[i].size);
+        if (shape->dims[i].size == 0 || shape->dims[i].size < -1)
             return false;
-        }
+    }
     return check_size(value, diag);
 }
 

@@ -44,8 +44,8 @@ void output_cleanup(void)
     if (!temp_dir[0])
         return;
     int dir = open(temp_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir < 0 && errno == EMFILE) {
-        close(STDIN_FILENO); /* nothing is read after this */
+    if (dir < 0) {
+        close(STDIN_FILENO); /* too many may be open, and nothing is read after this */
         dir = open(temp_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     }
     if (dir >= 0) {
@@ -117,7 +117,7 @@ void output_guard(void)
 /* ── Making ──────────────────────────────────────────────────────────────────────────────────────────── */
 
 /* A place that a rename would replace instead of write to: a device, a pipe, or standard output. */
-static bool is_stream(const char *path)
+bool output_is_stream(const char *path)
 {
     struct stat s;
     return strcmp(path, "-") == 0 || (stat(path, &s) == 0 && !S_ISREG(s.st_mode) && !S_ISDIR(s.st_mode));
@@ -141,7 +141,7 @@ static bool make_temp_dir(char *template)
 const char *output_temp_dir(const char *path, Arena *arena, Diag *diag)
 {
     const char *tmp = getenv("TMPDIR"), *parent = tmp && *tmp ? tmp : "/tmp";
-    if (path && !is_stream(path))
+    if (path && !output_is_stream(path))
         parent = path_directory(arena, path);
     char template[PATH_MAX];
     int length = snprintf(template, sizeof template, "%s/.cnxc-XXXXXX", parent);
@@ -185,7 +185,7 @@ static bool copy_to(const char *from, const char *to)
 
 bool output_commit(const char *from, const char *to, Diag *diag)
 {
-    if (is_stream(to) ? copy_to(from, to) : rename(from, to) == 0)
+    if (output_is_stream(to) ? copy_to(from, to) : rename(from, to) == 0)
         return true;
     if (errno != EPIPE || strcmp(to, "-") != 0) { /* a reader that has seen enough, as head, needs no message */
         diag_resource(diag, NO_SPAN, "can't write '%s': %s", to, strerror(errno));

@@ -13,6 +13,8 @@ void output_cleanup(void); /* removes the temporary folder, if there is one */
 /* Makes the temporary folder beside path (or in TMPDIR if path is a device or NULL). NULL after a diagnostic. */
 const char *output_temp_dir(const char *path, Arena *arena, Diag *diag);
 
+bool output_is_stream(const char *path); /* a device, a pipe or standard output, which is written to and not replaced */
+
 /* Moves a finished file to its place: renamed, or copied if the place is a device or a pipe. False after a
  * diagnostic. */
 bool output_commit(const char *from, const char *to, Diag *diag);

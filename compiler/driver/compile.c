@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 typedef struct Compile Compile;
 
@@ -188,12 +189,25 @@ static const Emit emits[] = {
     {.name = "dot", .write = write_dot, .is_text = true},
 };
 
+/* What a name that ends so is taken for where --emit says nothing. */
+static const char *emit_by_name(const char *output)
+{
+    static const char *const endings[][2] = {
+        {".so", "shared"},       {".a", "static"},         {".o", "obj"},     {".s", "asm"},  {".ll", "llvm"}, {".onnx", "onnx"},
+        {".onnxtxt", "onnxtxt"}, {".onnx.txt", "onnxtxt"}, {".tile", "tile"}, {".dot", "dot"}};
+    for (int64_t i = 0; output && i < countof(endings); i++)
+        if (str_ends_with(output, endings[i][0]))
+            return endings[i][1];
+    return "exe";
+}
+
 static const Emit *chosen_emit(const Options *o)
 {
-    for (int64_t i = 0; i < countof(emits); i++)
-        if (o->emit && strcmp(emits[i].name, o->emit) == 0)
-            return &emits[i];
-    return &emits[0];
+    const char *name = o->emit ? o->emit : emit_by_name(o->output);
+    const Emit *emit = emits;
+    while (strcmp(emit->name, name) != 0)
+        emit++;
+    return emit;
 }
 
 static bool separate_weights(const Options *o) { return o->weights && strcmp(o->weights, "embed") != 0; }
@@ -214,6 +228,8 @@ static bool check_output(Compile *c)
         usage_error(c->driver, "--prefix takes a C identifier, got '%s'", o->prefix);
     else if (c->emit->has_header && strcmp(link_header_path(o->output, c->build.arena), o->output) == 0)
         usage_error(c->driver, "the output '%s' has the name of its header", o->output);
+    else if (c->emit->has_header && output_is_stream(o->output))
+        usage_error(c->driver, "--emit=%s needs a file for -o, with a header beside it; '%s' is none", c->emit->name, o->output);
     else if (separate_weights(o) && strcmp(o->weights, o->output) == 0)
         usage_error(c->driver, "the weights and the output are the same file '%s'", o->output);
     return !diag_failed(c->build.diag) && output_check(o->output, c->build.options.input, c->build.diag) &&
@@ -244,6 +260,21 @@ static bool check_place(Compile *c, const char *path)
     return false;
 }
 
+/* A header that is there must be one that cnxc wrote: foo.so has no business with a stranger's foo.h. */
+static bool check_header(Compile *c, const char *path)
+{
+    static const char mark[] = "a compiled neural network behind a small C interface";
+    char start[256] = {0};
+    FILE *file = fopen(path, "rbe");
+    size_t n = file ? fread(start, 1, sizeof start - 1, file) : 0;
+    if (file)
+        fclose(file);
+    if (!n || strstr(start, mark))
+        return true;
+    diag_resource(c->build.diag, NO_SPAN, "the header '%s' is there and was not written by cnxc", path);
+    return false;
+}
+
 static bool check_stages(Compile *c)
 {
     const char *text = arena_printf(c->build.arena, "%s.onnxtxt", c->options->output);
@@ -258,23 +289,33 @@ static bool check_places(Compile *c)
     return check_place(c, o->output) && (!o->save_temps || check_stages(c)) &&
            (!c->emit->is_text || check_place(c, arena_printf(arena, "%s.data", o->output))) &&
            (!separate_weights(o) || check_place(c, o->weights)) &&
-           (!c->emit->has_header || check_place(c, link_header_path(o->output, arena)));
+           (!c->emit->has_header ||
+            (check_place(c, link_header_path(o->output, arena)) && check_header(c, link_header_path(o->output, arena))));
 }
 
-/* Data before what names it, so that nobody sees an artifact without its parts. */
+/* Data before what names it, so that nobody sees an artifact without its parts; all or none: where a later one fails, those
+ * in place are taken away again. */
 static bool commit_all(Compile *c, const char *path)
 {
     const Options *o = c->options;
     Arena *arena = c->build.arena;
     struct stat s;
-    const char *data = arena_printf(arena, "%s.data", path);
-    if (stat(data, &s) == 0 && !output_commit(data, arena_printf(arena, "%s.data", o->output), c->build.diag))
-        return false;
-    if (c->build.weights_name && !output_commit(c->build.weights_path, o->weights, c->build.diag))
-        return false;
-    if (c->emit->has_header && !output_commit(link_header_path(path, arena), link_header_path(o->output, arena), c->build.diag))
-        return false;
-    return output_commit(path, o->output, c->build.diag);
+    const char *parts[4][2], *data = arena_printf(arena, "%s.data", path);
+    int n = 0;
+    if (stat(data, &s) == 0)
+        parts[n][0] = data, parts[n++][1] = arena_printf(arena, "%s.data", o->output);
+    if (c->build.weights_name)
+        parts[n][0] = c->build.weights_path, parts[n++][1] = o->weights;
+    if (c->emit->has_header)
+        parts[n][0] = link_header_path(path, arena), parts[n++][1] = link_header_path(o->output, arena);
+    parts[n][0] = path, parts[n++][1] = o->output;
+    for (int i = 0; i < n; i++)
+        if (!output_commit(parts[i][0], parts[i][1], c->build.diag)) {
+            while (i-- > 0)
+                unlink(parts[i][1]);
+            return false;
+        }
+    return true;
 }
 
 static bool load(Compile *c)
