@@ -13,26 +13,11 @@ static bool unary(Node *node, unsigned set, Diag *diag)
     return true;
 }
 
-#define UNARY(name, set) \
-    bool infer_##name(Node *node, Diag *diag) { return unary(node, set, diag); }
-
-UNARY(Abs, SET_NUMBER)
-UNARY(Ceil, SET_FLOAT)
-UNARY(Erf, SET_NUMBER)
-UNARY(Exp, SET_FLOAT)
-UNARY(Floor, SET_FLOAT)
-UNARY(HardSwish, SET_FLOAT)
-UNARY(Log, SET_FLOAT)
-UNARY(Mish, SET_FLOAT)
-UNARY(Neg, SET_NUMBER)
-UNARY(Not, SET_BOOL)
-UNARY(Reciprocal, SET_FLOAT)
-UNARY(Relu, SET_NUMBER)
-UNARY(Round, SET_FLOAT)
-UNARY(Sigmoid, SET_FLOAT)
-UNARY(Softplus, SET_FLOAT)
-UNARY(Sqrt, SET_FLOAT)
-UNARY(Tanh, SET_FLOAT)
+#define OP(...)
+#define MAP(name, versions, input, output, types, ...) \
+    bool infer_##name(Node *node, Diag *diag) { return unary(node, types, diag); }
+#include "ir/ops.def"
+#undef OP
 
 /* Unary with attributes, each of which must be a number: a NaN would spread unnoticed. */
 static bool unary_with(Node *node, const char *first, const char *second, Diag *diag)

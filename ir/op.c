@@ -7,10 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define V(...) {__VA_ARGS__}
+#define V(...) (__VA_ARGS__) /* parentheses keep it one argument where a row becomes another */
+#define BRACED(...) {__VA_ARGS__}
 const Op op_table[OP_COUNT] = {
+#define ROW(name, domain, class, versions, inputs, outputs, attrs, cost, summary) \
+    [OP_##name] = {OP_##name, #name, domain,  class, BRACED versions, inputs,     \
+                   outputs,   attrs, summary, cost,  infer_##name,    ref_##name},
 #define OP(name, domain, class, versions, inputs, outputs, attrs, summary) \
-    [OP_##name] = {OP_##name, #name, domain, class, versions, inputs, outputs, attrs, summary, infer_##name, ref_##name},
+    ROW(name, domain, class, versions, inputs, outputs, attrs, 0, summary)
+#define ELEMENTWISE(name, versions, inputs, outputs, attrs, cost, summary) \
+    ROW(name, "", CLASS_ELEMENTWISE, versions, inputs, outputs, attrs, cost, summary)
 #include "ir/ops.def"
 #undef OP
 };

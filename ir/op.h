@@ -34,6 +34,7 @@ struct Op {
     const char *attrs;   /* "name:kind=default …"; kinds as ONNX text spells them; no default: "name:kind";
                             required: "name:kind!" */
     const char *summary; /* one line of semantics, for docs/ops.md */
+    int cost;            /* elementwise: vector instructions of one vector of results, about */
     /* Sets the types of the node's outputs from its inputs; reports errors at the user's line and returns
      * false after one. Requires: arity and attributes checked. */
     bool (*infer)(Node *node, Diag *diag);

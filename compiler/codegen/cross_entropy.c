@@ -46,7 +46,7 @@ void kernel_cross_entropy(Emit *e, const Kernel *kernel)
     IrValue safe = emit_select(e, valid, label, emit_i64(e, 0));
     IrValue picked = emit_load_scalar(e, e->f32, emit_index(e, in, safe, F32));
     IrValue distance = LLVMBuildFSub(e->ir, picked, sums.max, "");
-    IrValue log_sum = LLVMBuildExtractElement(e->ir, math_log(e, emit_splat(e, sums.sum)), emit_i64(e, 0), "");
+    IrValue log_sum = LLVMBuildExtractElement(e->ir, math_Log(e, emit_splat(e, sums.sum)), emit_i64(e, 0), "");
     IrValue loss = LLVMBuildFSub(e->ir, log_sum, distance, "");
     loss = emit_select(e, valid, loss, LLVMConstReal(e->f32, NAN));
     store_row(e, kernel, rows.index, label, loss);

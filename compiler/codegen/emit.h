@@ -118,12 +118,10 @@ typedef struct SoftmaxSums {
 SoftmaxSums softmax_sums(Emit *e, IrValue in, int64_t n, IrValue out);
 
 /* Math on vf (math.c); accuracies stand there. */
-IrValue math_exp(Emit *e, IrValue x);
-IrValue math_log(Emit *e, IrValue x);
-IrValue math_erf(Emit *e, IrValue x);
-IrValue math_tanh(Emit *e, IrValue x);
-IrValue math_sigmoid(Emit *e, IrValue x);
-IrValue math_softplus(Emit *e, IrValue x);
+#define OP(...)
+#define FUNCTION(name, ...) IrValue math_##name(Emit *e, IrValue x);
+#include "ir/ops.def"
+#undef OP
 IrValue math_expm1(Emit *e, IrValue x);
 IrValue math_gelu(Emit *e, IrValue x);
 IrValue math_gelu_tanh(Emit *e, IrValue x);

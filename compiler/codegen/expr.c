@@ -296,14 +296,6 @@ static IrValue absolute(Emit *e, IrValue x, DType dtype)
     return is_unsigned(dtype) ? x : by_sign(e, x, LLVMBuildNeg(e->ir, x, ""), dtype);
 }
 
-/* x tanh(log(1 + e^x)) = x w / (w + 2), w = e^x (e^x + 2); from 20 on it is x. */
-static IrValue mish(Emit *e, IrValue x)
-{
-    IrValue two = emit_splat_const(e, 2), n = math_exp(e, emit_min(e, x, emit_splat_const(e, 20)));
-    IrValue w = LLVMBuildFMul(e->ir, n, LLVMBuildFAdd(e->ir, n, two, ""), "");
-    return LLVMBuildFMul(e->ir, x, LLVMBuildFDiv(e->ir, w, LLVMBuildFAdd(e->ir, w, two, ""), ""), "");
-}
-
 static IrValue hard_sigmoid(Emit *e, IrValue x, double alpha, double beta)
 {
     return clip(e, emit_fma(e, x, emit_splat_const(e, alpha), emit_splat_const(e, beta)), 0, 1, DT_FLOAT);
@@ -322,19 +314,16 @@ static IrValue float_function(Emit *e, const ExprStep *step, IrValue x)
 {
     const double *imm = step->imm;
     switch (step->op) {
+#define OP(...)
+#define FUNCTION(name, ...) \
+    case OP_##name: return math_##name(e, x);
+#include "ir/ops.def"
+#undef OP
     case OP_Elu: return elu(e, x, imm[0], 1);
-    case OP_Erf: return math_erf(e, x);
-    case OP_Exp: return math_exp(e, x);
     case OP_Gelu: return imm[0] != 0 ? math_gelu_tanh(e, x) : math_gelu(e, x);
     case OP_HardSigmoid: return hard_sigmoid(e, x, imm[0], imm[1]);
-    case OP_HardSwish: return LLVMBuildFMul(e->ir, x, hard_sigmoid(e, x, 1.0 / 6, 0.5), "");
     case OP_LeakyRelu: return by_sign(e, x, LLVMBuildFMul(e->ir, x, emit_splat_const(e, imm[0]), ""), DT_FLOAT);
-    case OP_Log: return math_log(e, x);
-    case OP_Mish: return mish(e, x);
     case OP_Selu: return elu(e, x, imm[0], imm[1]);
-    case OP_Sigmoid: return math_sigmoid(e, x);
-    case OP_Softplus: return math_softplus(e, x);
-    case OP_Tanh: return math_tanh(e, x);
     default: return NULL;
     }
 }

@@ -123,7 +123,7 @@ IrValue math_gelu(Emit *e, IrValue x)
     return emit_fma(e, a, tail, positive);
 }
 
-IrValue math_erf(Emit *e, IrValue x)
+IrValue math_Erf(Emit *e, IrValue x)
 {
     double end = segments_end(e, &erf_segments);
     x = emit_max(e, emit_min(e, x, emit_splat_const(e, end)), emit_splat_const(e, -end));
@@ -181,7 +181,7 @@ static IrValue clamp_exp(Emit *e, IrValue x)
     return emit_max(e, emit_min(e, x, emit_splat_const(e, 89)), emit_splat_const(e, -104.5));
 }
 
-IrValue math_exp(Emit *e, IrValue x)
+IrValue math_Exp(Emit *e, IrValue x)
 {
     ExpParts parts = exp_parts(e, clamp_exp(e, x));
     return scale(e, LLVMBuildFAdd(e->ir, parts.rest, emit_splat_const(e, 1), ""), &parts);
@@ -201,10 +201,10 @@ IrValue math_expm1(Emit *e, IrValue x)
 static IrValue falling_sigmoid(Emit *e, IrValue x)
 {
     IrValue one = emit_splat_const(e, 1);
-    return LLVMBuildFDiv(e->ir, one, LLVMBuildFAdd(e->ir, one, math_exp(e, x), ""), "");
+    return LLVMBuildFDiv(e->ir, one, LLVMBuildFAdd(e->ir, one, math_Exp(e, x), ""), "");
 }
 
-IrValue math_sigmoid(Emit *e, IrValue x) { return falling_sigmoid(e, LLVMBuildFNeg(e->ir, x, "")); }
+IrValue math_Sigmoid(Emit *e, IrValue x) { return falling_sigmoid(e, LLVMBuildFNeg(e->ir, x, "")); }
 
 /* (tanh(s) / s - 1) / s^2 with s^2 = u */
 static double tanh_rest(double u)
@@ -214,7 +214,7 @@ static double tanh_rest(double u)
 }
 
 /* Near 0 an odd polynomial, elsewhere 1 - 2 / (1 + e^2|x|) with x's sign. */
-IrValue math_tanh(Emit *e, IrValue x)
+IrValue math_Tanh(Emit *e, IrValue x)
 {
     IrValue a = absolute(e, x), square = LLVMBuildFMul(e->ir, x, x, "");
     IrValue cube = LLVMBuildFMul(e->ir, square, x, "");
@@ -223,6 +223,21 @@ IrValue math_tanh(Emit *e, IrValue x)
     IrValue far = emit_fma(e, tail, emit_splat_const(e, -2), emit_splat_const(e, 1));
     far = emit_intrinsic(e, "llvm.copysign", e->vf, (IrValue[]){far, x}, 2);
     return emit_select(e, LLVMBuildFCmp(e->ir, LLVMRealOLT, a, emit_splat_const(e, 0.625), ""), near, far);
+}
+
+/* x tanh(log(1 + e^x)) = x w / (w + 2), w = e^x (e^x + 2); from 20 on it is x. */
+IrValue math_Mish(Emit *e, IrValue x)
+{
+    IrValue two = emit_splat_const(e, 2), n = math_Exp(e, emit_min(e, x, emit_splat_const(e, 20)));
+    IrValue w = LLVMBuildFMul(e->ir, n, LLVMBuildFAdd(e->ir, n, two, ""), "");
+    return LLVMBuildFMul(e->ir, x, LLVMBuildFDiv(e->ir, w, LLVMBuildFAdd(e->ir, w, two, ""), ""), "");
+}
+
+IrValue math_HardSwish(Emit *e, IrValue x)
+{
+    IrValue line = emit_fma(e, x, emit_splat_const(e, 1.0 / 6), emit_splat_const(e, 0.5));
+    IrValue part = emit_min(e, emit_max(e, line, emit_splat_const(e, 0)), emit_splat_const(e, 1));
+    return LLVMBuildFMul(e->ir, x, part, "");
 }
 
 /* x/2 (1 + tanh u) = x / (1 + e^-2u), u = sqrt(2/pi) (x + 0.044715 x^3) */
@@ -286,13 +301,13 @@ static IrValue exp_double(Emit *e, IrValue t)
     return LLVMBuildFPTrunc(e->ir, LLVMBuildFMul(e->ir, value, power, ""), e->vf, "");
 }
 
-IrValue math_log(Emit *e, IrValue x) { return LLVMBuildFPTrunc(e->ir, log_double(e, x), e->vf, ""); }
+IrValue math_Log(Emit *e, IrValue x) { return LLVMBuildFPTrunc(e->ir, log_double(e, x), e->vf, ""); }
 
 /* log(1 + e^x) = max(x, 0) + log(1 + e^-|x|) */
-IrValue math_softplus(Emit *e, IrValue x)
+IrValue math_Softplus(Emit *e, IrValue x)
 {
-    IrValue small = math_exp(e, LLVMBuildFNeg(e->ir, absolute(e, x), ""));
-    IrValue tail = math_log(e, LLVMBuildFAdd(e->ir, small, emit_splat_const(e, 1), ""));
+    IrValue small = math_Exp(e, LLVMBuildFNeg(e->ir, absolute(e, x), ""));
+    IrValue tail = math_Log(e, LLVMBuildFAdd(e->ir, small, emit_splat_const(e, 1), ""));
     return LLVMBuildFAdd(e->ir, emit_max(e, x, emit_splat_const(e, 0)), tail, "");
 }
 

@@ -30,7 +30,7 @@ static void find_max(Emit *e, void *context, IrValue first, int64_t active, int 
 static void add_exponentials(Emit *e, void *context, IrValue first, int64_t active, int slot, IrValue *sums)
 {
     const RowSoftmax *r = context;
-    IrValue x = math_exp(e, LLVMBuildFSub(e->ir, load_at(e, r->in, first, active), r->max, ""));
+    IrValue x = math_Exp(e, LLVMBuildFSub(e->ir, load_at(e, r->in, first, active), r->max, ""));
     if (r->out)
         emit_store_lanes(e, x, emit_index(e, r->out, first, F32), active);
     sums[slot] = LLVMBuildFAdd(e->ir, sums[slot], emit_keep_lanes(e, x, active, 0), "");
@@ -70,7 +70,7 @@ void kernel_softmax(Emit *e, const Kernel *kernel)
     r.max = emit_splat(e, sums.max);
     r.sum = emit_splat(e, sums.sum);
     if (r.log)
-        r.sum = math_log(e, r.sum);
+        r.sum = math_Log(e, r.sum);
     emit_for_vectors(e, kernel->softmax.n, write_elements, &r, NULL, 0);
     emit_loop_end(e, &rows, NULL);
 }

@@ -38,36 +38,13 @@ static double accesses(const CpuProfile *cpu, double n)
     return n * (double)cpu->vector_bytes / bytes;
 }
 
-/* Vector instructions of an elementwise operator. */
-static double step_instructions(OpKind op)
-{
-    switch (op) {
-    case OP_Constant: return 0;
-    case OP_Div:
-    case OP_Sqrt:
-    case OP_Reciprocal: return 8;
-    case OP_Exp:
-    case OP_Log: return 14;
-    case OP_Erf:
-    case OP_Tanh:
-    case OP_Sigmoid:
-    case OP_Elu:
-    case OP_Selu: return 20;
-    case OP_Gelu: return 16;
-    case OP_Pow:
-    case OP_Softplus:
-    case OP_Mish: return 40;
-    default: return 1;
-    }
-}
-
 /* The expression of one vector of results, its operands' loads included. */
 static double expr_cycles(const Kernel *kernel, const CpuProfile *cpu)
 {
     const Expr *expr = &kernel->expr;
     double n = 0;
     for (int i = 0; i < expr->n_steps; i++)
-        n += step_instructions(expr->steps[i].op);
+        n += op_get(expr->steps[i].op)->cost;
     return instructions(cpu, n) + accesses(cpu, expr->n_operands);
 }
 

@@ -13,6 +13,7 @@
 #include <string.h>
 
 enum { STEP = 1000 };
+enum { LONG_STEP = 14 }; /* cost from which on a step is worth a loop of its own */
 
 static void set_fused(Lowering *l, Fusion *fusion, const Value *value, int id)
 {
@@ -327,19 +328,7 @@ bool fusion_take_bias(Fusion *fusion, View *bias)
 bool expr_wants_strip(const Expr *expr)
 {
     for (int i = 0; i < expr->n_steps; i++)
-        switch (expr->steps[i].op) {
-        case OP_Gelu:
-        case OP_Erf:
-        case OP_Tanh:
-        case OP_Exp:
-        case OP_Sigmoid:
-        case OP_Selu:
-        case OP_Elu:
-        case OP_Mish:
-        case OP_Softplus:
-        case OP_Pow:
-        case OP_Log: return true;
-        default: break;
-        }
+        if (op_get(expr->steps[i].op)->cost >= LONG_STEP)
+            return true;
     return false;
 }

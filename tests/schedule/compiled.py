@@ -48,12 +48,21 @@ def ints(name, *values):
     return tensor(name, len(values), values=list(values), dtype="int64")
 
 
+def maps(types):
+    """Operators of one such input and no attributes, from the op table."""
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "ir", "ops.def"), encoding="utf-8") as f:
+        return re.findall(rf"^(?:MAP|FUNCTION)\((\w+),.*SET_(?:{types}),", f.read(), re.M)
+
+
 def elementwise():
     case("broadcast", "float[3,1,5,7] a, float[4,1,7] b", "float[3,4,5,7] y", "y = Add(a, b)")
     case("column", "float[N,3,5] a", "float[N,3,5] y", "t = Mul(a, a)\ny = Add(t, s)", [tensor("s", 3, 1)])
-    for op in "Abs Neg Exp Erf Tanh Sigmoid Relu Floor Ceil Round Softplus Mish HardSwish Selu Elu LeakyRelu HardSigmoid Gelu".split():
+    positive = ("Log", "Reciprocal", "Sqrt")
+    for op in [op for op in maps("FLOAT|NUMBER") if op not in positive] + "Selu Elu LeakyRelu HardSigmoid Gelu".split():
         case("f" + op.lower(), "float[2,37] x", "float[2,37] y", f"u = Mul(x, e)\ny = {op}(u)", [tensor("e", values=[1.5])])
-    for op in "Sqrt Log Reciprocal".split():
+    for op in maps("NUMBER"):
+        case("i" + op.lower(), "int32[2,37] x", "int32[2,37] y", f"u = Mul(x, e)\ny = {op}(u)", [tensor("e", values=[3], dtype="int32")])
+    for op in positive:
         case("f" + op.lower(), "float[2,37] x", "float[2,37] y", f"t = Abs(x)\nu = Add(t, e)\ny = {op}(u)", [tensor("e", values=[1.5])])
     case("where", "float[2,3,5] x, float[5] z", "float[2,3,5] y", "c = Greater(x, z)\ny = Where(c, x, z)")
     case("toint", "float[7,9] x", "int32[7,9] y", "t = Mul(x, s)\ny = Cast <to=6> (t)", [tensor("s", values=[10.0])])
