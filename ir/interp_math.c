@@ -15,6 +15,7 @@ static double softplus(double x) { return x > 0 ? x + log1p(exp(-x)) : log1p(exp
 static double mish(double x) { return x * tanh(softplus(x)); }
 static double relu(double x) { return x < 0 ? 0 : x; }
 static double negate(double x) { return -x; }
+static double sign(double x) { return x > 0 ? 1 : x < 0 ? -1 : x; }
 static double reciprocal(double x) { return 1 / x; }
 static double hard_swish(double x) { return x * fmax(0, fmin(1, x / 6 + 0.5)); }
 static double gelu(double x) { return 0.5 * x * (1 + erf(x * 0.70710678118654752440)); }
@@ -30,6 +31,7 @@ static bool map(Tensor *const *inputs, Tensor **outputs, double (*f)(double))
 
 static int64_t int_abs(int64_t x) { return x < 0 ? (int64_t)(0 - (uint64_t)x) : x; }
 static int64_t int_negate(int64_t x) { return (int64_t)(0 - (uint64_t)x); }
+static int64_t int_sign(int64_t x) { return (x > 0) - (x < 0); }
 static int64_t int_relu(int64_t x) { return x < 0 ? 0 : x; }
 
 /* Exact for integers. A uint64 is never negative, whatever its highest bit. */
@@ -39,7 +41,8 @@ static bool map_number(Tensor *const *inputs, Tensor **outputs, double (*f)(doub
         return map(inputs, outputs, f);
     for (int64_t i = 0; i < outputs[0]->count; i++) {
         int64_t x = tensor_get_int(inputs[0], i);
-        tensor_set_int(outputs[0], i, inputs[0]->dtype == DT_UINT64 && g != int_negate ? x : g(x));
+        bool high = inputs[0]->dtype == DT_UINT64 && x < 0 && g != int_negate;
+        tensor_set_int(outputs[0], i, !high ? g(x) : g == int_sign ? 1 : x);
     }
     return true;
 }
@@ -73,6 +76,7 @@ MAP(Tanh, tanh)
 MAP_NUMBER(Abs, fabs, int_abs)
 MAP_NUMBER(Neg, negate, int_negate)
 MAP_NUMBER(Relu, relu, int_relu)
+MAP_NUMBER(Sign, sign, int_sign)
 
 REF(Gelu)
 {

@@ -301,6 +301,14 @@ static IrValue hard_sigmoid(Emit *e, IrValue x, double alpha, double beta)
     return clip(e, emit_fma(e, x, emit_splat_const(e, alpha), emit_splat_const(e, beta)), 0, 1, DT_FLOAT);
 }
 
+/* A zero and a NaN stay. */
+static IrValue sign(Emit *e, IrValue x, DType dtype)
+{
+    IrValue zero = constant(e, dtype, 0), above = less(e, zero, x, dtype, false), below = less(e, x, zero, dtype, false);
+    x = emit_select(e, above, constant(e, dtype, 1), x);
+    return emit_select(e, below, constant(e, dtype, -1), x);
+}
+
 /* scale * (x, or alpha * (e^x - 1) below 0) */
 static IrValue elu(Emit *e, IrValue x, double alpha, double scale)
 {
@@ -344,6 +352,7 @@ static IrValue unary(Emit *e, const ExprStep *step, IrValue x, DType dtype)
     case OP_Reciprocal: return divide(e, constant(e, dtype, 1), x, dtype);
     case OP_Relu: return by_sign(e, x, constant(e, dtype, 0), dtype);
     case OP_Round: return is_float(dtype) ? emit_unary(e, "llvm.roundeven", x) : x;
+    case OP_Sign: return sign(e, x, dtype);
     case OP_Sqrt: return emit_unary(e, "llvm.sqrt", x);
     default: break;
     }

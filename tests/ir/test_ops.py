@@ -69,7 +69,7 @@ case("Selu", [x], alpha=1.3, gamma=0.7)
 case("HardSigmoid", [x], alpha=0.3, beta=0.4)
 case("Gelu", [x], opset=20)
 case("Gelu", [x], opset=20, approximate="tanh")
-for op in ("Abs", "Neg", "Relu"):
+for op in ("Abs", "Neg", "Relu", "Sign"):
     case(op, [np.array([[-5, 0, 3]], i32)])
     case(op, [ints(-5, 0, 2**53 + 1)], free=False, opset=14)
 for op in ("Add", "Sub", "Mul", "Div"):
