@@ -11,7 +11,7 @@
  *   gelu       6.2e-8 of max(1, |x|), 1.4e-7 relative above -0.5        exp        8.4e-8 relative
  *   gelu tanh  1.4e-7 of max(1, |x|), 1.8e-7 relative above -0.5        sigmoid    1.4e-7 relative
  *   erf        1.3e-7 absolute, 1.7e-7 relative below 0.5               tanh       1.4e-7 relative
- *   mish       2.1e-7 relative above -0.5      elu  1.4e-7 relative     log, pow   6.0e-8 relative (double inside) */
+ *   mish       2.1e-7 relative above -0.5      elu  1.4e-7 relative     log, pow, sin  6.0e-8 relative (double inside) */
 #include "compiler/codegen/isa.h"
 
 #include <math.h>
@@ -329,4 +329,87 @@ IrValue math_pow(Emit *e, IrValue x, IrValue y)
     value = emit_select(e, undefined, emit_splat_const(e, NAN), value);
     value = select_equal(e, y, 0, 1, value);
     return select_equal(e, x, 1, 1, value);
+}
+
+/* ── sin: in double, too ─────────────────────────────────────────────────────────────────────────────── */
+
+/* Of x / pi only the rest beyond even numbers matters. A float whose exponent field is LAST_WHOLE + k is a multiple of 2^k, which makes
+ * even numbers of the bits of 1/pi before place k; without them three doubles hold enough of what follows, and the products with the
+ * first two are exact. Payne and Hanek, "Radian reduction for trigonometric functions" (1983). */
+enum { EXACT_BITS = 28, REST_BITS = 53, LAST_WHOLE = 150, N_PARTS = 256 - LAST_WHOLE };
+
+/* Bits [at, at + n) after the point of 1/pi, as a number. */
+static double inverse_pi(int at, int n)
+{
+    static const uint32_t two_over_pi[] = {0xa2f9836e, 0x4e441529, 0xfc2757d1, 0xf534ddc0, 0xdb629599, 0x3c439041, 0xfe5163ab};
+    double sum = 0;
+    for (int i = at + n - 1; i >= at; i--)
+        if (i > 1 && two_over_pi[(i - 2) / 32] >> (31 - (i - 2) % 32) & 1)
+            sum += ldexp(1, -i);
+    return sum;
+}
+
+/* Rows of three doubles, for the exponents from LAST_WHOLE on; that of infinity and NaN makes NaN. */
+static IrValue pi_table(Emit *e)
+{
+    IrValue table = LLVMGetNamedGlobal(e->module, "inverse_pi"), rows[3 * N_PARTS];
+    IrType f64 = LLVMDoubleTypeInContext(e->context);
+    if (table)
+        return table;
+    for (int k = 0; k < N_PARTS; k++) {
+        bool finite = k + 1 < N_PARTS;
+        rows[3 * k] = LLVMConstReal(f64, finite ? inverse_pi(k, EXACT_BITS) : NAN);
+        rows[3 * k + 1] = LLVMConstReal(f64, inverse_pi(k + EXACT_BITS, EXACT_BITS));
+        rows[3 * k + 2] = LLVMConstReal(f64, inverse_pi(k + 2 * EXACT_BITS, REST_BITS));
+    }
+    table = LLVMAddGlobal(e->module, LLVMArrayType2(f64, countof(rows)), "inverse_pi");
+    LLVMSetInitializer(table, LLVMConstArray2(f64, rows, countof(rows)));
+    LLVMSetGlobalConstant(table, 1);
+    LLVMSetLinkage(table, LLVMPrivateLinkage);
+    return table;
+}
+
+/* The three doubles for each of the exponents. */
+static void load_parts(Emit *e, IrValue exponent, IrValue parts[3])
+{
+    IrValue first = LLVMBuildSub(e->ir, exponent, emit_splat_i32(e, LAST_WHOLE), ""), table = pi_table(e);
+    IrValue whole = LLVMBuildICmp(e->ir, LLVMIntSLT, first, LLVMConstNull(e->vi), "");
+    IrType f64 = LLVMDoubleTypeInContext(e->context);
+    first = emit_select(e, whole, LLVMConstNull(e->vi), first);
+    for (int p = 0; p < 3; p++)
+        parts[p] = LLVMGetPoison(e->vd);
+    for (int64_t i = 0; i < e->lanes; i++) {
+        IrValue index = LLVMBuildExtractElement(e->ir, first, emit_i64(e, i), "");
+        IrValue row = emit_index(e, table, LLVMBuildZExt(e->ir, index, e->i64, ""), 24);
+        for (int p = 0; p < 3; p++)
+            parts[p] =
+                LLVMBuildInsertElement(e->ir, parts[p], emit_load_scalar(e, f64, emit_offset(e, row, 8 * p)), emit_i64(e, i), "");
+    }
+}
+
+/* sin(pi s) / s with s^2 = u */
+static double sin_slope(double u)
+{
+    const double pi = 3.14159265358979323846;
+    return u == 0 ? pi : sin(pi * sqrt(u)) / sqrt(u);
+}
+
+/* |x| / pi = n + s with |s| < 0.63: sin |x| is sin(pi s), negative for an odd n. */
+IrValue math_Sin(Emit *e, IrValue x)
+{
+    IrType v64 = emit_vector_of(e, e->i64);
+    IrValue bits = LLVMBuildBitCast(e->ir, x, e->vi, ""), sign = LLVMBuildAnd(e->ir, bits, emit_splat_i32(e, INT32_MIN), "");
+    IrValue exponent = LLVMBuildLShr(e->ir, LLVMBuildXor(e->ir, bits, sign, ""), emit_splat_i32(e, 23), ""), parts[3];
+    IrValue a = LLVMBuildFPExt(e->ir, absolute(e, x), e->vd, ""), magic = emit_const_of(e, e->vd, ROUND_F64);
+    load_parts(e, exponent, parts);
+    IrValue product = LLVMBuildFMul(e->ir, a, parts[0], ""), sum = LLVMBuildFAdd(e->ir, product, magic, "");
+    IrValue s = LLVMBuildFSub(e->ir, product, LLVMBuildFSub(e->ir, sum, magic, ""), "");
+    s = LLVMBuildFAdd(e->ir, s, LLVMBuildFMul(e->ir, a, parts[1], ""), "");
+    s = LLVMBuildFAdd(e->ir, s, LLVMBuildFMul(e->ir, a, parts[2], ""), "");
+    IrValue square = LLVMBuildFMul(e->ir, s, s, "");
+    IrValue value = LLVMBuildFMul(e->ir, s, fitted(e, square, sin_slope, 0, 0.4, 8), "");
+    IrValue odd = LLVMBuildShl(e->ir, LLVMBuildBitCast(e->ir, sum, v64, ""), emit_const_of(e, v64, 63), "");
+    value = LLVMBuildBitCast(e->ir, LLVMBuildXor(e->ir, LLVMBuildBitCast(e->ir, value, v64, ""), odd, ""), e->vd, "");
+    IrValue rounded = LLVMBuildBitCast(e->ir, LLVMBuildFPTrunc(e->ir, value, e->vf, ""), e->vi, "");
+    return LLVMBuildBitCast(e->ir, LLVMBuildXor(e->ir, rounded, sign, ""), e->vf, "");
 }

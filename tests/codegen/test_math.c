@@ -25,7 +25,8 @@ static const Tried functions[] = {
     {"gelu tanh", OP_Gelu, 1, -1e30f, 1e30f, OF_INPUT, 1.6e-7}, {"erf", OP_Erf, 0, -1e30f, 1e30f, ABSOLUTE, 1.6e-7},
     {"erf", OP_Erf, 0, -0.5f, 0.5f, RELATIVE, 2.0e-7},          {"tanh", OP_Tanh, 0, -1e30f, 1e30f, RELATIVE, 2.0e-7},
     {"exp", OP_Exp, 0, -87, 88.7f, RELATIVE, 1.5e-7},           {"sigmoid", OP_Sigmoid, 0, -87, 1e30f, RELATIVE, 2.5e-7},
-    {"elu", OP_Elu, 1, -1e30f, 1e30f, RELATIVE, 2.0e-7},        {"log", OP_Log, 0, 1e-45f, 3e38f, RELATIVE, 6.0e-8},
+    {"sin", OP_Sin, 0, -3.4e38f, 3.4e38f, RELATIVE, 6.1e-8},    {"elu", OP_Elu, 1, -1e30f, 1e30f, RELATIVE, 2.0e-7},
+    {"log", OP_Log, 0, 1e-45f, 3e38f, RELATIVE, 6.0e-8},
 };
 
 enum { BATCH = 1 << 16 };
