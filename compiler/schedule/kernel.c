@@ -24,8 +24,8 @@ static void describe_expr(StrBuf *sb, const Kernel *kernel)
         put_operand(sb, kernel->operands[i]);
     for (int i = 0; i < expr->n_steps; i++) {
         const ExprStep *step = &expr->steps[i];
-        sb_printf(sb, " %d:%d(%d %d %d %a %a)", step->op, step->dtype, step->in[0], step->in[1], step->in[2], step->imm[0],
-                  step->imm[1]);
+        sb_printf(sb, " %s:%d(%d %d %d %a %a)", op_get(step->op)->name, step->dtype, step->in[0], step->in[1], step->in[2],
+                  step->imm[0], step->imm[1]);
     }
 }
 
