@@ -11,10 +11,13 @@
  * ahead of their use. */
 static int64_t other_registers(const CpuProfile *cpu) { return cpu->arch == ARCH_AARCH64 ? 4 : cpu_has_fma(cpu) ? 2 : 3; }
 
-/* Groups that no instruction takes come apart in registers: both halves of a row of B and of one of A. */
+/* Groups that no instruction takes come apart in registers: both halves of a row of B and of one of A. Where an element of A
+ * has a single multiply-add to serve, LLVM loads many of them ahead: with FMA, 9x8 was seen to spill on AVX2, 8x8 not. */
 static int64_t beside_sums(const CpuProfile *cpu, Product product, int64_t vectors)
 {
-    return product_is_native(cpu, product) ? vectors + other_registers(cpu) : 2 * vectors + 4;
+    if (!product_is_native(cpu, product))
+        return 2 * vectors + 4;
+    return vectors == 1 && cpu_has_fma(cpu) ? cpu->n_vectors / 2 : vectors + other_registers(cpu);
 }
 
 int64_t registers_of_tile(const CpuProfile *cpu, Product product, int64_t rows, int64_t vectors)

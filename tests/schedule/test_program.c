@@ -337,7 +337,7 @@ static void tiles_fill_the_registers(void **state)
             int64_t rows = registers_tile_rows(cpu, floats, vectors);
             assert_true(registers_of_tile(cpu, floats, rows, vectors) <= cpu->n_vectors);
             assert_true(registers_of_tile(cpu, floats, rows + 1, vectors) > cpu->n_vectors);
-            assert_true(registers_tile_rows(cpu, product, vectors) <= rows);
+            assert_true(vectors == 1 || registers_tile_rows(cpu, product, vectors) <= rows);
         }
 }
 
