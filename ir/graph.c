@@ -366,3 +366,15 @@ void node_copy_attrs(Node *to, const Node *from)
     for (int64_t i = 0; i < from->attrs.len; i++)
         node_put_attr(to, from->attrs.at[i]);
 }
+
+const char *graph_batch_symbol(const Graph *graph)
+{
+    for (int64_t i = 0; i < graph->inputs.len; i++) {
+        const Shape *shape = &graph->inputs.at[i]->type.shape;
+        if (shape->rank > 0 && !dim_is_fixed(shape->dims[0]))
+            return shape->dims[0].symbol;
+    }
+    return NULL;
+}
+
+/* An input is 4-D: its last two dimensions are a picture's size. */

@@ -140,6 +140,9 @@ void graph_remove_value(Graph *graph, Value *value); /* unused, not an input or 
 void value_replace_uses(Value *old, Value *with); /* in nodes and in the graph's outputs */
 bool value_has_one_use(const Value *value);       /* one node, and not an output of the graph */
 
+/* The symbol of the free batch: dimension 0 of the inputs, where symbolic; NULL: the graph has none. */
+const char *graph_batch_symbol(const Graph *graph);
+
 /* Nodes. before NULL: at the end. Inputs may be NULL; outputs are made fresh, named from base (or the op). */
 Node *graph_insert_node(Graph *graph, Node *before, const Op *op, Span span);
 Node *graph_add_op(Graph *graph, Node *before, const Op *op, Value *const *inputs, int64_t n_inputs, const char *output_base,

@@ -6,6 +6,7 @@
  * A node that fails is reported; what depends on it is skipped without a further word, so one mistake makes
  * one error. */
 #include "ir/infer.h"
+#include "ir/check.h"
 #include "ir/infer_util.h"
 #include "ir/region.h"
 
@@ -15,15 +16,9 @@ static bool infer_graph(Graph *graph, Diag *diag);
 
 static bool is_known(const Value *value) { return value->type.dtype != DT_UNDEFINED && value->type.shape.rank >= 0; }
 
-/* ── Operators that are about graphs ─────────────────────────────────────────────────────────────────── */
+/* ── Regions ─────────────────────────────────────────────────────────────────────────────────────────── */
 
-bool infer_Call(Node *node, Diag *diag)
-{
-    diag_unsupported(diag, node->span, "the call of '%s' is not inlined", node->callee ? node->callee : "");
-    return false;
-}
-
-bool infer_Region(Node *node, Diag *diag)
+static bool infer_region(Node *node, Diag *diag)
 {
     Graph *body = node_attr_graph(node, "body");
     if (body->inputs.len != node->inputs.len || body->outputs.len != node->outputs.len)
@@ -42,86 +37,9 @@ bool infer_Region(Node *node, Diag *diag)
     return region_check(node, diag);
 }
 
-bool infer_Identity(Node *node, Diag *diag)
+bool infer_types(Node *node, Diag *diag)
 {
-    (void)diag;
-    set_output(node, 0, in_dtype(node, 0), *in_shape(node, 0));
-    return true;
-}
-
-bool infer_Dropout(Node *node, Diag *diag)
-{
-    const Tensor *training = has_input(node, 2) ? value_constant(node->inputs.at[2]) : NULL;
-    if (has_input(node, 2) && (!training || training->count != 1 || tensor_get(training, 0) != 0)) {
-        diag_unsupported(diag, node->span, "Dropout in training mode is not supported");
-        return false;
-    }
-    set_output(node, 0, in_dtype(node, 0), *in_shape(node, 0));
-    set_output(node, 1, DT_BOOL, *in_shape(node, 0));
-    return true;
-}
-
-bool infer_Shape(Node *node, Diag *diag)
-{
-    (void)diag;
-    int64_t start, end;
-    node_shape_range(node, &start, &end);
-    set_output(node, 0, DT_INT64, (Shape){.rank = 1, .dims = {dim_of(end - start)}});
-    return true;
-}
-
-bool infer_Size(Node *node, Diag *diag)
-{
-    (void)diag;
-    set_output(node, 0, DT_INT64, (Shape){0});
-    return true;
-}
-
-static bool range_length(const Node *node, double start, double limit, double delta, int64_t *length, Diag *diag)
-{
-    double n = (limit - start) / delta;
-    if (!(delta != 0) || !(n < 0x1p40))
-        return FAIL(node, diag, "Range from %g to %g by %g is not finite", start, limit, delta);
-    *length = n <= 0 ? 0 : (int64_t)n;
-    *length += n > 0 && (double)*length < n;
-    return true;
-}
-
-/* Range(0, N, 1) of a symbolic N; NULL: it is another one. */
-static const char *counts_symbol(const Node *node)
-{
-    const Known *limit = value_known(node->inputs.at[1]);
-    const Tensor *start = value_constant(node->inputs.at[0]), *delta = value_constant(node->inputs.at[2]);
-    double from, by;
-    bool by_one = start && delta && tensor_is_scalar(start, &from) && tensor_is_scalar(delta, &by) && from == 0 && by == 1;
-    return by_one && limit && limit->count == 1 && !limit->at[0].is_known ? limit->at[0].symbol : NULL;
-}
-
-bool infer_Range(Node *node, Diag *diag)
-{
-    double at[3];
-    int64_t length;
-    const char *symbol = counts_symbol(node);
-    if (!check_dtype(node, 0, SET_NUMBER, diag) || !check_same_dtype(node, 0, 1, diag) || !check_same_dtype(node, 0, 2, diag))
-        return false;
-    if (symbol) {
-        set_output(node, 0, in_dtype(node, 0), (Shape){.rank = 1, .dims = {{-1, symbol}}});
-        return true;
-    }
-    for (int64_t i = 0; i < 3; i++) {
-        const Tensor *tensor = value_constant(node->inputs.at[i]);
-        if (!tensor) {
-            diag_unsupported(diag, node->span, "the limits of Range must be known at compile time");
-            return false;
-        }
-        if (!tensor_is_scalar(tensor, &at[i]))
-            return FAIL(node, diag, "input %lld of Range has shape %s, expected a scalar", (long long)i,
-                        shape_text(node_arena(node), in_shape(node, i)));
-    }
-    if (!range_length(node, at[0], at[1], at[2], &length, diag))
-        return false;
-    set_output(node, 0, in_dtype(node, 0), (Shape){.rank = 1, .dims = {dim_of(length)}});
-    return true;
+    return node->op->kind == OP_Region ? infer_region(node, diag) : infer_rule(node, diag);
 }
 
 /* ── One node ────────────────────────────────────────────────────────────────────────────────────────── */
@@ -192,7 +110,7 @@ static bool inputs_are_known(const Node *node, Diag *diag)
 
 static bool infer_one(Node *node, Diag *diag)
 {
-    if (!inputs_are_known(node, diag) || !node->op->infer(node, diag))
+    if (!inputs_are_known(node, diag) || !infer_types(node, diag))
         return false;
     infer_known(node);
     return true;
@@ -364,17 +282,6 @@ bool graph_bind_dims(Graph *graph, const DimBinding *bindings, int64_t count, Di
     return ok;
 }
 
-const char *graph_batch_symbol(const Graph *graph)
-{
-    for (int64_t i = 0; i < graph->inputs.len; i++) {
-        const Shape *shape = &graph->inputs.at[i]->type.shape;
-        if (shape->rank > 0 && !dim_is_fixed(shape->dims[0]))
-            return shape->dims[0].symbol;
-    }
-    return NULL;
-}
-
-/* An input is 4-D: its last two dimensions are a picture's size. */
 static const char *flag_for(const Value *value, int d)
 {
     Arena *arena = value->graph->model->arena;

@@ -21,9 +21,6 @@ typedef struct DimBinding {
  * are. Run before graph_infer. */
 bool graph_bind_dims(Graph *graph, const DimBinding *bindings, int64_t count, Diag *diag);
 
-/* The symbol of the free batch: dimension 0 of the inputs, where symbolic; NULL: the graph has none. */
-const char *graph_batch_symbol(const Graph *graph);
-
 /* After inference: every symbolic dimension left must be the batch, at axis 0; otherwise an error that names
  * the flag which fixes it (--dim height=N). First that of inputs; that of nodes' outputs only after passes that may
  * remove those where images mix. */

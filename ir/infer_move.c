@@ -3,6 +3,7 @@
  * Symbols are carried wherever the result is certain: Reshape of [N,768,1,1] to [0,-1] or to
  * Concat(Gather(Shape(x), 0), -1) is [N,768]; to [-1,768], too, as N is what is left. */
 #include "ir/infer_util.h"
+#include "ir/known.h"
 
 #include <string.h>
 

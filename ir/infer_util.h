@@ -7,6 +7,8 @@
 #include "ir/op.h"
 #include "ir/params.h"
 
+/* The rule of each operator: sets the types of the node's outputs from its inputs; reports errors at the user's line and
+ * returns false after one. Requires: arity and attributes checked. */
 #define OP(name, ...) bool infer_##name(Node *node, Diag *diag);
 #include "ir/ops.def"
 #undef OP
@@ -54,8 +56,8 @@ bool get_ints(const Node *node, const char *attr, int64_t input, Ints *ints, Dia
 /* The same as axes of a tensor of that rank: resolved, each at most once. */
 bool get_axes(const Node *node, int64_t input, int rank, Ints *axes, Diag *diag);
 
-/* Shape arithmetic. */
-const Known *value_known(const Value *value); /* elements of a small integer value; NULL: nothing known */
-void infer_known(Node *node);                 /* after the node's types are set */
+bool infer_types(Node *node, Diag *diag); /* any node's outputs */
+bool infer_rule(Node *node, Diag *diag);  /* by its operator's rule; not of a region */
+void infer_known(Node *node);             /* shape arithmetic, after the node's types are set */
 
 #endif

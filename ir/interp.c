@@ -4,6 +4,7 @@
  * more: so sizes that were symbolic (the free batch) become the actual ones, outputs are allocated by them, and
  * the reference function meets numbers only. */
 #include "ir/interp.h"
+#include "ir/infer_util.h"
 #include "ir/interp_util.h"
 
 #include <string.h>
@@ -78,12 +79,24 @@ static bool allocate(const Node *node, Tensor **outputs, Arena *arena, Diag *dia
     return true;
 }
 
+static bool (*const refs[OP_COUNT])(const Node *node, Tensor *const *inputs, Tensor **outputs, Diag *diag) = {
+#define OP(name, ...) [OP_##name] = ref_##name,
+#include "ir/ops.def"
+#undef OP
+};
+
+bool op_compute(OpKind op, const Node *node, Tensor *const *inputs, Tensor **outputs, Diag *diag)
+{
+    return refs[op](node, inputs, outputs, diag);
+}
+
 static bool run_plain(const Node *node, Tensor *const *inputs, Tensor **outputs, Arena *arena, Diag *diag)
 {
     Model model = *node->graph->model; /* for its opset; the copy lives in memory of its own */
     model.arena = arena_new();
     Node *copy = concrete_copy(node, inputs, &model);
-    bool ok = node->op->infer(copy, diag) && allocate(copy, outputs, arena, diag) && node->op->ref(copy, inputs, outputs, diag);
+    bool ok =
+        infer_rule(copy, diag) && allocate(copy, outputs, arena, diag) && op_compute(node->op->kind, copy, inputs, outputs, diag);
     arena_free(model.arena);
     return ok;
 }

@@ -7,9 +7,14 @@
 #include "ir/op.h"
 #include "ir/params.h"
 
+/* Each operator: computes outputs from inputs with plain loops and double accumulation. inputs[i] NULL: left out. The outputs
+ * come allocated by type. False after a diagnostic (index out of range, say). */
 #define OP(name, ...) bool ref_##name(const Node *node, Tensor *const *inputs, Tensor **outputs, Diag *diag);
 #include "ir/ops.def"
 #undef OP
+
+/* The operator's own of these; not a region's. node NULL: one without attributes, of one output. */
+bool op_compute(OpKind op, const Node *node, Tensor *const *inputs, Tensor **outputs, Diag *diag);
 
 enum { MAX_WALKED = 4 };
 

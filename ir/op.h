@@ -35,12 +35,6 @@ struct Op {
                             required: "name:kind!" */
     const char *summary; /* one line of semantics, for docs/ops.md */
     int cost;            /* elementwise: vector instructions of one vector of results, about */
-    /* Sets the types of the node's outputs from its inputs; reports errors at the user's line and returns
-     * false after one. Requires: arity and attributes checked. */
-    bool (*infer)(Node *node, Diag *diag);
-    /* Computes outputs from inputs with plain loops and double accumulation. inputs[i] NULL: left out. The
-     * outputs come allocated by type. Returns false after a diagnostic (index out of range, say). */
-    bool (*ref)(const Node *node, Tensor *const *inputs, Tensor **outputs, Diag *diag);
 };
 
 extern const Op op_table[OP_COUNT];
@@ -61,8 +55,5 @@ typedef struct AttrSpec {
 } AttrSpec;
 bool op_attr_spec(const Op *op, const char *name, AttrSpec *spec);   /* false: no such attribute */
 bool op_attr_at(const Op *op, int index, AttrSpec *spec);            /* the index-th; false past the end */
-
-/* Arity and attributes of one node against the table, coercing int literals to float attributes. */
-bool node_check(Node *node, Diag *diag);
 
 #endif

@@ -3,6 +3,7 @@
  * Checks run from the ground up: links first, so that later checks can walk them, then names and uses, then
  * arity and attributes, then types, by inferring each node anew. */
 #include "ir/verify.h"
+#include "ir/check.h"
 #include "ir/infer_util.h"
 
 #include <stdio.h>
@@ -134,7 +135,7 @@ static bool check_types(Check *check, Node *node)
     for (int64_t i = 0; i < node->outputs.len; i++)
         if (node->outputs.at[i])
             recorded[i] = node->outputs.at[i]->type;
-    if (!run_quietly(check, node, node->op->infer))
+    if (!run_quietly(check, node, infer_types))
         return false;
     for (int64_t i = 0; i < node->outputs.len; i++) {
         Value *value = node->outputs.at[i];

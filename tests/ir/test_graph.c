@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "ir/check.h"
 #include "ir/graph.h"
 #include "ir/infer.h"
 #include "ir/interp.h"
