@@ -24,7 +24,8 @@ def cnxc(*words):
 def random_choice(random, op, shape, lanes, registers):
     dims = [int(d) for d in shape.split("x")]
     vectors = random.randint(1, 4)
-    choice = {"tile": f"{random.randint(1, (registers - vectors - 1) // vectors)}x{vectors * lanes}", "prefetch": random.randint(0, 3)}
+    most = registers // 2 if vectors == 1 else (registers - 2 * vectors - 4) // vectors  # fits for either precision
+    choice = {"tile": f"{random.randint(1, most)}x{vectors * lanes}", "prefetch": random.randint(0, 3)}
     if op.startswith("block"):
         choice |= {"row-block": random.randint(1, dims[1]), "hidden-chunk": dims[4] // random.choice([1, 2, 3, 4, 6])}
     else:
