@@ -8,6 +8,7 @@
  *    "inputs": [{"name": "pixel_values", "dtype": "float", "shape": ["batch_size", 3, 224, 224]}], …} */
 #include "compiler/build/artifact.h"
 #include "compiler/frontend/input/pictures.h"
+#include "ir/base/escape.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -154,7 +155,12 @@ static const char *info_json(const Build *build)
     char *text = json_dumps(root, JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII);
     if (!text)
         out_of_memory();
-    const char *copy = arena_strdup(build->arena, text);
+    Printed printed;
+    printed_begin(&printed);
+    put_json_text(printed.out, text);
+    printed_end(&printed);
+    const char *copy = arena_strdup(build->arena, printed.text);
+    free(printed.text);
     free(text);
     json_decref(root);
     return copy;

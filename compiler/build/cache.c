@@ -172,7 +172,7 @@ const char *cache_executable(Build *build)
     const char *path = arena_printf(build->arena, "%s/%s-%016llx", dir, model_name(build), (unsigned long long)build_key(build));
     if (access(path, X_OK) == 0) {
         if (build->options.verbose)
-            fprintf(stderr, "cnxc: cached: %s\n", path);
+            fprintf(stderr, "cnxc: cached: %s\n", escaped(build->arena, path));
         return path;
     }
     path = compile_into(build, path);

@@ -22,7 +22,7 @@ ExitCode subcommand_check(Driver *driver)
     int64_t nodes = build.model->graph->n_nodes;
     pictures_read(build.model, &driver->diag);
     if (!diag_failed(&driver->diag) && build_program(&build))
-        printf("%s: ok, %lld nodes in %lld regions\n", build.options.input, (long long)nodes,
+        printf("%s: ok, %lld nodes in %lld regions\n", escaped(build.arena, build.options.input), (long long)nodes,
                (long long)count_regions(build.model->graph));
     return driver_exit_code(driver);
 }

@@ -34,16 +34,16 @@ static void print_size(int64_t bytes, int width)
     printf("%*s", width, text);
 }
 
-static void print_cpu(Shown shown)
+static void print_cpu(Shown shown, Arena *arena)
 {
     const CpuProfile *cpu = shown.cpu;
     char vectors[48];
     snprintf(vectors, sizeof vectors, "%lld x %lld B", (long long)cpu->n_vectors, (long long)cpu->vector_bytes);
-    printf("%c %-16s %-7s %-9s", shown.host ? '*' : ' ', cpu->name, cpu->isa, vectors);
+    printf("%c %-16s %-7s %-9s", shown.host ? '*' : ' ', escaped(arena, cpu->name), cpu->isa, vectors);
     print_size(cpu->l1d_bytes, 6);
     print_size(cpu->l2_bytes, 7);
     print_size(cpu->l3_bytes, 7);
-    printf("%7lld  %s%s\n", (long long)cpu->cores, cpu->summary, shown.host ? " (this machine)" : "");
+    printf("%7lld  %s%s\n", (long long)cpu->cores, escaped(arena, cpu->summary), shown.host ? " (this machine)" : "");
 }
 
 static void put(json_t *object, const char *key, int64_t value)
@@ -86,11 +86,11 @@ static void print_json(const Shown *shown, int64_t count, Peak peak)
     json_print(root, 17);
 }
 
-static void print_table(const Shown *shown, int64_t count, Peak peak)
+static void print_table(const Shown *shown, int64_t count, Peak peak, Arena *arena)
 {
     printf("  %-16s %-7s %-9s   L1d     L2     L3  cores\n", "name", "isa", "vectors");
     for (int64_t i = 0; i < count; i++)
-        print_cpu(shown[i]);
+        print_cpu(shown[i], arena);
     if (peak.threads)
         printf("peak: %.0f GFLOP/s on one thread, %.0f on %lld\n", peak.one * 1e-9, peak.all * 1e-9, (long long)peak.threads);
 }
@@ -125,6 +125,6 @@ ExitCode subcommand_targets(Driver *driver)
     if (o->json)
         print_json(shown, count, peak);
     else
-        print_table(shown, count, peak);
+        print_table(shown, count, peak, driver->arena);
     return EXIT_OK;
 }

@@ -31,16 +31,21 @@ void command_add_tool(Command *command, const char *name, const char *fallback)
         command_add(command, fallback);
 }
 
+/* "a \$b" as a shell reads it, and what a terminal would obey as $'\x1b'. */
+static void print_word(const char *word, const char *safe)
+{
+    bool plain = strcmp(word, safe) == 0;
+    fputs(plain ? "\"" : "$'", stderr);
+    for (const char *c = safe; *c; c++)
+        fprintf(stderr, strchr(plain ? "\"$`" : "'", *c) ? "\\%c" : "%c", *c);
+    fputc(plain ? '"' : '\'', stderr);
+}
+
 static void print_command(const Command *command)
 {
     for (int64_t i = 0; i < command->words.len; i++) {
-        fputs(i ? " \"" : "\"", stderr);
-        for (const char *c = command->words.at[i]; *c; c++) {
-            if (strchr("\"\\$`", *c))
-                fputc('\\', stderr);
-            fputc(*c, stderr);
-        }
-        fputc('"', stderr);
+        fputs(i ? " " : "", stderr);
+        print_word(command->words.at[i], escaped(command->arena, command->words.at[i]));
     }
     fputc('\n', stderr);
 }

@@ -11,6 +11,7 @@
 #include "compiler/report/json.h"
 #include "compiler/report/survey.h"
 #include "compiler/target/peak.h"
+#include "ir/base/escape.h"
 #include "ir/op.h"
 
 static double number(const json_t *object, const char *key) { return json_number_value(json_object_get(object, key)); }
@@ -73,20 +74,28 @@ static void group_by_region(const Build *build, json_t *answer, double peak)
 
 /* ── The answer ──────────────────────────────────────────────────────────────────────────────────────── */
 
+static void put_name(const json_t *object)
+{
+    put_escaped(stdout, json_string_value(json_object_get(object, "name")));
+    putchar('\n');
+}
+
 static void print_per_op(const json_t *answer)
 {
     size_t index, n_phases;
     json_t *region, *phase;
     json_array_foreach (json_object_get(answer, "per_op"), index, region) {
         json_t *phases = json_object_get(region, "phases");
-        printf("%10.3f ms %9.3f predicted %5.1f %% %8.1f GFLOP/s %6.1f %% of peak  %-10s %s\n", number(region, "ms"),
+        printf("%10.3f ms %9.3f predicted %5.1f %% %8.1f GFLOP/s %6.1f %% of peak  %-10s ", number(region, "ms"),
                number(region, "predicted_ms"), 100 * number(region, "ms") / number(answer, "median_ms"), number(region, "gflops"),
-               100 * number(region, "fraction_of_peak"), json_string_value(json_object_get(region, "kind")),
-               json_string_value(json_object_get(region, "name")));
+               100 * number(region, "fraction_of_peak"), json_string_value(json_object_get(region, "kind")));
+        put_name(region);
         json_array_foreach (phases, n_phases, phase)
-            if (json_array_size(phases) > 1)
-                printf("%14.3f ms %9.3f predicted %8.1f GFLOP/s    in %s\n", number(phase, "ms"), number(phase, "predicted_ms"),
-                       number(phase, "gflops"), json_string_value(json_object_get(phase, "name")));
+            if (json_array_size(phases) > 1) {
+                printf("%14.3f ms %9.3f predicted %8.1f GFLOP/s    in ", number(phase, "ms"), number(phase, "predicted_ms"),
+                       number(phase, "gflops"));
+                put_name(phase);
+            }
     }
 }
 

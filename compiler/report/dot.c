@@ -5,15 +5,18 @@
  *     cnxc compile model/ --emit=dot | dot -Tsvg > model.svg */
 #include "compiler/report/dot.h"
 
+#include "ir/base/escape.h"
 #include "ir/op.h"
+
+#include <string.h>
 
 static void put_quoted(FILE *out, const char *text)
 {
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\')
-            fputc('\\', out);
-        fputc((unsigned char)*text < 32 ? ' ' : *text, out);
-    }
+    char piece[ESCAPE_ROOM];
+    int64_t left = (int64_t)strlen(text);
+    for (int n; (n = escape_next(text, left, piece)); text += n, left -= n)
+        for (const char *c = piece; *c; c++)
+            fprintf(out, *c == '"' || *c == '\\' ? "\\%c" : "%c", *c);
 }
 
 /* The operators of a body, of regions in it theirs. */

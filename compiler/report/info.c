@@ -28,7 +28,8 @@ Layers layers_of(const Graph *graph)
 static void print_values(const Build *build, const char *title, Value *const *values, int64_t count)
 {
     for (int64_t i = 0; i < count; i++)
-        printf("%-12s %s  %s\n", i ? "" : title, values[i]->name, type_text(build->arena, &values[i]->type));
+        printf("%-12s %s  %s\n", i ? "" : title, escaped(build->arena, values[i]->name),
+               escaped(build->arena, type_text(build->arena, &values[i]->type)));
 }
 
 static void print_layers(const Layers *layers)
@@ -49,12 +50,12 @@ void info_print(const Build *build, const Layers *layers)
     const char *task = model_prop(build->model, "cnxc.task");
     const char *const *labels;
     int64_t n_labels = prop_strings(build->model, "cnxc.labels", &labels);
-    printf("%-12s %s\n", "model", build->options.input);
-    printf("%-12s %s\n", "task", task ? task : "raw");
+    printf("%-12s %s\n", "model", escaped(build->arena, build->options.input));
+    printf("%-12s %s\n", "task", task ? escaped(build->arena, task) : "raw");
     print_values(build, "inputs", graph->inputs.at, graph->inputs.len);
     print_values(build, "outputs", graph->outputs.at, graph->outputs.len);
     if (n_labels)
-        printf("%-12s %lld: %s%s\n", "labels", (long long)n_labels, labels[0], n_labels > 1 ? ", …" : "");
+        printf("%-12s %lld: %s%s\n", "labels", (long long)n_labels, escaped(build->arena, labels[0]), n_labels > 1 ? ", …" : "");
     print_layers(layers);
     printf("%-12s %.3f GMAC an image\n", "arithmetic", (double)layers->cost.macs * 1e-9);
     printf("%-12s %lld (%.1f MB)\n", "parameters", (long long)layers->cost.parameters,
@@ -63,7 +64,7 @@ void info_print(const Build *build, const Layers *layers)
            (double)build->program->arena_bytes * 1e-6,
            build->program->by_image ? " a thread (batches are shared out by image)" : "",
            (double)build->program->scratch_bytes * 1e-6, (double)build->program->weights_bytes * 1e-6);
-    printf("%-12s %s: %lld kB L1d and %lld kB L2 a core, %lld kB L3\n", "cpu", build->cpu->name,
+    printf("%-12s %s: %lld kB L1d and %lld kB L2 a core, %lld kB L3\n", "cpu", escaped(build->arena, build->cpu->name),
            (long long)build->cpu->l1d_bytes >> 10, (long long)build->cpu->l2_bytes >> 10, (long long)build->cpu->l3_bytes >> 10);
     estimate_print(build->program);
     regions_print(build);

@@ -1,8 +1,9 @@
 /* Answers as JSON: of compiled programs, read; of cnxc, indented, with keys in the order they were set. */
 #include "compiler/report/json.h"
 #include "compiler/build/process.h"
+#include "ir/base/escape.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 
 json_t *json_answer(const char *const *arguments, Arena *arena, Diag *diag)
 {
@@ -16,7 +17,11 @@ json_t *json_answer(const char *const *arguments, Arena *arena, Diag *diag)
 
 void json_print(json_t *answer, int digits)
 {
-    json_dumpf(answer, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(digits));
+    char *text = json_dumps(answer, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(digits));
+    if (!text)
+        out_of_memory();
+    put_json_text(stdout, text);
     putchar('\n');
+    free(text);
     json_decref(answer);
 }

@@ -96,8 +96,8 @@ static void print_region(const Build *build, const Node *region, const PhaseList
 {
     Arena *arena = build->arena;
     const Value *output = node_output(region, 0);
-    printf("  %s  %s of %s, %.1f MMAC\n", output ? output->name : "", node_attr_string(region, "kind"), body_ops(region, arena),
-           (double)node_macs(region) * 1e-6);
+    printf("  %s  %s of %s, %.1f MMAC\n", output ? escaped(arena, output->name) : "", node_attr_string(region, "kind"),
+           body_ops(region, arena), (double)node_macs(region) * 1e-6);
     for (int64_t i = 0; i < phases->len; i++)
         if (phases->at[i]->origin == region) {
             Survey survey = survey_phase(build->program, phases->at[i], arena);
@@ -111,7 +111,7 @@ static void print_unfused(const Build *build)
         const char *reason = fuse_reason(node, build->arena);
         const Value *output = node_output(node, 0);
         if (reason)
-            printf("  %s  %s, alone: %s\n", output ? output->name : node->name, node->op->name, reason);
+            printf("  %s  %s, alone: %s\n", escaped(build->arena, output ? output->name : node->name), node->op->name, reason);
     }
 }
 

@@ -204,10 +204,11 @@ void verify_print(const Verify *v)
 {
     for (int64_t i = 0; i < v->values.len; i++) {
         const Comparison *c = &v->values.at[i];
+        const char *name = escaped(v->compiled.arena, c->value->name);
         if (c->compared)
-            printf("%-24s max error %.2e of %.3g   %s\n", c->value->name, c->error, c->magnitude, c->ok ? "ok" : "WRONG");
+            printf("%-24s max error %.2e of %.3g   %s\n", name, c->error, c->magnitude, c->ok ? "ok" : "WRONG");
         else
-            printf("%-24s has another type or shape   WRONG\n", c->value->name);
+            printf("%-24s has another type or shape   WRONG\n", name);
     }
 }
 

@@ -6,6 +6,7 @@
  *     parallel i0 in 56
  *       cnx_gemm_f32_14x32_k96_5d1e03aa__avx512(x + i0*5376, w, y + i0*21504, b) */
 #include "compiler/schedule/program.h"
+#include "ir/base/escape.h"
 
 #include <string.h>
 
@@ -15,7 +16,7 @@ static void print_ref(const Ref *ref, FILE *out)
         fputs("_", out);
         return;
     }
-    fputs(ref->buffer->name, out);
+    put_escaped(out, ref->buffer->name);
     for (int i = 0; i < ref->n_terms; i++)
         fprintf(out, " + %s*%lld", ref->terms[i].loop->var, (long long)ref->terms[i].stride);
     if (ref->offset)
@@ -47,16 +48,18 @@ void phase_print(const Phase *phase, FILE *out)
 
 static void print_phase(const Phase *phase, const char *when, FILE *out)
 {
-    fprintf(out, "%s phase \"%s\" flops %lld chunks %lld\n", when, phase->name, (long long)phase->flops,
-            (long long)phase_chunks(phase));
+    fprintf(out, "%s phase \"", when);
+    put_escaped(out, phase->name);
+    fprintf(out, "\" flops %lld chunks %lld\n", (long long)phase->flops, (long long)phase_chunks(phase));
     phase_print(phase, out);
 }
 
 static void print_buffer(const Buffer *buffer, FILE *out)
 {
     static const char *const spaces[] = {"tensor", "arena", "scratch", "weights"};
-    fprintf(out, "buffer %s %s %s %lld", buffer->name, spaces[buffer->space], dtype_name(buffer->dtype),
-            (long long)buffer->bytes);
+    fputs("buffer ", out);
+    put_escaped(out, buffer->name);
+    fprintf(out, " %s %s %lld", spaces[buffer->space], dtype_name(buffer->dtype), (long long)buffer->bytes);
     if (buffer->space == SPACE_TENSOR)
         fprintf(out, " number %lld\n", (long long)buffer->index);
     else

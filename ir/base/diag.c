@@ -1,5 +1,7 @@
-/* Diagnostics: find the line, print it, underline the span. Tabs are kept so that carets stay under. */
+/* Diagnostics: find the line, print it, underline the span. Tabs are kept so that carets stay under.
+ * Names, paths and lines come from elsewhere: none of their control characters reaches a terminal (escape.c). */
 #include "ir/base/diag.h"
+#include "ir/base/escape.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -30,39 +32,38 @@ static Place find_place(Span span)
 
 static const char *paint(const Diag *diag, const char *code) { return diag->color ? code : ""; }
 
+/* Prints part of a line as it is in the file, control characters escaped, or blanks as wide; out NULL: nothing. Its columns. */
+static int64_t show_part(FILE *out, const char *text, int64_t length, bool blank)
+{
+    char piece[ESCAPE_ROOM];
+    int64_t columns = 0;
+    for (int n; (n = escape_next(text, length, piece)); text += n, length -= n) {
+        if (*text == '\t' || *text == '\\')
+            memcpy(piece, (char[]){*text, 0}, 2);
+        int width = *piece == '\\' ? (int)strlen(piece) : 1;
+        columns += width;
+        if (out && blank && *piece != '\t')
+            fprintf(out, "%*s", width, "");
+        else if (out)
+            fputs(piece, out);
+    }
+    return columns;
+}
+
 static void show_line(const Diag *diag, Span span, Place place)
 {
     if (place.line_length > LONGEST_LINE)
         return;
     fputs("   ", diag->out);
-    for (int64_t i = 0; i < place.line_length; i++) {
-        unsigned char c = (unsigned char)place.line_text[i];
-        fputc(c < 32 && c != '\t' ? '?' : c, diag->out);
-    }
+    show_part(diag->out, place.line_text, place.line_length, false);
     fputs("\n   ", diag->out);
-    for (int64_t i = 0; i < place.column - 1; i++)
-        fputc(place.line_text[i] == '\t' ? '\t' : ' ', diag->out);
+    show_part(diag->out, place.line_text, place.column - 1, true);
     int64_t width = span.end - span.begin, room = place.line_length - place.column + 1;
-    fputs(paint(diag, "\033[1;32m"), diag->out);
-    fputc('^', diag->out);
-    for (int64_t i = 1; i < width && i < room; i++)
+    int64_t columns = show_part(NULL, place.line_text + place.column - 1, width < room ? width : room, true);
+    fprintf(diag->out, "%s^", paint(diag, "\033[1;32m"));
+    for (int64_t i = 1; i < columns; i++)
         fputc('~', diag->out);
     fprintf(diag->out, "%s\n", paint(diag, "\033[0m"));
-}
-
-static void put_json_string(FILE *out, const char *text)
-{
-    fputc('"', out);
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c == '"' || c == '\\')
-            fprintf(out, "\\%c", c);
-        else if (c < 32 || c == 127)
-            fprintf(out, "\\u%04x", c);
-        else
-            fputc(c, out);
-    }
-    fputc('"', out);
 }
 
 static void report_json(const Diag *diag, const char *severity, Span span, const char *message)
@@ -88,16 +89,16 @@ static void report_text(const Diag *diag, const char *severity, const char *colo
     Place place = {0};
     bool text = span.source && !span.source->binary && span.source->text;
     fputs(paint(diag, "\033[1m"), diag->out);
+    put_escaped(diag->out, span.source ? span.source->path : "cnxc");
     if (text) {
         place = find_place(span);
-        fprintf(diag->out, "%s:%lld:%lld: ", span.source->path, (long long)place.line, (long long)place.column);
-    } else {
-        fprintf(diag->out, "%s: ", span.source ? span.source->path : "cnxc");
+        fprintf(diag->out, ":%lld:%lld", (long long)place.line, (long long)place.column);
     }
-    fprintf(diag->out, "%s%s:%s ", paint(diag, color), severity, paint(diag, "\033[0m"));
+    fprintf(diag->out, ": %s%s:%s ", paint(diag, color), severity, paint(diag, "\033[0m"));
     if (span.source && span.source->binary)
         fprintf(diag->out, "at byte %lld: ", (long long)span.begin);
-    fprintf(diag->out, "%s\n", message);
+    put_escaped(diag->out, message);
+    fputc('\n', diag->out);
     if (text)
         show_line(diag, span, place);
 }

@@ -1,4 +1,5 @@
 #include "ir/base/str.h"
+#include "ir/base/escape.h"
 
 #include <errno.h>
 #include <math.h>
@@ -53,6 +54,16 @@ void sb_printf(StrBuf *sb, const char *format, ...)
     vsnprintf(sb->text + sb->len, (size_t)length + 1, format, again);
     va_end(again);
     sb->len += length;
+}
+
+const char *escaped(Arena *arena, const char *text)
+{
+    StrBuf sb = {.arena = arena};
+    char piece[ESCAPE_ROOM];
+    int64_t left = (int64_t)strlen(text);
+    for (int n; (n = escape_next(text, left, piece)); text += n, left -= n)
+        sb_put(&sb, piece);
+    return sb.text ? sb.text : "";
 }
 
 void printed_begin(Printed *printed)

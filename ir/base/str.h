@@ -23,6 +23,8 @@ void sb_put_n(StrBuf *sb, const char *text, int64_t length);
 void sb_printf(StrBuf *sb, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void sb_put_file(StrBuf *sb, int file); /* what can be read from a descriptor, to its end */
 
+const char *escaped(Arena *arena, const char *text); /* as put_escaped() prints it */
+
 /* The shortest decimal that reads back as the same double, or float: 0.485, not 0.48499999999999999. In text, or a constant. */
 enum { NUMBER_TEXT = 32 };
 const char *number_shortest(char text[NUMBER_TEXT], double value, bool is_float);

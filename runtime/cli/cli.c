@@ -38,7 +38,7 @@ static bool nothing_to_do(Cli *cli)
 
 static bool print_version(void)
 {
-    put_field(stdout, compiled_model.name);
+    put_escaped(stdout, compiled_model.name);
     printf(" (cnxc %s)\n", compiled_model.version);
     return true;
 }

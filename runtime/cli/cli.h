@@ -2,6 +2,7 @@
 #ifndef CNXRT_CLI_CLI_H
 #define CNXRT_CLI_CLI_H
 
+#include "ir/base/escape.h"
 #include "runtime/api.h"
 #include "runtime/model.h"
 
@@ -43,10 +44,6 @@ void cli_print_help(const Cli *cli);
 /* "place: error: message", place NULL: the program's name. Keeps the first error's exit code. Returns false. */
 bool cli_error(Cli *cli, int exit_code, const char *place, const char *format, ...) __attribute__((format(printf, 4, 5)));
 bool cli_fail(Cli *cli, cnxrt_status status, const char *place); /* of the context, or of create (context NULL) */
-/* Names, labels and paths come from elsewhere, and a terminal obeys control characters. As JSON (invalid UTF-8 becomes
- * U+FFFD), or for people and TSV: \t, \n, \r, \\, and \x1b for any other control character or byte that is not UTF-8. */
-void put_json_string(FILE *out, const char *text);
-void put_field(FILE *out, const char *text);
 
 /* ── cli.c ── */
 /* Creates model and context; n_threads 0: as many as are useful, up to the processors allowed. */

@@ -6,7 +6,7 @@
 static void print_tensor(const char *kind, const CnxrtTensor *tensor)
 {
     printf("%-9s", kind);
-    put_field(stdout, tensor->name);
+    put_escaped(stdout, tensor->name);
     printf(" %s ", npy_type_name(tensor->dtype));
     for (int64_t i = 0; i < tensor->rank; i++)
         if (tensor->dims[i] < 0)
@@ -39,7 +39,7 @@ bool cli_info(Cli *cli)
         puts(m->info_json);
         return true;
     }
-    put_field(stdout, m->name);
+    put_escaped(stdout, m->name);
     printf(", compiled by cnxc %s\n", m->version);
     for (int64_t i = 0; i < m->n_inputs; i++)
         print_tensor("input", &m->tensors[i]);
@@ -47,13 +47,13 @@ bool cli_info(Cli *cli)
         print_tensor("output", &m->tensors[m->n_inputs + i]);
     if (m->n_labels) {
         printf("%-9s%lld: ", "labels", (long long)m->n_labels);
-        put_field(stdout, m->labels[0]);
+        put_escaped(stdout, m->labels[0]);
         puts(m->n_labels > 1 ? ", ..." : "");
     }
     print_cpus(m);
     printf("%-9s%.2f MB%s", "weights", (double)m->weights_bytes * 1e-6, m->weights ? "" : " in ");
     if (!m->weights)
-        put_field(stdout, m->weights_file ? m->weights_file : "a file");
+        put_escaped(stdout, m->weights_file ? m->weights_file : "a file");
     putchar('\n');
     if (!variant)
         variant = m->variants[0];

@@ -158,11 +158,11 @@ static void print_example(const Cli *cli, const char *words, const char *name, c
                           const char *end)
 {
     fputs("  ", stdout);
-    put_field(stdout, cli->program);
+    put_escaped(stdout, cli->program);
     fputs(words, stdout);
-    put_field(stdout, name);
+    put_escaped(stdout, name);
     fputs(more, stdout);
-    put_field(stdout, other);
+    put_escaped(stdout, other);
     puts(end);
 }
 
@@ -178,7 +178,7 @@ void cli_print_help(const Cli *cli)
                       compiled_model.tensors[compiled_model.n_inputs].name, "=y.npy");
     print_example(cli, " --bench", "", "", "", "");
     fputs("\nUsage: ", stdout);
-    put_field(stdout, cli->program);
+    put_escaped(stdout, cli->program);
     printf(" [OPTION]... [PICTURE]...\n\nOptions:\n");
     for (int i = 0; i < N_OPTIONS; i++) {
         char left[64];

@@ -22,9 +22,9 @@ static bool read_picture(Cli *cli, const char *path, FileBytes *bytes)
 static void print_lines(const char *path, const cnxrt_prediction *best, int64_t n)
 {
     for (int64_t i = 0; i < n; i++) {
-        put_field(stdout, path);
+        put_escaped(stdout, path);
         putchar('\t');
-        put_field(stdout, best[i].label);
+        put_escaped(stdout, best[i].label);
         printf("\t%.6f\n", (double)best[i].score);
     }
 }

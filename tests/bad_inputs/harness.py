@@ -3,7 +3,7 @@
     case("text", "unterminated string", exit=1, message=r"bad.onnxtxt:3:9: error: .*unterminated string")
 
 A case makes its files in a folder of its own, runs one command there and must end with the stated exit code
-and one matching line on standard error. Nothing may be left in the folder that was not there before, and no
+and one matching line on standard error, without control characters. Nothing may be left in the folder that was not there before, and no
 sanitizer may have spoken. Run it with a build that has AddressSanitizer and UBSan: that is what it is for.
 """
 import functools
@@ -105,6 +105,8 @@ def run(case, programs, timeout=60):
             problems.append(f"no message like {case.message!r}")
         if "Sanitizer" in error or "runtime error:" in error:
             problems.append("a sanitizer spoke")
+        if re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", error):
+            problems.append("a terminal would obey a part of the message")
         if case.peak_mb is not None:
             mb = (_peak_kb(error) - _version_kb(programs[case.program])) / 1024
             if mb > case.peak_mb:

@@ -1,5 +1,6 @@
 /* Mappings are kept in a list so that the SIGBUS handler can tell which file an address belongs to. */
 #include "compiler/frontend/input/file.h"
+#include "ir/base/str.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -10,7 +11,7 @@
 
 typedef struct Mapping {
     struct Mapping *next;
-    const char *path;
+    const char *path; /* escaped */
     char *data;
     size_t length;
 } Mapping;
@@ -73,7 +74,7 @@ const char *file_map(int fd, const char *path, int64_t length, Arena *arena)
         return NULL;
     install_handler();
     Mapping *mapping = NEW(arena, Mapping);
-    *mapping = (Mapping){mappings, path, data, (size_t)length};
+    *mapping = (Mapping){mappings, escaped(arena, path), data, (size_t)length};
     mappings = mapping;
     arena_on_free(arena, unmap, mapping);
     return data;

@@ -9,7 +9,7 @@
 #include "ir/base/diag.h"
 
 /* length bytes of the open file, read-only, for the arena's life; "" if length is 0, NULL with errno set if it
- * cannot be mapped. path is kept. */
+ * cannot be mapped. */
 const char *file_map(int fd, const char *path, int64_t length, Arena *arena);
 
 /* What else is to be done before the process ends so; it may do only what a signal handler may. */
