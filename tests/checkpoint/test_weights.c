@@ -42,9 +42,13 @@ static int make_folder(void **state)
     write_file("model/sub/w.bin", numbers, sizeof numbers);
     write_file("outside.bin", numbers, sizeof numbers);
     write_file("hub/blobs/abc", numbers, sizeof numbers);
-    int failed = symlink("../outside.bin", path_of("model/link")) | symlink("w.bin", path_of("model/inner")) |
-                 symlink("/dev/zero", path_of("model/zero")) | symlink("../../blobs/abc", path_of("hub/snapshots/r1/w.bin")) |
-                 symlink("../../../outside.bin", path_of("hub/snapshots/r1/out.bin"));
+    write_file("model/twice", numbers, sizeof numbers);
+    char *other_name = strdup(path_of("hard"));
+    int failed = link(path_of("model/twice"), other_name);
+    free(other_name);
+    failed |= symlink("../outside.bin", path_of("model/link")) | symlink("w.bin", path_of("model/inner")) |
+              symlink("/dev/zero", path_of("model/zero")) | symlink("../../blobs/abc", path_of("hub/snapshots/r1/w.bin")) |
+              symlink("../../../outside.bin", path_of("hub/snapshots/r1/out.bin"));
     return failed;
 }
 
@@ -77,6 +81,7 @@ static const Refusal places[] = {
     {"model", "link", 0, 8, "outside the model's directory", 1},
     {"model", "zero", 0, 8, "outside the model's directory", 1},
     {"hub/snapshots/r1", "out.bin", 0, 8, "outside the model's directory", 1},
+    {"model", "twice", 0, 8, "model/twice has 2 hard links, expected a file with no other name", 1},
     {"model", "sub", 0, 8, "is not a regular file", 1},
     {"model", "fifo", 0, 8, "is not a regular file", 1},
     {"model", "absent", 0, 8, "No such file or directory", 4},

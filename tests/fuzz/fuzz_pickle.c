@@ -18,7 +18,7 @@ static void read_elements(StoredTensor *stored, Arena *arena)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     Fuzz fuzz = fuzz_begin();
-    ExternalFile file = {"fuzz.pth", "fuzz.pth", data, (int64_t)size};
+    ExternalFile file = {"fuzz.pth", "fuzz.pth", data, (int64_t)size, 1};
     TensorIndex index = tensor_index_new(fuzz.arena);
     bool ok = torch_read(&file, &index, &fuzz.diag);
     fuzz_require_said(&fuzz, ok);

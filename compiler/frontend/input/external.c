@@ -1,16 +1,19 @@
 /* Weights in files: external data of ONNX models, and the files that checkpoints consist of.
  *
- * A model must not be able to name any file of the machine. So a location is relative, without "..", and where
- * it leads, all links followed, lies in the model's directory. One link out is well known and allowed: a
- * Hugging Face hub cache keeps DIR/snapshots/REVISION/model.safetensors → DIR/blobs/HASH.
+ * A model must not be able to name any file of the machine. So a location is relative, without "..", and what it
+ * leads to, all links followed, lies in the model's directory, even if somebody changes the links meanwhile. One link
+ * out is well known and allowed: a Hugging Face hub cache keeps DIR/snapshots/REVISION/model.safetensors → DIR/blobs/HASH.
  *
  *   ["location": "w.bin", "offset": "64", "length": "12"]   →   tensor->data = the mapping's bytes 64 … 75 */
+#define _GNU_SOURCE /* O_PATH */
 #include "compiler/frontend/input/external.h"
 #include "compiler/frontend/input/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -21,6 +24,8 @@ typedef struct OpenFile {
     struct OpenFile *next;
     const Arena *arena; /* the compilation it belongs to */
     ExternalFile file;    /* data NULL: it cannot be read, which has been said */
+    dev_t device;
+    ino_t number;         /* on the device */
 } OpenFile;
 static OpenFile *open_files;
 
@@ -77,39 +82,61 @@ static bool is_hub_blob(const char *path, char *dir)
     return strncmp(path, dir, n) == 0 && str_starts_with(path + n, "blobs/");
 }
 
-/* path with all links followed lies where it may. */
-static bool check_place(const char *path, const char *dir, Span span, Diag *diag)
+/* Where an open file lies, in the kernel's words, whatever becomes of the names that led to it. False with errno set. */
+static bool find_place(int fd, char place[PATH_MAX])
 {
-    char *real_path = realpath(path, NULL), *real_dir = real_path ? realpath(*dir ? dir : ".", NULL) : NULL;
-    bool found = real_path && real_dir;
-    bool inside = found && (lies_in(real_path, real_dir) || is_hub_blob(real_path, real_dir));
-    if (!found)
-        diag_resource(diag, span, "cannot open external data %s: %s", path, strerror(errno));
-    else if (!inside)
-        diag_error(diag, span, "external data %s is a link to %s, outside the model's directory", path, real_path);
-    free(real_path);
-    free(real_dir);
-    return inside;
+    char link[32];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, place, PATH_MAX - 1);
+    place[n > 0 ? n : 0] = 0;
+    return n > 0;
 }
 
-static bool map_file(ExternalFile *file, Span span, Arena *arena, Diag *diag)
+/* The open file is a regular one that lies where it may. */
+static bool check_place(int fd, int dir, const char *path, Span span, Diag *diag)
 {
-    int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO would wait for its writer */
+    char place[PATH_MAX], home[PATH_MAX];
     struct stat status;
-    if (fd < 0 || fstat(fd, &status) != 0) {
-        diag_resource(diag, span, "cannot open external data %s: %s", file->path, strerror(errno));
-        if (fd >= 0)
-            close(fd);
-        return false;
-    }
-    if (!S_ISREG(status.st_mode)) {
-        diag_error(diag, span, "external data %s is not a regular file", file->path);
-    } else {
+    if (!find_place(fd, place) || !find_place(dir, home) || fstat(fd, &status) != 0)
+        diag_resource(diag, span, "cannot tell where external data %s lies: %s", path, strerror(errno));
+    else if (!lies_in(place, home) && !is_hub_blob(place, home))
+        diag_error(diag, span, "external data %s is a link to %s, outside the model's directory", path, place);
+    else if (!S_ISREG(status.st_mode))
+        diag_error(diag, span, "external data %s is not a regular file", path);
+    else
+        return true;
+    return false;
+}
+
+/* A name may lead elsewhere the next time: it is followed once, and what it led to is checked before it is opened for reading. */
+static int open_checked(const char *dir_path, const char *location, const char *path, Span span, Diag *diag)
+{
+    char link[32];
+    int dir = open(*dir_path ? dir_path : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int place = dir < 0 ? -1 : openat(dir, location, O_PATH | O_CLOEXEC), fd = -1;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", place);
+    if (place < 0 || (check_place(place, dir, path, span, diag) && (fd = open(link, O_RDONLY | O_CLOEXEC)) < 0))
+        diag_resource(diag, span, "cannot open external data %s: %s", path, strerror(errno));
+    if (place >= 0)
+        close(place);
+    if (dir >= 0)
+        close(dir);
+    return fd;
+}
+
+static bool map_file(OpenFile *f, int fd, Span span, Arena *arena, Diag *diag)
+{
+    ExternalFile *file = &f->file;
+    struct stat status;
+    if (fstat(fd, &status) == 0) {
+        f->device = status.st_dev;
+        f->number = status.st_ino;
+        file->links = (int64_t)status.st_nlink;
         file->length = status.st_size;
         file->data = (const uint8_t *)file_map(fd, file->path, file->length, arena);
-        if (!file->data)
-            diag_resource(diag, span, "cannot map external data %s: %s", file->path, strerror(errno));
     }
+    if (!file->data)
+        diag_resource(diag, span, "cannot map external data %s: %s", file->path, strerror(errno));
     close(fd);
     return file->data != NULL;
 }
@@ -135,17 +162,18 @@ const ExternalFile *external_open(const char *dir, const char *location, Span sp
     f->next = open_files;
     open_files = f;
     arena_on_free(arena, forget, f);
-    return check_place(path, dir, span, diag) && map_file(&f->file, span, arena, diag) ? &f->file : NULL;
+    int fd = open_checked(dir, location, path, span, diag);
+    return fd >= 0 && map_file(f, fd, span, arena, diag) ? &f->file : NULL;
 }
 
 bool external_is_open(const char *path, const Arena *arena)
 {
-    struct stat asked, open;
+    struct stat asked;
     bool found = false;
     if (stat(path, &asked) != 0)
         return false;
     for (const OpenFile *f = open_files; f && !found; f = f->next)
-        found = f->arena == arena && stat(f->file.path, &open) == 0 && open.st_dev == asked.st_dev && open.st_ino == asked.st_ino;
+        found = f->arena == arena && f->file.data && f->device == asked.st_dev && f->number == asked.st_ino;
     return found;
 }
 
@@ -189,6 +217,15 @@ static bool check_range(const Tensor *tensor, const ExternalFile *file, int64_t 
     return true;
 }
 
+/* A hard link has no place that tells where its file belongs: with several, one may be outside. ONNX's own checker refuses them. */
+static bool check_links(const ExternalFile *file, Span span, Diag *diag)
+{
+    if (file->links > 1)
+        diag_error(diag, span, "external data %s has %" PRId64 " hard links, expected a file with no other name; copy it",
+                   file->path, file->links);
+    return file->links <= 1;
+}
+
 bool external_read(Tensor *tensor, const char *dir, const char *location, int64_t offset, int64_t length, Span span, Arena *arena,
                    Diag *diag)
 {
@@ -197,7 +234,7 @@ bool external_read(Tensor *tensor, const char *dir, const char *location, int64_
         return false;
     }
     const ExternalFile *file = external_open(dir, location, span, arena, diag);
-    if (!file || !check_range(tensor, file, offset, &length, span, arena, diag))
+    if (!file || !check_links(file, span, diag) || !check_range(tensor, file, offset, &length, span, arena, diag))
         return false;
     external_place(tensor, file, offset, length, arena);
     return true;

@@ -11,6 +11,7 @@ typedef struct ExternalFile {
     const char *path, *location;
     const uint8_t *data;
     int64_t length;
+    int64_t links;            /* hard links to it: 1 where no other name may lie elsewhere */
 } ExternalFile;
 const ExternalFile *external_open(const char *dir, const char *location, Span span, Arena *arena, Diag *diag);
 
@@ -18,7 +19,7 @@ const ExternalFile *external_open(const char *dir, const char *location, Span sp
 bool external_is_open(const char *path, const Arena *arena);
 
 /* ONNX external data: fills tensor->data (dtype and dims are set) from location, offset and length; length -1:
- * what dtype and dims need. Works for any file, a .safetensors among them. */
+ * what dtype and dims need. Works for any file, a .safetensors among them, that has one hard link. */
 bool external_read(Tensor *tensor, const char *dir, const char *location, int64_t offset, int64_t length, Span span, Arena *arena,
                    Diag *diag);
 
