@@ -4,6 +4,7 @@
  * hash is part of the descriptor, which is an object of its own. If they are to be embedded, that file is an object, which the linker takes as it is: the weights never pass through the code generator. */
 #include "compiler/build/build.h"
 #include "compiler/build/artifact.h"
+#include "compiler/build/bytes.h"
 #include "compiler/build/prefix.h"
 #include "compiler/build/resource.h"
 #include "compiler/frontend/input/pictures.h"
@@ -17,7 +18,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 enum { MOST_TRIES = 16 }; /* of other tiles where code spills; then it runs as it is, slower */
@@ -112,48 +112,19 @@ static bool write_packed(const Build *build, FILE *out)
            fflush(out) == 0;
 }
 
-/* Of the file's bytes [from, to), mapped a window at a time: the weights may be larger than the memory that is free. */
-static bool hash_range(int file, int64_t from, int64_t to, uint64_t *hash)
-{
-    enum { WINDOW = 32 << 20 };
-    XXH3_state_t *state = XXH3_createState();
-    if (!state)
-        out_of_memory();
-    XXH3_64bits_reset(state);
-    bool ok = true;
-    for (int64_t at = from; ok && at < to;) {
-        int64_t start = at / WINDOW * WINDOW, end = start + WINDOW < to ? start + WINDOW : to;
-        uint8_t *data = mmap(NULL, (size_t)(end - start), PROT_READ, MAP_SHARED | MAP_POPULATE, file, start);
-        ok = data != MAP_FAILED;
-        if (ok) {
-            XXH3_64bits_update(state, data + (at - start), (size_t)(end - at));
-            munmap(data, (size_t)(end - start));
-        }
-        at = end;
-    }
-    *hash = XXH3_64bits_digest(state);
-    XXH3_freeState(state);
-    return ok;
-}
-
-static bool write_at(int file, const void *bytes, size_t size, int64_t offset)
-{
-    return pwrite(file, bytes, size, offset) == (ssize_t)size;
-}
-
 /* The header needs the hash of what follows it, so it is written last. */
 static bool write_header(Build *build, FILE *file)
 {
     int64_t bytes = build->info.weights_bytes, at = head_bytes(build);
     CnxrtWeightsHeader header = {.magic = "CNXCWGT", .abi = CNXRT_ABI, .bytes = (uint64_t)bytes};
     uint8_t head[WEIGHTS_OBJECT_HEAD];
-    if (!hash_range(fileno(file), at + (int64_t)sizeof header, at + bytes, &header.weights_hash))
+    if (!bytes_hash(fileno(file), at + (int64_t)sizeof header, at + bytes, &header.weights_hash))
         return false;
     header.graph_hash = graph_hash(build);
     build->info.weights_hash = header.weights_hash;
     build->info.graph_hash = header.graph_hash;
     weights_object_head(head, bytes, build->options.system->elf_machine);
-    return (!at || write_at(fileno(file), head, sizeof head, 0)) && write_at(fileno(file), &header, sizeof header, at);
+    return (!at || bytes_write(fileno(file), head, sizeof head, 0)) && bytes_write(fileno(file), &header, sizeof header, at);
 }
 
 static bool write_weights(Build *build)

@@ -2,9 +2,11 @@
  *
  *   $XDG_CACHE_HOME/cnxc/tiny-0f3a…   the key hashes compiler, CPU, options, graph, metadata and weights
  *
- * Two processes that compile the same at once both succeed: each renames a whole file. */
+ * Two processes that compile the same at once both succeed: each renames a whole file. Those not used for longest go where all
+ * would take more than $CNXC_CACHE_BYTES. */
 #include "compiler/build/cache.h"
 
+#include "compiler/build/entry.h"
 #include "compiler/build/output.h"
 #include "compiler/build/prefix.h"
 #include "compiler/build/resource.h"
@@ -19,6 +21,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+static const int64_t DEFAULT_BYTES = (int64_t)4 << 30;
 
 typedef struct Key {
     XXH3_state_t *state;
@@ -122,12 +126,12 @@ static bool make_folders(char *path)
     for (char *p = path + 1; *p; p++)
         if (*p == '/') {
             *p = '\0';
-            bool ok = mkdir(path, 0777) == 0 || errno == EEXIST;
+            bool ok = mkdir(path, 0700) == 0 || errno == EEXIST;
             *p = '/';
             if (!ok)
                 return false;
         }
-    return mkdir(path, 0777) == 0 || errno == EEXIST;
+    return mkdir(path, 0700) == 0 || errno == EEXIST;
 }
 
 /* The specification says that a relative XDG_CACHE_HOME is to be ignored. Without a home there is no place that is
@@ -148,6 +152,21 @@ static const char *cache_dir(Arena *arena, Diag *diag)
     return NULL;
 }
 
+/* Of all entries together; -1 after a diagnostic. */
+static int64_t byte_limit(Arena *arena, Diag *diag)
+{
+    const char *given = getenv("CNXC_CACHE_BYTES");
+    if (!given || !*given)
+        return DEFAULT_BYTES;
+    errno = 0;
+    long long limit = strtoll(given, NULL, 10);
+    if (errno == 0 && strspn(given, "0123456789") == strlen(given))
+        return limit;
+    diag_error(diag, NO_SPAN, "CNXC_CACHE_BYTES is a number of bytes, got '%s'", escaped(arena, given));
+    diag->exit_code = EXIT_USAGE;
+    return -1;
+}
+
 /* "models/tiny/" → "tiny" */
 static const char *model_name(Build *build)
 {
@@ -157,25 +176,26 @@ static const char *model_name(Build *build)
     return prefix_from_path(arena, path);
 }
 
-static const char *compile_into(Build *build, const char *path)
+static const char *compile_into(Build *build, const char *path, int64_t limit)
 {
     const char *dir = output_temp_dir(path, build->arena, build->diag);
     const char *made = dir ? build_executable(build, dir, model_name(build)) : NULL;
-    return made && output_commit(made, path, build->diag) ? path : NULL;
+    return made && entry_put(made, path, limit, build->arena, build->diag) ? path : NULL;
 }
 
 const char *cache_executable(Build *build)
 {
-    const char *dir = cache_dir(build->arena, build->diag);
+    int64_t limit = byte_limit(build->arena, build->diag);
+    const char *dir = limit >= 0 ? cache_dir(build->arena, build->diag) : NULL;
     if (!dir || !resource_dir(build->options.system, build->arena, build->diag) || !build_load(build))
         return NULL;
     const char *path = arena_printf(build->arena, "%s/%s-%016llx", dir, model_name(build), (unsigned long long)build_key(build));
-    if (access(path, X_OK) == 0) {
-        if (build->options.verbose)
-            fprintf(stderr, "cnxc: cached: %s\n", escaped(build->arena, path));
+    bool found = entry_open(path);
+    if (build->options.verbose && (found || access(path, F_OK) == 0))
+        fprintf(stderr, "cnxc: %s: %s\n", found ? "cached" : "damaged, so compiled anew", escaped(build->arena, path));
+    if (found)
         return path;
-    }
-    path = compile_into(build, path);
+    path = compile_into(build, path, limit);
     output_cleanup();
     return path;
 }

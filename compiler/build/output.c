@@ -1,12 +1,12 @@
 /* Outputs: see output.h. A signal may arrive anywhere, so what its handler needs is plain static memory and
- * system calls; opendir would allocate. */
-#define _GNU_SOURCE /* RTLD_DEFAULT, getdents64 */
+ * system calls. */
+#define _GNU_SOURCE /* RTLD_DEFAULT */
 #include "compiler/build/output.h"
+#include "compiler/build/folder.h"
 #include "compiler/frontend/input/file.h"
 #include "ir/base/child.h"
 #include "ir/base/path.h"
 
-#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -21,42 +21,15 @@
 #include <jansson.h>
 
 static char temp_dir[PATH_MAX]; /* "" : none */
-
-/* ── Removing ────────────────────────────────────────────────────────────────────────────────────────── */
-
-/* Files of a directory; false: there was none. */
-static bool remove_some(int dir)
-{
-    _Alignas(struct dirent64) static char entries[4096];
-    bool removed = false;
-    ssize_t bytes = lseek(dir, 0, SEEK_SET) == 0 ? getdents64(dir, entries, sizeof entries) : -1;
-    for (ssize_t at = 0; at < bytes;) {
-        const struct dirent64 *entry = (const struct dirent64 *)(entries + at);
-        removed |= unlinkat(dir, entry->d_name, 0) == 0; /* not "." and ".." */
-        at += entry->d_reclen;
-    }
-    return removed;
-}
+static int temp_lock;           /* of the folder, where there is one */
 
 void output_cleanup(void)
 {
     child_end();
     if (!temp_dir[0])
         return;
-    int dir = open(temp_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir < 0) {
-        close(STDIN_FILENO); /* too many may be open, and nothing is read after this */
-        dir = open(temp_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    }
-    if (dir >= 0) {
-        bool left = true; /* another thread may make a file meanwhile */
-        for (int tries = 0; tries < 100 && left; tries++) {
-            while (remove_some(dir))
-                ;
-            left = rmdir(temp_dir) != 0 && errno == ENOTEMPTY;
-        }
-        close(dir);
-    }
+    folder_remove(temp_dir);
+    close(temp_lock);
     temp_dir[0] = '\0';
 }
 
@@ -129,7 +102,7 @@ static bool make_temp_dir(char *template)
     sigset_t all, mask;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &mask);
-    bool made = mkdtemp(template) != NULL;
+    bool made = folder_make(template, &temp_lock);
     int error = errno;
     if (made)
         strcpy(temp_dir, template);
@@ -144,6 +117,7 @@ const char *output_temp_dir(const char *path, Arena *arena, Diag *diag)
     if (path && !output_is_stream(path))
         parent = path_directory(arena, path);
     char template[PATH_MAX];
+    folder_sweep(parent);
     int length = snprintf(template, sizeof template, "%s/.cnxc-XXXXXX", parent);
     bool fits = length > 0 && (size_t)length < sizeof template;
     if (!fits || !make_temp_dir(template)) {

@@ -1,7 +1,7 @@
 /* Outputs: whole or not at all, and nothing left behind.
  *
  * Every file of a compilation is made in one hidden folder beside its place and renamed at the end; the folder
- * goes away on success, failure, Ctrl-C and even a failed allocation. */
+ * goes away on success, failure, Ctrl-C and even a failed allocation, and with the next output there after a kill. */
 #ifndef CNXC_BUILD_OUTPUT_H
 #define CNXC_BUILD_OUTPUT_H
 

@@ -35,11 +35,8 @@ static const char *read_text(const char *path, Arena *arena, Diag *diag)
     }
     StrBuf text = {.arena = arena};
     char chunk[4096];
-    size_t n;
-    do {
-        n = fread(chunk, 1, sizeof chunk, file);
+    for (size_t n; (n = fread(chunk, 1, sizeof chunk, file)) > 0;)
         sb_put_n(&text, chunk, (int64_t)n);
-    } while (n == sizeof chunk);
     bool failed = ferror(file);
     fclose(file);
     if (failed || !text.len)

@@ -171,7 +171,7 @@ static void layout_order(const View *view, int *order)
 
 View output_like(Lowering *l, const Value *value, const View *like)
 {
-    int order[VIEW_RANK] = {0};
+    int order[VIEW_RANK];
     if (like->rank != value->type.shape.rank || value_is_result(l, value)) /* a result is written in its place at once */
         return view_output(l, value, NULL, false);
     for (int i = 0; i < like->rank; i++)

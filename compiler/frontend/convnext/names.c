@@ -6,7 +6,6 @@
  * that matches counts. Legacy files of Hugging Face call a LayerNorm's weight and bias gamma and beta. */
 #include "compiler/frontend/convnext/names.h"
 
-#include <assert.h>
 #include <string.h>
 
 typedef struct NamePair {
@@ -96,7 +95,6 @@ static const char *translate(const char *name, const char *from, const char *to,
                 return NULL;
             continue;
         }
-        assert(n < MOST_NUMBERS);
         numbers[n++] = name;
         if (!is_digit(*name))
             return NULL;
@@ -109,10 +107,9 @@ static const char *translate(const char *name, const char *from, const char *to,
     for (; *to; to++) {
         if (*to == '*')
             sb_put(&out, name);
-        else if (*to == '#') {
-            assert(used < n);
+        else if (*to == '#')
             sb_put_n(&out, numbers[used], (int64_t)strspn(numbers[used], "0123456789")), used++;
-        } else
+        else
             sb_put_n(&out, to, 1);
     }
     return out.text ? out.text : "";

@@ -1,0 +1,135 @@
+/* Temporary folders. A process that is killed can't remove its own, so the next one does that has an output at the same place.
+ * Which are left behind? Each folder holds a file that its process keeps locked; the system unlocks it with the process's end,
+ * whatever that was.
+ *
+ *   .cnxc-f3Xa1q/.cnxc-lock  locked      somebody works there
+ *   .cnxc-Zk20aB/.cnxc-lock  not locked  to be removed, the lock last: a folder without one is empty
+ *
+ * Who makes a folder and who sweeps may meet at any step. The maker goes on only once its lock is held and still in its place,
+ * else it takes another folder. */
+#define _GNU_SOURCE /* getdents64 */
+#include "compiler/build/folder.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LOCK ".cnxc-lock"
+enum { MOST_TRIES = 100 };
+
+/* ── Removing ────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* Files of a directory but the lock; false: there was none. opendir would allocate. */
+static bool remove_some(int dir)
+{
+    _Alignas(struct dirent64) static char entries[4096];
+    bool removed = false;
+    ssize_t bytes = lseek(dir, 0, SEEK_SET) == 0 ? getdents64(dir, entries, sizeof entries) : -1;
+    for (ssize_t at = 0; at < bytes;) {
+        const struct dirent64 *entry = (const struct dirent64 *)(entries + at);
+        if (strcmp(entry->d_name, LOCK) != 0)
+            removed |= unlinkat(dir, entry->d_name, 0) == 0; /* not "." and ".." */
+        at += entry->d_reclen;
+    }
+    return removed;
+}
+
+static bool remove_all(int parent, const char *name, int dir)
+{
+    while (remove_some(dir))
+        ;
+    unlinkat(dir, LOCK, 0);
+    return unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno != ENOTEMPTY;
+}
+
+void folder_remove(const char *path)
+{
+    int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0) {
+        close(STDIN_FILENO); /* too many may be open, and nothing is read after this */
+        dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    }
+    if (dir < 0)
+        return;
+    for (int tries = 0; tries < MOST_TRIES && !remove_all(AT_FDCWD, path, dir); tries++)
+        ; /* another thread may make a file meanwhile */
+    close(dir);
+}
+
+/* ── Making ──────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* -1: the folder is about to be swept, or errno says what else. */
+static int make_lock(const char *folder)
+{
+    int dir = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int lock = dir < 0 ? -1 : openat(dir, LOCK, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    struct stat mine, there;
+    bool held = lock >= 0 && (flock(lock, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK); /* or there are no locks here */
+    int error = lock < 0 ? errno : ENOENT;
+    held = held && fstat(lock, &mine) == 0 && fstatat(dir, LOCK, &there, AT_SYMLINK_NOFOLLOW) == 0 && mine.st_ino == there.st_ino;
+    if (dir >= 0)
+        close(dir);
+    if (!held && lock >= 0)
+        close(lock);
+    errno = error;
+    return held ? lock : -1;
+}
+
+bool folder_make(char *path, int *lock)
+{
+    char *unique = path + strlen(path) - strlen("XXXXXX");
+    for (int tries = 0; tries < MOST_TRIES; tries++) {
+        memcpy(unique, "XXXXXX", strlen("XXXXXX"));
+        if (!mkdtemp(path))
+            return false;
+        if ((*lock = make_lock(path)) >= 0)
+            return true;
+        if (errno != ENOENT) {
+            int error = errno;
+            folder_remove(path);
+            errno = error;
+            return false;
+        }
+    }
+    return false;
+}
+
+/* ── Sweeping ────────────────────────────────────────────────────────────────────────────────────────── */
+
+static void sweep_locked(int parent, const char *name, int dir)
+{
+    int lock = openat(dir, LOCK, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    if (lock < 0)
+        unlinkat(parent, name, AT_REMOVEDIR); /* only if it is empty: its process may just have made it */
+    else if (flock(lock, LOCK_EX | LOCK_NB) == 0)
+        remove_all(parent, name, dir);
+    if (lock >= 0)
+        close(lock);
+}
+
+static void sweep_one(int parent, const char *name)
+{
+    struct stat info;
+    int dir = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (dir < 0)
+        return;
+    if (fstat(dir, &info) == 0 && info.st_uid == geteuid())
+        sweep_locked(parent, name, dir);
+    close(dir);
+}
+
+void folder_sweep(const char *parent)
+{
+    DIR *stream = opendir(parent);
+    if (!stream)
+        return;
+    for (struct dirent *entry; (entry = readdir(stream));)
+        if (strncmp(entry->d_name, ".cnxc-", 6) == 0 && strlen(entry->d_name) == strlen(".cnxc-XXXXXX"))
+            sweep_one(dirfd(stream), entry->d_name);
+    closedir(stream);
+}
