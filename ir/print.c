@@ -40,7 +40,8 @@ static bool is_identifier(const char *name)
 {
     if (!((*name >= 'A' && *name <= 'Z') || (*name >= 'a' && *name <= 'z') || *name == '_'))
         return false;
-    return name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")] == 0;
+    size_t length = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
+    return name[length] == 0 && length <= LONGEST_WORD;
 }
 
 /* A word that a reader takes for a type or a number where a name may stand. */
@@ -78,7 +79,7 @@ static void print_plain_name(FILE *out, const char *name)
 {
     if ((*name >= '0' && *name <= '9') || is_taken(name))
         fputc('_', out);
-    for (; *name; name++)
+    for (int i = 1; *name && i < LONGEST_WORD; name++, i++)
         fputc(strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_", *name) ? *name : '_', out);
 }
 

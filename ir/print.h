@@ -4,6 +4,8 @@
 
 #include "ir/graph.h"
 
+enum { LONGEST_WORD = 4096 }; /* that is not in quotes, for a reader */
+
 typedef struct PrintOptions {
     /* Constants with a location print as external data in place; others of more than inline_limit elements are
      * written to data_path (if not NULL) and print as external data there; the rest prints inline in full. */

@@ -99,6 +99,10 @@ static void unknown_option(Driver *driver, const char *word)
     const Option *elsewhere = option_find(word, C_ALL, &value);
     if (elsewhere && command)
         usage_error(driver, "option '%s' does not belong to 'cnxc %s'", name, command);
+    else if (elsewhere)
+        usage_error(driver, "no command before option '%s': cnxc COMMAND … %s", name, word);
+    else if (near && strcmp(near, name) == 0) /* a level, which is part of the word */
+        usage_error(driver, "%s needs a value: %sLEVEL", name, name);
     else if (near)
         usage_error(driver, "unknown option '%s'; did you mean '%s'?", name, near);
     else

@@ -24,7 +24,7 @@ const char *fuse_reason(const Node *node, Arena *arena)
         return arena_printf(arena, "%s has no kind of region", node->op->name);
     if (!node_has_one_output(node))
         return "has more than one output in use";
-    return "its element types are not all float";
+    return region_may_begin(node) ? "-O0 fuses nothing" : "its element types are not all float";
 }
 
 enum { MAX_REGION = 32 }; /* nodes in one region */

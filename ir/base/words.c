@@ -6,24 +6,34 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { LONGEST_NAME = 96 }; /* longer names get no suggestion */
+enum {
+    LONGEST_NAME = 96,  /* longer names get no suggestion */
+    MOST_CELLS = 4 << 20, /* of edit distances: some 20 ms; a model may have names by the hundred thousand */
+};
 
-/* Insertions, deletions, changes and swaps of neighbours that turn a into b. */
-static int edit_distance(const char *a, const char *b)
+static int lesser(int a, int b) { return a < b ? a : b; }
+
+/* Insertions, deletions, changes and swaps of neighbours that turn a into b; `limit` if as many or more. Counts the cells. */
+static int edit_distance(const char *a, int n, const char *b, int m, int limit, int64_t *cells)
 {
-    int rows[3][LONGEST_NAME + 1], n = (int)strlen(a), m = (int)strlen(b);
+    int rows[3][LONGEST_NAME + 1], least = 0, least_before;
+    if (n - m >= limit || m - n >= limit)
+        return limit;
     for (int j = 0; j <= m; j++)
         rows[0][j] = j;
     for (int i = 1; i <= n; i++) {
         int *row = rows[i % 3], *last = rows[(i + 2) % 3], *before = rows[(i + 1) % 3];
-        row[0] = i;
+        least_before = least;
+        least = row[0] = i;
         for (int j = 1; j <= m; j++) {
-            int change = last[j - 1] + (a[i - 1] != b[j - 1]);
-            int shift = (last[j] < row[j - 1] ? last[j] : row[j - 1]) + 1;
-            row[j] = change < shift ? change : shift;
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && before[j - 2] + 1 < row[j])
-                row[j] = before[j - 2] + 1;
+            row[j] = lesser(last[j - 1] + (a[i - 1] != b[j - 1]), lesser(last[j], row[j - 1]) + 1);
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                row[j] = lesser(row[j], before[j - 2] + 1);
+            least = lesser(least, row[j]);
         }
+        *cells += m;
+        if (least >= limit && least_before >= limit) /* a swap reaches back two rows, nothing further */
+            return limit;
     }
     return rows[n % 3][m];
 }
@@ -34,11 +44,11 @@ const char *nearest_name(const char *word, const char *const *candidates, int64_
     if (length == 0 || length > LONGEST_NAME)
         return NULL;
     int best = (int)(length + 2) / 3 + 1;
+    int64_t cells = 0;
     const char *nearest = NULL;
-    for (int64_t i = 0; i < count; i++) {
-        if (strlen(candidates[i]) > LONGEST_NAME)
-            continue;
-        int distance = edit_distance(word, candidates[i]);
+    for (int64_t i = 0; i < count && cells < MOST_CELLS; i++) {
+        size_t other = strnlen(candidates[i], LONGEST_NAME + 1);
+        int distance = other > LONGEST_NAME ? best : edit_distance(word, (int)length, candidates[i], (int)other, best, &cells);
         if (distance < best) {
             best = distance;
             nearest = candidates[i];
