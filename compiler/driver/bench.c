@@ -3,15 +3,14 @@
 #include "compiler/driver/driver.h"
 #include "compiler/report/bench.h"
 #include "compiler/report/json.h"
-
-#include <unistd.h>
+#include "ir/base/parallel.h"
 
 ExitCode subcommand_bench(Driver *driver)
 {
     const Options *o = &driver->options;
     Build build = options_build(driver);
     const char *program = options_choose_cpus(driver, &build) ? cache_executable(&build) : NULL;
-    int64_t threads = o->threads ? o->threads : sysconf(_SC_NPROCESSORS_ONLN);
+    int64_t threads = o->threads ? o->threads : parallel_cores();
     json_t *answer = program ? bench_measure(&build, program, threads, o->per_op) : NULL;
     if (!answer)
         return driver_exit_code(driver);

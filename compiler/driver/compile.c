@@ -224,6 +224,8 @@ static bool check_output(Compile *c)
         usage_error(c->driver, "--emit=%s can't be written to standard output", c->emit->name);
     else if (o->config_only && c->emit->write != write_onnx_text)
         usage_error(c->driver, "--config-only goes with --emit=onnxtxt");
+    else if (o->static_libc && c->emit->write == write_artifact && c->emit->artifact != ARTIFACT_EXE)
+        usage_error(c->driver, "--static links an executable; a library needs the C library of the program that loads it");
     else if (o->prefix && !prefix_is_valid(o->prefix))
         usage_error(c->driver, "--prefix takes a C identifier, got '%s'", o->prefix);
     else if (c->emit->has_header && strcmp(link_header_path(o->output, c->build.arena), o->output) == 0)

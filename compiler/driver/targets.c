@@ -9,9 +9,9 @@
 #include "compiler/report/json.h"
 #include "compiler/target/peak.h"
 #include "ir/base/str.h"
+#include "ir/base/parallel.h"
 
 #include <string.h>
-#include <unistd.h>
 
 typedef struct Shown {
     const CpuProfile *cpu;
@@ -97,7 +97,7 @@ static void print_table(const Shown *shown, int64_t count, Peak peak, Arena *are
 
 static Peak measure_peak(void)
 {
-    int64_t threads = sysconf(_SC_NPROCESSORS_ONLN);
+    int64_t threads = parallel_cores();
     return (Peak){peak_flops(1), peak_flops(threads), threads};
 }
 

@@ -15,6 +15,7 @@
 #include "compiler/report/survey.h"
 #include "ir/base/clock.h"
 #include "ir/base/str.h"
+#include "ir/base/parallel.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -536,7 +537,7 @@ ExitCode subcommand_tune(Driver *driver)
         usage_error(driver, "-o %s: a profile's name ends in .xml, so that -mcpu knows it", o->output);
     if (diag_failed(&driver->diag) || !output_check(o->output, o->arguments.at[0], &driver->diag))
         return driver_exit_code(driver);
-    tuner.threads = o->threads ? o->threads : sysconf(_SC_NPROCESSORS_ONLN);
+    tuner.threads = o->threads ? o->threads : parallel_cores();
     bool more = true, ok = prepare(&tuner);
     while (ok && more && seconds_left(&tuner) > 0)
         ok = step(&tuner, &more);

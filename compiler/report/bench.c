@@ -1,10 +1,10 @@
 /* Bench: time per image, and how much of this machine's peak that is.
  *
  *      2.310 ms   2.204 predicted   5.4 %   212.9 GFLOP/s   98.1 % of peak   block      encoder.stages.0.layers.0_1
- *   median 42.4 ms (41.0 predicted)   p90 42.9 ms   p99 43.6 ms   210 GFLOP/s   97 % of 217 (measured peak, 1 thread)
+ *   median 42.4 ms (41.0 predicted)   p90 42.9 ms   p99 43.6 ms   210 GFLOP/s   97 % of 217 (measured peak, 2 threads on 2 cores)
  *
- * The compiled program measures itself (--bench --json); the peak is measured right after, on as many threads. With
- * --per-op it gives the time of each phase; which phases make a region is known from scheduling the model once more. */
+ * The compiled program measures itself (--bench --json); the peak is measured right after, on as many threads, but no
+ * more than there are processors: threads that take turns have no higher one. With --per-op it gives the time of each phase; which phases make a region is known from scheduling the model once more. */
 #include "compiler/report/bench.h"
 #include "compiler/report/estimate.h"
 #include "compiler/report/graph_cost.h"
@@ -12,6 +12,7 @@
 #include "compiler/report/survey.h"
 #include "compiler/target/peak.h"
 #include "ir/base/escape.h"
+#include "ir/base/parallel.h"
 #include "ir/op.h"
 
 static double number(const json_t *object, const char *key) { return json_number_value(json_object_get(object, key)); }
@@ -52,7 +53,7 @@ static void finish_region(json_t *region, double peak)
 /* The program's phases, grouped by the node they were made from; they are in the order of the measured ones. */
 static void group_by_region(const Build *build, json_t *answer, double peak)
 {
-    int64_t threads = (int64_t)number(answer, "threads");
+    int64_t threads = (int64_t)number(answer, "cores");
     json_t *measured = json_object_get(answer, "per_op"), *regions = json_array(), *region = NULL;
     PhaseList phases = program_phases(build->program, build->arena);
     for (int64_t i = 0; i < phases.len && i < (int64_t)json_array_size(measured); i++) {
@@ -105,8 +106,8 @@ void bench_print(const json_t *answer)
     printf("median %.3f ms (%.3f predicted)   p90 %.3f ms   p99 %.3f ms   %.1f GFLOP/s", number(answer, "median_ms"),
            number(answer, "predicted_ms"), number(answer, "p90_ms"), number(answer, "p99_ms"), number(answer, "gflops"));
     if (number(answer, "peak_gflops") > 0)
-        printf("   %.1f %% of %.0f (measured peak, %.0f threads)", number(answer, "fraction_of_peak") * 100,
-               number(answer, "peak_gflops"), number(answer, "threads"));
+        printf("   %.1f %% of %.0f (measured peak, %.0f threads on %.0f cores)", number(answer, "fraction_of_peak") * 100,
+               number(answer, "peak_gflops"), number(answer, "threads"), number(answer, "cores"));
     putchar('\n');
 }
 
@@ -115,7 +116,7 @@ static bool predict(Build *build, json_t *answer)
 {
     if (!build->program && !build_program(build))
         return false;
-    Estimate estimate = estimate_program(build->program, (int64_t)number(answer, "threads"));
+    Estimate estimate = estimate_program(build->program, (int64_t)number(answer, "cores"));
     json_object_set_new(answer, "predicted_ms", json_real(estimate.ms));
     return true;
 }
@@ -128,9 +129,11 @@ json_t *bench_measure(Build *build, const char *program, int64_t threads, bool p
     json_t *answer = json_answer(arguments, build->arena, build->diag);
     if (!answer)
         return NULL;
-    double peak = build->options.precision == DT_BFLOAT16 ? peak_flops_bf16(threads) : peak_flops(threads);
+    int64_t cores = threads < parallel_cores() ? threads : parallel_cores();
+    double peak = build->options.precision == DT_BFLOAT16 ? peak_flops_bf16(cores) : peak_flops(cores);
     double rate = flops / (number(answer, "median_ms") * 1e-3);
     json_object_set_new(answer, "gflops", json_real(rate * 1e-9));
+    json_object_set_new(answer, "cores", json_integer(cores));
     json_object_set_new(answer, "peak_gflops", json_real(peak * 1e-9));
     json_object_set_new(answer, "fraction_of_peak", json_real(peak > 0 ? rate / peak : 0));
     if (!predict(build, answer)) {

@@ -152,8 +152,7 @@ void block_normalised(Lowering *l, const Block *b, Pos image, const RowGroup *gr
 
 int64_t block_flops(const Block *b, int64_t products)
 {
-    int64_t taps = b->window.kernel[0] * b->window.kernel[1];
-    return view_count(&b->out) * (2 * taps + 2 * products * b->hidden);
+    return depthwise_flops(&b->window, b->x.dims, b->out.dims) + view_count(&b->out) * 2 * products * b->hidden;
 }
 
 static ScheduleShape schedule_shape(const Block *b)

@@ -389,7 +389,7 @@ static void depthwise_conv(Lowering *l, Conv *conv)
     Depthwise d = {.window = &conv->window, .epilogue = conv->epilogue};
     d.bias = bias_vector(l, conv->name, conv->bias, conv->w->dims[0]);
     d.weights = depthwise_weights(l, conv->weights_name, conv->w->constant, &conv->window);
-    phase_open(l, conv->name, conv->flops);
+    phase_open(l, conv->name, depthwise_flops(&conv->window, conv->x.dims, conv->out.dims));
     bool unrolled = conv->out.dims[0] <= 4;
     for (int64_t n = 0; n < (unrolled ? conv->out.dims[0] : 1); n++) {
         Pos image = unrolled ? pos_at(n) : pos_loop(pos_at(0), section_open(l, conv->out.dims[0]), 1);

@@ -15,20 +15,35 @@ enum { MAX_TILE = 14 }; /* accumulators: enough to hide the FMA's latency, few e
 
 typedef struct Clip {
     int64_t first, count;
-} Clip; /* kernel rows inside the picture */
+} Clip; /* kernel rows, or columns, inside the picture */
 
-static Clip clip_row(const Window *w, int64_t y, int64_t height)
+static Clip clip_at(const Window *w, int axis, int64_t at, int64_t size)
 {
-    int64_t top = y * w->stride[0] - w->begin[0];
+    int64_t begin = at * w->stride[axis] - w->begin[axis];
     Clip clip = {0, 0};
-    for (int64_t ky = 0; ky < w->kernel[0]; ky++) {
-        int64_t row = top + ky * w->dilation[0];
-        if (row < 0)
-            clip.first = ky + 1;
-        else if (row < height)
+    for (int64_t k = 0; k < w->kernel[axis]; k++) {
+        int64_t place = begin + k * w->dilation[axis];
+        if (place < 0)
+            clip.first = k + 1;
+        else if (place < size)
             clip.count++;
     }
     return clip;
+}
+
+static Clip clip_row(const Window *w, int64_t y, int64_t height) { return clip_at(w, 0, y, height); }
+
+static int64_t taps_inside(const Window *w, int axis, int64_t size, int64_t out_size)
+{
+    int64_t taps = 0;
+    for (int64_t i = 0; i < out_size; i++)
+        taps += clip_at(w, axis, i, size).count;
+    return taps;
+}
+
+int64_t depthwise_flops(const Window *window, const int64_t *in, const int64_t *out)
+{
+    return 2 * out[0] * out[3] * taps_inside(window, 0, in[1], out[1]) * taps_inside(window, 1, in[2], out[2]);
 }
 
 static bool same_clip(Clip a, Clip b) { return a.first == b.first && a.count == b.count; }

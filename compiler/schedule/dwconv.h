@@ -12,6 +12,8 @@ typedef struct Depthwise {
     const Fusion *epilogue; /* NULL: none; operands as [H', W', C] */
     View operands[MAX_OPERANDS];
 } Depthwise;
+/* Of pictures [N, H, W, C]: 2 for each tap that is computed, which those beside the picture are not. */
+int64_t depthwise_flops(const Window *window, const int64_t *in, const int64_t *out);
 Ref depthwise_weights(Lowering *l, const char *name, const Tensor *weights, const Window *window);
 /* Output rows [y, y + rows), and those a loop's steps further on: all of them clip the kernel alike. They are
  * written to out from its row `to` on. */

@@ -4,9 +4,11 @@
  *
  * For work of milliseconds and more, so that starting a thread does not matter. A thread that can't be started is no
  * error: its range is done here. */
+#define _GNU_SOURCE /* sched_getaffinity */
 #include "ir/base/parallel.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
@@ -15,6 +17,14 @@ enum { MOST_THREADS = 64, MOST_BY_ITSELF = 8 };
 static _Atomic int64_t jobs_wanted;
 
 void parallel_set_jobs(int64_t jobs) { atomic_store(&jobs_wanted, jobs); }
+
+int64_t parallel_cores(void)
+{
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0)
+        return CPU_COUNT(&set);
+    return sysconf(_SC_NPROCESSORS_ONLN); /* more than cpu_set_t holds */
+}
 
 typedef struct Part {
     RangeBody *body;
@@ -35,7 +45,7 @@ static int64_t thread_count(int64_t count, int64_t grain)
 {
     int64_t wanted = atomic_load(&jobs_wanted), most = wanted, useful = count / (grain > 0 ? grain : 1);
     if (!wanted) {
-        most = sysconf(_SC_NPROCESSORS_ONLN);
+        most = parallel_cores();
         most = most > MOST_BY_ITSELF ? MOST_BY_ITSELF : most;
     }
     most = most > MOST_THREADS ? MOST_THREADS : most;

@@ -7,6 +7,9 @@
 /* How many threads loops may use from now on; 0: as many as there are processors, at most 8. */
 void parallel_set_jobs(int64_t jobs);
 
+/* Processors that this process may use at once. */
+int64_t parallel_cores(void);
+
 typedef void RangeBody(void *context, int64_t begin, int64_t end);
 
 /* Calls body for ranges that together are [0, count). What it computes must not depend on how they are cut; it must not
