@@ -30,8 +30,8 @@ static Known *from_constants(Node *node, int64_t output)
 {
     Tensor *inputs[MAX_INPUTS] = {0};
     for (int64_t i = 0; i < node->inputs.len; i++) {
-        const Tensor *tensor = has_input(node, i) ? value_constant(node->inputs.at[i]) : NULL;
-        if (has_input(node, i) && (!tensor || !tensor->data || tensor->count > MAX_KNOWN))
+        const Tensor *tensor = node_has_input(node, i) ? value_constant(node->inputs.at[i]) : NULL;
+        if (node_has_input(node, i) && (!tensor || !tensor->data || tensor->count > MAX_KNOWN))
             return NULL;
         inputs[i] = (Tensor *)(uintptr_t)tensor;
     }
@@ -181,14 +181,14 @@ static bool has_rules(const Node *node)
     case OP_Div:
     case OP_Equal:
     case OP_Where: return true;
-    case OP_Cast: return is_integer(in_dtype(node, 0)) && node_attr_int(node, "to") != DT_BOOL;
+    case OP_Cast: return dtype_is_integer(node_input_dtype(node, 0)) && node_attr_int(node, "to") != DT_BOOL;
     default: return false;
     }
 }
 
 static Known *from_shape(const Node *node, int64_t count)
 {
-    const Shape *in = in_shape(node, 0);
+    const Shape *in = node_input_shape(node, 0);
     int64_t start, end;
     Known *known = known_new(node_arena(node), count);
     node_shape_range(node, &start, &end);
@@ -201,7 +201,7 @@ static Known *from_shape(const Node *node, int64_t count)
 
 static Known *from_size(const Node *node)
 {
-    int64_t count = shape_count(in_shape(node, 0));
+    int64_t count = shape_count(node_input_shape(node, 0));
     Known *known = known_new(node_arena(node), 1);
     if (count >= 0)
         known->at[0] = number(count);
@@ -235,9 +235,9 @@ static void infer_known_output(Node *node, int64_t output)
         known = from_size(node);
     else
         known = from_constants(node, output);
-    if (!known && is_integer(value->type.dtype) && moves(node))
+    if (!known && dtype_is_integer(value->type.dtype) && moves(node))
         known = from_moves(node, output);
-    if (!known && is_integer(value->type.dtype) && value->type.shape.rank <= 1 && has_rules(node))
+    if (!known && dtype_is_integer(value->type.dtype) && value->type.shape.rank <= 1 && has_rules(node))
         known = from_elements(node, count);
     if (known && known->at)
         complete(known, value);

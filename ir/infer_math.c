@@ -7,9 +7,9 @@
 
 static bool unary(Node *node, unsigned set, Diag *diag)
 {
-    if (!check_dtype(node, 0, set, diag))
+    if (!infer_check_dtype(node, 0, set, diag))
         return false;
-    set_output(node, 0, in_dtype(node, 0), *in_shape(node, 0));
+    node_set_output(node, 0, node_input_dtype(node, 0), *node_input_shape(node, 0));
     return true;
 }
 
@@ -22,7 +22,8 @@ static bool unary(Node *node, unsigned set, Diag *diag)
 /* Unary with attributes, each of which must be a number: a NaN would spread unnoticed. */
 static bool unary_with(Node *node, const char *first, const char *second, Diag *diag)
 {
-    return check_finite(node, first, diag) && (!second || check_finite(node, second, diag)) && unary(node, SET_FLOAT, diag);
+    return infer_check_finite(node, first, diag) && (!second || infer_check_finite(node, second, diag)) &&
+           unary(node, SET_FLOAT, diag);
 }
 
 bool infer_Elu(Node *node, Diag *diag) { return unary_with(node, "alpha", NULL, diag); }
@@ -41,13 +42,13 @@ bool infer_Gelu(Node *node, Diag *diag)
 /* All inputs, of one type in set, broadcast to the output. */
 static bool broadcast_all(Node *node, unsigned set, DType result, Diag *diag)
 {
-    Shape shape = *in_shape(node, 0);
-    if (!check_dtype(node, 0, set, diag))
+    Shape shape = *node_input_shape(node, 0);
+    if (!infer_check_dtype(node, 0, set, diag))
         return false;
     for (int64_t i = 1; i < node->inputs.len; i++)
-        if (!check_same_dtype(node, 0, i, diag) || !broadcast_into(node, &shape, in_shape(node, i), diag))
+        if (!infer_check_same_dtype(node, 0, i, diag) || !infer_broadcast_into(node, &shape, node_input_shape(node, i), diag))
             return false;
-    set_output(node, 0, result == DT_UNDEFINED ? in_dtype(node, 0) : result, shape);
+    node_set_output(node, 0, result == DT_UNDEFINED ? node_input_dtype(node, 0) : result, shape);
     return true;
 }
 
@@ -70,36 +71,38 @@ BROADCAST(Sub, SET_NUMBER, DT_UNDEFINED)
 
 bool infer_Pow(Node *node, Diag *diag)
 {
-    Shape shape = *in_shape(node, 0);
-    if (!check_dtype(node, 0, SET_NUMBER, diag) || !check_dtype(node, 1, SET_NUMBER, diag) ||
-        !broadcast_into(node, &shape, in_shape(node, 1), diag))
+    Shape shape = *node_input_shape(node, 0);
+    if (!infer_check_dtype(node, 0, SET_NUMBER, diag) || !infer_check_dtype(node, 1, SET_NUMBER, diag) ||
+        !infer_broadcast_into(node, &shape, node_input_shape(node, 1), diag))
         return false;
-    set_output(node, 0, in_dtype(node, 0), shape);
+    node_set_output(node, 0, node_input_dtype(node, 0), shape);
     return true;
 }
 
 bool infer_Where(Node *node, Diag *diag)
 {
-    Shape shape = *in_shape(node, 0);
-    if (!check_dtype(node, 0, SET_BOOL, diag) || !check_dtype(node, 1, SET_ANY, diag) || !check_same_dtype(node, 1, 2, diag) ||
-        !broadcast_into(node, &shape, in_shape(node, 1), diag) || !broadcast_into(node, &shape, in_shape(node, 2), diag))
+    Shape shape = *node_input_shape(node, 0);
+    if (!infer_check_dtype(node, 0, SET_BOOL, diag) || !infer_check_dtype(node, 1, SET_ANY, diag) ||
+        !infer_check_same_dtype(node, 1, 2, diag) || !infer_broadcast_into(node, &shape, node_input_shape(node, 1), diag) ||
+        !infer_broadcast_into(node, &shape, node_input_shape(node, 2), diag))
         return false;
-    set_output(node, 0, in_dtype(node, 1), shape);
+    node_set_output(node, 0, node_input_dtype(node, 1), shape);
     return true;
 }
 
 bool infer_PRelu(Node *node, Diag *diag)
 {
-    return check_same_dtype(node, 0, 1, diag) && check_broadcasts_to(node, 1, in_shape(node, 0), diag) &&
+    return infer_check_same_dtype(node, 0, 1, diag) && infer_check_broadcasts_to(node, 1, node_input_shape(node, 0), diag) &&
            unary(node, SET_NUMBER, diag);
 }
 
 bool infer_Clip(Node *node, Diag *diag)
 {
     for (int64_t i = 1; i <= 2; i++) {
-        if (!has_input(node, i))
+        if (!node_has_input(node, i))
             continue;
-        if (!check_same_dtype(node, 0, i, diag) || !check_broadcasts_to(node, i, &(Shape){.rank = 1, .dims = {{1, NULL}}}, diag))
+        if (!infer_check_same_dtype(node, 0, i, diag) ||
+            !infer_check_broadcasts_to(node, i, &(Shape){.rank = 1, .dims = {{1, NULL}}}, diag))
             return false;
     }
     return unary(node, SET_NUMBER, diag);
@@ -107,7 +110,7 @@ bool infer_Clip(Node *node, Diag *diag)
 
 static bool cast_to(Node *node, int64_t to, Diag *diag)
 {
-    if (!check_dtype(node, 0, SET_ANY, diag))
+    if (!infer_check_dtype(node, 0, SET_ANY, diag))
         return false;
     if (to <= DT_UNDEFINED || to > DT_LAST)
         return FAIL(node, diag, "%s to element type %lld, expected 1 to %d", node->op->name, (long long)to, DT_LAST);
@@ -115,12 +118,12 @@ static bool cast_to(Node *node, int64_t to, Diag *diag)
         diag_unsupported(diag, node->span, "%s to %s is not supported", node->op->name, dtype_name((DType)to));
         return false;
     }
-    set_output(node, 0, (DType)to, *in_shape(node, 0));
+    node_set_output(node, 0, (DType)to, *node_input_shape(node, 0));
     return true;
 }
 
 bool infer_Cast(Node *node, Diag *diag) { return cast_to(node, node_attr_int(node, "to"), diag); }
-bool infer_CastLike(Node *node, Diag *diag) { return cast_to(node, in_dtype(node, 1), diag); }
+bool infer_CastLike(Node *node, Diag *diag) { return cast_to(node, node_input_dtype(node, 1), diag); }
 
 bool infer_BatchNormalization(Node *node, Diag *diag)
 {
@@ -133,11 +136,11 @@ bool infer_BatchNormalization(Node *node, Diag *diag)
             diag_unsupported(diag, node->span, "BatchNormalization's statistics as outputs are not supported");
             return false;
         }
-    if (!check_min_rank(node, 0, 2, diag) || !check_epsilon(node, diag))
+    if (!infer_check_min_rank(node, 0, 2, diag) || !infer_check_epsilon(node, diag))
         return false;
     for (int64_t i = 1; i < 5; i++)
-        if (!check_dtype(node, i, SET_FLOAT, diag) || !check_rank(node, i, 1, diag) ||
-            !check_dim(node, i, 0, in_shape(node, 0)->dims[1], "one for each channel of X", diag))
+        if (!infer_check_dtype(node, i, SET_FLOAT, diag) || !infer_check_rank(node, i, 1, diag) ||
+            !infer_check_dim(node, i, 0, node_input_shape(node, 0)->dims[1], "one for each channel of X", diag))
             return false;
     return unary(node, SET_FLOAT, diag);
 }
@@ -147,8 +150,8 @@ bool infer_BatchNormalization(Node *node, Diag *diag)
 static bool reduce(Node *node, unsigned set, Diag *diag)
 {
     Ints axes;
-    const Shape *in = in_shape(node, 0);
-    if (!check_dtype(node, 0, set, diag) || !get_axes(node, 1, in->rank, &axes, diag))
+    const Shape *in = node_input_shape(node, 0);
+    if (!infer_check_dtype(node, 0, set, diag) || !infer_axes(node, 1, in->rank, &axes, diag))
         return false;
     bool keep = node_attr_int(node, "keepdims"), reduced[MAX_RANK];
     node_reduced(node, reduced);
@@ -156,7 +159,7 @@ static bool reduce(Node *node, unsigned set, Diag *diag)
     for (int i = 0; i < in->rank; i++)
         if (keep || !reduced[i])
             out.dims[out.rank++] = reduced[i] ? dim_of(1) : in->dims[i];
-    set_output(node, 0, in_dtype(node, 0), out);
+    node_set_output(node, 0, node_input_dtype(node, 0), out);
     return true;
 }
 
@@ -176,9 +179,9 @@ bool infer_ReduceMin(Node *node, Diag *diag) { return reduce(node, SET_ANY, diag
 static bool softmax(Node *node, Diag *diag)
 {
     int64_t axis = node_axis_written(node);
-    int rank = in_shape(node, 0)->rank, resolved;
+    int rank = node_input_shape(node, 0)->rank, resolved;
     bool flattens_nothing = softmax_flattens(node) && axis == rank;
-    return (flattens_nothing || resolve_axis(node, axis, rank, &resolved, diag)) && unary(node, SET_FLOAT, diag);
+    return (flattens_nothing || infer_axis(node, axis, rank, &resolved, diag)) && unary(node, SET_FLOAT, diag);
 }
 
 bool infer_Softmax(Node *node, Diag *diag) { return softmax(node, diag); }
@@ -186,10 +189,10 @@ bool infer_LogSoftmax(Node *node, Diag *diag) { return softmax(node, diag); }
 
 bool infer_LayerNormalization(Node *node, Diag *diag)
 {
-    const Shape *in = in_shape(node, 0);
+    const Shape *in = node_input_shape(node, 0);
     int axis;
-    if (!resolve_axis(node, node_attr_int(node, "axis"), in->rank, &axis, diag) || !check_epsilon(node, diag) ||
-        !check_same_dtype(node, 0, 1, diag) || !check_same_dtype(node, 0, 2, diag))
+    if (!infer_axis(node, node_attr_int(node, "axis"), in->rank, &axis, diag) || !infer_check_epsilon(node, diag) ||
+        !infer_check_same_dtype(node, 0, 1, diag) || !infer_check_same_dtype(node, 0, 2, diag))
         return false;
     if (node_attr_int(node, "stash_type") != 1) {
         diag_unsupported(diag, node->span, "stash_type of LayerNormalization is %lld, only 1 is supported",
@@ -201,21 +204,21 @@ bool infer_LayerNormalization(Node *node, Diag *diag)
         normalized.dims[i - axis] = in->dims[i];
         stats.dims[i] = dim_of(1);
     }
-    if (!check_broadcasts_to(node, 1, &normalized, diag) || !check_broadcasts_to(node, 2, &normalized, diag))
+    if (!infer_check_broadcasts_to(node, 1, &normalized, diag) || !infer_check_broadcasts_to(node, 2, &normalized, diag))
         return false;
-    set_output(node, 1, DT_FLOAT, stats);
-    set_output(node, 2, DT_FLOAT, stats);
+    node_set_output(node, 1, DT_FLOAT, stats);
+    node_set_output(node, 2, DT_FLOAT, stats);
     return unary(node, SET_FLOAT, diag);
 }
 
 static bool global_pool(Node *node, Diag *diag)
 {
-    if (!check_min_rank(node, 0, 3, diag) || !unary(node, SET_FLOAT, diag))
+    if (!infer_check_min_rank(node, 0, 3, diag) || !unary(node, SET_FLOAT, diag))
         return false;
-    Shape out = *in_shape(node, 0);
+    Shape out = *node_input_shape(node, 0);
     for (int i = 2; i < out.rank; i++)
         out.dims[i] = dim_of(1);
-    set_output(node, 0, in_dtype(node, 0), out);
+    node_set_output(node, 0, node_input_dtype(node, 0), out);
     return true;
 }
 
@@ -228,19 +231,20 @@ bool infer_GlobalMaxPool(Node *node, Diag *diag) { return global_pool(node, diag
 static bool loss(Node *node, Diag *diag)
 {
     const char *reduction = node_attr_string(node, "reduction");
-    const Shape *scores = in_shape(node, 0), *labels = in_shape(node, 1);
+    const Shape *scores = node_input_shape(node, 0), *labels = node_input_shape(node, 1);
     bool none = strcmp(reduction, "none") == 0;
     if (!none && strcmp(reduction, "mean") != 0 && strcmp(reduction, "sum") != 0)
         return FAIL(node, diag, "reduction of %s is '%s', expected 'none', 'sum' or 'mean'", node->op->name, reduction);
-    if (!check_dtype(node, 0, SET_FLOAT, diag) || !check_min_rank(node, 0, 2, diag) || !check_dtype(node, 1, SET_INDEX, diag) ||
-        !check_rank(node, 1, scores->rank - 1, diag) || !check_same_dtype(node, 0, 2, diag) || !check_rank(node, 2, 1, diag) ||
-        !check_dim(node, 2, 0, scores->dims[1], "one weight for each class", diag))
+    if (!infer_check_dtype(node, 0, SET_FLOAT, diag) || !infer_check_min_rank(node, 0, 2, diag) ||
+        !infer_check_dtype(node, 1, SET_INDEX, diag) || !infer_check_rank(node, 1, scores->rank - 1, diag) ||
+        !infer_check_same_dtype(node, 0, 2, diag) || !infer_check_rank(node, 2, 1, diag) ||
+        !infer_check_dim(node, 2, 0, scores->dims[1], "one weight for each class", diag))
         return false;
     for (int i = 0; i < labels->rank; i++)
-        if (!check_dim(node, 1, i, scores->dims[i ? i + 1 : 0], "as the scores", diag))
+        if (!infer_check_dim(node, 1, i, scores->dims[i ? i + 1 : 0], "as the scores", diag))
             return false;
-    set_output(node, 0, in_dtype(node, 0), none ? *labels : (Shape){0});
-    set_output(node, 1, in_dtype(node, 0), *scores);
+    node_set_output(node, 0, node_input_dtype(node, 0), none ? *labels : (Shape){0});
+    node_set_output(node, 1, node_input_dtype(node, 0), *scores);
     return true;
 }
 
@@ -251,16 +255,17 @@ bool infer_SoftmaxCrossEntropyLoss(Node *node, Diag *diag) { return loss(node, d
 
 bool infer_Gemm(Node *node, Diag *diag)
 {
-    if (!check_dtype(node, 0, SET_NUMBER, diag) || !check_same_dtype(node, 0, 1, diag) || !check_same_dtype(node, 0, 2, diag) ||
-        !check_rank(node, 0, 2, diag) || !check_rank(node, 1, 2, diag) || !check_finite(node, "alpha", diag) ||
-        !check_finite(node, "beta", diag))
+    if (!infer_check_dtype(node, 0, SET_NUMBER, diag) || !infer_check_same_dtype(node, 0, 1, diag) ||
+        !infer_check_same_dtype(node, 0, 2, diag) || !infer_check_rank(node, 0, 2, diag) || !infer_check_rank(node, 1, 2, diag) ||
+        !infer_check_finite(node, "alpha", diag) || !infer_check_finite(node, "beta", diag))
         return false;
-    const Shape *a = in_shape(node, 0), *b = in_shape(node, 1);
+    const Shape *a = node_input_shape(node, 0), *b = node_input_shape(node, 1);
     bool ta = node_attr_int(node, "transA"), tb = node_attr_int(node, "transB");
     Shape out = {.rank = 2, .dims = {a->dims[ta], b->dims[!tb]}};
-    if (!check_dim(node, 1, tb, a->dims[!ta], "the inner dimension of A", diag) || !check_broadcasts_to(node, 2, &out, diag))
+    if (!infer_check_dim(node, 1, tb, a->dims[!ta], "the inner dimension of A", diag) ||
+        !infer_check_broadcasts_to(node, 2, &out, diag))
         return false;
-    set_output(node, 0, in_dtype(node, 0), out);
+    node_set_output(node, 0, node_input_dtype(node, 0), out);
     return true;
 }
 
@@ -274,19 +279,19 @@ static Shape outer_dims(const Shape *shape)
 
 bool infer_MatMul(Node *node, Diag *diag)
 {
-    if (!check_dtype(node, 0, SET_NUMBER, diag) || !check_same_dtype(node, 0, 1, diag) || !check_min_rank(node, 0, 1, diag) ||
-        !check_min_rank(node, 1, 1, diag))
+    if (!infer_check_dtype(node, 0, SET_NUMBER, diag) || !infer_check_same_dtype(node, 0, 1, diag) ||
+        !infer_check_min_rank(node, 0, 1, diag) || !infer_check_min_rank(node, 1, 1, diag))
         return false;
-    const Shape *a = in_shape(node, 0), *b = in_shape(node, 1);
-    if (!check_dim(node, 1, b->rank > 1 ? b->rank - 2 : 0, a->dims[a->rank - 1], "the last dimension of A", diag))
+    const Shape *a = node_input_shape(node, 0), *b = node_input_shape(node, 1);
+    if (!infer_check_dim(node, 1, b->rank > 1 ? b->rank - 2 : 0, a->dims[a->rank - 1], "the last dimension of A", diag))
         return false;
     Shape out = outer_dims(a), outer_b = outer_dims(b);
-    if (!broadcast_into(node, &out, &outer_b, diag))
+    if (!infer_broadcast_into(node, &out, &outer_b, diag))
         return false;
     if (a->rank > 1)
         out.dims[out.rank++] = a->dims[a->rank - 2];
     if (b->rank > 1)
         out.dims[out.rank++] = b->dims[b->rank - 1];
-    set_output(node, 0, in_dtype(node, 0), out);
+    node_set_output(node, 0, node_input_dtype(node, 0), out);
     return true;
 }

@@ -18,7 +18,7 @@ static bool unsupported_rank(const Node *node, int64_t rank, Diag *diag)
 /* Input index as a shape: what is known of its elements, or an error. */
 static const Known *shape_input(const Node *node, int64_t index, Diag *diag)
 {
-    if (!check_dtype(node, index, SET_INDEX, diag) || !check_rank(node, index, 1, diag))
+    if (!infer_check_dtype(node, index, SET_INDEX, diag) || !infer_check_rank(node, index, 1, diag))
         return NULL;
     const Known *known = value_known(node->inputs.at[index]);
     if (!known)
@@ -83,7 +83,7 @@ static bool infer_rest(const Node *node, const Shape *in, const Shape *shape, Pr
 
 static bool finish_reshape(Node *node, Shape *out, const bool *kept, int rest, Diag *diag)
 {
-    const Shape *in = in_shape(node, 0);
+    const Shape *in = node_input_shape(node, 0);
     Product of = {.number = 1}, by = {.number = 1};
     for (int i = 0; i < in->rank; i++)
         if (!kept[i])
@@ -107,7 +107,7 @@ static bool finish_reshape(Node *node, Shape *out, const bool *kept, int rest, D
 /* One dimension of the target; *kept if it is the input's at the same place. */
 static bool target_dim(const Node *node, const KnownInt *at, int i, Dim *dim, bool *kept, Diag *diag)
 {
-    const Shape *in = in_shape(node, 0);
+    const Shape *in = node_input_shape(node, 0);
     *dim = (Dim){-1, at->symbol};
     if (!at->is_known)
         return true;
@@ -146,7 +146,7 @@ bool infer_Reshape(Node *node, Diag *diag)
     }
     if (!finish_reshape(node, &out, kept, rest, diag))
         return false;
-    set_output(node, 0, in_dtype(node, 0), out);
+    node_set_output(node, 0, node_input_dtype(node, 0), out);
     return true;
 }
 
@@ -165,7 +165,7 @@ static bool product_dim(const Node *node, const Shape *in, int from, int to, Dim
 
 bool infer_Flatten(Node *node, Diag *diag)
 {
-    const Shape *in = in_shape(node, 0);
+    const Shape *in = node_input_shape(node, 0);
     int64_t axis = node_attr_int(node, "axis");
     Shape out = {.rank = 2};
     if (axis < -in->rank || axis > in->rank)
@@ -173,7 +173,7 @@ bool infer_Flatten(Node *node, Diag *diag)
     int at = (int)(axis < 0 ? axis + in->rank : axis);
     if (!product_dim(node, in, 0, at, &out.dims[0], diag) || !product_dim(node, in, at, in->rank, &out.dims[1], diag))
         return false;
-    set_output(node, 0, in_dtype(node, 0), out);
+    node_set_output(node, 0, node_input_dtype(node, 0), out);
     return true;
 }
 
@@ -181,33 +181,33 @@ bool infer_Flatten(Node *node, Diag *diag)
 
 bool infer_Unsqueeze(Node *node, Diag *diag)
 {
-    const Shape *in = in_shape(node, 0);
+    const Shape *in = node_input_shape(node, 0);
     Ints axes;
     bool fresh[MAX_RANK] = {false};
-    if (!get_ints(node, "axes", 1, &axes, diag))
+    if (!infer_ints(node, "axes", 1, &axes, diag))
         return false;
     if (!axes.given)
         return FAIL(node, diag, "Unsqueeze expects axes, none are given");
     if (in->rank + axes.count > MAX_RANK)
         return unsupported_rank(node, in->rank + axes.count, diag);
     Shape out = {.rank = in->rank + (int)axes.count};
-    if (!get_axes(node, 1, out.rank, &axes, diag))
+    if (!infer_axes(node, 1, out.rank, &axes, diag))
         return false;
     for (int64_t i = 0; i < axes.count; i++)
         fresh[axes.at[i]] = true;
     for (int i = 0, from = 0; i < out.rank; i++)
         out.dims[i] = fresh[i] ? dim_of(1) : in->dims[from++];
-    set_output(node, 0, in_dtype(node, 0), out);
+    node_set_output(node, 0, node_input_dtype(node, 0), out);
     return true;
 }
 
 bool infer_Squeeze(Node *node, Diag *diag)
 {
-    const Shape *in = in_shape(node, 0);
+    const Shape *in = node_input_shape(node, 0);
     Ints axes;
     bool gone[MAX_RANK] = {false};
     Shape out = {0};
-    if (!get_axes(node, 1, in->rank, &axes, diag))
+    if (!infer_axes(node, 1, in->rank, &axes, diag))
         return false;
     for (int64_t i = 0; i < axes.count; i++) {
         gone[axes.at[i]] = true;
@@ -218,13 +218,13 @@ bool infer_Squeeze(Node *node, Diag *diag)
     for (int i = 0; i < in->rank; i++)
         if (axes.given ? !gone[i] : in->dims[i].size != 1)
             out.dims[out.rank++] = in->dims[i];
-    set_output(node, 0, in_dtype(node, 0), out);
+    node_set_output(node, 0, node_input_dtype(node, 0), out);
     return true;
 }
 
 bool infer_Transpose(Node *node, Diag *diag)
 {
-    const Shape *in = in_shape(node, 0);
+    const Shape *in = node_input_shape(node, 0);
     Ints given = node_ints(node, "perm", -1);
     int64_t perm[MAX_RANK];
     bool seen[MAX_RANK] = {false};
@@ -242,7 +242,7 @@ bool infer_Transpose(Node *node, Diag *diag)
         seen[from] = true;
         out.dims[i] = in->dims[from];
     }
-    set_output(node, 0, in_dtype(node, 0), out);
+    node_set_output(node, 0, node_input_dtype(node, 0), out);
     return true;
 }
 
@@ -250,9 +250,9 @@ bool infer_Transpose(Node *node, Diag *diag)
 
 bool infer_Gather(Node *node, Diag *diag)
 {
-    const Shape *in = in_shape(node, 0), *indices = in_shape(node, 1);
+    const Shape *in = node_input_shape(node, 0), *indices = node_input_shape(node, 1);
     int axis;
-    if (!check_dtype(node, 1, SET_INDEX, diag) || !resolve_axis(node, node_attr_int(node, "axis"), in->rank, &axis, diag))
+    if (!infer_check_dtype(node, 1, SET_INDEX, diag) || !infer_axis(node, node_attr_int(node, "axis"), in->rank, &axis, diag))
         return false;
     if (in->rank - 1 + indices->rank > MAX_RANK)
         return unsupported_rank(node, in->rank - 1 + indices->rank, diag);
@@ -263,14 +263,14 @@ bool infer_Gather(Node *node, Diag *diag)
         out.dims[out.rank++] = indices->dims[i];
     for (int i = axis + 1; i < in->rank; i++)
         out.dims[out.rank++] = in->dims[i];
-    set_output(node, 0, in_dtype(node, 0), out);
+    node_set_output(node, 0, node_input_dtype(node, 0), out);
     return true;
 }
 
 /* The two shapes but for axis. */
 static bool join_dims(const Node *node, Shape *out, int64_t input, int axis, Diag *diag)
 {
-    const Shape *in = in_shape(node, input);
+    const Shape *in = node_input_shape(node, input);
     for (int i = 0; i < out->rank; i++) {
         Dim a = out->dims[i], b = in->dims[i];
         if (i == axis) {
@@ -295,23 +295,24 @@ static bool join_dims(const Node *node, Shape *out, int64_t input, int axis, Dia
 
 bool infer_Concat(Node *node, Diag *diag)
 {
-    Shape out = *in_shape(node, 0);
+    Shape out = *node_input_shape(node, 0);
     int axis;
-    if (!resolve_axis(node, node_attr_int(node, "axis"), out.rank, &axis, diag))
+    if (!infer_axis(node, node_attr_int(node, "axis"), out.rank, &axis, diag))
         return false;
     for (int64_t i = 1; i < node->inputs.len; i++)
-        if (!check_same_dtype(node, 0, i, diag) || !check_rank(node, i, out.rank, diag) || !join_dims(node, &out, i, axis, diag))
+        if (!infer_check_same_dtype(node, 0, i, diag) || !infer_check_rank(node, i, out.rank, diag) ||
+            !join_dims(node, &out, i, axis, diag))
             return false;
-    set_output(node, 0, in_dtype(node, 0), out);
+    node_set_output(node, 0, node_input_dtype(node, 0), out);
     return true;
 }
 
 bool infer_Slice(Node *node, Diag *diag)
 {
-    Shape out = *in_shape(node, 0);
+    Shape out = *node_input_shape(node, 0);
     Ints starts, ends, axes, steps;
-    if (!get_ints(node, "starts", 1, &starts, diag) || !get_ints(node, "ends", 2, &ends, diag) ||
-        !get_axes(node, 3, out.rank, &axes, diag) || !get_ints(node, "", 4, &steps, diag))
+    if (!infer_ints(node, "starts", 1, &starts, diag) || !infer_ints(node, "ends", 2, &ends, diag) ||
+        !infer_axes(node, 3, out.rank, &axes, diag) || !infer_ints(node, "", 4, &steps, diag))
         return false;
     if (!starts.given || !ends.given)
         return FAIL(node, diag, "Slice expects starts and ends");
@@ -329,7 +330,7 @@ bool infer_Slice(Node *node, Diag *diag)
     for (int i = 0; i < out.rank; i++)
         if (!slices[i].whole)
             out.dims[i] = dim_is_fixed(out.dims[i]) ? dim_of(slices[i].length) : UNKNOWN;
-    set_output(node, 0, in_dtype(node, 0), out);
+    node_set_output(node, 0, node_input_dtype(node, 0), out);
     return true;
 }
 
@@ -364,16 +365,16 @@ static bool check_parts(const Node *node, const Ints *parts, Dim dim, Diag *diag
 
 bool infer_Split(Node *node, Diag *diag)
 {
-    const Shape *in = in_shape(node, 0);
+    const Shape *in = node_input_shape(node, 0);
     Ints parts;
     int axis;
-    if (!resolve_axis(node, node_attr_int(node, "axis"), in->rank, &axis, diag) || !get_ints(node, "split", 1, &parts, diag) ||
+    if (!infer_axis(node, node_attr_int(node, "axis"), in->rank, &axis, diag) || !infer_ints(node, "split", 1, &parts, diag) ||
         !check_parts(node, &parts, in->dims[axis], diag))
         return false;
     for (int64_t i = 0; i < node->outputs.len; i++) {
         Shape out = *in;
         out.dims[axis] = dim_of(node_part(node, i));
-        set_output(node, i, in_dtype(node, 0), out);
+        node_set_output(node, i, node_input_dtype(node, 0), out);
     }
     return true;
 }
@@ -396,11 +397,11 @@ static bool dims_of(const Node *node, const Known *known, Shape *shape, Diag *di
 
 bool infer_Expand(Node *node, Diag *diag)
 {
-    Shape out = *in_shape(node, 0), target;
+    Shape out = *node_input_shape(node, 0), target;
     const Known *known = shape_input(node, 1, diag);
-    if (!known || !dims_of(node, known, &target, diag) || !broadcast_into(node, &out, &target, diag))
+    if (!known || !dims_of(node, known, &target, diag) || !infer_broadcast_into(node, &out, &target, diag))
         return false;
-    set_output(node, 0, in_dtype(node, 0), out);
+    node_set_output(node, 0, node_input_dtype(node, 0), out);
     return true;
 }
 
@@ -414,15 +415,15 @@ bool infer_ConstantOfShape(Node *node, Diag *diag)
     if (value && (value->tensor->count != 1 || !dtype_is_computable(value->tensor->dtype)))
         return FAIL(node, diag, "value of ConstantOfShape has %lld elements of type %s, expected one number",
                     (long long)value->tensor->count, dtype_name(value->tensor->dtype));
-    set_output(node, 0, value ? value->tensor->dtype : DT_FLOAT, out);
+    node_set_output(node, 0, value ? value->tensor->dtype : DT_FLOAT, out);
     return true;
 }
 
 bool infer_Tile(Node *node, Diag *diag)
 {
-    Shape out = *in_shape(node, 0);
+    Shape out = *node_input_shape(node, 0);
     Ints repeats;
-    if (!get_ints(node, "", 1, &repeats, diag))
+    if (!infer_ints(node, "", 1, &repeats, diag))
         return false;
     if (repeats.count != out.rank)
         return FAIL(node, diag, "Tile has %lld repeats, its input has rank %d", (long long)repeats.count, out.rank);
@@ -435,7 +436,7 @@ bool infer_Tile(Node *node, Diag *diag)
         else if (__builtin_mul_overflow(dim->size, repeats.at[i], &dim->size))
             return FAIL(node, diag, "the size of Tile's output overflows");
     }
-    set_output(node, 0, in_dtype(node, 0), out);
+    node_set_output(node, 0, node_input_dtype(node, 0), out);
     return true;
 }
 
@@ -455,15 +456,15 @@ static bool pad_dim(const Node *node, Dim *dim, int64_t before, int64_t after, D
 
 bool infer_Pad(Node *node, Diag *diag)
 {
-    Shape out = *in_shape(node, 0);
+    Shape out = *node_input_shape(node, 0);
     const char *mode = node_attr_string(node, "mode");
     Ints pads, axes;
     if (strcmp(mode, "constant") != 0) {
         diag_unsupported(diag, node->span, "mode of Pad is '%s', only 'constant' is supported", mode);
         return false;
     }
-    if (!check_dtype(node, 0, SET_ANY, diag) || !check_same_dtype(node, 0, 2, diag) || !get_ints(node, "pads", 1, &pads, diag) ||
-        !get_axes(node, 3, out.rank, &axes, diag))
+    if (!infer_check_dtype(node, 0, SET_ANY, diag) || !infer_check_same_dtype(node, 0, 2, diag) ||
+        !infer_ints(node, "pads", 1, &pads, diag) || !infer_axes(node, 3, out.rank, &axes, diag))
         return false;
     int64_t n = axes.given ? axes.count : out.rank;
     if (pads.count != 2 * n)
@@ -473,6 +474,6 @@ bool infer_Pad(Node *node, Diag *diag)
     for (int i = 0; i < out.rank; i++)
         if (!pad_dim(node, &out.dims[i], before[i], after[i], diag))
             return false;
-    set_output(node, 0, in_dtype(node, 0), out);
+    node_set_output(node, 0, node_input_dtype(node, 0), out);
     return true;
 }

@@ -33,12 +33,12 @@ bool infer_Constant(Node *node, Diag *diag)
     Tensor *tensor = constant_tensor(node);
     if (attr->kind == ATTR_STRING || attr->kind == ATTR_STRINGS) {
         Shape shape = {.rank = attr->kind == ATTR_STRINGS, .dims = {dim_of(attr->count)}};
-        set_output(node, 0, DT_STRING, shape);
+        node_set_output(node, 0, DT_STRING, shape);
         return true;
     }
     if (!tensor)
         return FAIL(node, diag, "Constant has no value");
-    set_output(node, 0, tensor->dtype, tensor_type(tensor).shape);
+    node_set_output(node, 0, tensor->dtype, tensor_type(tensor).shape);
     node->outputs.at[0]->known = known_tensor(node_arena(node), tensor);
     return true;
 }
@@ -46,19 +46,19 @@ bool infer_Constant(Node *node, Diag *diag)
 bool infer_Identity(Node *node, Diag *diag)
 {
     (void)diag;
-    set_output(node, 0, in_dtype(node, 0), *in_shape(node, 0));
+    node_set_output(node, 0, node_input_dtype(node, 0), *node_input_shape(node, 0));
     return true;
 }
 
 bool infer_Dropout(Node *node, Diag *diag)
 {
-    const Tensor *training = has_input(node, 2) ? value_constant(node->inputs.at[2]) : NULL;
-    if (has_input(node, 2) && (!training || training->count != 1 || tensor_get(training, 0) != 0)) {
+    const Tensor *training = node_has_input(node, 2) ? value_constant(node->inputs.at[2]) : NULL;
+    if (node_has_input(node, 2) && (!training || training->count != 1 || tensor_get(training, 0) != 0)) {
         diag_unsupported(diag, node->span, "Dropout in training mode is not supported");
         return false;
     }
-    set_output(node, 0, in_dtype(node, 0), *in_shape(node, 0));
-    set_output(node, 1, DT_BOOL, *in_shape(node, 0));
+    node_set_output(node, 0, node_input_dtype(node, 0), *node_input_shape(node, 0));
+    node_set_output(node, 1, DT_BOOL, *node_input_shape(node, 0));
     return true;
 }
 
@@ -67,14 +67,14 @@ bool infer_Shape(Node *node, Diag *diag)
     (void)diag;
     int64_t start, end;
     node_shape_range(node, &start, &end);
-    set_output(node, 0, DT_INT64, (Shape){.rank = 1, .dims = {dim_of(end - start)}});
+    node_set_output(node, 0, DT_INT64, (Shape){.rank = 1, .dims = {dim_of(end - start)}});
     return true;
 }
 
 bool infer_Size(Node *node, Diag *diag)
 {
     (void)diag;
-    set_output(node, 0, DT_INT64, (Shape){0});
+    node_set_output(node, 0, DT_INT64, (Shape){0});
     return true;
 }
 
@@ -103,10 +103,11 @@ bool infer_Range(Node *node, Diag *diag)
     double at[3];
     int64_t length;
     const char *symbol = counts_symbol(node);
-    if (!check_dtype(node, 0, SET_NUMBER, diag) || !check_same_dtype(node, 0, 1, diag) || !check_same_dtype(node, 0, 2, diag))
+    if (!infer_check_dtype(node, 0, SET_NUMBER, diag) || !infer_check_same_dtype(node, 0, 1, diag) ||
+        !infer_check_same_dtype(node, 0, 2, diag))
         return false;
     if (symbol) {
-        set_output(node, 0, in_dtype(node, 0), (Shape){.rank = 1, .dims = {{-1, symbol}}});
+        node_set_output(node, 0, node_input_dtype(node, 0), (Shape){.rank = 1, .dims = {{-1, symbol}}});
         return true;
     }
     for (int64_t i = 0; i < 3; i++) {
@@ -117,10 +118,10 @@ bool infer_Range(Node *node, Diag *diag)
         }
         if (!tensor_is_scalar(tensor, &at[i]))
             return FAIL(node, diag, "input %lld of Range has shape %s, expected a scalar", (long long)i,
-                        shape_text(node_arena(node), in_shape(node, i)));
+                        shape_text(node_arena(node), node_input_shape(node, i)));
     }
     if (!range_length(node, at[0], at[1], at[2], &length, diag))
         return false;
-    set_output(node, 0, in_dtype(node, 0), (Shape){.rank = 1, .dims = {dim_of(length)}});
+    node_set_output(node, 0, node_input_dtype(node, 0), (Shape){.rank = 1, .dims = {dim_of(length)}});
     return true;
 }

@@ -6,11 +6,11 @@
 
 Arena *node_arena(const Node *node) { return node->graph->model->arena; }
 
-bool has_input(const Node *node, int64_t index) { return node_input(node, index) != NULL; }
+bool node_has_input(const Node *node, int64_t index) { return node_input(node, index) != NULL; }
 
-const Shape *in_shape(const Node *node, int64_t index) { return &node->inputs.at[index]->type.shape; }
+const Shape *node_input_shape(const Node *node, int64_t index) { return &node->inputs.at[index]->type.shape; }
 
-DType in_dtype(const Node *node, int64_t index) { return node->inputs.at[index]->type.dtype; }
+DType node_input_dtype(const Node *node, int64_t index) { return node->inputs.at[index]->type.dtype; }
 
 Dim dim_of(int64_t size) { return (Dim){.size = size}; }
 
@@ -36,50 +36,51 @@ static const char *set_text(unsigned set)
     }
 }
 
-bool check_dtype(const Node *node, int64_t index, unsigned set, Diag *diag)
+bool infer_check_dtype(const Node *node, int64_t index, unsigned set, Diag *diag)
 {
-    if (!has_input(node, index) || (set >> in_dtype(node, index) & 1))
+    if (!node_has_input(node, index) || (set >> node_input_dtype(node, index) & 1))
         return true;
     return FAIL(node, diag, "input %s of %s has element type %s, expected %s", input_name(node, index), node->op->name,
-                dtype_name(in_dtype(node, index)), set_text(set));
+                dtype_name(node_input_dtype(node, index)), set_text(set));
 }
 
-bool check_same_dtype(const Node *node, int64_t i, int64_t j, Diag *diag)
+bool infer_check_same_dtype(const Node *node, int64_t i, int64_t j, Diag *diag)
 {
-    if (!has_input(node, i) || !has_input(node, j) || in_dtype(node, i) == in_dtype(node, j))
+    if (!node_has_input(node, i) || !node_has_input(node, j) || node_input_dtype(node, i) == node_input_dtype(node, j))
         return true;
     return FAIL(node, diag, "inputs %s and %s of %s have element types %s and %s, expected the same", input_name(node, i),
-                input_name(node, j), node->op->name, dtype_name(in_dtype(node, i)), dtype_name(in_dtype(node, j)));
+                input_name(node, j), node->op->name, dtype_name(node_input_dtype(node, i)),
+                dtype_name(node_input_dtype(node, j)));
 }
 
-bool check_rank(const Node *node, int64_t index, int rank, Diag *diag)
+bool infer_check_rank(const Node *node, int64_t index, int rank, Diag *diag)
 {
-    if (!has_input(node, index) || in_shape(node, index)->rank == rank)
+    if (!node_has_input(node, index) || node_input_shape(node, index)->rank == rank)
         return true;
     return FAIL(node, diag, "input %s of %s has shape %s, expected rank %d", input_name(node, index), node->op->name,
-                shape_text(node_arena(node), in_shape(node, index)), rank);
+                shape_text(node_arena(node), node_input_shape(node, index)), rank);
 }
 
-bool check_min_rank(const Node *node, int64_t index, int rank, Diag *diag)
+bool infer_check_min_rank(const Node *node, int64_t index, int rank, Diag *diag)
 {
-    if (in_shape(node, index)->rank >= rank)
+    if (node_input_shape(node, index)->rank >= rank)
         return true;
     return FAIL(node, diag, "input %s of %s has shape %s, expected rank %d or more", input_name(node, index), node->op->name,
-                shape_text(node_arena(node), in_shape(node, index)), rank);
+                shape_text(node_arena(node), node_input_shape(node, index)), rank);
 }
 
-bool check_dim(const Node *node, int64_t index, int dim, Dim expected, const char *why, Diag *diag)
+bool infer_check_dim(const Node *node, int64_t index, int dim, Dim expected, const char *why, Diag *diag)
 {
-    if (!has_input(node, index))
+    if (!node_has_input(node, index))
         return true;
-    Dim got = in_shape(node, index)->dims[dim];
+    Dim got = node_input_shape(node, index)->dims[dim];
     if (!dim_is_fixed(got) || !dim_is_fixed(expected) || got.size == expected.size)
         return true;
     return FAIL(node, diag, "input %s of %s has shape %s, expected %lld in dimension %d (%s)", input_name(node, index),
-                node->op->name, shape_text(node_arena(node), in_shape(node, index)), (long long)expected.size, dim, why);
+                node->op->name, shape_text(node_arena(node), node_input_shape(node, index)), (long long)expected.size, dim, why);
 }
 
-bool check_finite(const Node *node, const char *attr, Diag *diag)
+bool infer_check_finite(const Node *node, const char *attr, Diag *diag)
 {
     double value = node_attr_float(node, attr);
     if (isfinite(value))
@@ -87,7 +88,7 @@ bool check_finite(const Node *node, const char *attr, Diag *diag)
     return FAIL(node, diag, "%s of %s is %g, expected a finite number", attr, node->op->name, value);
 }
 
-bool check_epsilon(const Node *node, Diag *diag)
+bool infer_check_epsilon(const Node *node, Diag *diag)
 {
     double value = node_attr_float(node, "epsilon");
     if (isfinite(value) && value >= 0)
@@ -96,7 +97,7 @@ bool check_epsilon(const Node *node, Diag *diag)
                 isnan(value) ? fabs(value) : value);
 }
 
-void set_output(Node *node, int64_t index, DType dtype, Shape shape)
+void node_set_output(Node *node, int64_t index, DType dtype, Shape shape)
 {
     Value *value = node_output(node, index);
     if (value)
@@ -123,7 +124,7 @@ static bool broadcast_dim(Dim a, Dim b, Dim *result)
     return true;
 }
 
-bool broadcast_into(const Node *node, Shape *shape, const Shape *other, Diag *diag)
+bool infer_broadcast_into(const Node *node, Shape *shape, const Shape *other, Diag *diag)
 {
     Shape result = {.rank = shape->rank > other->rank ? shape->rank : other->rank};
     for (int i = 0; i < result.rank; i++) {
@@ -139,11 +140,11 @@ bool broadcast_into(const Node *node, Shape *shape, const Shape *other, Diag *di
     return true;
 }
 
-bool check_broadcasts_to(const Node *node, int64_t index, const Shape *target, Diag *diag)
+bool infer_check_broadcasts_to(const Node *node, int64_t index, const Shape *target, Diag *diag)
 {
-    if (!has_input(node, index))
+    if (!node_has_input(node, index))
         return true;
-    const Shape *shape = in_shape(node, index);
+    const Shape *shape = node_input_shape(node, index);
     bool ok = shape->rank <= target->rank;
     for (int i = 0; ok && i < shape->rank; i++) {
         Dim from = shape->dims[i], to = target->dims[target->rank - shape->rank + i];
@@ -158,7 +159,7 @@ bool check_broadcasts_to(const Node *node, int64_t index, const Shape *target, D
 
 /* ── Axes and integer arguments ──────────────────────────────────────────────────────────────────────── */
 
-bool resolve_axis(const Node *node, int64_t axis, int rank, int *resolved, Diag *diag)
+bool infer_axis(const Node *node, int64_t axis, int rank, int *resolved, Diag *diag)
 {
     if (axis >= -rank && axis < rank) {
         *resolved = (int)(axis < 0 ? axis + rank : axis);
@@ -170,10 +171,11 @@ bool resolve_axis(const Node *node, int64_t axis, int rank, int *resolved, Diag 
                 rank - 1);
 }
 
-bool get_ints(const Node *node, const char *attr, int64_t input, Ints *ints, Diag *diag)
+bool infer_ints(const Node *node, const char *attr, int64_t input, Ints *ints, Diag *diag)
 {
-    if (has_input(node, input)) {
-        if (!check_dtype(node, input, SET_INDEX, diag) || (in_shape(node, input)->rank > 1 && !check_rank(node, input, 1, diag)))
+    if (node_has_input(node, input)) {
+        if (!infer_check_dtype(node, input, SET_INDEX, diag) ||
+            (node_input_shape(node, input)->rank > 1 && !infer_check_rank(node, input, 1, diag)))
             return false;
         if (!value_constant(node->inputs.at[input])) {
             diag_unsupported(diag, node->span, "input %s of %s must be known at compile time", input_name(node, input),
@@ -185,15 +187,15 @@ bool get_ints(const Node *node, const char *attr, int64_t input, Ints *ints, Dia
     return true;
 }
 
-bool get_axes(const Node *node, int64_t input, int rank, Ints *axes, Diag *diag)
+bool infer_axes(const Node *node, int64_t input, int rank, Ints *axes, Diag *diag)
 {
-    if (!get_ints(node, "axes", input, axes, diag))
+    if (!infer_ints(node, "axes", input, axes, diag))
         return false;
     int64_t *resolved = NEW_ARRAY(node_arena(node), int64_t, axes->count);
     bool seen[2 * MAX_RANK] = {false};
     for (int64_t i = 0; i < axes->count; i++) {
         int axis;
-        if (!resolve_axis(node, axes->at[i], rank, &axis, diag))
+        if (!infer_axis(node, axes->at[i], rank, &axis, diag))
             return false;
         if (seen[axis])
             return FAIL(node, diag, "axes of %s name axis %d twice", node->op->name, axis);

@@ -27,34 +27,34 @@ enum {
 #define FAIL(node, diag, ...) (diag_error((diag), (node)->span, __VA_ARGS__), false)
 
 Arena *node_arena(const Node *node);
-const Shape *in_shape(const Node *node, int64_t index);
-DType in_dtype(const Node *node, int64_t index);
+const Shape *node_input_shape(const Node *node, int64_t index);
+DType node_input_dtype(const Node *node, int64_t index);
 Dim dim_of(int64_t size);
-bool has_input(const Node *node, int64_t index);
+bool node_has_input(const Node *node, int64_t index);
 
 /* Input index, if given, is of a type in set. */
-bool check_dtype(const Node *node, int64_t index, unsigned set, Diag *diag);
+bool infer_check_dtype(const Node *node, int64_t index, unsigned set, Diag *diag);
 /* Inputs i and j, both given, are of one type. */
-bool check_same_dtype(const Node *node, int64_t i, int64_t j, Diag *diag);
-bool check_rank(const Node *node, int64_t index, int rank, Diag *diag);
-bool check_min_rank(const Node *node, int64_t index, int rank, Diag *diag);
+bool infer_check_same_dtype(const Node *node, int64_t i, int64_t j, Diag *diag);
+bool infer_check_rank(const Node *node, int64_t index, int rank, Diag *diag);
+bool infer_check_min_rank(const Node *node, int64_t index, int rank, Diag *diag);
 /* Dimension `dim` of input index is `expected` (a symbol or an unknown one passes). */
-bool check_dim(const Node *node, int64_t index, int dim, Dim expected, const char *why, Diag *diag);
-bool check_finite(const Node *node, const char *attr, Diag *diag);
-bool check_epsilon(const Node *node, Diag *diag);
+bool infer_check_dim(const Node *node, int64_t index, int dim, Dim expected, const char *why, Diag *diag);
+bool infer_check_finite(const Node *node, const char *attr, Diag *diag);
+bool infer_check_epsilon(const Node *node, Diag *diag);
 
-void set_output(Node *node, int64_t index, DType dtype, Shape shape); /* nothing if left out */
+void node_set_output(Node *node, int64_t index, DType dtype, Shape shape); /* nothing if left out */
 
-bool broadcast_into(const Node *node, Shape *shape, const Shape *other, Diag *diag); /* both ways */
-bool check_broadcasts_to(const Node *node, int64_t index, const Shape *target, Diag *diag); /* one way */
+bool infer_broadcast_into(const Node *node, Shape *shape, const Shape *other, Diag *diag); /* both ways */
+bool infer_check_broadcasts_to(const Node *node, int64_t index, const Shape *target, Diag *diag); /* one way */
 
 /* axis, counted from the end if negative, in [0, rank). */
-bool resolve_axis(const Node *node, int64_t axis, int rank, int *resolved, Diag *diag);
+bool infer_axis(const Node *node, int64_t axis, int rank, int *resolved, Diag *diag);
 
 /* Integers given as an attribute or as an input, which must be known at compile time. */
-bool get_ints(const Node *node, const char *attr, int64_t input, Ints *ints, Diag *diag);
+bool infer_ints(const Node *node, const char *attr, int64_t input, Ints *ints, Diag *diag);
 /* The same as axes of a tensor of that rank: resolved, each at most once. */
-bool get_axes(const Node *node, int64_t input, int rank, Ints *axes, Diag *diag);
+bool infer_axes(const Node *node, int64_t input, int rank, Ints *axes, Diag *diag);
 
 bool infer_types(Node *node, Diag *diag); /* any node's outputs */
 bool infer_rule(Node *node, Diag *diag);  /* by its operator's rule; not of a region */

@@ -43,7 +43,7 @@ static bool check_auto_pad(const Node *node, Diag *diag)
 
 static bool check_lists(const Node *node, Diag *diag)
 {
-    int n = in_shape(node, 0)->rank - 2;
+    int n = node_input_shape(node, 0)->rank - 2;
     return check_list(node, "kernel_shape", n, 1, diag) && check_list(node, "strides", n, 1, diag) &&
            check_list(node, "dilations", n, 1, diag) && check_list(node, "pads", 2 * n, 0, diag) && check_auto_pad(node, diag);
 }
@@ -86,7 +86,7 @@ static bool slide_all(const Node *node, bool ceil_mode, Shape *out, Diag *diag)
     Window w;
     node_window(node, &w);
     for (int i = 0; i < w.n; i++)
-        if (!slide(node, &w, i, ceil_mode, &out->dims[spatial_axis(node) + i], diag))
+        if (!slide(node, &w, i, ceil_mode, &out->dims[node_spatial_axis(node) + i], diag))
             return false;
     return true;
 }
@@ -95,7 +95,7 @@ static bool slide_all(const Node *node, bool ceil_mode, Shape *out, Diag *diag)
 
 static bool check_weights(const Node *node, Diag *diag)
 {
-    const Shape *x = in_shape(node, 0), *w = in_shape(node, 1);
+    const Shape *x = node_input_shape(node, 0), *w = node_input_shape(node, 1);
     const int64_t *kernel;
     int64_t n = node_attr_ints(node, "kernel_shape", &kernel);
     if (w->rank != x->rank)
@@ -116,7 +116,7 @@ static bool check_weights(const Node *node, Diag *diag)
 
 static bool check_group(const Node *node, Dim channels, Diag *diag)
 {
-    const Shape *w = in_shape(node, 1);
+    const Shape *w = node_input_shape(node, 1);
     int64_t group = node_attr_int(node, "group"), out = w->dims[0].size, in;
     if (group < 1 || out % group)
         return FAIL(node, diag, "group of %s is %lld, expected a divisor of the %lld output channels", node->op->name,
@@ -131,20 +131,20 @@ static bool check_group(const Node *node, Dim channels, Diag *diag)
 
 static bool conv(Node *node, int channel_axis, Diag *diag)
 {
-    if (!check_dtype(node, 0, SET_FLOAT, diag) || !check_same_dtype(node, 0, 1, diag) || !check_same_dtype(node, 0, 2, diag) ||
-        !check_min_rank(node, 0, 3, diag))
+    if (!infer_check_dtype(node, 0, SET_FLOAT, diag) || !infer_check_same_dtype(node, 0, 1, diag) ||
+        !infer_check_same_dtype(node, 0, 2, diag) || !infer_check_min_rank(node, 0, 3, diag))
         return false;
-    if (node->op->kind == OP_ConvNHWC && !check_rank(node, 0, 4, diag))
+    if (node->op->kind == OP_ConvNHWC && !infer_check_rank(node, 0, 4, diag))
         return false;
-    Shape out = *in_shape(node, 0);
+    Shape out = *node_input_shape(node, 0);
     int channel = channel_axis < 0 ? out.rank - 1 : channel_axis;
     if (!check_weights(node, diag) || !check_lists(node, diag) || !check_group(node, out.dims[channel], diag) ||
-        !check_rank(node, 2, 1, diag) ||
-        !check_dim(node, 2, 0, in_shape(node, 1)->dims[0], "one for each output channel", diag) ||
+        !infer_check_rank(node, 2, 1, diag) ||
+        !infer_check_dim(node, 2, 0, node_input_shape(node, 1)->dims[0], "one for each output channel", diag) ||
         !slide_all(node, false, &out, diag))
         return false;
-    out.dims[channel] = in_shape(node, 1)->dims[0];
-    set_output(node, 0, in_dtype(node, 0), out);
+    out.dims[channel] = node_input_shape(node, 1)->dims[0];
+    node_set_output(node, 0, node_input_dtype(node, 0), out);
     return true;
 }
 
@@ -180,14 +180,14 @@ static bool check_pool_kernel(const Node *node, Diag *diag)
 
 static bool pool(Node *node, unsigned set, Diag *diag)
 {
-    if (!check_dtype(node, 0, set, diag) || !check_min_rank(node, 0, 3, diag) || !check_lists(node, diag) ||
+    if (!infer_check_dtype(node, 0, set, diag) || !infer_check_min_rank(node, 0, 3, diag) || !check_lists(node, diag) ||
         !check_pool_kernel(node, diag) || !check_pool_padding(node, diag))
         return false;
-    Shape out = *in_shape(node, 0);
+    Shape out = *node_input_shape(node, 0);
     if (!slide_all(node, node_attr_int(node, "ceil_mode"), &out, diag))
         return false;
-    set_output(node, 0, in_dtype(node, 0), out);
-    set_output(node, 1, DT_INT64, out);
+    node_set_output(node, 0, node_input_dtype(node, 0), out);
+    node_set_output(node, 1, DT_INT64, out);
     return true;
 }
 

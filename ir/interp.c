@@ -36,7 +36,7 @@ bool ref_Constant(const Node *node, Tensor *const *inputs, Tensor **outputs, Dia
         return false;
     }
     for (int64_t i = 0; i < tensor->count; i++)
-        copy_element(outputs[0], i, tensor, i);
+        tensor_copy_element(outputs[0], i, tensor, i);
     return true;
 }
 
@@ -109,7 +109,7 @@ static void unshare(const Node *node, Tensor *const *inputs, Tensor **outputs, A
             if (outputs[o] == inputs[i]) {
                 outputs[o] = tensor_new(arena, inputs[i]->dtype, inputs[i]->rank, inputs[i]->dims);
                 for (int64_t e = 0; e < inputs[i]->count; e++)
-                    copy_element(outputs[o], e, inputs[i], e);
+                    tensor_copy_element(outputs[o], e, inputs[i], e);
             }
 }
 

@@ -295,7 +295,7 @@ REF(Where)
         walk_broadcast(&walk, i, inputs[i]);
     for (int64_t i = 0; i < outputs[0]->count; i++, walk_next(&walk)) {
         int from = tensor_get_int(inputs[0], walk.offset[0]) ? 1 : 2;
-        copy_element(outputs[0], i, inputs[from], walk.offset[from]);
+        tensor_copy_element(outputs[0], i, inputs[from], walk.offset[from]);
     }
     return true;
 }
@@ -316,7 +316,7 @@ static bool clip_integers(const Tensor *in, const Tensor *min, const Tensor *max
 REF(Clip)
 {
     UNUSED;
-    const Tensor *min = input_at(node, inputs, 1), *max = input_at(node, inputs, 2);
+    const Tensor *min = interp_input(node, inputs, 1), *max = interp_input(node, inputs, 2);
     if (tensor_is_integer(inputs[0]))
         return clip_integers(inputs[0], min, max, outputs[0]);
     double low = min ? tensor_get(min, 0) : node_attr(node, "min") ? attr_f32(node, "min") : -INFINITY;

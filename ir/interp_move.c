@@ -11,7 +11,7 @@
 static bool copy_all(Tensor *const *inputs, Tensor **outputs)
 {
     for (int64_t i = 0; i < outputs[0]->count; i++)
-        copy_element(outputs[0], i, inputs[0], i);
+        tensor_copy_element(outputs[0], i, inputs[0], i);
     return true;
 }
 
@@ -42,7 +42,7 @@ REF(Dropout)
 static bool copy_walk(const Tensor *in, int64_t base, Walk *walk, Tensor *out)
 {
     for (int64_t i = 0; i < out->count; i++, walk_next(walk))
-        copy_element(out, i, in, base + walk->offset[0]);
+        tensor_copy_element(out, i, in, base + walk->offset[0]);
     return true;
 }
 
@@ -93,7 +93,7 @@ REF(Tile)
         int64_t from = 0;
         for (int d = 0; d < in->rank; d++)
             from += walk.at[d] % in->dims[d] * strides[d];
-        copy_element(outputs[0], i, in, from);
+        tensor_copy_element(outputs[0], i, in, from);
     }
     return true;
 }
@@ -101,7 +101,7 @@ REF(Tile)
 REF(Pad)
 {
     UNUSED;
-    const Tensor *in = inputs[0], *value = input_at(node, inputs, 2);
+    const Tensor *in = inputs[0], *value = interp_input(node, inputs, 2);
     int64_t before[MAX_RANK], after[MAX_RANK], strides[MAX_RANK];
     Tensor *out = outputs[0];
     node_pads(node, before, after);
@@ -116,9 +116,9 @@ REF(Pad)
             from += at * strides[d];
         }
         if (inside)
-            copy_element(out, i, in, from);
+            tensor_copy_element(out, i, in, from);
         else if (value && value->count)
-            copy_element(out, i, value, 0);
+            tensor_copy_element(out, i, value, 0);
         else
             tensor_set(out, i, node_attr_float(node, "value"));
     }
@@ -150,9 +150,9 @@ static void copy_part(Tensor *whole, int64_t first, Tensor *part, int64_t axis, 
         for (int64_t i = 0; i < p.n * p.inner; i++) {
             int64_t in_whole = (o * w.n + first) * w.inner + i, in_part = o * p.n * p.inner + i;
             if (to_part)
-                copy_element(part, in_part, whole, in_whole);
+                tensor_copy_element(part, in_part, whole, in_whole);
             else
-                copy_element(whole, in_whole, part, in_part);
+                tensor_copy_element(whole, in_whole, part, in_part);
         }
 }
 
@@ -197,7 +197,7 @@ REF(Gather)
             int64_t index = tensor_get_int(indices, i);
             int64_t from = (o * parts.n + (index < 0 ? index + parts.n : index)) * parts.inner;
             for (int64_t e = 0; e < parts.inner; e++)
-                copy_element(outputs[0], at++, data, from + e);
+                tensor_copy_element(outputs[0], at++, data, from + e);
         }
     return true;
 }
@@ -226,7 +226,7 @@ REF(ConstantOfShape)
     UNUSED;
     const Attr *value = node_attr(node, "value");
     for (int64_t i = 0; value && i < outputs[0]->count; i++)
-        copy_element(outputs[0], i, value->tensor, 0);
+        tensor_copy_element(outputs[0], i, value->tensor, 0);
     return true;
 }
 

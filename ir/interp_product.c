@@ -94,12 +94,12 @@ static void conv_plane(const Conv *conv, int64_t n, int64_t m, double bias)
 static bool convolve(const Node *node, Tensor *const *inputs, Tensor **outputs, bool channels_last)
 {
     Arena *scratch = arena_new();
-    const Tensor *bias = input_at(node, inputs, 2);
+    const Tensor *bias = interp_input(node, inputs, 2);
     Conv conv = {.group = node_attr_int(node, "group")};
     node_window(node, &conv.window);
     set_layout(&conv, inputs[0], outputs[0], channels_last);
-    conv.x = load_doubles(scratch, inputs[0]);
-    conv.w = load_doubles(scratch, inputs[1]);
+    conv.x = tensor_doubles(scratch, inputs[0]);
+    conv.w = tensor_doubles(scratch, inputs[1]);
     conv.plane = NEW_ARRAY(scratch, double, conv.n_out);
     for (int64_t n = 0; n < conv.batch; n++)
         for (int64_t m = 0; m < conv.out_channels; m++) {
@@ -151,7 +151,7 @@ REF(MatMul)
     int64_t m = a->rank > 1 ? a->dims[a->rank - 2] : 1, k = a->dims[a->rank - 1];
     int64_t n = b->rank > 1 ? b->dims[b->rank - 1] : 1;
     Arena *scratch = arena_new();
-    double *at = load_doubles(scratch, a), *bt = load_doubles(scratch, b), *row = NEW_ARRAY(scratch, double, n);
+    double *at = tensor_doubles(scratch, a), *bt = tensor_doubles(scratch, b), *row = NEW_ARRAY(scratch, double, n);
     Walk walk = walk_over(y->rank - (a->rank > 1) - (b->rank > 1), y->dims);
     outer_strides(&walk, 0, a);
     outer_strides(&walk, 1, b);
@@ -168,7 +168,7 @@ REF(MatMul)
 /* B as [k, n] whatever transB. */
 static double *load_b(Arena *arena, const Tensor *b, bool transposed, int64_t k, int64_t n)
 {
-    double *plain = load_doubles(arena, b), *turned = NEW_ARRAY(arena, double, k *n);
+    double *plain = tensor_doubles(arena, b), *turned = NEW_ARRAY(arena, double, k *n);
     if (!transposed)
         return plain;
     for (int64_t i = 0; i < k; i++)
@@ -180,12 +180,12 @@ static double *load_b(Arena *arena, const Tensor *b, bool transposed, int64_t k,
 REF(Gemm)
 {
     (void)diag;
-    const Tensor *a = inputs[0], *c = input_at(node, inputs, 2);
+    const Tensor *a = inputs[0], *c = interp_input(node, inputs, 2);
     bool ta = node_attr_int(node, "transA");
     int64_t m = a->dims[ta], k = a->dims[!ta], n = outputs[0]->dims[1];
     double alpha = (double)(float)node_attr_float(node, "alpha"), beta = (double)(float)node_attr_float(node, "beta");
     Arena *scratch = arena_new();
-    double *at = load_doubles(scratch, a), *row = NEW_ARRAY(scratch, double, n);
+    double *at = tensor_doubles(scratch, a), *row = NEW_ARRAY(scratch, double, n);
     double *b = load_b(scratch, inputs[1], node_attr_int(node, "transB"), k, n);
     Walk walk = walk_over(2, outputs[0]->dims);
     if (c)

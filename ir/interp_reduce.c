@@ -123,7 +123,7 @@ static void log_softmax(const double *x, double *y, int64_t count, int64_t n, in
 static bool softmax(const Node *node, const Tensor *in, Tensor *out, bool logarithm)
 {
     Arena *scratch = arena_new();
-    double *x = load_doubles(scratch, in), *y = NEW_ARRAY(scratch, double, in->count);
+    double *x = tensor_doubles(scratch, in), *y = NEW_ARRAY(scratch, double, in->count);
     bool flattens = softmax_flattens(node);
     int64_t n = 1, inner = 1;
     for (int axis = node_axis(node), i = axis; i < in->rank; i++)
@@ -166,9 +166,9 @@ static Norm measure(const double *x, int64_t n, double epsilon)
 REF(LayerNormalization)
 {
     UNUSED;
-    const Tensor *in = inputs[0], *gain = inputs[1], *bias = input_at(node, inputs, 2);
+    const Tensor *in = inputs[0], *gain = inputs[1], *bias = interp_input(node, inputs, 2);
     Arena *scratch = arena_new();
-    double *x = load_doubles(scratch, in), epsilon = (double)(float)node_attr_float(node, "epsilon");
+    double *x = tensor_doubles(scratch, in), epsilon = (double)(float)node_attr_float(node, "epsilon");
     int64_t n = 1;
     for (int i = node_axis(node); i < in->rank; i++)
         n *= in->dims[i];
@@ -242,8 +242,8 @@ static bool cross_entropy(const Node *node, Tensor *const *inputs, Tensor **outp
 {
     const Tensor *scores = inputs[0];
     Arena *scratch = arena_new();
-    double *x = load_doubles(scratch, scores);
-    Loss loss = {inputs[1], input_at(node, inputs, 2), x, scores->dims[1], 1, node_attr(node, "ignore_index")};
+    double *x = tensor_doubles(scratch, scores);
+    Loss loss = {inputs[1], interp_input(node, inputs, 2), x, scores->dims[1], 1, node_attr(node, "ignore_index")};
     for (int i = 2; i < scores->rank; i++)
         loss.inner *= scores->dims[i];
     if (from_scores)
@@ -307,7 +307,7 @@ static bool pool_all(const Node *node, Tensor *const *inputs, Tensor **outputs, 
 {
     Arena *scratch = arena_new();
     const Tensor *in = inputs[0];
-    double *x = load_doubles(scratch, in);
+    double *x = tensor_doubles(scratch, in);
     Pool pool = {.in_dims = in->dims + 2};
     node_window(node, &pool.window);
     dense_strides(in->rank - 2, in->dims + 2, pool.strides);

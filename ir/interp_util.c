@@ -41,7 +41,7 @@ void walk_next(Walk *walk)
     }
 }
 
-double *load_doubles(Arena *arena, const Tensor *tensor)
+double *tensor_doubles(Arena *arena, const Tensor *tensor)
 {
     double *values = NEW_ARRAY(arena, double, tensor->count);
     for (int64_t i = 0; i < tensor->count; i++)
@@ -49,7 +49,7 @@ double *load_doubles(Arena *arena, const Tensor *tensor)
     return values;
 }
 
-void copy_element(Tensor *to, int64_t to_index, const Tensor *from, int64_t from_index)
+void tensor_copy_element(Tensor *to, int64_t to_index, const Tensor *from, int64_t from_index)
 {
     int64_t size = dtype_size(from->dtype);
     memcpy((char *)(uintptr_t)to->data + to_index * size, (const char *)from->data + from_index * size, (size_t)size);
@@ -60,7 +60,7 @@ bool tensor_is_integer(const Tensor *tensor)
     return tensor->dtype != DT_FLOAT && tensor->dtype != DT_DOUBLE && tensor->dtype != DT_FLOAT16 && tensor->dtype != DT_BFLOAT16;
 }
 
-Tensor *input_at(const Node *node, Tensor *const *inputs, int64_t index)
+Tensor *interp_input(const Node *node, Tensor *const *inputs, int64_t index)
 {
     return index < node->inputs.len ? inputs[index] : NULL;
 }

@@ -36,9 +36,9 @@ void walk_next(Walk *walk);
 /* Row-major strides of dims. */
 void dense_strides(int rank, const int64_t *dims, int64_t *strides);
 
-double *load_doubles(Arena *arena, const Tensor *tensor);
-void copy_element(Tensor *to, int64_t to_index, const Tensor *from, int64_t from_index); /* of one type */
+double *tensor_doubles(Arena *arena, const Tensor *tensor);
+void tensor_copy_element(Tensor *to, int64_t to_index, const Tensor *from, int64_t from_index); /* of one type */
 bool tensor_is_integer(const Tensor *tensor); /* bool, too */
-Tensor *input_at(const Node *node, Tensor *const *inputs, int64_t index); /* NULL: left out */
+Tensor *interp_input(const Node *node, Tensor *const *inputs, int64_t index); /* NULL: left out */
 
 #endif

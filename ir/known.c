@@ -6,7 +6,7 @@
 
 #include "ir/infer_util.h"
 
-bool is_integer(DType dtype) { return dtype <= DT_LAST && ((SET_INT | SET_BOOL) >> dtype & 1); }
+bool dtype_is_integer(DType dtype) { return dtype <= DT_LAST && ((SET_INT | SET_BOOL) >> dtype & 1); }
 
 Known *known_new(Arena *arena, int64_t count)
 {
@@ -18,7 +18,7 @@ Known *known_new(Arena *arena, int64_t count)
 
 Known *known_tensor(Arena *arena, Tensor *tensor)
 {
-    bool integer = is_integer(tensor->dtype) && tensor->count <= MAX_KNOWN;
+    bool integer = dtype_is_integer(tensor->dtype) && tensor->count <= MAX_KNOWN;
     Known *known = integer ? known_new(arena, tensor->count) : NEW(arena, Known);
     known->tensor = tensor;
     known->count = tensor->count;
@@ -62,7 +62,7 @@ const Tensor *value_constant(const Value *value)
 const Known *value_known(const Value *value)
 {
     const Known *known = value->known;
-    if (value->constant && value->constant->count <= MAX_KNOWN && is_integer(value->constant->dtype))
+    if (value->constant && value->constant->count <= MAX_KNOWN && dtype_is_integer(value->constant->dtype))
         known = known_tensor(value->graph->model->arena, value->constant);
     return known && known->at ? known : NULL;
 }

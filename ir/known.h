@@ -4,7 +4,7 @@
 
 #include "ir/infer.h"
 
-bool is_integer(DType dtype);                        /* bool, too */
+bool dtype_is_integer(DType dtype);                        /* bool, too */
 Known *known_new(Arena *arena, int64_t count);       /* of so many integers, none known yet */
 Known *known_tensor(Arena *arena, Tensor *tensor);   /* all of it */
 Tensor *constant_tensor(const Node *node);           /* of a Constant node; NULL for strings */

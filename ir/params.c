@@ -51,7 +51,7 @@ int64_t node_axis_written(const Node *node)
 
 int node_axis(const Node *node) { return (int)from_front(node_axis_written(node), input_shape(node)->rank); }
 
-bool is_reduce(const Node *node)
+bool node_is_reduce(const Node *node)
 {
     switch (node->op->kind) {
     case OP_ReduceL1:
@@ -153,7 +153,7 @@ int64_t node_part(const Node *node, int64_t i)
 
 static bool is_conv(const Node *node) { return node->op->kind == OP_Conv || node->op->kind == OP_ConvNHWC; }
 
-int spatial_axis(const Node *node) { return node->op->kind == OP_ConvNHWC ? 1 : 2; }
+int node_spatial_axis(const Node *node) { return node->op->kind == OP_ConvNHWC ? 1 : 2; }
 
 static void copy_ints(const Node *node, const char *name, int64_t *to, int n)
 {
@@ -191,7 +191,7 @@ void node_window(const Node *node, Window *w)
     bool given = node_attr_ints(node, "pads", &pads) == 2 * w->n && strcmp(auto_pad, "VALID") != 0;
     for (int i = 0; i < w->n; i++) {
         if (str_starts_with(auto_pad, "SAME_"))
-            same_pads(w, i, x->dims[spatial_axis(node) + i].size, strcmp(auto_pad, "SAME_LOWER") == 0);
+            same_pads(w, i, x->dims[node_spatial_axis(node) + i].size, strcmp(auto_pad, "SAME_LOWER") == 0);
         else if (given) {
             w->begin[i] = pads[i];
             w->end[i] = pads[w->n + i];

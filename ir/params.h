@@ -21,7 +21,7 @@ int node_axis(const Node *node);
 /* Before opset 13, Softmax and LogSoftmax take all dimensions from axis on together. */
 bool softmax_flattens(const Node *node);
 
-bool is_reduce(const Node *node); /* ReduceMean, ReduceSum … */
+bool node_is_reduce(const Node *node); /* ReduceMean, ReduceSum … */
 /* The dimensions that Reduce* reduces over: none where it leaves its input as it is. */
 void node_reduced(const Node *node, bool reduced[MAX_RANK]);
 
@@ -48,6 +48,6 @@ typedef struct Window {
     int64_t kernel[MAX_RANK], stride[MAX_RANK], dilation[MAX_RANK], begin[MAX_RANK], end[MAX_RANK]; /* pads */
 } Window;
 void node_window(const Node *node, Window *window);
-int spatial_axis(const Node *node); /* where in its input the spatial dimensions begin */
+int node_spatial_axis(const Node *node); /* where in its input the spatial dimensions begin */
 
 #endif

@@ -43,7 +43,7 @@ RegionKind region_kind_of(const Node *anchor)
 {
     if (anchor->op->class == CLASS_ELEMENTWISE)
         return REGION_MAP;
-    if (is_reduce(anchor))
+    if (node_is_reduce(anchor))
         return REGION_REDUCE;
     switch (anchor->op->kind) {
     case OP_Conv:

@@ -37,7 +37,7 @@ typedef struct Weights {
 
 static bool matmul_weights(Weights *w)
 {
-    Node *transpose = made_by(w->node->inputs.at[1], OP_Transpose);
+    Node *transpose = value_made_by(w->node->inputs.at[1], OP_Transpose);
     const Value *source = transpose ? transpose->inputs.at[0] : w->node->inputs.at[1];
     const Tensor *t = w->tensor = source->constant;
     if (!t || t->rank != 2)
@@ -226,19 +226,19 @@ typedef struct Bias {
 static Bias bias_of(const Weights *w)
 {
     Bias bias = {0};
-    Node *user = only_user(w->node->outputs.at[0]);
+    Node *user = value_only_user(w->node->outputs.at[0]);
     Value *vector;
     if (w->is_conv)
         bias.vector = node_input(w->node, 2);
-    else if (user && user->op->kind == OP_Add && constant_operand(user, &vector) && is_channel_vector(vector, w->n_out) &&
-             same_type(user->outputs.at[0], w->node->outputs.at[0]))
+    else if (user && user->op->kind == OP_Add && constant_operand(user, &vector) && value_is_channel_vector(vector, w->n_out) &&
+             value_same_type(user->outputs.at[0], w->node->outputs.at[0]))
         bias = (Bias){user, vector};
     return bias;
 }
 
 static bool bias_is_constant(const Bias *bias, const Weights *w)
 {
-    return !bias->vector || is_channel_vector(bias->vector, w->n_out);
+    return !bias->vector || value_is_channel_vector(bias->vector, w->n_out);
 }
 
 static const char *folded_name(const Value *value) { return arena_printf(value->graph->model->arena, "%s_folded", value->name); }
@@ -344,8 +344,8 @@ static void strip_norm(Node *norm)
 static bool is_foldable_norm(const Node *norm, const Weights *w)
 {
     const Value *x = norm->inputs.at[0], *scale = norm->inputs.at[1], *bias = node_input(norm, 2);
-    if (node_axis(norm) != rank_of(x) - 1 || !node_has_one_output(norm) || !is_channel_vector(scale, w->n_in) ||
-        (bias && !is_channel_vector(bias, w->n_in)))
+    if (node_axis(norm) != value_rank(x) - 1 || !node_has_one_output(norm) || !value_is_channel_vector(scale, w->n_in) ||
+        (bias && !value_is_channel_vector(bias, w->n_in)))
         return false;
     bool scales = !all_equal(scale->constant, 1), shifts = bias && !all_equal(bias->constant, 0);
     return (scales || bias) && !(shifts && has_padding(w));
@@ -354,8 +354,8 @@ static bool is_foldable_norm(const Node *norm, const Weights *w)
 static bool fold_norm(Node *node)
 {
     Weights w;
-    Node *norm = made_by(node->inputs.at[0], OP_LayerNormalization);
-    if (!norm || !only_user(norm->outputs.at[0]) || !weights_of(node, &w) || !is_foldable_norm(norm, &w))
+    Node *norm = value_made_by(node->inputs.at[0], OP_LayerNormalization);
+    if (!norm || !value_only_user(norm->outputs.at[0]) || !weights_of(node, &w) || !is_foldable_norm(norm, &w))
         return false;
     Bias bias = bias_of(&w);
     const Value *shift = node_input(norm, 2);
@@ -376,17 +376,17 @@ static bool fold_norm(Node *node)
 /* The Add of a channel vector that makes value, or one summand of it, and is seen by nothing else; NULL. */
 static Node *shift_add(const Value *value, int64_t n, Value **shift)
 {
-    Node *add = made_by(value, OP_Add);
-    if (!add || !only_user(value))
+    Node *add = value_made_by(value, OP_Add);
+    if (!add || !value_only_user(value))
         return NULL;
     Value *x = constant_operand(add, shift);
     if (x)
-        return is_channel_vector(*shift, n) && same_type(x, value) ? add : NULL;
+        return value_is_channel_vector(*shift, n) && value_same_type(x, value) ? add : NULL;
     for (int i = 0; i < 2; i++) {
         Value *summand = add->inputs.at[i];
-        Node *inner = made_by(summand, OP_Add);
-        x = inner && only_user(summand) && same_type(summand, value) ? constant_operand(inner, shift) : NULL;
-        if (x && is_channel_vector(*shift, n) && same_type(x, summand))
+        Node *inner = value_made_by(summand, OP_Add);
+        x = inner && value_only_user(summand) && value_same_type(summand, value) ? constant_operand(inner, shift) : NULL;
+        if (x && value_is_channel_vector(*shift, n) && value_same_type(x, summand))
             return inner;
     }
     return NULL;
@@ -415,9 +415,9 @@ static bool fold_shift_before(Node *node)
 /* The contraction behind value, through the Add of its bias if there is one; nothing else uses either. */
 static bool contraction_behind(Value *value, Weights *w, Bias *bias)
 {
-    Node *add = made_by(value, OP_Add);
+    Node *add = value_made_by(value, OP_Add);
     Value *vector, *product = add ? constant_operand(add, &vector) : value;
-    if (!product || !only_user(value) || !only_user(product) || !weights_of(product->producer, w))
+    if (!product || !value_only_user(value) || !value_only_user(product) || !weights_of(product->producer, w))
         return false;
     *bias = bias_of(w);
     return bias->add == add && bias_is_constant(bias, w);
@@ -440,7 +440,8 @@ static bool fold_scale_after(Node *node)
     Weights w;
     Bias bias;
     Value *scale, *x = constant_operand(node, &scale);
-    if (!x || !contraction_behind(x, &w, &bias) || !is_channel_vector(scale, w.n_out) || !same_type(x, node->outputs.at[0]))
+    if (!x || !contraction_behind(x, &w, &bias) || !value_is_channel_vector(scale, w.n_out) ||
+        !value_same_type(x, node->outputs.at[0]))
         return false;
     bool finite = scales_finitely(&w, scale->constant);
     Value *vector = finite && bias.vector ? scaled_bias(&w, &bias, scale->constant) : NULL;
@@ -457,9 +458,9 @@ static bool fold_shift_after(Node *node)
 {
     Weights w;
     Value *shift, *x = constant_operand(node, &shift);
-    Node *conv = x ? made_by(x, OP_ConvNHWC) : NULL;
-    if (!conv || !only_user(x) || !weights_of(conv, &w) || !is_channel_vector(shift, w.n_out) ||
-        !same_type(x, node->outputs.at[0]))
+    Node *conv = x ? value_made_by(x, OP_ConvNHWC) : NULL;
+    if (!conv || !value_only_user(x) || !weights_of(conv, &w) || !value_is_channel_vector(shift, w.n_out) ||
+        !value_same_type(x, node->outputs.at[0]))
         return false;
     Bias bias = bias_of(&w);
     if (!bias_is_constant(&bias, &w))

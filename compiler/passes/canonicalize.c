@@ -36,14 +36,14 @@ static bool remove_dropout(Node *node)
 {
     double training = 0;
     const Value *mode = node_input(node, 2);
-    if ((mode && !is_scalar(mode, &training)) || training != 0 || !node_has_one_output(node))
+    if ((mode && !value_is_scalar(mode, &training)) || training != 0 || !node_has_one_output(node))
         return false;
     return node_forward(node, node->inputs.at[0]);
 }
 
 static bool remove_same_type(Node *node)
 {
-    return same_type(node->inputs.at[0], node->outputs.at[0]) && node_forward(node, node->inputs.at[0]);
+    return value_same_type(node->inputs.at[0], node->outputs.at[0]) && node_forward(node, node->inputs.at[0]);
 }
 
 static bool remove_transpose(Node *node)
@@ -60,10 +60,10 @@ static bool remove_neutral(Node *node)
     bool additive = node->op->kind == OP_Add || node->op->kind == OP_Sub;
     bool commutes = node->op->kind == OP_Add || node->op->kind == OP_Mul;
     double scalar;
-    Value *x = scalar_operand(node, &scalar);
+    Value *x = node_scalar_operand(node, &scalar);
     if (!x || scalar != (additive ? 0 : 1) || (!commutes && x != node->inputs.at[0]))
         return false;
-    return same_type(x, node->outputs.at[0]) && node_forward(node, x);
+    return value_same_type(x, node->outputs.at[0]) && node_forward(node, x);
 }
 
 /* ── Order of operands ───────────────────────────────────────────────────────────────────────────────── */

@@ -62,7 +62,7 @@ static bool is_worthwhile(const Node *node)
 static bool is_large_weight(const Node *node)
 {
     const Value *turned = node->outputs.at[0];
-    if (node->op->kind != OP_Transpose || rank_of(turned) != 2 || bytes_of(turned) < LARGE_WEIGHTS)
+    if (node->op->kind != OP_Transpose || value_rank(turned) != 2 || bytes_of(turned) < LARGE_WEIGHTS)
         return false;
     for (int64_t i = 0; i < turned->users.len; i++)
         if (turned->users.at[i]->op->kind != OP_MatMul || turned->users.at[i]->inputs.at[0] == turned)
@@ -109,7 +109,7 @@ static bool fold_reshape_target(Node *node)
     int64_t target[MAX_RANK];
     if (shape->constant || node_attr_int(node, "allowzero") || !reshape_target(&data->type.shape, &output->type.shape, target))
         return false;
-    Tensor *tensor = tensor_from_i64(node->graph->model->arena, target, rank_of(output));
+    Tensor *tensor = tensor_from_i64(node->graph->model->arena, target, value_rank(output));
     node_set_input(node, 1, constant_new(node->graph, shape->name, tensor, node->span));
     return true;
 }

@@ -34,7 +34,7 @@ static void wrap(Node *node, Node *made)
 static bool conv_channels_last(Node *node)
 {
     Value *x = node->inputs.at[0], *output = node->outputs.at[0];
-    if (rank_of(x) != 4 || rank_of(node->inputs.at[1]) != 4 || !is_float(x))
+    if (value_rank(x) != 4 || value_rank(node->inputs.at[1]) != 4 || !value_is_float(x))
         return false;
     Value *operands[] = {value_permuted(node, x, 4, to_last), node->inputs.at[1], node_input(node, 2)};
     Node *conv = node_before(node, OP_ConvNHWC, operands, node_input(node, 2) ? 3 : 2, output->name);
@@ -50,7 +50,7 @@ static bool conv_channels_last(Node *node)
 static bool merge_transposes(Node *node)
 {
     int64_t outer[MAX_RANK], inner[MAX_RANK], perm[MAX_RANK];
-    Node *before = made_by(node->inputs.at[0], OP_Transpose);
+    Node *before = value_made_by(node->inputs.at[0], OP_Transpose);
     int rank = node_perm(node, outer);
     if (before)
         node_perm(before, inner);
@@ -132,11 +132,11 @@ static bool keeps_order(const Node *node)
 static bool one_reshape(Node *node)
 {
     Value *x = node->inputs.at[0], *output = node->outputs.at[0];
-    Node *before = made_by(x, OP_Reshape);
+    Node *before = value_made_by(x, OP_Reshape);
     if ((node->op->kind == OP_Transpose && !keeps_order(node)) || (node->op->kind == OP_Reshape && !before))
         return false;
     x = before ? before->inputs.at[0] : x;
-    if (same_type(x, output) && node_forward(node, x))
+    if (value_same_type(x, output) && node_forward(node, x))
         return true;
     return node_become_reshape(node, x);
 }

@@ -17,7 +17,7 @@
 /* The Transpose that makes node's input, its permutation in perm; NULL. */
 static Node *transposed_input(const Node *node, int64_t input, int64_t perm[MAX_RANK])
 {
-    Node *transpose = made_by(node_input(node, input), OP_Transpose);
+    Node *transpose = value_made_by(node_input(node, input), OP_Transpose);
     if (transpose)
         node_perm(transpose, perm);
     return transpose;
@@ -66,7 +66,7 @@ static Value *broadcast_constant(Node *at, Value *value, int rank, const int64_t
 /* A value that is smaller than the result and broadcasts along some axis: transposing it back costs little. */
 static bool is_broadcast(const Value *value, const Value *output)
 {
-    return rank_of(value) == rank_of(output) && !shape_equal(&value->type.shape, &output->type.shape);
+    return value_rank(value) == value_rank(output) && !shape_equal(&value->type.shape, &output->type.shape);
 }
 
 /* The permutation that all of node's transposed operands share, where one of them is as large as the result. Of one
@@ -76,7 +76,7 @@ static bool common_perm(const Node *node, int rank, int64_t perm[MAX_RANK])
     int64_t other[MAX_RANK];
     bool found = false, full = false;
     for (int64_t i = 0; i < node->inputs.len; i++) {
-        if (!transposed_input(node, i, found ? other : perm) || rank_of(node->inputs.at[i]) != rank ||
+        if (!transposed_input(node, i, found ? other : perm) || value_rank(node->inputs.at[i]) != rank ||
             is_one_element(node->inputs.at[i]))
             continue;
         if (found && !perm_equal(rank, perm, other))
@@ -92,9 +92,9 @@ static bool can_follow(const Node *node, int64_t input, int rank)
 {
     int64_t perm[MAX_RANK];
     const Value *value = node->inputs.at[input];
-    if (!value || is_one_element(value) || (value->constant && rank_of(value) <= rank))
+    if (!value || is_one_element(value) || (value->constant && value_rank(value) <= rank))
         return true;
-    if (rank_of(value) != rank)
+    if (value_rank(value) != rank)
         return false;
     return transposed_input(node, input, perm) || is_broadcast(value, node->outputs.at[0]);
 }
@@ -113,7 +113,7 @@ bool sink_through_elementwise(Node *node)
     enum { MAX_INPUTS = 8 };
     int64_t perm[MAX_RANK], inverse[MAX_RANK];
     Value *inputs[MAX_INPUTS];
-    int rank = node->outputs.len == 1 ? rank_of(node->outputs.at[0]) : -1;
+    int rank = node->outputs.len == 1 ? value_rank(node->outputs.at[0]) : -1;
     if (node->op->class != CLASS_ELEMENTWISE || node->op->kind == OP_BatchNormalization || rank < 0 ||
         node->inputs.len > MAX_INPUTS || !common_perm(node, rank, perm))
         return false;
@@ -165,16 +165,16 @@ static void sort_axes(int64_t *axes, int64_t n)
 bool sink_through_reduce(Node *node)
 {
     int64_t perm[MAX_RANK], axes[MAX_RANK], moved[MAX_RANK], rest[MAX_RANK];
-    Node *transpose = is_reduce(node) ? transposed_input(node, 0, perm) : NULL;
-    int64_t n = transpose ? reduced_axes(node, axes) : 0;
+    Node *transpose = node_is_reduce(node) ? transposed_input(node, 0, perm) : NULL;
+    int64_t n = transpose ? node_reduced_axes(node, axes) : 0;
     if (n == 0)
         return false;
-    int rank = rank_of(transpose->inputs.at[0]);
+    int rank = value_rank(transpose->inputs.at[0]);
     for (int64_t i = 0; i < n; i++)
         moved[i] = perm[axes[i]];
     sort_axes(moved, n);
     Node *reduce = copy_with(node, transpose->inputs.at, 1);
-    axes_set(reduce, moved, n);
+    node_set_axes(reduce, moved, n);
     if (node_attr_int(node, "keepdims"))
         return finish(node, reduce, rank, perm);
     int kept = remaining_perm(rank, perm, axes, n, rest);
@@ -187,7 +187,7 @@ bool sink_through_layernorm(Node *node)
     Node *transpose = transposed_input(node, 0, perm);
     if (!transpose || !node_has_one_output(node))
         return false;
-    int rank = rank_of(transpose->inputs.at[0]);
+    int rank = value_rank(transpose->inputs.at[0]);
     for (int i = node_axis(node); i < rank; i++)
         if (perm[i] != i)
             return false;
@@ -202,7 +202,7 @@ bool sink_through_softmax(Node *node)
     Node *transpose = transposed_input(node, 0, perm);
     if (!transpose)
         return false;
-    int rank = rank_of(transpose->inputs.at[0]);
+    int rank = value_rank(transpose->inputs.at[0]);
     if (axis == rank - 1 && perm[axis] != axis)
         return false;
     Node *softmax = copy_with(node, transpose->inputs.at, 1);
@@ -217,8 +217,8 @@ bool sink_through_matmul(Node *node)
 {
     int64_t perm[MAX_RANK];
     Node *transpose = transposed_input(node, 0, perm);
-    int rank = transpose ? rank_of(transpose->inputs.at[0]) : 0;
-    if (rank < 2 || perm[rank - 1] != rank - 1 || rank_of(node->inputs.at[1]) != 2)
+    int rank = transpose ? value_rank(transpose->inputs.at[0]) : 0;
+    if (rank < 2 || perm[rank - 1] != rank - 1 || value_rank(node->inputs.at[1]) != 2)
         return false;
     Value *inputs[] = {transpose->inputs.at[0], node->inputs.at[1]};
     return finish(node, copy_with(node, inputs, 2), rank, perm);
@@ -231,10 +231,10 @@ bool sink_through_concat(Node *node)
     Value *inputs[MAX_INPUTS];
     if (!transposed_input(node, 0, perm) || node->inputs.len > MAX_INPUTS)
         return false;
-    int rank = rank_of(node->inputs.at[0]);
+    int rank = value_rank(node->inputs.at[0]);
     for (int64_t i = 0; i < node->inputs.len; i++) {
         Node *transpose = transposed_input(node, i, other);
-        if (!transpose || rank_of(node->inputs.at[i]) != rank || !perm_equal(rank, perm, other))
+        if (!transpose || value_rank(node->inputs.at[i]) != rank || !perm_equal(rank, perm, other))
             return false;
         inputs[i] = transpose->inputs.at[0];
     }

@@ -128,7 +128,7 @@ static void make_perm(Node *node)
 static bool reduce_is_legal(const Node *node)
 {
     const Value *axes = node_input(node, 1);
-    return !is_reduce(node) || (!node_attr(node, "axes") && axes && axes->constant && axes->constant->count);
+    return !node_is_reduce(node) || (!node_attr(node, "axes") && axes && axes->constant && axes->constant->count);
 }
 
 /* Over no dimension each element is reduced alone. */
@@ -145,12 +145,12 @@ static void reduce_nothing(Node *node)
 
 static void make_reduce(Node *node)
 {
-    int64_t axes[MAX_RANK], n = reduced_axes(node, axes);
+    int64_t axes[MAX_RANK], n = node_reduced_axes(node, axes);
     if (n == 0) {
         reduce_nothing(node);
         return;
     }
-    axes_set(node, axes, n);
+    node_set_axes(node, axes, n);
 }
 
 /* GlobalAveragePool(x) -> ReduceMean(x, spatial axes); GlobalMaxPool likewise. */
@@ -158,11 +158,11 @@ static void make_global_pool(Node *node)
 {
     Value *x = node->inputs.at[0];
     int64_t axes[MAX_RANK], n = 0;
-    for (int i = 2; i < rank_of(x); i++)
+    for (int i = 2; i < value_rank(x); i++)
         axes[n++] = i;
     Node *reduce = node_replace(node, node->op->kind == OP_GlobalMaxPool ? OP_ReduceMax : OP_ReduceMean, &x, 1);
     node_set_int(reduce, "keepdims", 1);
-    axes_set(reduce, axes, n);
+    node_set_axes(reduce, axes, n);
     node_infer(reduce);
 }
 
@@ -199,7 +199,7 @@ static void make_softmax(Node *node)
         return;
     }
     axis = node_axis(node);
-    target[axis] = axis < rank_of(x) ? -1 : 1;
+    target[axis] = axis < value_rank(x) ? -1 : 1;
     Tensor *tensor = tensor_from_i64(node->graph->model->arena, target, axis + 1);
     Value *shape = constant_new(node->graph, "flat", tensor, node->span);
     Node *flat = node_before(node, OP_Reshape, (Value *[]){x, shape}, 2, x->name);

@@ -66,7 +66,7 @@ Value *value_permuted(Node *at, Value *value, int rank, const int64_t *perm)
         return value;
     if (value->constant)
         return constant_permuted(at, value, perm);
-    Node *transpose = made_by(value, OP_Transpose);
+    Node *transpose = value_made_by(value, OP_Transpose);
     perm_invert(rank, perm, inverse);
     if (transpose && node_perm(transpose, before) == rank && perm_equal(rank, before, inverse))
         return transpose->inputs.at[0];

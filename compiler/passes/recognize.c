@@ -35,7 +35,7 @@ bool recognize_gemm(Node *node)
 {
     Value *bias = node_input(node, 2), *output = node->outputs.at[0];
     if (node_attr_float(node, "alpha") != 1 || (bias && node_attr_float(node, "beta") != 1) || node_attr_int(node, "transA") ||
-        !is_float(output))
+        !value_is_float(output))
         return false;
     Value *matrix = right_matrix(node);
     if (!matrix)
@@ -77,8 +77,8 @@ bool recognize_batch_norm(Node *node)
 {
     Arena *arena = node->graph->model->arena;
     Value *x = node->inputs.at[0];
-    int rank = rank_of(x);
-    if (rank < 2 || !is_float(x) || node_attr_int(node, "training_mode") || !node_has_one_output(node))
+    int rank = value_rank(x);
+    if (rank < 2 || !value_is_float(x) || node_attr_int(node, "training_mode") || !node_has_one_output(node))
         return false;
     for (int64_t i = 1; i < 5; i++)
         if (!node->inputs.at[i]->constant)
@@ -101,19 +101,19 @@ bool recognize_batch_norm(Node *node)
 /* x of x * x or x ** 2; NULL. */
 static Value *squared(const Value *value)
 {
-    const Node *mul = made_by(value, OP_Mul), *power = made_by(value, OP_Pow);
+    const Node *mul = value_made_by(value, OP_Mul), *power = value_made_by(value, OP_Pow);
     if (mul && mul->inputs.at[0] == mul->inputs.at[1])
         return mul->inputs.at[0];
-    return power && is_number(power->inputs.at[1], 2) ? power->inputs.at[0] : NULL;
+    return power && value_is_number(power->inputs.at[1], 2) ? power->inputs.at[0] : NULL;
 }
 
 bool recognize_l2(Node *node)
 {
-    Node *sum = made_by(node->inputs.at[0], OP_ReduceSum);
-    Node *squares = made_by(node->inputs.at[0], OP_ReduceSumSquare);
+    Node *sum = value_made_by(node->inputs.at[0], OP_ReduceSum);
+    Node *squares = value_made_by(node->inputs.at[0], OP_ReduceSumSquare);
     Value *x = squares ? squares->inputs.at[0] : sum ? squared(sum->inputs.at[0]) : NULL;
     Node *reduce = squares ? squares : sum;
-    if (!x || !is_float(x) || !only_user(reduce->outputs.at[0]))
+    if (!x || !value_is_float(x) || !value_only_user(reduce->outputs.at[0]))
         return false;
     Node *l2 = node_replace(node, OP_ReduceL2, (Value *[]){x, node_input(reduce, 1)}, reduce->inputs.len);
     node_copy_attrs(l2, reduce);

@@ -41,7 +41,7 @@ static bool poly_mul(const Poly *a, const Poly *b, Poly *out)
 static bool poly_pow(const Poly *base, const Value *exponent, Poly *out)
 {
     double n;
-    if (!is_scalar(exponent, &n) || n != floor(n) || n < 1 || n > DEGREE)
+    if (!value_is_scalar(exponent, &n) || n != floor(n) || n < 1 || n > DEGREE)
         return false;
     *out = *base;
     for (int i = 1; i < (int)n; i++) {
@@ -64,7 +64,7 @@ static bool poly_binary(const Node *node, const Value *x, Poly *out, int depth)
         return false;
     if (node->op->kind == OP_Mul)
         return poly_mul(&a, &b, out);
-    if (node->op->kind == OP_Div && (!is_scalar(node->inputs.at[1], &divisor) || divisor == 0))
+    if (node->op->kind == OP_Div && (!value_is_scalar(node->inputs.at[1], &divisor) || divisor == 0))
         return false;
     for (int i = 0; i <= DEGREE; i++)
         out->at[i] = node->op->kind == OP_Div ? a.at[i] / divisor : a.at[i] + sign * b.at[i];
@@ -79,7 +79,7 @@ static bool poly_of(const Value *value, const Value *x, Poly *out, int depth)
         out->at[1] = 1;
         return true;
     }
-    if (is_scalar(value, &out->at[0]))
+    if (value_is_scalar(value, &out->at[0]))
         return true;
     if (!value || !value->producer || depth == MAX_DEPTH)
         return false;
@@ -121,7 +121,7 @@ static bool take_factor(Product *product, const Value *factor, const Value *x)
 {
     double number;
     Poly poly;
-    if (is_scalar(factor, &number)) {
+    if (value_is_scalar(factor, &number)) {
         product->scale *= number;
         return true;
     }
@@ -138,8 +138,8 @@ static Node *climb(const Value *value, const Value *x)
     Product product = {.scale = 1};
     double divisor;
     for (int i = 0; i < MAX_FACTORS; i++) {
-        Node *user = only_user(value);
-        if (user && user->op->kind == OP_Div && user->inputs.at[0] == value && is_scalar(user->inputs.at[1], &divisor) &&
+        Node *user = value_only_user(value);
+        if (user && user->op->kind == OP_Div && user->inputs.at[0] == value && value_is_scalar(user->inputs.at[1], &divisor) &&
             divisor != 0)
             product.scale /= divisor;
         else if (!user || user->op->kind != OP_Mul || !take_factor(&product, user->inputs.at[user->inputs.at[0] == value], x))
@@ -156,7 +156,7 @@ static int candidates(const Value *value, const Value *found[2 * MAX_FACTORS])
 {
     int n = 0;
     for (int i = 0; i < MAX_FACTORS; i++) {
-        Node *user = only_user(value);
+        Node *user = value_only_user(value);
         if (!user || (user->op->kind != OP_Mul && user->op->kind != OP_Div))
             break;
         Value *factor = user->inputs.at[user->inputs.at[0] == value];
@@ -164,8 +164,8 @@ static int candidates(const Value *value, const Value *found[2 * MAX_FACTORS])
         if (!factor->constant) {
             found[n++] = factor;
             const Node *scaled = factor->producer;
-            if (scaled && (scaled->op->kind == OP_Mul || scaled->op->kind == OP_Div) && scalar_operand(scaled, &scalar))
-                found[n++] = scalar_operand(scaled, &scalar);
+            if (scaled && (scaled->op->kind == OP_Mul || scaled->op->kind == OP_Div) && node_scalar_operand(scaled, &scalar))
+                found[n++] = node_scalar_operand(scaled, &scalar);
         }
         value = user->outputs.at[0];
     }
@@ -175,15 +175,15 @@ static int candidates(const Value *value, const Value *found[2 * MAX_FACTORS])
 /* root: Erf or Tanh. */
 bool recognize_gelu(Node *root)
 {
-    Node *plus_one = only_user(root->outputs.at[0]);
+    Node *plus_one = value_only_user(root->outputs.at[0]);
     double one;
-    if (!plus_one || plus_one->op->kind != OP_Add || !scalar_operand(plus_one, &one) || one != 1)
+    if (!plus_one || plus_one->op->kind != OP_Add || !node_scalar_operand(plus_one, &one) || one != 1)
         return false;
     const Value *found[2 * MAX_FACTORS];
     int n = candidates(plus_one->outputs.at[0], found);
     for (int i = 0; i < n; i++) {
         Node *end = climb(plus_one->outputs.at[0], found[i]);
-        if (!end || !is_gelu_argument(root, found[i]) || !same_type(found[i], end->outputs.at[0]))
+        if (!end || !is_gelu_argument(root, found[i]) || !value_same_type(found[i], end->outputs.at[0]))
             continue;
         Node *gelu = node_replace(end, OP_Gelu, (Value *[]){(Value *)found[i]}, 1);
         node_set_string(gelu, "approximate", root->op->kind == OP_Erf ? "none" : "tanh");

@@ -17,17 +17,17 @@
 /* x of mean(x, last axis), keeping the dimension; NULL. */
 static Value *mean_of(const Value *value)
 {
-    Node *node = made_by(value, OP_ReduceMean);
+    Node *node = value_made_by(value, OP_ReduceMean);
     int64_t axes[MAX_RANK];
-    if (!node || node_attr_int(node, "keepdims") != 1 || reduced_axes(node, axes) != 1)
+    if (!node || node_attr_int(node, "keepdims") != 1 || node_reduced_axes(node, axes) != 1)
         return NULL;
-    return axes[0] == rank_of(node->inputs.at[0]) - 1 ? node->inputs.at[0] : NULL;
+    return axes[0] == value_rank(node->inputs.at[0]) - 1 ? node->inputs.at[0] : NULL;
 }
 
 /* x of x - mean(x); NULL. */
 static Value *centred(const Value *value)
 {
-    Node *sub = made_by(value, OP_Sub);
+    Node *sub = value_made_by(value, OP_Sub);
     return sub && mean_of(sub->inputs.at[1]) == sub->inputs.at[0] ? sub->inputs.at[0] : NULL;
 }
 
@@ -35,8 +35,8 @@ static Value *centred(const Value *value)
 static Value *variance_of(const Value *value)
 {
     const Value *square = mean_of(value);
-    Node *power = made_by(square, OP_Pow), *mul = made_by(square, OP_Mul);
-    if (power && is_number(power->inputs.at[1], 2))
+    Node *power = value_made_by(square, OP_Pow), *mul = value_made_by(square, OP_Mul);
+    if (power && value_is_number(power->inputs.at[1], 2))
         return centred(power->inputs.at[0]);
     Value *a = mul ? centred(mul->inputs.at[0]) : NULL;
     return a && a == centred(mul->inputs.at[1]) ? a : NULL;
@@ -45,9 +45,9 @@ static Value *variance_of(const Value *value)
 /* x where value is sqrt(variance(x) + epsilon); NULL. */
 static Value *deviation_of(const Value *value, double *epsilon)
 {
-    Node *root = made_by(value, OP_Sqrt);
-    Node *sum = root ? made_by(root->inputs.at[0], OP_Add) : NULL;
-    Value *variance = sum ? scalar_operand(sum, epsilon) : NULL;
+    Node *root = value_made_by(value, OP_Sqrt);
+    Node *sum = root ? value_made_by(root->inputs.at[0], OP_Add) : NULL;
+    Value *variance = sum ? node_scalar_operand(sum, epsilon) : NULL;
     return variance ? variance_of(variance) : NULL;
 }
 
@@ -58,7 +58,7 @@ static Value *normalized(const Node *node, double *epsilon)
         Value *x = centred(node->inputs.at[i]), *by = node->inputs.at[1 - i];
         if (!x || (node->op->kind == OP_Div && i == 1))
             continue;
-        Node *reciprocal = made_by(by, OP_Reciprocal);
+        Node *reciprocal = value_made_by(by, OP_Reciprocal);
         if (node->op->kind == OP_Mul)
             by = reciprocal ? reciprocal->inputs.at[0] : NULL;
         if (by && deviation_of(by, epsilon) == x)
@@ -80,13 +80,13 @@ bool recognize_layernorm(Node *node)
 {
     double epsilon = 0;
     Value *x = normalized(node, &epsilon);
-    if (!x || !is_float(x) || !(epsilon >= 0))
+    if (!x || !value_is_float(x) || !(epsilon >= 0))
         return false;
-    Dim last = x->type.shape.dims[rank_of(x) - 1];
+    Dim last = x->type.shape.dims[value_rank(x) - 1];
     if (!dim_is_fixed(last))
         return false;
     Node *norm = node_replace(node, OP_LayerNormalization, (Value *[]){x, ones_for(node, last.size)}, 2);
-    node_set_int(norm, "axis", rank_of(x) - 1);
+    node_set_int(norm, "axis", value_rank(x) - 1);
     node_set_float(norm, "epsilon", epsilon);
     node_infer(norm);
     return true;
@@ -107,11 +107,12 @@ static bool is_ones(const Tensor *tensor)
 static Node *norm_operand(const Node *node, Value **vector)
 {
     Value *other = constant_operand(node, vector);
-    Node *norm = other ? made_by(other, OP_LayerNormalization) : NULL;
-    if (!norm || !only_user(other) || !node_has_one_output(norm) || !is_float(other))
+    Node *norm = other ? value_made_by(other, OP_LayerNormalization) : NULL;
+    if (!norm || !value_only_user(other) || !node_has_one_output(norm) || !value_is_float(other))
         return NULL;
-    Dim last = other->type.shape.dims[rank_of(other) - 1];
-    return node_axis(norm) == rank_of(other) - 1 && is_channel_vector(*vector, last.size) && same_type(other, node->outputs.at[0])
+    Dim last = other->type.shape.dims[value_rank(other) - 1];
+    return node_axis(norm) == value_rank(other) - 1 && value_is_channel_vector(*vector, last.size) &&
+                   value_same_type(other, node->outputs.at[0])
                ? norm
                : NULL;
 }
@@ -119,7 +120,7 @@ static Node *norm_operand(const Node *node, Value **vector)
 /* A vector of rank 1 with the same numbers. */
 static Value *as_vector(Node *at, Value *value)
 {
-    if (rank_of(value) == 1)
+    if (value_rank(value) == 1)
         return value;
     Tensor *tensor = tensor_reshaped(at->graph->model->arena, value->constant, 1, &value->constant->count);
     return constant_new(at->graph, value->name, tensor, value->span);

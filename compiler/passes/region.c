@@ -24,7 +24,7 @@ static void map_value(Mapping *mapping, Value *from, Value *to)
     vec_push(mapping->body->model->arena, &mapping->to, to);
 }
 
-static bool is_axes(const Node *node, int64_t input) { return is_reduce(node) && input == 1; }
+static bool is_axes(const Node *node, int64_t input) { return node_is_reduce(node) && input == 1; }
 
 static Value *new_in_body(Mapping *mapping, Value *value, bool inside)
 {
@@ -52,7 +52,7 @@ static Value *value_in_body(Mapping *mapping, const Node *node, int64_t input)
     if (!value || made)
         return made;
     bool elementwise = node->op->class == CLASS_ELEMENTWISE;
-    bool inside = value->constant && (is_axes(node, input) || (elementwise && is_scalar(value, &scalar)));
+    bool inside = value->constant && (is_axes(node, input) || (elementwise && value_is_scalar(value, &scalar)));
     made = new_in_body(mapping, value, inside);
     map_value(mapping, value, made);
     return made;

@@ -45,33 +45,33 @@ bool rewrite(Graph *graph, const Rule *rules, int64_t n_rules)
 
 /* ── Looking ─────────────────────────────────────────────────────────────────────────────────────────── */
 
-Node *made_by(const Value *value, OpKind kind)
+Node *value_made_by(const Value *value, OpKind kind)
 {
     Node *node = value ? value->producer : NULL;
     return node && node->op->kind == kind && node_output(node, 0) == value ? node : NULL;
 }
 
-Node *only_user(const Value *value) { return value_has_one_use(value) ? value->users.at[0] : NULL; }
+Node *value_only_user(const Value *value) { return value_has_one_use(value) ? value->users.at[0] : NULL; }
 
-bool is_scalar(const Value *value, double *number)
+bool value_is_scalar(const Value *value, double *number)
 {
     return value && value->constant && tensor_is_scalar(value->constant, number);
 }
 
-bool is_number(const Value *value, double expected)
+bool value_is_number(const Value *value, double expected)
 {
     double number;
-    return is_scalar(value, &number) && fabs(number - expected) <= 1e-6 * fabs(expected);
+    return value_is_scalar(value, &number) && fabs(number - expected) <= 1e-6 * fabs(expected);
 }
 
-bool is_float(const Value *value) { return value && value->type.dtype == DT_FLOAT; }
+bool value_is_float(const Value *value) { return value && value->type.dtype == DT_FLOAT; }
 
-bool same_type(const Value *a, const Value *b)
+bool value_same_type(const Value *a, const Value *b)
 {
     return a->type.dtype != DT_UNDEFINED && a->type.dtype == b->type.dtype && shape_equal(&a->type.shape, &b->type.shape);
 }
 
-int rank_of(const Value *value) { return value->type.shape.rank; }
+int value_rank(const Value *value) { return value->type.shape.rank; }
 
 Value *constant_operand(const Node *node, Value **constant)
 {
@@ -85,13 +85,13 @@ Value *constant_operand(const Node *node, Value **constant)
     return NULL;
 }
 
-Value *scalar_operand(const Node *node, double *scalar)
+Value *node_scalar_operand(const Node *node, double *scalar)
 {
     Value *constant, *other = constant_operand(node, &constant);
-    return other && is_scalar(constant, scalar) ? other : NULL;
+    return other && value_is_scalar(constant, scalar) ? other : NULL;
 }
 
-bool is_channel_vector(const Value *value, int64_t n)
+bool value_is_channel_vector(const Value *value, int64_t n)
 {
     const Tensor *t = value->constant;
     return t && t->dtype == DT_FLOAT && t->rank > 0 && t->count == n && t->dims[t->rank - 1] == n;
@@ -115,7 +115,7 @@ bool reshape_target(const Shape *from, const Shape *to, int64_t target[MAX_RANK]
 
 /* ── Axes ────────────────────────────────────────────────────────────────────────────────────────────── */
 
-int64_t reduced_axes(const Node *node, int64_t axes[MAX_RANK])
+int64_t node_reduced_axes(const Node *node, int64_t axes[MAX_RANK])
 {
     bool reduced[MAX_RANK];
     int64_t n = 0;
@@ -135,7 +135,7 @@ void node_drop_attr(Node *node, const char *name)
     node->attrs.len = kept;
 }
 
-void axes_set(Node *node, const int64_t *axes, int64_t n)
+void node_set_axes(Node *node, const int64_t *axes, int64_t n)
 {
     const char *base = arena_printf(node->graph->model->arena, "%s_axes", node->outputs.at[0]->name);
     Tensor *tensor = tensor_from_i64(node->graph->model->arena, axes, n);
@@ -209,7 +209,7 @@ bool node_become_reshape(Node *node, Value *x)
     int64_t target[MAX_RANK];
     if (!reshape_target(&x->type.shape, &output->type.shape, target))
         return false;
-    Tensor *tensor = tensor_from_i64(arena, target, rank_of(output));
+    Tensor *tensor = tensor_from_i64(arena, target, value_rank(output));
     Value *shape = constant_new(node->graph, arena_printf(arena, "%s_shape", output->name), tensor, node->span);
     node_infer(node_replace(node, OP_Reshape, (Value *[]){x, shape}, 2));
     return true;

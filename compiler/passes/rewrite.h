@@ -30,24 +30,24 @@ bool rewrite(Graph *graph, const Rule *rules, int64_t n_rules);
 
 /* ── Looking ─────────────────────────────────────────────────────────────────────────────────────────── */
 
-Node *made_by(const Value *value, OpKind kind);       /* the producer if it is a kind; NULL */
-Node *only_user(const Value *value);                  /* the one node that uses it, once; NULL */
-bool is_scalar(const Value *value, double *number);   /* a constant of one number */
-bool is_number(const Value *value, double expected);  /* that constant, up to float's rounding */
-bool is_float(const Value *value);                    /* element type float */
-bool same_type(const Value *a, const Value *b);       /* known, and equal for every free batch */
-int rank_of(const Value *value);                      /* -1: unknown */
+Node *value_made_by(const Value *value, OpKind kind);       /* the producer if it is a kind; NULL */
+Node *value_only_user(const Value *value);                  /* the one node that uses it, once; NULL */
+bool value_is_scalar(const Value *value, double *number);   /* a constant of one number */
+bool value_is_number(const Value *value, double expected);  /* that constant, up to float's rounding */
+bool value_is_float(const Value *value);                    /* element type float */
+bool value_same_type(const Value *a, const Value *b);       /* known, and equal for every free batch */
+int value_rank(const Value *value);                      /* -1: unknown */
 /* Of Add(x, c), Mul(c, x): x, the operand that is not the scalar constant; NULL if there is none. */
-Value *scalar_operand(const Node *node, double *scalar);
+Value *node_scalar_operand(const Node *node, double *scalar);
 /* As scalar_operand, for any constant operand; the constant in *constant. */
 Value *constant_operand(const Node *node, Value **constant);
 
 /* A vector of n numbers along the last axis: a constant of float [n], [1,n], [1,1,1,n] … */
-bool is_channel_vector(const Value *value, int64_t n);
+bool value_is_channel_vector(const Value *value, int64_t n);
 
-int64_t reduced_axes(const Node *node, int64_t axes[MAX_RANK]); /* those a Reduce* reduces over, ascending: how many */
+int64_t node_reduced_axes(const Node *node, int64_t axes[MAX_RANK]); /* those a Reduce* reduces over, ascending: how many */
 void node_drop_attr(Node *node, const char *name);
-void axes_set(Node *node, const int64_t *axes, int64_t n); /* input 1: the form of opset 18 */
+void node_set_axes(Node *node, const int64_t *axes, int64_t n); /* input 1: the form of opset 18 */
 
 /* A target for Reshape from one shape to another, as ONNX writes it: 0 keeps a symbolic dimension, one -1 infers.
  * False: there is none. */

@@ -88,10 +88,10 @@ static int64_t image_count(const Value *value)
 bool strided_to_reshape(Node *node)
 {
     Value *y = node->outputs.at[0];
-    const Node *row = made_by(node->inputs.at[0], OP_Reshape);
+    const Node *row = value_made_by(node->inputs.at[0], OP_Reshape);
     Value *x = row ? row->inputs.at[0] : NULL;
     int64_t target[MAX_RANK], count = x ? image_count(x) : 0;
-    if (!count || rank_of(row->outputs.at[0]) != 1 || count != image_count(y) ||
+    if (!count || value_rank(row->outputs.at[0]) != 1 || count != image_count(y) ||
         !reshape_target(&x->type.shape, &y->type.shape, target))
         return false;
     Arena *scratch = arena_new();
@@ -99,7 +99,7 @@ bool strided_to_reshape(Node *node)
     arena_free(scratch);
     if (!found)
         return false;
-    Tensor *shape = tensor_from_i64(node->graph->model->arena, target, rank_of(y));
+    Tensor *shape = tensor_from_i64(node->graph->model->arena, target, value_rank(y));
     node_replace(node, OP_Reshape, (Value *[]){x, constant_new(node->graph, "shape", shape, node->span)}, 2);
     return true;
 }

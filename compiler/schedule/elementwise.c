@@ -40,7 +40,7 @@ bool lower_elementwise(Lowering *l, const Node *node)
     int64_t dims[MAX_RANK];
     int rank = value_dims(node->outputs.at[0], dims);
     if (has_other_outputs(node))
-        return unsupported(l, "an output that only training needs");
+        return lower_unsupported(l, "an output that only training needs");
     fusion_begin(l, fusion, NULL);
     if (!fusion_node(l, fusion, node, rank, dims))
         return mixes_images(l, "broadcasting across the images of a free batch");

@@ -11,7 +11,7 @@ const char *node_label(const Node *node)
     return node->op->name;
 }
 
-bool unsupported(Lowering *l, const char *what)
+bool lower_unsupported(Lowering *l, const char *what)
 {
     diag_unsupported(l->diag, l->node->span, "%s: %s is not supported", l->node->op->name, what);
     return false;

@@ -42,7 +42,7 @@ struct Lowering {
     int64_t n_names;        /* for fresh buffer names */
 };
 
-bool unsupported(Lowering *l, const char *what);    /* reports at the node that it is not supported; false */
+bool lower_unsupported(Lowering *l, const char *what);    /* reports at the node that it is not supported; false */
 bool mixes_images(Lowering *l, const char *what);   /* likewise, and names the flag that fixes the batch */
 const char *node_label(const Node *node);          /* its output's name */
 

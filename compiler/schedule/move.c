@@ -184,7 +184,7 @@ bool lower_Tile(Lowering *l, const Node *node)
             whole = view_insert(whole, whole.rank, copies, out.strides[i] * in.dims[i]);
             whole = view_insert(whole, whole.rank, in.dims[i], out.strides[i]);
             if (whole.rank + 2 > VIEW_RANK && i + 1 < in.rank)
-                return unsupported(l, "Tile of so many dimensions");
+                return lower_unsupported(l, "Tile of so many dimensions");
         }
         View spread = in;
         for (int i = 0; i < in.rank; i++)
@@ -265,7 +265,7 @@ static bool lower_computed(Lowering *l, const Node *node)
     for (int64_t i = 0; i < node->inputs.len && i < countof(inputs); i++) {
         inputs[i] = (Tensor *)value_constant(node->inputs.at[i]);
         if (!inputs[i])
-            return unsupported(l, "an input that is not known at compile time");
+            return lower_unsupported(l, "an input that is not known at compile time");
     }
     return node_interpret((Node *)node, inputs, &output, l->arena, l->diag) && set_constant(l, node, output);
 }

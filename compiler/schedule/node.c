@@ -37,7 +37,7 @@ bool lower_Region(Lowering *l, const Node *node)
 bool lower_Call(Lowering *l, const Node *node)
 {
     (void)node;
-    return unsupported(l, "a call that was not inlined");
+    return lower_unsupported(l, "a call that was not inlined");
 }
 
 /* When the node can run: after the last of what it uses. */

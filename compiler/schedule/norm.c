@@ -179,7 +179,7 @@ bool layernorm_lower(Lowering *l, const Node *node, Epilogue *epilogue)
     Fusion *fusion = NEW(l->arena, Fusion);
     bool fused = behind && layernorm_fusion(l, node, behind, fusion);
     if (!fused && !layernorm_fusion(l, node, NULL, fusion))
-        return unsupported(l, "LayerNormalization whose scale does not match its input");
+        return lower_unsupported(l, "LayerNormalization whose scale does not match its input");
     const Value *value = fused ? behind->result : node->outputs.at[0];
     if (fused)
         epilogue->taken = true;
