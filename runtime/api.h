@@ -83,6 +83,9 @@ typedef struct cnxrt_options {
                                         share its pages; it must then be replaced by renaming, never written in place: a
                                         run that starts after a change answers CNXRT_ERROR_WEIGHTS_DAMAGED, one that is
                                         under way may meet SIGBUS or changed weights */
+    int64_t check_weights;           /* not 0: embedded weights are compared with their checksum, as a file's always are,
+                                        which reads them all: some 10 ms for 100 MB; damaged ones are
+                                        CNXRT_ERROR_WEIGHTS_DAMAGED instead of wrong answers */
 } cnxrt_options;
 
 typedef struct cnxrt_prediction {

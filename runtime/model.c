@@ -136,6 +136,8 @@ cnxrt_status cnxrt_create(const cnxrt_options *given, cnxrt_model **out)
     model->parallel_user = options.parallel_user;
     model->n_classes = count_classes(model->compiled);
     status = weights_open(model->compiled, options.weights_path, options.copy_weights != 0, &model->weights);
+    if (status == CNXRT_OK && options.check_weights && !model->weights.mapped_bytes) /* a file's are checked already */
+        status = weights_verify(model->compiled, &model->weights);
     if (status == CNXRT_OK && !make_labels(model))
         status = CNXRT_ERROR_MEMORY;
     if (status != CNXRT_OK) {

@@ -7,20 +7,19 @@
  * contents, before the first use. */
 #define _GNU_SOURCE
 #include "runtime/weights.h"
+#include "runtime/hash.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 static cnxrt_status check_header(const CnxrtModel *compiled, const uint8_t *header, int64_t bytes)
 {
@@ -42,7 +41,7 @@ cnxrt_status weights_verify(const CnxrtModel *compiled, const Weights *weights)
     if (status != CNXRT_OK)
         return status;
     size_t bytes = (size_t)compiled->weights_bytes - sizeof(CnxrtWeightsHeader);
-    return XXH3_64bits(weights->data, bytes) == compiled->weights_hash ? CNXRT_OK : CNXRT_ERROR_WEIGHTS_DAMAGED;
+    return hash_bytes(weights->data, bytes) == compiled->weights_hash ? CNXRT_OK : CNXRT_ERROR_WEIGHTS_DAMAGED;
 }
 
 /* The file's bytes in memory of our own; MAP_FAILED: out of memory, or the file cannot be read or is shorter by now. */

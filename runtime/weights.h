@@ -16,8 +16,8 @@ typedef struct Weights {
     struct timespec time;  /* the file's last modification when it was checked */
 } Weights;
 
-/* path: of the weights file, NULL for the model's own place. Embedded weights are taken as they are (their bytes are
- * as trustworthy as the code beside them); a file is checked to the last bit, and mapped, or copied into memory. */
+/* path: of the weights file, NULL for the model's own place. Embedded weights are taken as they are, for
+ * weights_verify to check; a file is checked to the last bit, and mapped, or copied into memory. */
 cnxrt_status weights_open(const CnxrtModel *compiled, const char *path, bool copy, Weights *weights);
 void weights_close(Weights *weights);
 

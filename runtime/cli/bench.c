@@ -130,7 +130,7 @@ bool cli_bench(Cli *cli)
     if (!ok)
         cli_error(cli, CLI_RESOURCE, NULL, "out of memory");
     bool made = cli_make_tensors(cli, TENSORS_MADE_UP, &tensors);
-    ok = ok && made && measure(cli, &tensors, &bench);
+    ok = ok && made && cli_weights_are_good(cli) && measure(cli, &tensors, &bench);
     if (ok && cli->json)
         print_json(cli, &bench, tensors.batch);
     else if (ok)

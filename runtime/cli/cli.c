@@ -56,6 +56,8 @@ static bool run(Cli *cli)
         return false;
     if (cli->selftest)
         return cli_selftest(cli);
+    if (cli->bench || tensors || !cli->dump_pixels) /* pixels do not depend on them */
+        cli_check_weights(cli);
     if (cli->bench)
         return cli_bench(cli);
     if (cli->dump_pixels && !cli_dump_pixels(cli))

@@ -6,6 +6,7 @@
 #include "runtime/api.h"
 #include "runtime/model.h"
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -31,6 +32,8 @@ typedef struct Cli {
 
     cnxrt_model *model;
     cnxrt_context *context;
+    pthread_t weights_checker;
+    bool weights_in_check, weights_checked; /* the thread runs; nothing is left to check */
 } Cli;
 
 int cnxrt_main(int argc, char **argv);
@@ -45,10 +48,13 @@ void cli_print_help(const Cli *cli);
 bool cli_error(Cli *cli, int exit_code, const char *place, const char *format, ...) __attribute__((format(printf, 4, 5)));
 bool cli_fail(Cli *cli, cnxrt_status status, const char *place); /* of the context, or of create (context NULL) */
 
-/* ── cli.c ── */
+/* ── open.c ── */
 /* Creates model and context; n_threads 0: as many as are useful, up to the processors allowed. */
 bool cli_open(Cli *cli, int64_t n_threads);
 void cli_close(Cli *cli);
+/* Compares embedded weights with their checksum beside other work; to be asked before anything that came of them is seen. */
+void cli_check_weights(Cli *cli);
+bool cli_weights_are_good(Cli *cli); /* false after an error */
 
 /* ── pictures.c ── */
 bool cli_classify(Cli *cli);

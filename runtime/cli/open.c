@@ -1,9 +1,15 @@
-/* Opening the model: on how many threads, and what keeps it from running. */
+/* Opening the model: on how many threads, and what keeps it from running.
+ *
+ * A file of weights is checked when it is opened. Embedded weights are as large, and a program is started for a single picture:
+ * they are checked while that is decoded, and nothing is printed before it is known that they are whole. */
+#define _GNU_SOURCE /* MADV_POPULATE_READ */
 #include "runtime/cli/cli.h"
 #include "runtime/cpu.h"
 #include "runtime/internal.h"
 
 #include <math.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 /* All processors allowed, but no more than have something to do: below some 0.3 ms of work (at 100 GFLOP/s) a thread
  * costs more in waking and waiting than it gives. */
@@ -33,8 +39,46 @@ bool cli_open(Cli *cli, int64_t n_threads)
     return status == CNXRT_OK || cli_fail(cli, status, NULL);
 }
 
+/* ── The weights ─────────────────────────────────────────────────────────────────────────────────────── */
+
+enum { WORTH_A_THREAD = 1 << 20 }; /* bytes, hashed in 0.1 ms */
+
+static void *check(void *argument)
+{
+    const Cli *cli = argument;
+#ifdef MADV_POPULATE_READ /* one call instead of a fault for every few pages, which the run then does not meet either */
+    uintptr_t start = (uintptr_t)compiled_model.weights & -(uintptr_t)sysconf(_SC_PAGESIZE);
+    madvise((void *)start, (uintptr_t)compiled_model.weights - start + (size_t)compiled_model.weights_bytes, MADV_POPULATE_READ);
+#endif
+    return (void *)(intptr_t)weights_verify(&compiled_model, &cli->model->weights);
+}
+
+void cli_check_weights(Cli *cli)
+{
+    cli->weights_checked = cli->model->weights.mapped_bytes > 0;
+    if (!cli->weights_checked && compiled_model.weights_bytes >= WORTH_A_THREAD)
+        cli->weights_in_check = pthread_create(&cli->weights_checker, NULL, check, cli) == 0;
+}
+
+bool cli_weights_are_good(Cli *cli)
+{
+    if (cli->weights_checked)
+        return true;
+    void *status = NULL;
+    if (!cli->weights_in_check)
+        status = check(cli);
+    else
+        pthread_join(cli->weights_checker, &status);
+    cli->weights_in_check = false;
+    cli->weights_checked = true;
+    return (intptr_t)status == CNXRT_OK || cli_fail(cli, (cnxrt_status)(intptr_t)status, NULL);
+}
+
 void cli_close(Cli *cli)
 {
+    if (cli->weights_in_check)
+        pthread_join(cli->weights_checker, NULL);
+    cli->weights_in_check = false;
     cnxrt_context_destroy(cli->context);
     cnxrt_destroy(cli->model);
     cli->context = NULL;

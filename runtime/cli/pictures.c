@@ -39,7 +39,7 @@ static void print_score(float score)
 
 static void print_json(const char *path, const cnxrt_prediction *best, int64_t n, bool first)
 {
-    fputs(first ? "{\"path\": " : ",\n {\"path\": ", stdout);
+    fputs(first ? "[{\"path\": " : ",\n {\"path\": ", stdout);
     put_json_string(stdout, path);
     fputs(", \"predictions\": [", stdout);
     for (int64_t i = 0; i < n; i++) {
@@ -69,21 +69,20 @@ bool cli_classify(Cli *cli)
     cnxrt_prediction *best = calloc((size_t)k, sizeof *best);
     if (!best)
         return cli_error(cli, CLI_RESOURCE, NULL, "out of memory");
-    bool first = true;
-    if (cli->json)
-        putchar('[');
-    for (int64_t i = 0; i < cli->n_pictures && !ferror(stdout); i++) {
+    bool first = true, good = true;
+    for (int64_t i = 0; i < cli->n_pictures && good && !ferror(stdout); i++) {
         int64_t n;
         if (!classify_one(cli, cli->pictures[i], k, best, &n))
             continue;
-        if (cli->json)
+        good = cli_weights_are_good(cli);
+        if (good && cli->json)
             print_json(cli->pictures[i], best, n, first);
-        else
+        else if (good)
             print_lines(cli->pictures[i], best, n);
         first = false;
     }
-    if (cli->json)
-        puts("]");
+    if (good && cli->json)
+        puts(first ? "[]" : "]");
     free(best);
     return cli->exit_code == CLI_OK;
 }

@@ -303,7 +303,7 @@ static bool run(Cli *cli, const Tensors *tensors)
     cnxrt_status status = cnxrt_run(cli->context, (const void *const *)tensors->buffers, tensors->batch, outputs);
     if (status != CNXRT_OK)
         return cli_fail(cli, status, NULL);
-    bool ok = true;
+    bool ok = cli_weights_are_good(cli);
     for (int64_t i = 0; ok && i < cli->n_outputs; i++)
         ok = write_output(cli, tensors, &cli->outputs[i]);
     return ok && outputs_commit(cli);
