@@ -118,6 +118,7 @@ struct Model {
     int64_t model_version;
     VEC(Function) functions;
     Graph *graph;
+    int64_t may_fold;              /* bytes that pass_fold may still compute, or multiplications that it may do */
 };
 
 Model *model_new(Arena *arena, Diag *diag);

@@ -3,7 +3,8 @@
  *   t = Transpose<perm = [1, 0]>(w)              (t is an initializer, w goes)
  *   y = MatMul(x, t)                     ->      y = MatMul(x, t)
  *
- * What would grow big, such as Expand to a large shape, stays a node. So does, until pass_weights, the Transpose of a
+ * What would grow big, such as Expand to a large shape, stays a node, and so does what is left once all that folded comes to
+ * several times the weights: a model of a kilobyte can double a constant thirty times. So does, until pass_weights, the Transpose of a
  * large weight matrix: pass_affine copies most of them anyway, and a portable print needs no copy.
  *
  * Arithmetic on shapes folds too: inference knows each element as a number or a symbol, and a Reshape can take the free
@@ -24,9 +25,13 @@
 #include "ir/infer.h"
 #include "ir/interp.h"
 
+#include <math.h>
+
 enum {
     SMALL_BYTES = 1 << 20,    /* results up to this size fold whatever they grew from; larger ones must not grow */
     LARGE_WEIGHTS = 64 << 10, /* bytes of a matrix that is worth not copying twice */
+    FOLDED_BYTES = 256 << 20, /* of all results, and this many times the bytes of the weights: */
+    FOLDED_TIMES = 4,
 };
 
 static bool has_constant_inputs(const Node *node)
@@ -46,6 +51,19 @@ static int64_t bytes_of(const Value *value)
     return __builtin_mul_overflow(count, size, &bytes) ? -1 : bytes;
 }
 
+/* Bytes of the result, or multiplications where those are more: of a product m × k × n, the root of mk * kn * mn. */
+static int64_t cost_of(const Node *node)
+{
+    double product = 1;
+    int64_t bytes = bytes_of(node->outputs.at[0]);
+    if (node->op->class != CLASS_CONTRACTION)
+        return bytes;
+    for (int64_t i = 0; i < 2; i++)
+        product *= (double)shape_count(&node->inputs.at[i]->type.shape);
+    int64_t multiplications = (int64_t)sqrt(product * (double)shape_count(&node->outputs.at[0]->type.shape));
+    return bytes > multiplications ? bytes : multiplications;
+}
+
 static bool is_worthwhile(const Node *node)
 {
     int64_t in = 0, out = bytes_of(node->outputs.at[0]);
@@ -55,7 +73,8 @@ static bool is_worthwhile(const Node *node)
             return false;
         in += bytes;
     }
-    return out >= 0 && (out <= SMALL_BYTES || out <= in || node->op->kind == OP_Cast);
+    return out >= 0 && cost_of(node) <= node->graph->model->may_fold &&
+           (out <= SMALL_BYTES || out <= in || node->op->kind == OP_Cast);
 }
 
 /* The turned right operand of MatMuls. */
@@ -87,6 +106,7 @@ static bool fold_node(Node *node)
         inputs[i] = node->inputs.at[i] ? node->inputs.at[i]->constant : NULL;
     if (!node_interpret(node, inputs, &output, model->arena, model->diag))
         return false;
+    model->may_fold -= cost_of(node);
     node_become_constant(node, output);
     return true;
 }
@@ -123,6 +143,9 @@ static const Rule rules[] = {
 
 bool pass_fold(Graph *graph)
 {
+    graph->model->may_fold = FOLDED_BYTES;
+    for (int64_t i = 0; i < graph->constants.len; i++)
+        graph->model->may_fold += FOLDED_TIMES * bytes_of(graph->constants.at[i]);
     bool changed = rewrite(graph, rules, countof(rules));
     return pass_prune(graph) || changed;
 }

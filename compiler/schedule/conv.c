@@ -339,7 +339,7 @@ static bool is_depthwise(const Conv *conv)
         covered &= w->begin[i] <= (w->kernel[i] - 1) * w->dilation[i] && w->end[i] <= (w->kernel[i] - 1) * w->dilation[i] &&
                    w->dilation[i] <= conv->x.dims[i + 1];
     return (w->n == 1 || w->n == 2) && conv->w->constant && conv->w->dims[1] == 1 && covered && conv->w->dims[0] == conv->group &&
-           w->kernel[w->n - 1] <= 64;
+           w->kernel[0] <= 64 && w->kernel[w->n - 1] <= 64; /* each row and column that clips has code of its own */
 }
 
 /* 1-D is 2-D with one row. */

@@ -40,6 +40,7 @@ struct Lowering {
     Stmt *open[16];         /* the loops around what is emitted; NULL: a loop of one iteration, left out */
     int depth;
     int64_t n_names;        /* for fresh buffer names */
+    int64_t computed_bytes; /* of constants that the lowering made */
 };
 
 bool lower_unsupported(Lowering *l, const char *what);    /* reports at the node that it is not supported; false */

@@ -258,10 +258,16 @@ static bool lower_known(Lowering *l, const Node *node)
 bool lower_Shape(Lowering *l, const Node *node) { return lower_known(l, node); }
 bool lower_Size(Lowering *l, const Node *node) { return lower_known(l, node); }
 
+enum { MOST_COMPUTED = 256 << 20 };
+
 /* All inputs are constants: the reference interpreter computes it. */
 static bool lower_computed(Lowering *l, const Node *node)
 {
     Tensor *inputs[3] = {NULL}, *output = NULL;
+    const Type *type = &node->outputs.at[0]->type;
+    l->computed_bytes += shape_count(&type->shape) * dtype_size(type->dtype);
+    if (l->computed_bytes > MOST_COMPUTED)
+        return lower_unsupported(l, "a constant that has to be computed, with which there are more than 256 MiB of them,");
     for (int64_t i = 0; i < node->inputs.len && i < countof(inputs); i++) {
         inputs[i] = (Tensor *)value_constant(node->inputs.at[i]);
         if (!inputs[i])

@@ -1,7 +1,13 @@
 /* Pooling, as a chain of elementwise phases: for each tap of the window, the outputs whose tap lies inside the picture
  * take up the input there. Any rank, padding and dilation; meant to be right rather than fast.
  *
- *   3x3 max: out = lowest; for each of 9 taps: out[y0:y1, x0:x1] = max(out[…], in[tap…, strided]) */
+ *   3x3 max: out = lowest; for each of 9 taps: out[y0:y1, x0:x1] = max(out[…], in[tap…, strided])
+ *
+ * Large windows would need as many phases as they have taps. They are pooled one dimension after the other, and along each
+ * from values of 1, 2, 4, 8 … neighbours: a window's sum takes those that its width has bits for, and two that overlap make
+ * its maximum.
+ *
+ *   200 wide: s2 = s1 + s1[1:], s4 = s2 + s2[2:] … s128;   sum = s8 + s64[8:] + s128[72:];   max = max(m128, m128[72:]) */
 #include "compiler/schedule/lower.h"
 
 #include "compiler/schedule/map.h"
@@ -84,10 +90,96 @@ static double lowest(DType dtype)
     }
 }
 
-static void join(Lowering *l, const char *name, OpKind op, View out, View in)
+static void combine(Lowering *l, const char *name, OpKind op, View out, View a, View b)
 {
     Expr expr = {.n_operands = 2, .n_steps = 1, .steps[0] = {.op = op, .in = {0, 1}, .dtype = out.dtype}};
-    map_phase(l, name, &expr, out, (View[]){out, in});
+    map_phase(l, name, &expr, out, (View[]){a, b});
+}
+
+/* ── Large windows ───────────────────────────────────────────────────────────────────────────────────── */
+
+enum { MANY_TAPS = 64, MOST_INDEXED = 1024 };
+
+static int64_t count_taps(const Window *w) /* stops where there are too many for anything */
+{
+    int64_t taps = 1;
+    for (int i = 0; i < w->n && taps <= MOST_INDEXED; i++)
+        taps *= w->kernel[i] < MOST_INDEXED ? w->kernel[i] : MOST_INDEXED + 1;
+    return taps;
+}
+
+/* x with all that windows reach along dimension i, padding and what ceil_mode adds among it. */
+static View padded(Lowering *l, const char *name, View x, const Window *w, int i, int64_t out, double neutral)
+{
+    int64_t begin = w->begin[i], reach = (out - 1) * w->stride[i] + (w->kernel[i] - 1) * w->dilation[i] + 1;
+    if (begin == 0 && reach <= x.dims[i + 2])
+        return x;
+    View all = view_like(l, &x, i + 2, reach);
+    int64_t count = x.dims[i + 2] < reach - begin ? x.dims[i + 2] : reach - begin;
+    fill_phase(l, name, all, neutral);
+    if (count > 0)
+        copy_phase(l, name, view_slice(all, i + 2, pos_at(begin), count, 1), view_slice(x, i + 2, pos_at(0), count, 1));
+    return all;
+}
+
+static View join_neighbours(Lowering *l, const char *name, OpKind op, View x, int dim, int64_t shift)
+{
+    int64_t size = x.dims[dim] - shift;
+    View joined = view_like(l, &x, dim, size);
+    combine(l, name, op, joined, view_slice(x, dim, pos_at(0), size, 1), view_slice(x, dim, pos_at(shift), size, 1));
+    return joined;
+}
+
+/* out takes up what begins at `shift` in each window. */
+static void take_part(Lowering *l, const char *name, OpKind op, View out, View x, const Window *w, int i, int64_t shift)
+{
+    View part = view_slice(x, i + 2, pos_at(shift * w->dilation[i]), out.dims[i + 2], w->stride[i]);
+    if (shift)
+        combine(l, name, op, out, out, part);
+    else
+        copy_phase(l, name, out, part);
+}
+
+static void pool_along(Lowering *l, const char *name, OpKind op, View out, View x, const Window *w, int i)
+{
+    int64_t kernel = w->kernel[i], shift = 0;
+    for (int64_t width = 1;; width *= 2) { /* x[p] is of `width` taps from p on */
+        bool last = width > kernel / 2;
+        if (op == OP_Add ? kernel & width : last)
+            take_part(l, name, op, out, x, w, i, shift);
+        if (op == OP_Max && last && kernel > width)
+            take_part(l, name, op, out, x, w, i, kernel - width);
+        if (last)
+            return;
+        shift += op == OP_Add ? kernel & width : 0;
+        x = join_neighbours(l, name, op, x, i + 2, width * w->dilation[i]);
+    }
+}
+
+static void pool_large(Lowering *l, const char *name, OpKind op, View out, Taps *taps, double neutral)
+{
+    View x = taps->x;
+    for (int i = 0; i < taps->window.n; i++) {
+        View to = i == taps->window.n - 1 ? out : view_like(l, &x, i + 2, taps->out[i]);
+        pool_along(l, name, op, to, padded(l, name, x, &taps->window, i, taps->out[i], neutral), &taps->window, i);
+        x = to;
+    }
+}
+
+/* Every tap by itself, which is right for any window that is small. */
+static void pool_taps(Lowering *l, const char *name, OpKind op, View out, Taps *taps, double neutral)
+{
+    fill_phase(l, name, out, neutral);
+    do {
+        View to = out, from = taps->x;
+        if (narrow(taps, &to, 1, &from, 1))
+            combine(l, name, op, to, to, from);
+    } while (next_tap(taps));
+}
+
+static void pool(Lowering *l, const char *name, OpKind op, View out, Taps *taps, double neutral)
+{
+    (count_taps(&taps->window) > MANY_TAPS ? pool_large : pool_taps)(l, name, op, out, taps, neutral);
 }
 
 /* ── MaxPool ─────────────────────────────────────────────────────────────────────────────────────────── */
@@ -116,20 +208,18 @@ static void update_indices(Lowering *l, const char *name, View index, View best,
     map_phase(l, name, &expr, index, (View[]){index, x, best, numbers});
 }
 
-static void max_taps(Lowering *l, const Node *node, Taps *taps, View out, const View *index)
+static void max_with_indices(Lowering *l, const Node *node, Taps *taps, View out, View index)
 {
     const char *name = node_label(node);
-    View numbers = index ? numbers_of(l, node, &taps->x) : taps->x;
+    View numbers = numbers_of(l, node, &taps->x);
     fill_phase(l, name, out, lowest(out.dtype));
-    if (index)
-        fill_phase(l, name, *index, -1);
+    fill_phase(l, name, index, -1);
     do {
-        View to[2] = {out, index ? *index : out}, from[2] = {taps->x, numbers};
+        View to[2] = {out, index}, from[2] = {taps->x, numbers};
         if (!narrow(taps, to, 2, from, 2))
             continue;
-        if (index)
-            update_indices(l, name, to[1], to[0], from[0], from[1]);
-        join(l, name, OP_Max, to[0], from[0]);
+        update_indices(l, name, to[1], to[0], from[0], from[1]);
+        combine(l, name, OP_Max, to[0], to[0], from[0]);
     } while (next_tap(taps));
 }
 
@@ -139,29 +229,36 @@ bool lower_MaxPool(Lowering *l, const Node *node)
     Taps taps = taps_of(l, node);
     if (indices && taps.x.per_image)
         return mixes_images(l, "MaxPool's Indices, which count through all images, of a free batch");
+    if (indices && count_taps(&taps.window) > MOST_INDEXED)
+        return lower_unsupported(l, "a window of more than 1024 elements, with Indices,");
     View out = output_like(l, node->outputs.at[0], &taps.x), index;
     if (indices) {
         index = view_output(l, indices, NULL, false);
         view_set(l, indices, index);
     }
-    if (view_count(&out))
-        max_taps(l, node, &taps, out, indices ? &index : NULL);
+    if (view_count(&out) && indices)
+        max_with_indices(l, node, &taps, out, index);
+    else if (view_count(&out))
+        pool(l, node_label(node), OP_Max, out, &taps, lowest(out.dtype));
     view_set(l, node->outputs.at[0], out);
     return true;
 }
 
 /* ── AveragePool ─────────────────────────────────────────────────────────────────────────────────────── */
 
+/* Taps of a window that begins at `from` which lie before `limit`. */
+static int64_t taps_before(const Window *w, int i, int64_t from, int64_t limit)
+{
+    int64_t count = limit > from ? (limit - from + w->dilation[i] - 1) / w->dilation[i] : 0;
+    return count < w->kernel[i] ? count : w->kernel[i];
+}
+
 /* Taps of output position `at` of dimension i that count. */
 static int64_t taps_counted(const Taps *taps, int i, int64_t at, bool padding)
 {
     const Window *w = &taps->window;
-    int64_t count = 0;
-    for (int64_t k = 0; k < w->kernel[i]; k++) {
-        int64_t in = at * w->stride[i] - w->begin[i] + k * w->dilation[i], size = taps->x.dims[i + 2];
-        count += padding ? in < size + w->end[i] : in >= 0 && in < size;
-    }
-    return count;
+    int64_t from = at * w->stride[i] - w->begin[i], size = taps->x.dims[i + 2];
+    return padding ? taps_before(w, i, from, size + w->end[i]) : taps_before(w, i, from, size) - taps_before(w, i, from, 0);
 }
 
 /* One over the number of elements in each window: a product over the dimensions. */
@@ -189,12 +286,7 @@ bool lower_AveragePool(Lowering *l, const Node *node)
     view_set(l, node->outputs.at[0], out);
     if (!view_count(&out))
         return true;
-    fill_phase(l, name, out, 0);
-    do {
-        View to = out, from = taps.x;
-        if (narrow(&taps, &to, 1, &from, 1))
-            join(l, name, OP_Add, to, from);
-    } while (next_tap(&taps));
+    pool(l, name, OP_Add, out, &taps, 0);
     View scale = reciprocals(l, node, &taps);
     view_broadcast(&scale, out.rank, out.dims);
     Expr expr = {.n_operands = 2,

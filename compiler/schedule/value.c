@@ -158,17 +158,6 @@ void float_output_set(Lowering *l, const Value *value, View computed)
     view_set(l, value, computed);
 }
 
-/* Dimensions by stride, outermost first. */
-static void layout_order(const View *view, int *order)
-{
-    for (int i = 0; i < view->rank; i++) {
-        int at = i;
-        for (; at > 0 && view->strides[order[at - 1]] < view->strides[i]; at--)
-            order[at] = order[at - 1];
-        order[at] = i;
-    }
-}
-
 View output_like(Lowering *l, const Value *value, const View *like)
 {
     int order[VIEW_RANK];
@@ -177,6 +166,6 @@ View output_like(Lowering *l, const Value *value, const View *like)
     for (int i = 0; i < like->rank; i++)
         if (like->strides[i] <= 0 && like->dims[i] != 1)
             return view_output(l, value, NULL, false);
-    layout_order(like, order);
+    view_order(like, order);
     return view_output(l, value, order, false);
 }

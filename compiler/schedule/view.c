@@ -53,6 +53,20 @@ View view_temp(Lowering *l, Space space, DType dtype, int rank, const int64_t *d
     return view;
 }
 
+View view_like(Lowering *l, const View *like, int dim, int64_t size)
+{
+    int64_t dims[VIEW_RANK];
+    int order[VIEW_RANK];
+    memcpy(dims, like->dims, sizeof dims);
+    dims[dim] = size;
+    view_order(like, order);
+    const char *name = arena_printf(l->arena, "t%lld", (long long)++l->n_names);
+    View view = view_ordered(l, name, SPACE_ARENA, like->dtype, like->rank, dims, order, false);
+    view.when = l->when;
+    view.per_image = like->per_image;
+    return view;
+}
+
 /* ── Algebra ─────────────────────────────────────────────────────────────────────────────────────────── */
 
 int64_t view_count(const View *view)
@@ -61,6 +75,16 @@ int64_t view_count(const View *view)
     for (int i = 0; i < view->rank; i++)
         count *= view->dims[i];
     return count;
+}
+
+void view_order(const View *view, int *order)
+{
+    for (int i = 0; i < view->rank; i++) {
+        int at = i;
+        for (; at > 0 && view->strides[order[at - 1]] < view->strides[i]; at--)
+            order[at] = order[at - 1];
+        order[at] = i;
+    }
 }
 
 View view_slice(View view, int dim, Pos start, int64_t size, int64_t step)

@@ -24,8 +24,11 @@ View view_dense(Ref ref, DType dtype, int rank, const int64_t *dims);
 View view_ordered(Lowering *l, const char *name, Space space, DType dtype, int rank, const int64_t *dims, const int *order,
                   bool pad);
 View view_temp(Lowering *l, Space space, DType dtype, int rank, const int64_t *dims, bool pad);
+View view_like(Lowering *l, const View *like, int dim,
+               int64_t size); /* in the arena, laid out as that is; dim has another size */
 
 int64_t view_count(const View *view);
+void view_order(const View *view, int *order); /* dimensions by stride, outermost first */
 View view_slice(View view, int dim, Pos start, int64_t size, int64_t step);
 View view_drop(View view, int dim);                     /* element 0 of it */
 View view_insert(View view, int dim, int64_t size, int64_t stride);
