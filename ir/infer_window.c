@@ -65,6 +65,13 @@ static int64_t positions(const Window *w, int i, int64_t in, int64_t rest, bool 
     return out;
 }
 
+/* Valid, and of no use. Always false. */
+static bool is_empty(const Node *node, const char *what, Diag *diag)
+{
+    diag_unsupported(diag, node->span, "%s: a dimension of %s that is 0 is not supported", node->op->name, what);
+    return false;
+}
+
 static bool slide(const Node *node, const Window *w, int i, bool ceil_mode, Dim *dim, Diag *diag)
 {
     int64_t extent = (w->kernel[i] - 1) * w->dilation[i] + 1, padded = dim->size + w->begin[i] + w->end[i];
@@ -74,9 +81,11 @@ static bool slide(const Node *node, const Window *w, int i, bool ceil_mode, Dim 
         *dim = (Dim){.size = -1};
         return true;
     }
-    if (extent > padded || dim->size == 0)
+    if (extent > padded)
         return FAIL(node, diag, "%s's kernel spans %lld in spatial dimension %d, its padded input only %lld", node->op->name,
                     (long long)extent, i, (long long)padded);
+    if (dim->size == 0)
+        return is_empty(node, "the input", diag);
     *dim = dim_of(positions(w, i, dim->size, padded - extent, ceil_mode));
     return true;
 }
@@ -102,7 +111,9 @@ static bool check_weights(const Node *node, Diag *diag)
         return FAIL(node, diag, "%s's weights have rank %d (%s), expected the input's rank %d", node->op->name, w->rank,
                     shape_text(node_arena(node), w), x->rank);
     for (int i = 0; i < w->rank; i++)
-        if (w->dims[i].size <= 0 || (i >= 2 && w->dims[i].size > MAX_KERNEL))
+        if (w->dims[i].size == 0)
+            return is_empty(node, "the weights", diag);
+        else if (w->dims[i].size < 0 || (i >= 2 && w->dims[i].size > MAX_KERNEL))
             return FAIL(node, diag,
                         "%s's weights have shape %s, expected positive numbers and a kernel of at "
                         "most %d",

@@ -173,6 +173,8 @@ static bool lower_loss(Lowering *l, const Node *node, bool from_scores)
     const char *reduction = node_attr_string(node, "reduction");
     if (labels.per_image != scores.per_image)
         return mixes_images(l, "a loss of a free batch against labels of a fixed one");
+    if (!view_count(&scores))
+        return lower_unsupported(l, "a loss of nothing");
     loss.scores = class_rows(l, scores);
     loss.labels = label_rows(l, labels);
     loss.loss = view_temp(l, SPACE_ARENA, DT_FLOAT, 1, loss.labels.dims, false);

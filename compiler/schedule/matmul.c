@@ -198,7 +198,7 @@ static View as_matrix(View view, bool left)
 static bool lower_matmul(Lowering *l, const Node *node, Epilogue *epilogue)
 {
     View a = *view_of(l, node->inputs.at[0]), b = *view_of(l, node->inputs.at[1]);
-    if (b.constant && b.rank == 2)
+    if (b.constant && b.rank == 2 && a.dims[a.rank - 1])
         return constant_product(l, node, a, &b, false, NULL, epilogue);
     if (b.per_image && b.rank < 3)
         return mixes_images(l, "a matrix product that sums over the images of a free batch");
@@ -266,7 +266,7 @@ static bool lower_gemm(Lowering *l, const Node *node, Epilogue *epilogue)
     if (given && beta == 0)
         given = NULL;
     bool plain = alpha == 1 && (!given || (beta == 1 && is_row_bias(&c, n)));
-    if (plain && b.constant)
+    if (plain && b.constant && k)
         return constant_product(l, node, a, &b, transpose_b, given ? &c : NULL, epilogue);
     const Value *value = node->outputs.at[0];
     View out = float_output(l, value, NULL, false);
