@@ -539,7 +539,7 @@ ExitCode subcommand_tune(Driver *driver)
         return driver_exit_code(driver);
     tuner.threads = o->threads ? o->threads : parallel_cores();
     bool more = true, ok = prepare(&tuner);
-    while (ok && more && seconds_left(&tuner) > 0)
+    while (ok && more && (seconds_left(&tuner) > 0 || !tuner.n_compared)) /* one at least, or a short budget never got on */
         ok = step(&tuner, &more);
     if (ok)
         finish(&tuner);
