@@ -3,6 +3,7 @@
 #include "runtime/internal.h"
 #include "runtime/file.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -199,7 +200,7 @@ cnxrt_status cnxrt_classify_file(cnxrt_context *context, const char *path, int64
     if (!path || k < 1 || !predictions || !n)
         status = context_fail(context, CNXRT_ERROR_ARGUMENT, "a pointer is NULL or k is less than 1");
     else if ((error = file_read(path, MAX_PICTURE_BYTES, &bytes)))
-        status = context_fail(context, CNXRT_ERROR_FILE, "%s", strerror(error));
+        status = context_fail(context, error == ENOMEM ? CNXRT_ERROR_MEMORY : CNXRT_ERROR_FILE, "%s", strerror(error));
     else
         status = classify(context, bytes.data, bytes.size, k, predictions, n);
     free(bytes.data);
