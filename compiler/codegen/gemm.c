@@ -65,17 +65,18 @@ static void prefetch_step(Emit *e, Tile *t, int64_t u)
 static void k_step(Emit *e, Tile *t, int64_t u)
 {
     const Kernel *kernel = t->kernel;
+    const int64_t nv = t->nv;
     IrValue b[MAX_CARRIED];
-    for (int64_t j = 0; j < t->nv; j++)
+    for (int64_t j = 0; j < nv; j++)
         b[j] = emit_load(e, emit_offset(e, *walker(t, AT_B), (u * kernel->gemm.nr + j * t->lanes) * F32));
     for (int64_t i = 0; i < t->m; i++) {
         IrValue at = emit_offset(e, *walker(t, AT_A), i * kernel->gemm.a_row + u * kernel->gemm.a_k);
         IrValue a = emit_splat(e, emit_load_scalar(e, e->f32, at));
-        for (int64_t j = 0; j < t->nv; j++)
+        for (int64_t j = 0; j < nv; j++)
             *sum_at(t, i, j) = t->dot->emit(e, a, b[j], *sum_at(t, i, j));
         if (kernel->gemm.product.b == DT_FLOAT &&
             !cpu_has_fma(e->cpu)) /* products take registers until they are added: LLVM must not begin the next row */
-            emit_hold(e, sum_at(t, i, 0), (int)t->nv);
+            emit_hold(e, sum_at(t, i, 0), (int)nv);
     }
     if (kernel->gemm.prefetch)
         prefetch_step(e, t, u);

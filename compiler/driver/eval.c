@@ -60,10 +60,13 @@ static bool list_dir(Eval *e, const char *dir, StrList *names)
 static bool label_has(const char *label, const char *name)
 {
     size_t length = strlen(name);
-    for (const char *at = label; at; at = strstr(at, ", "), at = at ? at + 2 : NULL)
+    for (const char *at = label;; at += strlen(", ")) {
         if (strncasecmp(at, name, length) == 0 && (at[length] == '\0' || at[length] == ','))
             return true;
-    return strcmp(label, name) == 0;
+        at = strstr(at, ", ");
+        if (!at)
+            return strcmp(label, name) == 0;
+    }
 }
 
 static int64_t class_of(const Eval *e, const char *name)

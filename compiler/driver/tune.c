@@ -68,9 +68,9 @@ static double parse_budget(Driver *driver)
     const char *text = driver->options.budget;
     if (!text)
         return default_budget;
-    char *end;
+    char *end = NULL;
     double value = isdigit((unsigned char)*text) ? strtod(text, &end) : 0;
-    double unit = value <= 0                       ? 0
+    double unit = !end || value <= 0               ? 0
                   : !*end || strcmp(end, "s") == 0 ? 1
                   : strcmp(end, "m") == 0          ? 60
                   : strcmp(end, "h") == 0          ? 3600
@@ -252,12 +252,12 @@ static double median(const double *values, int n)
 
 /* ── Shapes ──────────────────────────────────────────────────────────────────────────────────────────── */
 
-static Task *find_task(Tuner *t, const Phase *phase)
+static bool has_task(const Tuner *t, const Phase *phase)
 {
     for (int64_t i = 0; i < t->tasks.len; i++)
         if (schedule_shape_equal(&t->tasks.at[i].best.shape, &phase->shape))
-            return &t->tasks.at[i];
-    return NULL;
+            return true;
+    return false;
 }
 
 static void collect_tasks(Tuner *t, const Program *program)
@@ -265,7 +265,7 @@ static void collect_tasks(Tuner *t, const Program *program)
     PhaseList phases = program_phases(program, t->arena);
     for (int64_t i = 0; i < phases.len; i++) {
         const Phase *phase = phases.at[i];
-        if (!phase->shaped || find_task(t, phase))
+        if (!phase->shaped || has_task(t, phase))
             continue;
         const ScheduleChoice *known = cpu_choice(t->cpu, &phase->shape);
         Task task = {.best = {.shape = phase->shape, .prefetch = PREFETCH_UNSAID}};

@@ -35,8 +35,11 @@ static const char *read_text(const char *path, Arena *arena, Diag *diag)
     }
     StrBuf text = {.arena = arena};
     char chunk[4096];
-    for (size_t n; (n = fread(chunk, 1, sizeof chunk, file)) > 0;)
+    size_t n;
+    do {
+        n = fread(chunk, 1, sizeof chunk, file);
         sb_put_n(&text, chunk, (int64_t)n);
+    } while (n == sizeof chunk);
     bool failed = ferror(file);
     fclose(file);
     if (failed || !text.len)

@@ -14,6 +14,7 @@
 #include "ir/base/path.h"
 #include "ir/base/str.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -151,6 +152,7 @@ static bool rename_symbols(const Linking *link, const char *input, const char *o
 {
     const char *const *names;
     int64_t n = public_symbols(&names);
+    assert(n > 0);
     const char *renames = temp_path(link, "renames"), *keep = temp_path(link, "keep");
     StrBuf rename_list = {.arena = link->arena}, keep_list = {.arena = link->arena};
     for (int64_t i = 0; i < n; i++) {

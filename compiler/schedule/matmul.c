@@ -106,7 +106,7 @@ typedef struct Batch {
     int rank;
 } Batch;
 
-static void batch_section(Lowering *l, const Batch *batch, const Panels *panels, Gemm *gemm, const int64_t *index)
+static void batch_section(Lowering *l, const Batch *batch, const Panels *panels, Gemm gemm, const int64_t *index)
 {
     View a = batch->a, c = batch->c, b = batch->b;
     Pos group = pos_at(0);
@@ -120,11 +120,11 @@ static void batch_section(Lowering *l, const Batch *batch, const Panels *panels,
         c = view_drop(c, 0);
     }
     Panels own = panels_group(*panels, group);
-    gemm->a = a;
-    gemm->c = c;
-    gemm->panels = &own;
-    gemm->count = own.n_full;
-    gemm_sections(l, gemm);
+    gemm.a = a;
+    gemm.c = c;
+    gemm.panels = &own;
+    gemm.count = own.n_full;
+    gemm_sections(l, &gemm);
 }
 
 static bool next_index(int64_t *index, const int64_t *dims, int rank)
@@ -182,7 +182,7 @@ static bool batched_product(Lowering *l, const Value *value, View a, View b, Vie
     Gemm gemm = {.init = GEMM_INIT_ZERO, .tail = true};
     int64_t index[MAX_RANK] = {0};
     do
-        batch_section(l, &batch, &panels, &gemm, index);
+        batch_section(l, &batch, &panels, gemm, index);
     while (next_index(index, out.dims, batch.rank));
     return true;
 }

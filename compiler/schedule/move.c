@@ -53,7 +53,7 @@ bool lower_Transpose(Lowering *l, const Node *node)
 {
     View view = view_of_input(l, node, 0);
     int64_t from[MAX_RANK];
-    int perm[VIEW_RANK], rank = node_perm(node, from);
+    int perm[VIEW_RANK] = {0}, rank = node_perm(node, from);
     for (int i = 0; i < rank; i++)
         perm[i] = (int)from[i];
     if (view.per_image && perm[0] != 0)

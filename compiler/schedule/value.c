@@ -160,7 +160,7 @@ void float_output_set(Lowering *l, const Value *value, View computed)
 
 View output_like(Lowering *l, const Value *value, const View *like)
 {
-    int order[VIEW_RANK];
+    int order[VIEW_RANK] = {0};
     if (like->rank != value->type.shape.rank || value_is_result(l, value)) /* a result is written in its place at once */
         return view_output(l, value, NULL, false);
     for (int i = 0; i < like->rank; i++)

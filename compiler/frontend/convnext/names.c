@@ -6,6 +6,7 @@
  * that matches counts. Legacy files of Hugging Face call a LayerNorm's weight and bias gamma and beta. */
 #include "compiler/frontend/convnext/names.h"
 
+#include <assert.h>
 #include <string.h>
 
 typedef struct NamePair {
@@ -95,6 +96,7 @@ static const char *translate(const char *name, const char *from, const char *to,
                 return NULL;
             continue;
         }
+        assert(n < MOST_NUMBERS);
         numbers[n++] = name;
         if (!is_digit(*name))
             return NULL;
@@ -107,9 +109,10 @@ static const char *translate(const char *name, const char *from, const char *to,
     for (; *to; to++) {
         if (*to == '*')
             sb_put(&out, name);
-        else if (*to == '#')
+        else if (*to == '#') {
+            assert(used < n);
             sb_put_n(&out, numbers[used], (int64_t)strspn(numbers[used], "0123456789")), used++;
-        else
+        } else
             sb_put_n(&out, to, 1);
     }
     return out.text ? out.text : "";
