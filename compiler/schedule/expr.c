@@ -105,10 +105,6 @@ static bool input_id(Lowering *l, Fusion *fusion, const Value *value, int rank, 
 
 /* ── Operators that are not one step ─────────────────────────────────────────────────────────────────── */
 
-typedef struct Inputs {
-    int n, id[MAX_OPERANDS];
-} Inputs;
-
 /* The bound as a number if it is one; then one Clip step will do. */
 static bool clip_number(Lowering *l, const Node *node, int input, double otherwise, double *number)
 {
@@ -184,20 +180,20 @@ static void immediates(const Node *node, double imm[2])
 
 static bool add_step(Lowering *l, Fusion *fusion, const Node *node, int rank, const int64_t *dims, int *value)
 {
-    Inputs in = {0};
+    int id[MAX_OPERANDS] = {0};
     OpKind kind = node->op->kind;
     DType dtype = node->outputs.at[0]->type.dtype;
     bool first_only = kind == OP_Clip || kind == OP_BatchNormalization;
     for (int64_t i = 0; i < node->inputs.len && (i == 0 || !first_only); i++)
-        if (in.n == MAX_OPERANDS || !input_id(l, fusion, node->inputs.at[i], rank, dims, &in.id[in.n++]))
+        if (i == MAX_OPERANDS || !input_id(l, fusion, node->inputs.at[i], rank, dims, &id[i]))
             return false;
     if (kind == OP_BatchNormalization)
-        return add_batchnorm(l, fusion, node, rank, dims, in.id[0], value);
+        return add_batchnorm(l, fusion, node, rank, dims, id[0], value);
     if (kind == OP_Clip)
-        return add_clip(l, fusion, node, rank, dims, in.id[0], value);
+        return add_clip(l, fusion, node, rank, dims, id[0], value);
     double imm[2] = {0, 0};
     immediates(node, imm);
-    return fusion_step(fusion, kind, dtype, in.id[0], in.id[1], in.id[2], imm[0], imm[1], value);
+    return fusion_step(fusion, kind, dtype, id[0], id[1], id[2], imm[0], imm[1], value);
 }
 
 bool fusion_node(Lowering *l, Fusion *fusion, const Node *node, int rank, const int64_t *dims)

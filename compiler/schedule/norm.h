@@ -11,6 +11,6 @@ void layernorm_rows(Lowering *l, View in, View out, double epsilon, const Fusion
 
 /* LayerNormalization's scale and shift, then the epilogue (NULL: none), as one closed expression. */
 bool layernorm_fusion(Lowering *l, const Node *node, const Fusion *epilogue, Fusion *fusion);
-View softmax_phases(Lowering *l, const char *name, View in, int axis, bool log, const Value *out); /* out NULL: a temporary */
+View softmax_phases(Lowering *l, const char *name, View in, int axis, bool log, const Value *value); /* value NULL: a temporary */
 
 #endif

@@ -65,8 +65,9 @@ static Span find_key(const Source *source, int64_t i, const char *key, int64_t l
     bool at_key = true; /* of the object's member, a string before the colon */
     while (i < source->length && memchr(" \t\r\n:", source->text[i], 5))
         i++;
-    if (i >= source->length || source->text[i++] != '{')
+    if (i >= source->length || source->text[i] != '{')
         return NO_SPAN;
+    i++;
     while (i < source->length && depth > 0) {
         char c = source->text[i];
         if (c == '"') {
