@@ -7,6 +7,7 @@
 #include "ir/infer_util.h"
 #include "ir/interp_util.h"
 
+#include <assert.h>
 #include <string.h>
 
 typedef void Observe(void *context, const Value *value, const Tensor *tensor);
@@ -162,6 +163,7 @@ static void define(Run *run, Value *value, Tensor *tensor, Holder *holder)
 
 static Tensor *fetch(const Run *run, const Value *value)
 {
+    assert(value->constant || run->slots.at);
     return value->constant ? value->constant : run->slots.at[value->mark].tensor;
 }
 

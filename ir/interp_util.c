@@ -22,7 +22,7 @@ void dense_strides(int rank, const int64_t *dims, int64_t *strides)
 
 void walk_broadcast(Walk *walk, int which, const Tensor *tensor)
 {
-    int64_t strides[MAX_RANK];
+    int64_t strides[MAX_RANK] = {0};
     int shift = walk->rank - tensor->rank;
     dense_strides(tensor->rank, tensor->dims, strides);
     for (int i = 0; i < walk->rank; i++)

@@ -9,6 +9,7 @@
 #include "ir/infer.h"
 #include "ir/op.h"
 
+#include <assert.h>
 #include <string.h>
 
 static const Shape *input_shape(const Node *node) { return &node->inputs.at[0]->type.shape; }
@@ -166,6 +167,7 @@ static void copy_ints(const Node *node, const char *name, int64_t *to, int n)
  * at the beginning. */
 static void same_pads(Window *w, int i, int64_t in, bool lower)
 {
+    assert(w->stride[i] > 0); /* inference has seen the attribute */
     int64_t out = (in + w->stride[i] - 1) / w->stride[i];
     int64_t pad = (out - 1) * w->stride[i] + (w->kernel[i] - 1) * w->dilation[i] + 1 - in;
     if (pad < 0)

@@ -10,6 +10,7 @@
 #define _GNU_SOURCE /* getdents64 */
 #include "compiler/build/folder.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -115,6 +116,7 @@ static void sweep_locked(int parent, const char *name, int dir)
 static void sweep_one(int parent, const char *name)
 {
     struct stat info;
+    assert(parent >= 0);
     int dir = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (dir < 0)
         return;

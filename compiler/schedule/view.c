@@ -79,6 +79,7 @@ int64_t view_count(const View *view)
 
 void view_order(const View *view, int *order)
 {
+    assert(view->rank >= 0);
     for (int i = 0; i < view->rank; i++) {
         int at = i;
         for (; at > 0 && view->strides[order[at - 1]] < view->strides[i]; at--)

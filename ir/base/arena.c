@@ -81,7 +81,7 @@ static char *block_new(Arena *arena, size_t size)
     return memory;
 }
 
-static char *align_up(char *p, size_t align) { return (char *)(((uintptr_t)p + align - 1) & ~(uintptr_t)(align - 1)); }
+static char *align_up(const char *p, size_t align) { return (char *)(((uintptr_t)p + align - 1) & ~(uintptr_t)(align - 1)); }
 
 void *arena_alloc(Arena *arena, size_t size)
 {

@@ -5,7 +5,7 @@
  *                                       reaper of whoever loses its parent, waits for each of them
  *
  * posix_spawn, with an argument vector: no name in a path is ever read by a shell. */
-#define _GNU_SOURCE /* pipe2 */
+#define _GNU_SOURCE /* pipe2, environ */
 #include "ir/base/child.h"
 
 #include <errno.h>
@@ -18,8 +18,6 @@
 #include <unistd.h>
 
 enum { POLITE_STEPS = 50, STEP_MS = 10 }; /* half a second to end by itself */
-
-extern char **environ;
 
 static volatile pid_t running; /* the child, which leads its process group; 0: none */
 

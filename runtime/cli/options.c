@@ -93,10 +93,15 @@ static bool add_named(Cli *cli, const Option *option, char *text)
     return true;
 }
 
+static bool set_flag(Cli *cli, const Option *option)
+{
+    *(bool *)field_of(cli, option->field) = true;
+    return true;
+}
+
 static bool set_option(Cli *cli, const Option *option, char *value)
 {
     switch (option->kind) {
-    case OPTION_FLAG: *(bool *)field_of(cli, option->field) = true; return true;
     case OPTION_NUMBER: return set_number(cli, option, value);
     case OPTION_NAMED: return add_named(cli, option, value);
     default:
@@ -119,11 +124,13 @@ static bool parse_option(Cli *cli, int argc, char **argv, int *i)
         return unknown_option(cli, word, length);
     if (!option->argument && value)
         return cli_error(cli, CLI_USAGE, NULL, "%s takes no value", option->name);
+    if (!option->argument)
+        return set_flag(cli, option);
     if (value)
         return set_option(cli, option, value + 1);
-    if (option->argument && *i + 1 >= argc)
+    if (*i + 1 >= argc)
         return cli_error(cli, CLI_USAGE, NULL, "%s needs a value: %s", option->name, option->argument);
-    return set_option(cli, option, option->argument ? argv[++*i] : NULL);
+    return set_option(cli, option, argv[++*i]);
 }
 
 bool cli_parse(Cli *cli, int argc, char **argv)

@@ -323,7 +323,7 @@ static void undo_premultiplied(Plane plane, int64_t rows, int64_t columns)
  * torchvision is "nearest-exact" in single precision. */
 static int64_t *nearest_places(int64_t in, int64_t out, Window window, bool torchvision)
 {
-    int64_t *places = malloc((size_t)(window.length > 0 ? window.length : 1) * sizeof *places);
+    int64_t *places = calloc((size_t)(window.length > 0 ? window.length : 1), sizeof *places);
     if (!places)
         return NULL;
     double step = (double)in / (double)out, position = step * 0.5;
