@@ -1,7 +1,8 @@
 /* A build, stage by stage: load → optimise → schedule → code → weights → descriptor → link.
  *
  * Code comes first, because it tells whether tiles spill, and other tiles may want other panels: weights are packed once. Their
- * hash is part of the descriptor, which is an object of its own. If they are to be embedded, that file is an object, which the linker takes as it is: the weights never pass through the code generator. */
+ * hash is part of the descriptor, which is an object of its own. If they are to be embedded, their file is an object, too, which
+ * the linker takes as it is: the weights never pass through the code generator. */
 #include "compiler/build/build.h"
 #include "compiler/build/artifact.h"
 #include "compiler/build/bytes.h"

@@ -153,7 +153,7 @@ static const char *cache_dir(Arena *arena, Diag *diag)
 }
 
 /* Of all entries together; -1 after a diagnostic. */
-static int64_t byte_limit(Arena *arena, Diag *diag)
+static int64_t byte_limit(Diag *diag)
 {
     const char *given = getenv("CNXC_CACHE_BYTES");
     if (!given || !*given)
@@ -162,7 +162,7 @@ static int64_t byte_limit(Arena *arena, Diag *diag)
     long long limit = strtoll(given, NULL, 10);
     if (errno == 0 && strspn(given, "0123456789") == strlen(given))
         return limit;
-    diag_error(diag, NO_SPAN, "CNXC_CACHE_BYTES is a number of bytes, got '%s'", escaped(arena, given));
+    diag_error(diag, NO_SPAN, "CNXC_CACHE_BYTES is a number of bytes, got '%s'", given);
     diag->exit_code = EXIT_USAGE;
     return -1;
 }
@@ -185,7 +185,7 @@ static const char *compile_into(Build *build, const char *path, int64_t limit)
 
 const char *cache_executable(Build *build)
 {
-    int64_t limit = byte_limit(build->arena, build->diag);
+    int64_t limit = byte_limit(build->diag);
     const char *dir = limit >= 0 ? cache_dir(build->arena, build->diag) : NULL;
     if (!dir || !resource_dir(build->options.system, build->arena, build->diag) || !build_load(build))
         return NULL;

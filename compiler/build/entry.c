@@ -154,7 +154,7 @@ static bool seal_at(const char *path)
 bool entry_put(const char *made, const char *path, int64_t limit, Arena *arena, Diag *diag)
 {
     if (!seal_at(made)) {
-        diag_resource(diag, NO_SPAN, "can't write '%s': %s", escaped(arena, path), strerror(errno));
+        diag_resource(diag, NO_SPAN, "can't write '%s': %s", path, strerror(errno));
         return false;
     }
     const char *folder = path_directory(arena, path);

@@ -14,6 +14,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -48,55 +49,68 @@ static bool remove_all(int parent, const char *name, int dir)
     return unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno != ENOTEMPTY;
 }
 
-void folder_remove(const char *path)
+void folder_remove(Folder *folder)
 {
-    int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir < 0) {
-        close(STDIN_FILENO); /* too many may be open, and nothing is read after this */
-        dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    }
-    if (dir < 0)
+    if (!folder->path[0])
         return;
-    for (int tries = 0; tries < MOST_TRIES && !remove_all(AT_FDCWD, path, dir); tries++)
+    for (int tries = 0; tries < MOST_TRIES && !remove_all(AT_FDCWD, folder->path, folder->dir); tries++)
         ; /* another thread may make a file meanwhile */
-    close(dir);
+    close(folder->lock);
+    close(folder->dir);
+    folder->path[0] = 0;
 }
 
 /* ── Making ──────────────────────────────────────────────────────────────────────────────────────────── */
 
 /* -1: the folder is about to be swept, or errno says what else. */
-static int make_lock(const char *folder)
+static int make_lock(int dir)
 {
-    int dir = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    int lock = dir < 0 ? -1 : openat(dir, LOCK, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    int lock = openat(dir, LOCK, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (lock < 0)
+        return -1;
     struct stat mine, there;
-    bool held = lock >= 0 && (flock(lock, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK); /* or there are no locks here */
-    int error = lock < 0 ? errno : ENOENT;
-    held = held && fstat(lock, &mine) == 0 && fstatat(dir, LOCK, &there, AT_SYMLINK_NOFOLLOW) == 0 && mine.st_ino == there.st_ino;
-    if (dir >= 0)
-        close(dir);
-    if (!held && lock >= 0)
-        close(lock);
-    errno = error;
-    return held ? lock : -1;
+    bool held = flock(lock, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK; /* or there are no locks here */
+    if (held && fstat(lock, &mine) == 0 && fstatat(dir, LOCK, &there, AT_SYMLINK_NOFOLLOW) == 0 && mine.st_ino == there.st_ino)
+        return lock;
+    close(lock);
+    errno = ENOENT;
+    return -1;
 }
 
-bool folder_make(char *path, int *lock)
+static bool open_folder(Folder *folder)
 {
-    char *unique = path + strlen(path) - strlen("XXXXXX");
+    folder->dir = open(folder->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    folder->lock = folder->dir < 0 ? -1 : make_lock(folder->dir);
+    return folder->lock >= 0;
+}
+
+/* errno stays what it was. */
+static void give_up(Folder *folder)
+{
+    int error = errno;
+    rmdir(folder->path); /* empty: its lock is the first file */
+    if (folder->dir >= 0)
+        close(folder->dir);
+    folder->path[0] = 0;
+    errno = error;
+}
+
+bool folder_make(Folder *folder, const char *parent)
+{
     for (int tries = 0; tries < MOST_TRIES; tries++) {
-        memcpy(unique, "XXXXXX", strlen("XXXXXX"));
-        if (!mkdtemp(path))
-            return false;
-        if ((*lock = make_lock(path)) >= 0)
-            return true;
-        if (errno != ENOENT) {
-            int error = errno;
-            folder_remove(path);
-            errno = error;
-            return false;
+        int length = snprintf(folder->path, sizeof folder->path, "%s/.cnxc-XXXXXX", parent);
+        if (length < 0 || (size_t)length >= sizeof folder->path)
+            errno = ENAMETOOLONG;
+        else if (mkdtemp(folder->path)) {
+            if (open_folder(folder))
+                return true;
+            give_up(folder);
+            if (errno == ENOENT)
+                continue;
         }
+        break;
     }
+    folder->path[0] = 0;
     return false;
 }
 

@@ -2,13 +2,19 @@
 #ifndef CNXC_BUILD_FOLDER_H
 #define CNXC_BUILD_FOLDER_H
 
+#include <limits.h>
 #include <stdbool.h>
 
-/* Makes "PARENT/.cnxc-XXXXXX", path, and a locked file in it that *lock holds open. False: errno says why. */
-bool folder_make(char *path, int *lock);
+typedef struct Folder {
+    char path[PATH_MAX]; /* "": none */
+    int dir, lock;       /* the folder and the locked file in it, both open, so that removing needs to open nothing */
+} Folder;
 
-/* Removes the folder and all files in it. A signal handler may call this. */
-void folder_remove(const char *path);
+/* Makes "PARENT/.cnxc-XXXXXX". False: errno says why. */
+bool folder_make(Folder *folder, const char *parent);
+
+/* Removes the folder and all files in it, if there is one. A signal handler may call this. */
+void folder_remove(Folder *folder);
 
 /* Removes those in `parent` that this user's processes have left behind. */
 void folder_sweep(const char *parent);

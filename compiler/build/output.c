@@ -10,7 +10,6 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -20,17 +19,12 @@
 
 #include <jansson.h>
 
-static char temp_dir[PATH_MAX]; /* "" : none */
-static int temp_lock;           /* of the folder, where there is one */
+static Folder temp;
 
 void output_cleanup(void)
 {
     child_end();
-    if (!temp_dir[0])
-        return;
-    folder_remove(temp_dir);
-    close(temp_lock);
-    temp_dir[0] = '\0';
+    folder_remove(&temp);
 }
 
 static void on_signal(int number)
@@ -97,15 +91,13 @@ bool output_is_stream(const char *path)
 }
 
 /* No signal comes between the folder and our note of it. */
-static bool make_temp_dir(char *template)
+static bool make_temp_dir(const char *parent)
 {
     sigset_t all, mask;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &mask);
-    bool made = folder_make(template, &temp_lock);
+    bool made = folder_make(&temp, parent);
     int error = errno;
-    if (made)
-        strcpy(temp_dir, template);
     pthread_sigmask(SIG_SETMASK, &mask, NULL);
     errno = error;
     return made;
@@ -116,15 +108,11 @@ const char *output_temp_dir(const char *path, Arena *arena, Diag *diag)
     const char *tmp = getenv("TMPDIR"), *parent = tmp && *tmp ? tmp : "/tmp";
     if (path && !output_is_stream(path))
         parent = path_directory(arena, path);
-    char template[PATH_MAX];
     folder_sweep(parent);
-    int length = snprintf(template, sizeof template, "%s/.cnxc-XXXXXX", parent);
-    bool fits = length > 0 && (size_t)length < sizeof template;
-    if (!fits || !make_temp_dir(template)) {
-        diag_resource(diag, NO_SPAN, "can't write in '%s': %s", parent, fits ? strerror(errno) : "the path is too long");
-        return NULL;
-    }
-    return arena_strdup(arena, template);
+    if (make_temp_dir(parent))
+        return arena_strdup(arena, temp.path);
+    diag_resource(diag, NO_SPAN, "can't write in '%s': %s", parent, strerror(errno));
+    return NULL;
 }
 
 static bool copy_stream(int from, int to)

@@ -68,7 +68,6 @@ IrValue emit_maximum(Emit *e, IrValue a, IrValue b); /* NaN if one is */
 IrValue emit_minimum(Emit *e, IrValue a, IrValue b);
 IrValue emit_combine_add(Emit *e, IrValue a, IrValue b);
 IrValue emit_combine_mul(Emit *e, IrValue a, IrValue b);
-IrValue emit_across(Emit *e, IrValue vector, EmitCombine *combine); /* scalar */
 IrValue emit_keep_lanes(Emit *e, IrValue vector, int64_t active, double rest); /* other lanes become rest */
 
 /* bf16 for CPUs without instructions for it (gemm_bf16.c). Pairs in the lanes of vf: c + a.high * b.high + a.low * b.low,

@@ -11,7 +11,8 @@
  * overflows. aarch64 takes a sum for subnormal by its size before rounding: one that would round up to the least normal
  * number is zero.
  *
- * Rounding a float to bf16 follows vcvtneps2bf16: to nearest even, subnormals to zero, NaNs quiet. The instructions themselves are in isa_x86.c. */
+ * Rounding a float to bf16 follows vcvtneps2bf16: to nearest even, subnormals to zero, NaNs quiet. The instructions themselves
+ * are in isa_x86.c. */
 #include "compiler/codegen/isa.h"
 
 static IrValue high(Emit *e, IrValue pairs)

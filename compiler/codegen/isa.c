@@ -1,6 +1,6 @@
 /* Which instruction set a CPU profile means, and which of its products the CPU has.
  *
- *     znver4, bf16  →  isa_avx512, vdpbf16ps        skylake-avx512, bf16  →  isa_avx512, two FMAs                  */
+ *     znver4, bf16  →  isa_avx512, vdpbf16ps        skylake-avx512, bf16  →  isa_avx512, two FMAs */
 #include "compiler/codegen/isa.h"
 
 #include <string.h>

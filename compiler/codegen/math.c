@@ -333,9 +333,9 @@ IrValue math_pow(Emit *e, IrValue x, IrValue y)
 
 /* ── sin: in double, too ─────────────────────────────────────────────────────────────────────────────── */
 
-/* Of x / pi only the rest beyond even numbers matters. A float whose exponent field is LAST_WHOLE + k is a multiple of 2^k, which makes
- * even numbers of the bits of 1/pi before place k; without them three doubles hold enough of what follows, and the products with the
- * first two are exact. Payne and Hanek, "Radian reduction for trigonometric functions" (1983). */
+/* Of x / pi only the rest beyond even numbers matters. A float whose exponent field is LAST_WHOLE + k is a multiple of 2^k, which
+ * makes even numbers of the bits of 1/pi before place k; without them three doubles hold enough of what follows, and the products
+ * with the first two are exact. Payne and Hanek, "Radian reduction for trigonometric functions" (1983). */
 enum { EXACT_BITS = 28, REST_BITS = 53, LAST_WHOLE = 150, N_PARTS = 256 - LAST_WHOLE };
 
 /* Bits [at, at + n) after the point of 1/pi, as a number. */

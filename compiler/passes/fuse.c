@@ -7,8 +7,8 @@
  *
  * The elementwise nodes may form any graph whose leaves are the anchor's result and region inputs, as long as only its
  * last value is used outside and every value in it has the anchor's shape. Elementwise nodes without an anchor become
- * regions of kind "map". What each kind promises is ir/region.h's. Bodies hold no constants but one-element operands and axes, so weights stay constants of the
- * graph. Requires types; preserves names of outputs; adds no semantics: a region runs its body. */
+ * regions of kind "map". What each kind promises is ir/region.h's. Bodies hold no constants but one-element operands and axes,
+ * so weights stay constants of the graph. Requires types; preserves names of outputs; adds no semantics: a region runs its body. */
 #include "compiler/passes/passes.h"
 
 #include "compiler/passes/region.h"

@@ -31,7 +31,7 @@ static Value *right_matrix(Node *node)
     return constant_permuted(node, b, (const int64_t[]){1, 0});
 }
 
-bool recognize_gemm(Node *node)
+static bool recognize_gemm(Node *node)
 {
     Value *bias = node_input(node, 2), *output = node->outputs.at[0];
     if (node_attr_float(node, "alpha") != 1 || (bias && node_attr_float(node, "beta") != 1) || node_attr_int(node, "transA") ||
@@ -73,7 +73,7 @@ static Value *channel_constant(Node *node, const char *suffix, Tensor *tensor)
     return constant_new(node->graph, base, tensor, node->span);
 }
 
-bool recognize_batch_norm(Node *node)
+static bool recognize_batch_norm(Node *node)
 {
     Arena *arena = node->graph->model->arena;
     Value *x = node->inputs.at[0];
@@ -107,7 +107,7 @@ static Value *squared(const Value *value)
     return power && value_is_number(power->inputs.at[1], 2) ? power->inputs.at[0] : NULL;
 }
 
-bool recognize_l2(Node *node)
+static bool recognize_l2(Node *node)
 {
     Node *sum = value_made_by(node->inputs.at[0], OP_ReduceSum);
     Node *squares = value_made_by(node->inputs.at[0], OP_ReduceSumSquare);

@@ -4,7 +4,8 @@
  *   median 42.4 ms (41.0 predicted)   p90 42.9 ms   p99 43.6 ms   210 GFLOP/s   97 % of 217 (measured peak, 2 threads on 2 cores)
  *
  * The compiled program measures itself (--bench --json); the peak is measured right after, on as many threads, but no
- * more than there are processors: threads that take turns have no higher one. With --per-op it gives the time of each phase; which phases make a region is known from scheduling the model once more. */
+ * more than there are processors: threads that take turns have no higher one. With --per-op it gives the time of each phase;
+ * which phases make a region is known from scheduling the model once more. */
 #include "compiler/report/bench.h"
 #include "compiler/report/estimate.h"
 #include "compiler/report/graph_cost.h"
@@ -102,12 +103,13 @@ static void print_per_op(const json_t *answer)
 
 void bench_print(const json_t *answer)
 {
+    double threads = number(answer, "threads"), cores = number(answer, "cores");
     print_per_op(answer);
     printf("median %.3f ms (%.3f predicted)   p90 %.3f ms   p99 %.3f ms   %.1f GFLOP/s", number(answer, "median_ms"),
            number(answer, "predicted_ms"), number(answer, "p90_ms"), number(answer, "p99_ms"), number(answer, "gflops"));
     if (number(answer, "peak_gflops") > 0)
-        printf("   %.1f %% of %.0f (measured peak, %.0f threads on %.0f cores)", number(answer, "fraction_of_peak") * 100,
-               number(answer, "peak_gflops"), number(answer, "threads"), number(answer, "cores"));
+        printf("   %.1f %% of %.0f (measured peak, %.0f thread%s on %.0f core%s)", number(answer, "fraction_of_peak") * 100,
+               number(answer, "peak_gflops"), threads, threads == 1 ? "" : "s", cores, cores == 1 ? "" : "s");
     putchar('\n');
 }
 

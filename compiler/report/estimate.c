@@ -122,13 +122,13 @@ Estimate estimate_program(const Program *program, int64_t threads)
     return sum;
 }
 
-int64_t estimate_memory(const Program *program, int64_t threads)
+static int64_t estimate_memory(const Program *program, int64_t threads)
 {
     int64_t arenas = program->by_image ? threads : 1;
     return program->weights_bytes + arenas * program->arena_bytes + threads * program->scratch_bytes;
 }
 
-int64_t estimate_executable(const Program *program)
+static int64_t estimate_executable(const Program *program)
 {
     return program->weights_bytes + RUNTIME_BYTES + KERNEL_BYTES * program->kernels.len;
 }

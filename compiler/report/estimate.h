@@ -16,9 +16,6 @@ typedef struct Estimate {
 Estimate estimate_phase(const Program *program, const Phase *phase, int64_t threads);
 Estimate estimate_program(const Program *program, int64_t threads); /* the sums over all phases */
 
-int64_t estimate_memory(const Program *program, int64_t threads);   /* bytes: weights, arena and scratch; exact */
-int64_t estimate_executable(const Program *program);                /* bytes of a file with the weights inside */
-
 /* For `cnxc info`: on one thread and on all of the profile's cores. */
 void estimate_print(const Program *program);
 json_t *estimate_json(const Program *program);

@@ -67,15 +67,15 @@ static bool is_even(const CpuProfile *cpu, int64_t n, int64_t nv) { return nv > 
 
 int64_t gemm_columns(const Lowering *l, Product product, const ScheduleChoice *choice, int64_t m, int64_t n)
 {
+    if (product.unit)
+        return 2 * product.unit;
+    if (choice && choice->tile_columns)
+        return choice->tile_columns;
     /* Of the cheapest the first that leaves no narrower panel, or else the first. */
     const CpuProfile *cpu = l->cpu;
     const int64_t *widths = registers_panel_widths(cpu);
     int64_t best = widths[0];
     double least = step_cycles(l, m, n, best);
-    if (product.unit)
-        return 2 * product.unit;
-    if (choice && choice->tile_columns)
-        return choice->tile_columns;
     for (int i = 1; i < N_PANEL_WIDTHS; i++) {
         double cycles = step_cycles(l, m, n, widths[i]);
         if (cycles < least || (cycles <= least && is_even(cpu, n, widths[i]) && !is_even(cpu, n, best))) {

@@ -82,7 +82,7 @@ void operand_end_rows(Lowering *l, View rows, const Panels *panels)
 
 View operand_converted(Lowering *l, const char *name, View rows, const Panels *panels)
 {
-    name = arena_printf(l->arena, "%s.bf16", name);
+    name = arena_printf(l->arena, "%s.%s", name, dtype_name(panels->product.a));
     View out = operand_rows(l, name, rows.dims[0], rows.dims[1], panels);
     operand_copy_phase(l, name, panels->product, out, rows);
     return operand_groups(out, panels->product);

@@ -44,7 +44,7 @@ const Node *region_anchor(const Node *region)
     return region_kind(region) == REGION_MAP ? NULL : node_attr_graph(region, "body")->first;
 }
 
-const Value *region_result(const Node *region) { return node_attr_graph(region, "body")->outputs.at[0]; }
+static const Value *region_result(const Node *region) { return node_attr_graph(region, "body")->outputs.at[0]; }
 
 const Value *region_outside(const Node *region, const Value *input)
 {

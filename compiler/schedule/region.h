@@ -15,7 +15,6 @@ bool region_lower(Lowering *l, const Node *region); /* any kind that promises su
 /* For those who lower several at once. */
 void region_enter(Lowering *l, const Node *region);   /* the body's inputs get the views that are there */
 const Node *region_anchor(const Node *region);        /* NULL: of kind map */
-const Value *region_result(const Node *region);
 const Value *region_outside(const Node *region, const Value *input); /* what a body's input is outside; NULL: it is none */
 bool region_fuse(Lowering *l, const Node *region, Fusion *fusion); /* all behind the anchor; false: it has no such form */
 

@@ -81,6 +81,7 @@ def test_limit():
     assert entries() == {second}
     assert "CNXC_CACHE_BYTES is a number of bytes, got '1G'" in run(code=2, CNXC_CACHE_BYTES="1G")
     assert "got '-1'" in run(code=2, CNXC_CACHE_BYTES="-1")
+    assert r"got '\t\\'" in run(code=2, CNXC_CACHE_BYTES="\t\\")  # escaped, and once
 
 
 def start(output, *options):

@@ -100,8 +100,8 @@ def allocation_work(command, preload, args):
         assert right.returncode == 0, (command.name, right.stderr)
     env = {"LD_PRELOAD": preload, "CNX_FAIL_PROGRAM": command.program}
     with tempfile.TemporaryDirectory(prefix="cnxc-fail-") as folder:
-        assert command.run(folder, {**env, "CNX_FAIL_COUNT": f"{folder}/../count"}).returncode == 0
-        with open(f"{folder}/../count") as f:
+        assert command.run(folder, {**env, "CNX_FAIL_COUNT": f"{folder}/count"}).returncode == 0
+        with open(f"{folder}/count") as f:
             others, llvms = map(int, f.read().split())
     few = others < 1000  # a program has few, and all are tried
     for at in range(1 if args.all or few else 1 + args.turn % STRIDE, others + 1, 1 if args.all or few else STRIDE):
