@@ -11,10 +11,11 @@
 
 #include "compiler/codegen/emit.h"
 
-/* The inner step of a product: c plus, in each float lane, the products of the elements of a and b that lie there, of
- * which there are as many as fill it. Of the rows for an element type the first counts whose features the CPU has. */
+/* The inner step of a product: c plus, in each 32-bit lane, the products of the elements of a and b that lie there, of
+ * which there are as many as fill it. a and b are vf, whatever they hold; c is vf, or vi where it sums up integers. Of the
+ * rows for an element type the first counts whose features the CPU has. */
 typedef struct IsaDot {
-    DType element;               /* of both factors; DT_UNDEFINED ends the table */
+    DType element;               /* of the weights, b; DT_UNDEFINED ends the table */
     int64_t features;            /* CNXRT_CPU_ bits */
     bool flushes;                /* right only where subnormals are flushed: between bf16_begin and bf16_end */
     IrValue (*emit)(Emit *e, IrValue a, IrValue b, IrValue c);

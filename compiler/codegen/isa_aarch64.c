@@ -22,11 +22,13 @@ static bool touches_stack(const char *instruction)
     return operands && operands[1] == 'q' && (strstr(operands, "[sp") || strstr(operands, "[x29"));
 }
 
+static IrType bytes_type(const Emit *e) { return LLVMVectorType(e->i8, 16); }
+
 /* tbl picks bytes from two vectors as fast as from one: eight floats. Lane number n becomes the bytes 4n, 4n + 1, 4n + 2,
  * 4n + 3 by one multiply-add, which also takes off the bits above the number: 0x4b400000, those of 1.5 * 2^23, times 4. */
 static IrValue permute(Emit *e, IrValue table, IrValue index)
 {
-    IrType bytes = LLVMVectorType(e->i8, 16);
+    IrType bytes = bytes_type(e);
     IrValue four = LLVMBuildMul(e->ir, index, emit_splat_i32(e, 0x04040404), "");
     four = LLVMBuildAdd(e->ir, four, emit_splat_i32(e, 0x03020100 - (int64_t)0x2d000000), "");
     IrValue args[] = {emit_load_scalar(e, bytes, table), emit_load_scalar(e, bytes, emit_offset(e, table, 16)),
@@ -43,8 +45,41 @@ static IrValue flushing_mode(Emit *e)
 
 static IrValue present_mode(Emit *e) { return emit_intrinsic_fixed(e, "llvm.aarch64.get.fpcr", NULL, 0); }
 
+/* ── Products ────────────────────────────────────────────────────────────────────────────────────────── */
+
+static IrValue sdot(Emit *e, IrValue a, IrValue b, IrValue c)
+{
+    IrValue args[] = {c, LLVMBuildBitCast(e->ir, a, bytes_type(e), ""), LLVMBuildBitCast(e->ir, b, bytes_type(e), "")};
+    return emit_intrinsic_of(e, "llvm.aarch64.neon.sdot", (IrType[]){e->vi, bytes_type(e)}, 2, args, 3);
+}
+
+/* The products of eight bytes, 0 or 8 and on, each added to its neighbour's: two of -128 by -128 do not fit 16 bits. */
+static IrValue multiply_half(Emit *e, IrValue a, IrValue b, int64_t first)
+{
+    IrType half = LLVMVectorType(LLVMInt16TypeInContext(e->context), 8);
+    IrValue lanes[8], args[2];
+    for (int64_t i = 0; i < 8; i++)
+        lanes[i] = LLVMConstInt(e->i32, (unsigned long long)(first + i), 0);
+    for (int i = 0; i < 2; i++) {
+        IrValue bytes = LLVMBuildBitCast(e->ir, i ? b : a, bytes_type(e), "");
+        args[i] = LLVMBuildShuffleVector(e->ir, bytes, LLVMGetPoison(bytes_type(e)), LLVMConstVector(lanes, 8), "");
+    }
+    IrValue products = emit_intrinsic(e, "llvm.aarch64.neon.smull", half, args, 2);
+    return emit_intrinsic_of(e, "llvm.aarch64.neon.saddlp", (IrType[]){e->vi, half}, 2, &products, 1);
+}
+
+static IrValue multiply_bytes(Emit *e, IrValue a, IrValue b, IrValue c)
+{
+    IrValue halves[] = {multiply_half(e, a, b, 0), multiply_half(e, a, b, 8)};
+    return LLVMBuildAdd(e->ir, c, emit_intrinsic(e, "llvm.aarch64.neon.addp", e->vi, halves, 2), "");
+}
+
 /* No bfdot: it rounds to odd and in another order, so that results would not be those of other CPUs (Arm ARM, BFDOT). */
-static const IsaDot dots[] = {{DT_FLOAT, .emit = emit_fma}, {DT_BFLOAT16, .flushes = true, .emit = bf16_dot}, {0}};
+static const IsaDot dots[] = {{DT_FLOAT, .emit = emit_fma},
+                              {DT_BFLOAT16, .flushes = true, .emit = bf16_dot},
+                              {DT_INT8, CNXRT_CPU_ARM_DOTPROD, .emit = sdot},
+                              {DT_INT8, .emit = multiply_bytes},
+                              {0}};
 
 const Isa isa_neon = {
     .name = "neon",
