@@ -68,6 +68,12 @@ static int64_t logits_output(const Graph *graph, int64_t *probabilities)
     return fits ? index : -1;
 }
 
+const Value *artifact_scores(const Graph *graph)
+{
+    int64_t probabilities, index = logits_output(graph, &probabilities);
+    return index < 0 ? NULL : graph->outputs.at[index];
+}
+
 static int64_t score_kind(const Model *model, int64_t logits, int64_t probabilities)
 {
     const char *problem = model_prop(model, "cnxc.problem_type");

@@ -18,7 +18,9 @@ static const Command commands[] = {
      "cnxc bench model.onnx --per-op --json\n",
      1, 1, false},
     {"eval", C_EVAL, "MODEL DIR [options]", "top-1 and top-5 accuracy over a folder of class folders",
-     "cnxc eval model/ pictures/              # pictures/LABEL/*.jpg\n", 2, 2, false},
+     "cnxc eval model/ pictures/              # pictures/LABEL/*.jpg\n"
+     "cnxc eval model/ pictures/ --precision=bf16 --against=f32\n",
+     2, 2, false},
     {"verify", C_VERIFY, "MODEL [options]", "compare compiled code with the reference interpreter",
      "cnxc verify model.onnx --per-node\n", 1, 1, false},
     {"check", C_CHECK, "MODEL [options]", "parse and verify; list everything unsupported; write nothing",

@@ -3,6 +3,7 @@
 #include "compiler/build/process.h"
 #include "ir/base/escape.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 json_t *json_answer(const char *const *arguments, Arena *arena, Diag *diag)
@@ -25,3 +26,5 @@ void json_print(json_t *answer, int digits)
     free(text);
     json_decref(answer);
 }
+
+json_t *json_finite(double number) { return isfinite(number) ? json_real(number) : json_null(); }

@@ -12,4 +12,6 @@ json_t *json_answer(const char *const *arguments, Arena *arena, Diag *diag);
 /* To standard output, and lets go of it; numbers that are not whole have so many digits. */
 void json_print(json_t *answer, int digits);
 
+json_t *json_finite(double number); /* null where it is not: JSON has no infinity */
+
 #endif

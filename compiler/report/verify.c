@@ -212,15 +212,13 @@ void verify_print(const Verify *v)
     }
 }
 
-static json_t *finite_json(double number) { return isfinite(number) ? json_real(number) : json_null(); }
-
 void verify_print_json(const Verify *v)
 {
     json_t *list = json_array();
     for (int64_t i = 0; i < v->values.len; i++) {
         const Comparison *c = &v->values.at[i];
-        json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:b}", "name", c->value->name, "max_error", finite_json(c->error),
-                                              "max_magnitude", finite_json(c->magnitude), "ok", c->ok));
+        json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:b}", "name", c->value->name, "max_error", json_finite(c->error),
+                                              "max_magnitude", json_finite(c->magnitude), "ok", c->ok));
     }
     json_print(list, 17);
 }

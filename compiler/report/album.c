@@ -1,0 +1,137 @@
+/* An album is a folder of folders: DIR/CLASS/PICTURE.
+ *
+ *   pictures/seven/4001.png    the label "seven"
+ *   pictures/tabby/cat.jpg     the label "tabby, tabby cat", by one of its synonyms
+ *   pictures/281/cat.jpg       class 281
+ *
+ * If no folder is named so, and there are as many as classes, they are the classes in sorted order, as ImageNet's. */
+#include "compiler/report/album.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+/* ── Folders ─────────────────────────────────────────────────────────────────────────────────────────── */
+
+static int by_name(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+
+/* Names in dir, sorted, without hidden ones. False after a diagnostic. */
+static bool list_dir(Album *album, const char *dir, StrList *names)
+{
+    DIR *stream = opendir(dir);
+    if (!stream) {
+        diag_resource(album->diag, NO_SPAN, "can't read the folder '%s': %s", dir, strerror(errno));
+        return false;
+    }
+    for (struct dirent *entry; (entry = readdir(stream));)
+        if (entry->d_name[0] != '.')
+            vec_push(album->arena, names, arena_strdup(album->arena, entry->d_name));
+    closedir(stream);
+    if (names->len)
+        qsort(names->at, (size_t)names->len, sizeof *names->at, by_name);
+    return true;
+}
+
+/* "tabby, tabby cat" names both "tabby" and "tabby cat". */
+static bool label_has(const char *label, const char *name)
+{
+    size_t length = strlen(name);
+    for (const char *at = label;; at += strlen(", ")) {
+        if (strncasecmp(at, name, length) == 0 && (at[length] == '\0' || at[length] == ','))
+            return true;
+        at = strstr(at, ", ");
+        if (!at)
+            return strcmp(label, name) == 0;
+    }
+}
+
+static int64_t class_of(const Album *album, const char *name)
+{
+    for (int64_t i = 0; i < album->n_labels; i++)
+        if (label_has(album->labels[i], name))
+            return i;
+    char *end;
+    long long number = strtoll(name, &end, 10);
+    return *end == '\0' && end != name && number >= 0 && number < album->n_labels ? number : -1;
+}
+
+static bool is_dir(const char *path)
+{
+    struct stat s;
+    return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
+}
+
+static bool find_classes(Album *album, const char *dir, StrList *folders, int64_t **classes)
+{
+    StrList names = {0};
+    int64_t known = 0;
+    if (!list_dir(album, dir, &names))
+        return false;
+    for (int64_t i = 0; i < names.len; i++)
+        if (is_dir(arena_printf(album->arena, "%s/%s", dir, names.at[i])))
+            vec_push(album->arena, folders, names.at[i]);
+    *classes = NEW_ARRAY(album->arena, int64_t, folders->len + 1);
+    for (int64_t i = 0; i < folders->len; i++)
+        known += ((*classes)[i] = class_of(album, folders->at[i])) >= 0;
+    for (int64_t i = 0; known == 0 && folders->len == album->n_labels && i < folders->len; i++)
+        (*classes)[i] = i;
+    return true;
+}
+
+/* ── Pictures ────────────────────────────────────────────────────────────────────────────────────────── */
+
+static bool add_pictures(Album *album, const char *dir, int64_t class)
+{
+    StrList names = {0};
+    if (!list_dir(album, dir, &names))
+        return false;
+    for (int64_t i = 0; i < names.len; i++) {
+        const char *path = arena_printf(album->arena, "%s/%s", dir, names.at[i]);
+        vec_push(album->arena, &album->pictures, (Picture){path, class});
+    }
+    return true;
+}
+
+/* From the last label to the first, which stays. */
+static void index_names(Album *album)
+{
+    album->by_path.arena = album->by_label.arena = album->arena;
+    for (int64_t i = 0; i < album->pictures.len; i++)
+        strmap_put(&album->by_path, album->pictures.at[i].path, &album->pictures.at[i]);
+    for (int64_t i = album->n_labels - 1; i >= 0; i--)
+        strmap_put(&album->by_label, album->labels[i], (void *)(uintptr_t)&album->labels[i]);
+}
+
+bool album_read(Album *album, const char *dir)
+{
+    StrList folders = {0};
+    int64_t *classes;
+    if (!find_classes(album, dir, &folders, &classes))
+        return false;
+    for (int64_t i = 0; i < folders.len; i++) {
+        const char *path = arena_printf(album->arena, "%s/%s", dir, folders.at[i]);
+        if (classes[i] < 0)
+            diag_error(album->diag, NO_SPAN, "the folder '%s' is not a label of the model", path);
+        else if (!add_pictures(album, path, classes[i]))
+            return false;
+    }
+    if (!album->pictures.len && !diag_failed(album->diag))
+        diag_error(album->diag, NO_SPAN, "'%s' holds no folders with pictures", dir);
+    index_names(album);
+    return !diag_failed(album->diag);
+}
+
+int64_t album_find(const Album *album, const char *path)
+{
+    const Picture *picture = strmap_get(&album->by_path, path);
+    return picture ? picture - album->pictures.at : -1;
+}
+
+int64_t album_label(const Album *album, const char *label)
+{
+    const char *const *found = strmap_get(&album->by_label, label);
+    return found ? found - album->labels : -1;
+}
