@@ -24,6 +24,7 @@ static const struct {
     {CNXRT_CPU_ARM_DOTPROD, "dotprod"},
     {CNXRT_CPU_ARM_FP16, "fp16"},
     {CNXRT_CPU_ARM_BF16, "bf16"},
+    {CNXRT_CPU_ARM_I8MM, "i8mm"},
 };
 
 #if defined(__x86_64__)
@@ -87,7 +88,7 @@ int64_t cpu_features(void)
 {
     const unsigned long fp16 = HWCAP_FPHP | HWCAP_ASIMDHP, words = getauxval(AT_HWCAP), words2 = getauxval(AT_HWCAP2);
     return (words & HWCAP_ASIMDDP ? CNXRT_CPU_ARM_DOTPROD : 0) | ((words & fp16) == fp16 ? CNXRT_CPU_ARM_FP16 : 0) |
-           (words2 & HWCAP2_BF16 ? CNXRT_CPU_ARM_BF16 : 0);
+           (words2 & HWCAP2_BF16 ? CNXRT_CPU_ARM_BF16 : 0) | (words2 & HWCAP2_I8MM ? CNXRT_CPU_ARM_I8MM : 0);
 }
 #else
 int64_t cpu_features(void) { return 0; }

@@ -87,7 +87,8 @@ enum { /* CnxrtVariant.cpu_features: what must be there before any generated cod
        CNXRT_CPU_SSE42 = 1 << 8, /* SSE3, SSSE3, SSE4.1, SSE4.2, POPCNT and CMPXCHG16B together */
        CNXRT_CPU_ARM_DOTPROD = 1 << 16,
        CNXRT_CPU_ARM_FP16 = 1 << 17,
-       CNXRT_CPU_ARM_BF16 = 1 << 18, /* NEON is always there */
+       CNXRT_CPU_ARM_BF16 = 1 << 18,
+       CNXRT_CPU_ARM_I8MM = 1 << 19, /* NEON is always there */
 };
 
 enum { /* CnxrtModel.scores: how logits become scores */

@@ -42,6 +42,7 @@ static const Feature features[] = {
     {"dotprod", ARCH_AARCH64, CNXRT_CPU_ARM_DOTPROD},
     {"fullfp16", ARCH_AARCH64, CNXRT_CPU_ARM_FP16},
     {"bf16", ARCH_AARCH64, CNXRT_CPU_ARM_BF16},
+    {"i8mm", ARCH_AARCH64, CNXRT_CPU_ARM_I8MM},
 };
 
 int feature_find(CpuArch arch, const char *name)

@@ -93,13 +93,15 @@ static const char *host_name(int64_t features)
 static const CpuArch host_arch = ARCH_X86_64;
 static const char *const generic_names[] = {"x86-64-v4", "x86-64-v3", "x86-64-v2", NULL}; /* best first */
 #else
-/* The same by MIDR: implementer in bits 24 to 31, part in bits 4 to 15 (Arm ARM, MIDR_EL1). */
+/* The same by MIDR: implementer in bits 24 to 31, part in bits 4 to 15 (Arm ARM, MIDR_EL1; Linux, asm/cputype.h). */
 static const char *host_name(int64_t features)
 {
     static const struct {
         unsigned implementer, part;
         const char *name;
-    } known[] = {{0x41, 0xd40, "neoverse-v1"}};
+    } known[] = {{0x41, 0xd0b, "cortex-a76"},  {0x41, 0xd0c, "neoverse-n1"}, {0x41, 0xd49, "neoverse-n2"},
+                 {0x6d, 0xd49, "neoverse-n2"}, {0x41, 0xd40, "neoverse-v1"}, {0x41, 0xd4f, "neoverse-v2"},
+                 {0x61, 0x022, "apple-m1"},    {0x61, 0x023, "apple-m1"}};
     char line[LINE];
     unsigned long long midr = 0;
     (void)features;

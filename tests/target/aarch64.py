@@ -59,7 +59,7 @@ def check_executables(expected):
         assert same_answers(said, expected, 1e-3 if name == "bf16" else 1e-5), (name, said)
     assert "bit" in emulated(PLAIN, made["exe"], "--selftest").stdout
     said = emulated(PLAIN, made["v1"], pictures[0], code=4, cwd=DIGITS)
-    assert said.stderr.count("\n") == 1 and "compiled for neoverse-v1, but this processor lacks dotprod, fp16, bf16" in said.stderr, said
+    assert said.stderr.count("\n") == 1 and "compiled for neoverse-v1, but this processor lacks dotprod, fp16, bf16, i8mm" in said.stderr, said
     again = place("again")
     os.makedirs(again)
     with open(made["exe"], "rb") as a, open(compile("again/exe"), "rb") as b:
@@ -67,9 +67,9 @@ def check_executables(expected):
 
 
 def check_variants(expected):
-    fat = compile("fat", "-mcpu=aarch64,neoverse-v1")
+    fat = compile("fat", "-mcpu=aarch64,neoverse-n1,neoverse-v1")
     picture = expected.split("\t")[0]
-    for cpu, variant in ((PLAIN, "aarch64"), (ALL, "neoverse-v1")):
+    for cpu, variant in ((PLAIN, "aarch64"), ("neoverse-n1", "neoverse-n1"), (ALL, "neoverse-v1")):
         used = [line.split()[1].rstrip(",") for line in emulated(cpu, fat, "--info").stdout.splitlines() if line.endswith("used on this machine")]
         assert used == [variant], (cpu, used)
         assert same_answers(emulated(cpu, fat, "-k", "1", picture, cwd=DIGITS).stdout, expected.splitlines()[0]), cpu
