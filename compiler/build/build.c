@@ -283,5 +283,5 @@ const char *build_executable(Build *build, const char *dir, const char *name)
     build->temp_dir = dir;
     build->prefix = prefix_from_path(build->arena, name);
     const char *path = arena_printf(build->arena, "%s/%s", dir, name);
-    return build_program(build) && build_objects(build) && build_artifact(build, ARTIFACT_EXE, path) ? path : NULL;
+    return build_schedules(build) && build_objects(build) && build_artifact(build, ARTIFACT_EXE, path) ? path : NULL;
 }

@@ -55,7 +55,7 @@ bool build_artifact(Build *build, ArtifactKind kind, const char *path); /* link;
 const char *build_model_object(Arena *arena, const char *dir, int64_t variant);
 const char *build_descriptor_object(Arena *arena, const char *dir);
 
-/* An executable in dir/NAME, from a loaded model; dir is the temporary folder. */
+/* An executable in dir/NAME, of an optimised model; dir is the temporary folder. */
 const char *build_executable(Build *build, const char *dir, const char *name);
 
 #endif

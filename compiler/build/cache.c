@@ -179,7 +179,7 @@ static const char *model_name(Build *build)
 static const char *compile_into(Build *build, const char *path, int64_t limit)
 {
     const char *dir = output_temp_dir(path, build->arena, build->diag);
-    const char *made = dir ? build_executable(build, dir, model_name(build)) : NULL;
+    const char *made = dir && build_optimize(build) ? build_executable(build, dir, model_name(build)) : NULL;
     return made && entry_put(made, path, limit, build->arena, build->diag) ? path : NULL;
 }
 

@@ -86,6 +86,7 @@ void options_parse(Driver *driver, int argc, char **argv);
 int64_t option_count(void);
 const Option *option_at(int64_t index);
 Build options_build(Driver *driver);               /* of MODEL; CPUs and outputs not yet chosen */
+Build options_build_in(Driver *driver, const char *precision); /* the same in another precision than the command line's */
 const CpuProfile *options_profile(Driver *driver); /* of -mcpu; NULL after a diagnostic */
 /* Those of -mcpu=A,B…: code can be made for all, the most demanding first. False after a diagnostic. */
 bool options_choose_cpus(Driver *driver, Build *build);

@@ -33,8 +33,7 @@ typedef struct Eval {
 static bool make_program(Eval *e, const char *precision, Answers *answers)
 {
     Driver *driver = e->driver;
-    driver->options.precision = precision;
-    Build build = options_build(driver);
+    Build build = options_build_in(driver, precision);
     answers->threads = driver->options.threads;
     answers->program = options_choose_cpus(driver, &build) ? cache_executable(&build) : NULL;
     if (!e->model)

@@ -400,6 +400,15 @@ Build options_build(Driver *driver)
                                .symbols = o->save_temps}};
 }
 
+Build options_build_in(Driver *driver, const char *precision)
+{
+    const char *asked = driver->options.precision;
+    driver->options.precision = precision;
+    Build build = options_build(driver);
+    driver->options.precision = asked;
+    return build;
+}
+
 static const CpuProfile *profile_named(Driver *driver, const char *name)
 {
     if (str_ends_with(name, ".xml"))

@@ -14,8 +14,16 @@ ExitCode subcommand_verify(Driver *driver)
     }
     if (!options_choose_cpus(driver, &build))
         return driver_exit_code(driver);
-    Verify v = {
-        .reference = build, .compiled = build, .per_node = o->per_node, .runner = o->runner, .seed = o->seed ? o->seed : 1};
+    if (o->per_node && o->per_op) {
+        usage_error(driver, "--per-node compares the graph as it was read, --per-op the optimised one; choose one of them");
+        return EXIT_USAGE;
+    }
+    Verify v = {.reference = o->per_op ? options_build_in(driver, "f32") : build,
+                .compiled = build,
+                .per_node = o->per_node,
+                .per_op = o->per_op,
+                .runner = o->runner,
+                .seed = o->seed ? o->seed : 1};
     if (!verify_run(&v))
         return driver_exit_code(driver);
     (o->json ? verify_print_json : verify_print)(&v);

@@ -5,22 +5,30 @@
 #include "compiler/build/build.h"
 
 typedef struct Comparison {
-    const Value *value;      /* of the reference graph */
+    const Value *value;      /* of the reference graph; region by region, of the compiled one */
     const Tensor *expected;
     double error, magnitude; /* largest of all elements */
+    double signal, noise;    /* sums of squares, of what is expected and of the errors */
     bool compared, ok;
 } Comparison;
+
+typedef struct Given {
+    const char *name;        /* of an input of the compiled program */
+    const Tensor *tensor;
+} Given;
 
 typedef struct Verify {
     Build reference, compiled; /* of one model, not loaded yet */
     bool per_node;             /* compare every value that a program could give, not only the outputs */
-    int64_t seed;              /* of the random inputs */
-    StrList runner;            /* what runs the executable; empty: it runs by itself */
-    Tensor **inputs;           /* found by verify_run, as what follows */
-    VEC(Comparison) values;
+    bool per_op; /* compare what each region makes of the reference's values: its own error, not that of those before */
+    int64_t seed; /* of the random inputs */
+    StrList runner; /* what runs the executable; empty: it runs by itself */
+    VEC(Given) given; /* found by verify_run, as what follows; the graph's inputs come first */
+    StrMap known; /* per_op: name → Tensor, of the reference's values that could be given to a program */
+    VEC(Comparison) values; /* per_op: the noisiest first */
 } Verify;
 
-bool verify_run(Verify *v);      /* false after a diagnostic */
+bool verify_run(Verify *v); /* false after a diagnostic */
 bool verify_ok(const Verify *v); /* nothing was wrong */
 void verify_print(const Verify *v); /* to standard output */
 void verify_print_json(const Verify *v);
