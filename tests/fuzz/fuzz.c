@@ -66,6 +66,26 @@ void fuzz_require_said(const Fuzz *fuzz, bool ok)
     fuzz_require(ok != diag_failed(&fuzz->diag), ok ? "what has an error is refused" : "what is refused has an error");
 }
 
+uint32_t fuzz_hash(const uint8_t *data, size_t size)
+{
+    uint32_t hash = 0;
+    for (size_t i = 0; i < size; i++)
+        hash = hash * 31 + data[i];
+    return hash ^ hash >> 15;
+}
+
+FuzzChoice fuzz_choose(const uint8_t *data, size_t size)
+{
+    static const struct {
+        const char *cpu;
+        DType precision;
+    } rows[] = {{"x86-64-v3", DT_FLOAT}, {"x86-64-v2", DT_FLOAT},    {"x86-64-v4", DT_FLOAT}, {"sapphirerapids", DT_BFLOAT16},
+                {"aarch64", DT_FLOAT},   {"x86-64-v2", DT_BFLOAT16}, {"znver4", DT_BFLOAT16}, {"aarch64", DT_BFLOAT16}};
+    uint32_t hash = fuzz_hash(data, size);
+    int64_t row = hash % countof(rows);
+    return (FuzzChoice){cpu_find(rows[row].cpu), rows[row].precision, hash >> 8 & 1 ? 3 : (int)(hash >> 9 & 3)};
+}
+
 bool fuzz_check_model(Fuzz *fuzz, Model *model)
 {
     const char *problem;
@@ -75,4 +95,24 @@ bool fuzz_check_model(Fuzz *fuzz, Model *model)
     if (ok && !graph_verify(model->graph, &problem))
         fuzz_require(false, problem);
     return ok;
+}
+
+static void check_tensor(StoredTensor *stored, Arena *arena)
+{
+    const Tensor *t = &stored->tensor;
+    fuzz_require(t->offset >= 0 && t->length >= 0 && t->offset <= stored->file->length - t->length,
+                 "a tensor is within its file");
+    if (t->dtype == DT_UNDEFINED) /* known by name only */
+        return;
+    fuzz_require(t->length == t->count * dtype_size(t->dtype), "a tensor has the bytes it needs");
+    const volatile uint8_t *bytes = stored_tensor_load(stored, arena)->data;
+    if (t->length)
+        (void)(bytes[0] + bytes[t->length - 1]);
+}
+
+void fuzz_check_tensors(Fuzz *fuzz, TensorIndex *index, bool ok)
+{
+    fuzz_require_said(fuzz, ok);
+    for (int64_t i = 0; ok && i < index->tensors.len; i++)
+        check_tensor(index->tensors.at[i], fuzz->arena);
 }

@@ -4,9 +4,11 @@
 #ifndef CNXC_TESTS_FUZZ_H
 #define CNXC_TESTS_FUZZ_H
 
+#include "compiler/frontend/checkpoint/index.h"
 #include "compiler/frontend/frontend.h"
 #include "compiler/frontend/onnx/onnx.h"
 #include "compiler/frontend/text/text.h"
+#include "compiler/target/cpu.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -30,8 +32,21 @@ void fuzz_write(const char *name, const uint8_t *data, size_t size); /* a file i
 void fuzz_require_said(const Fuzz *fuzz, bool ok);
 void fuzz_require(bool holds, const char *promise);
 
+uint32_t fuzz_hash(const uint8_t *data, size_t size); /* what it chooses changes with every byte */
+
+/* A CPU, a precision and a level, by the input's hash. */
+typedef struct FuzzChoice {
+    const CpuProfile *cpu;
+    DType precision;
+    int opt_level;
+} FuzzChoice;
+FuzzChoice fuzz_choose(const uint8_t *data, size_t size);
+
 /* What a model from outside goes through once it is read: functions inlined, types inferred, verified. False: it was
  * refused, with a diagnostic. */
 bool fuzz_check_model(Fuzz *fuzz, Model *model);
+
+/* Tensors that lie in a file without gaps are within it, with the bytes that they need; ok as above. */
+void fuzz_check_tensors(Fuzz *fuzz, TensorIndex *index, bool ok);
 
 #endif
