@@ -6,6 +6,12 @@
  *
  *     for k: b = B[k]; for i: a = A[i,k]; C[i] += a*b          (K. Goto, Anatomy of High-Performance MatMul)
  *
+ * An instruction that takes rows in pairs (bfmmla) has sums of two rows in a vector: of columns 0 and 1, or of 2 and 3, beside
+ * the same of the next row. Sums change places before the first step, and back after the last; a row without another meets
+ * itself.
+ *
+ *     rows i, i+1:   c0 c1 c2 c3,  d0 d1 d2 d3   ←→   c0 c1 d0 d1,  c2 c3 d2 d3
+ *
  * The K loop is unrolled by 4 and stays rolled otherwise. The expression is applied to the sums in registers; one
  * that needs many registers itself (Gelu) the schedule applies to a finished strip instead. */
 #include "compiler/codegen/isa.h"
@@ -18,6 +24,7 @@ typedef struct Tile {
     const Kernel *kernel;
     const IsaDot *dot;           /* the inner step */
     int64_t m, nv, lanes;
+    int64_t rows;                /* in a step: 1, or 2 with m rounded up */
     IrValue sums[MAX_CARRIED];   /* m × nv, then the three addresses that walk along k */
 } Tile;
 
@@ -45,7 +52,7 @@ static void init_sums(Emit *e, Tile *t)
         if (t->kernel->gemm.init == GEMM_INIT_BIAS)
             start = emit_load(e, emit_offset(e, emit_arg(e, GEMM_BIAS), j * t->lanes * F32));
         for (int64_t i = 0; i < t->m; i++) {
-            bool add = t->kernel->gemm.init == GEMM_INIT_C && active_lanes(t, j);
+            bool add = t->kernel->gemm.init == GEMM_INIT_C && active_lanes(t, j) && i < t->kernel->gemm.m;
             *sum_at(t, i, j) = add ? emit_load_lanes(e, e->f32, c_address(e, t, i, j), active_lanes(t, j)) : start;
         }
     }
@@ -54,12 +61,32 @@ static void init_sums(Emit *e, Tile *t)
     *walker(t, AT_PREFETCH) = emit_arg(e, GEMM_PREFETCH);
 }
 
+/* Bytes of a step's groups in a panel. */
+static int64_t panel_row(const Tile *t) { return t->kernel->gemm.nr * product_group_bytes(t->kernel->gemm.product); }
+
 /* The lines that start within the bytes of panel row u. */
 static void prefetch_step(Emit *e, Tile *t, int64_t u)
 {
-    int64_t line = e->cpu->line_bytes, row = t->kernel->gemm.nr * F32, first = (u * row + line - 1) / line * line;
+    int64_t line = e->cpu->line_bytes, row = panel_row(t), first = (u * row + line - 1) / line * line;
     for (int64_t at = first; at < (u + 1) * row; at += line)
         emit_prefetch_l2(e, emit_offset(e, *walker(t, AT_PREFETCH), at));
+}
+
+static IrValue load_group(Emit *e, Tile *t, IrType type, int64_t i, int64_t u)
+{
+    int64_t row = i < t->kernel->gemm.m ? i : i - 1;
+    return emit_load_scalar(e, type, emit_offset(e, *walker(t, AT_A), row * t->kernel->gemm.a_row + u * t->kernel->gemm.a_k));
+}
+
+/* Row i's group in each lane, or side by side those of rows i and i + 1. */
+static IrValue load_rows(Emit *e, Tile *t, int64_t i, int64_t u)
+{
+    if (t->rows == 1)
+        return emit_splat(e, load_group(e, t, e->f32, i, u));
+    IrValue pair = LLVMGetPoison(LLVMVectorType(e->i64, 2));
+    for (int64_t r = 0; r < 2; r++)
+        pair = LLVMBuildInsertElement(e->ir, pair, load_group(e, t, e->i64, i + r, u), emit_i64(e, r), "");
+    return LLVMBuildBitCast(e->ir, pair, e->vf, "");
 }
 
 static void k_step(Emit *e, Tile *t, int64_t u)
@@ -67,13 +94,14 @@ static void k_step(Emit *e, Tile *t, int64_t u)
     const Kernel *kernel = t->kernel;
     const int64_t nv = t->nv;
     IrValue b[MAX_CARRIED];
-    for (int64_t j = 0; j < nv; j++)
-        b[j] = emit_load(e, emit_offset(e, *walker(t, AT_B), (u * kernel->gemm.nr + j * t->lanes) * F32));
-    for (int64_t i = 0; i < t->m; i++) {
-        IrValue at = emit_offset(e, *walker(t, AT_A), i * kernel->gemm.a_row + u * kernel->gemm.a_k);
-        IrValue a = emit_splat(e, emit_load_scalar(e, e->f32, at));
-        for (int64_t j = 0; j < nv; j++)
-            *sum_at(t, i, j) = t->dot->emit(e, a, b[j], *sum_at(t, i, j));
+    for (int64_t j = 0; j < nv * t->rows; j++)
+        b[j] = emit_load(e, emit_offset(e, *walker(t, AT_B), u * panel_row(t) + j * t->lanes * F32));
+    for (int64_t i = 0; i < t->m; i += t->rows) {
+        IrValue a = load_rows(e, t, i, u);
+        for (int64_t j = 0; j < nv * t->rows; j++) {
+            IrValue *sum = sum_at(t, i + j % t->rows, j / t->rows);
+            *sum = t->dot->emit(e, a, b[j], *sum);
+        }
         if (kernel->gemm.product.b == DT_FLOAT &&
             !cpu_has_fma(e->cpu)) /* products take registers until they are added: LLVM must not begin the next row */
             emit_hold(e, sum_at(t, i, 0), (int)nv);
@@ -84,11 +112,31 @@ static void k_step(Emit *e, Tile *t, int64_t u)
 
 static void advance(Emit *e, Tile *t)
 {
-    int64_t panel = UNROLL * t->kernel->gemm.nr * F32;
+    int64_t panel = UNROLL * panel_row(t);
     *walker(t, AT_A) = emit_offset(e, *walker(t, AT_A), UNROLL * t->kernel->gemm.a_k);
     *walker(t, AT_B) = emit_offset(e, *walker(t, AT_B), panel);
     if (t->kernel->gemm.prefetch)
         *walker(t, AT_PREFETCH) = emit_offset(e, *walker(t, AT_PREFETCH), panel);
+}
+
+/* Lanes 0 and 1, or 2 and 3, of both. */
+static IrValue halves_of(Emit *e, IrValue one, IrValue two, int64_t first)
+{
+    IrValue lanes[4];
+    for (int64_t i = 0; i < 4; i++)
+        lanes[i] = LLVMConstInt(e->i32, (unsigned long long)(first + i % 2 + i / 2 * 4), 0);
+    return LLVMBuildShuffleVector(e->ir, one, two, LLVMConstVector(lanes, 4), "");
+}
+
+/* To pairs of rows, and from them. */
+static void exchange_rows(Emit *e, Tile *t)
+{
+    for (int64_t i = 0; i < t->m && t->rows == 2; i += 2)
+        for (int64_t j = 0; j < t->nv; j++) {
+            IrValue one = *sum_at(t, i, j), two = *sum_at(t, i + 1, j);
+            *sum_at(t, i, j) = halves_of(e, one, two, 0);
+            *sum_at(t, i + 1, j) = halves_of(e, one, two, 2);
+        }
 }
 
 static void multiply(Emit *e, Tile *t)
@@ -133,7 +181,7 @@ static void store_sums(Emit *e, Tile *t)
     for (int64_t j = 0; j < t->nv && active_lanes(t, j); j++) {
         IrValue values[MAX_OPERANDS] = {0};
         load_shared(e, t, j, values);
-        for (int64_t i = 0; i < t->m; i++) {
+        for (int64_t i = 0; i < t->kernel->gemm.m; i++) {
             values[0] = *sum_at(t, i, j);
             load_own(e, t, emit_i64(e, i), j, values);
             expr_finish(e, t->kernel, values, c_address(e, t, i, j), active_lanes(t, j));
@@ -143,14 +191,18 @@ static void store_sums(Emit *e, Tile *t)
 
 void kernel_gemm(Emit *e, const Kernel *kernel)
 {
-    Tile t = {.kernel = kernel, .m = kernel->gemm.m, .nv = kernel->gemm.nr / e->lanes, .lanes = e->lanes};
-    t.dot = isa_dot(e->cpu, kernel->gemm.product.b);
+    Tile t = {.kernel = kernel, .nv = kernel->gemm.nr / e->lanes, .lanes = e->lanes};
+    t.dot = isa_dot(e->cpu, kernel->gemm.product);
+    t.rows = product_rows(kernel->gemm.product);
+    t.m = (kernel->gemm.m + t.rows - 1) / t.rows * t.rows;
     assert(kernel->gemm.nr % e->lanes == 0 && t.m * t.nv + N_WALKERS <= MAX_CARRIED);
     init_sums(e, &t);
+    exchange_rows(e, &t);
     if (t.dot->flushes)
         bf16_begin(e, t.sums, (int)(t.m * t.nv));
     multiply(e, &t);
     if (t.dot->flushes)
         bf16_end(e, t.sums, (int)(t.m * t.nv));
+    exchange_rows(e, &t);
     store_sums(e, &t);
 }

@@ -12,7 +12,7 @@
  * number is zero.
  *
  * Rounding a float to bf16 follows vcvtneps2bf16: to nearest even, subnormals to zero, NaNs quiet. The instructions themselves
- * are in isa_x86.c. */
+ * are in isa_x86.c, and Arm's, which has bits of its own, in isa_aarch64.c. */
 #include "compiler/codegen/isa.h"
 
 static IrValue high(Emit *e, IrValue pairs)

@@ -14,10 +14,11 @@ const Isa *isa_of(const CpuProfile *cpu)
     unreachable();
 }
 
-const IsaDot *isa_dot(const CpuProfile *cpu, DType element)
+const IsaDot *isa_dot(const CpuProfile *cpu, Product product)
 {
+    bool pairs = product_rows(product) == 2;
     for (const IsaDot *dot = isa_of(cpu)->dots; dot->element; dot++)
-        if (dot->element == element && !(dot->features & ~cpu->runtime_features))
+        if (dot->element == product.b && dot->pairs == pairs && !(dot->features & ~cpu->runtime_features))
             return dot;
     unreachable();
 }

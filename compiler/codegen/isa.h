@@ -12,11 +12,16 @@
 #include "compiler/codegen/emit.h"
 
 /* The inner step of a product: c plus, in each 32-bit lane, the products of the elements of a and b that lie there, of
- * which there are as many as fill it. a and b are vf, whatever they hold; c is vf, or vi where it sums up integers. Of the
- * rows for an element type the first counts whose features the CPU has. */
+ * which there are as many as fill it. a and b are vf, whatever they hold; c is vf, or vi where it sums up integers.
+ *
+ * Where it takes rows in pairs, a has a group of two rows each, b of two columns, and c the sums of row, column 0 0, 0 1, 1 0
+ * and 1 1.
+ *
+ * Of the rows for a product the first counts whose features the CPU has. */
 typedef struct IsaDot {
     DType element;               /* of the weights, b; DT_UNDEFINED ends the table */
     int64_t features;            /* CNXRT_CPU_ bits */
+    bool pairs;                  /* takes rows in pairs */
     bool flushes;                /* right only where subnormals are flushed: between bf16_begin and bf16_end */
     IrValue (*emit)(Emit *e, IrValue a, IrValue b, IrValue c);
 } IsaDot;
@@ -57,7 +62,7 @@ extern const IsaTiles isa_amx;                   /* isa_amx.c */
 extern const Isa isa_neon;                       /* isa_aarch64.c */
 
 const Isa *isa_of(const CpuProfile *cpu);
-/* How the CPU multiplies vectors of these elements. */
-const IsaDot *isa_dot(const CpuProfile *cpu, DType element);
+/* How the CPU multiplies vectors. */
+const IsaDot *isa_dot(const CpuProfile *cpu, Product product);
 
 #endif

@@ -74,8 +74,26 @@ static IrValue multiply_bytes(Emit *e, IrValue a, IrValue b, IrValue c)
     return LLVMBuildAdd(e->ir, c, emit_intrinsic(e, "llvm.aarch64.neon.addp", e->vi, halves, 2), "");
 }
 
-/* No bfdot: it rounds to odd and in another order, so that results would not be those of other CPUs (Arm ARM, BFDOT). */
+/* Two pairs of K for each of four sums, which rounds to odd, the products of a pair before the sum takes them: not the bits of
+ * other CPUs (Arm ARM, BFMMLA). bfdot has the same bits, for half as many products. */
+static IrValue bfmmla(Emit *e, IrValue a, IrValue b, IrValue c)
+{
+    IrType halves = LLVMVectorType(LLVMBFloatTypeInContext(e->context), 8);
+    IrValue args[] = {c, LLVMBuildBitCast(e->ir, a, halves, ""), LLVMBuildBitCast(e->ir, b, halves, "")};
+    return emit_intrinsic_fixed(e, "llvm.aarch64.neon.bfmmla", args, 3);
+}
+
+/* Subnormals stay, for bfmmla to take them for zero. */
+static IrValue round_bfcvtn(Emit *e, IrValue x)
+{
+    if (!cpu_has_dot_bf16(e->cpu))
+        return bf16_round(e, x);
+    IrType halves = emit_vector_of(e, LLVMBFloatTypeInContext(e->context));
+    return LLVMBuildFPExt(e->ir, LLVMBuildFPTrunc(e->ir, x, halves, ""), e->vf, "");
+}
+
 static const IsaDot dots[] = {{DT_FLOAT, .emit = emit_fma},
+                              {DT_BFLOAT16, CNXRT_CPU_ARM_BF16, .pairs = true, .emit = bfmmla},
                               {DT_BFLOAT16, .flushes = true, .emit = bf16_dot},
                               {DT_INT8, CNXRT_CPU_ARM_DOTPROD, .emit = sdot},
                               {DT_INT8, .emit = multiply_bytes},
@@ -91,7 +109,7 @@ const Isa isa_neon = {
     .table_floats = 8,
     .permute = permute,
     .dots = dots,
-    .round_bf16 = bf16_round,
+    .round_bf16 = round_bfcvtn,
     .flushing_mode = flushing_mode,
     .present_mode = present_mode,
     .set_mode = "llvm.aarch64.set.fpcr",

@@ -51,11 +51,13 @@ static double expr_cycles(const Kernel *kernel, const CpuProfile *cpu)
 /* Without an instruction of its own each group costs some integer work and multiply-adds. */
 static double product_instructions(const CpuProfile *cpu, Product product) { return product_is_native(cpu, product) ? 1 : 6; }
 
-/* A step in K of a tile whose sums are all in registers. */
+/* A step in K of a tile whose sums are all in registers. Rows that go in pairs cost the same without another, and an
+ * instruction to meet. */
 static double tile_step_cycles(const CpuProfile *cpu, Product product, int64_t rows, int64_t vectors)
 {
-    double step = instructions(cpu, (double)(rows * vectors) * product_instructions(cpu, product));
-    step = larger(step, accesses(cpu, (double)vectors) + (double)rows / BROADCASTS);
+    int64_t unit = product_rows(product), units = (rows + unit - 1) / unit;
+    double step = (double)(units * unit * vectors) * product_instructions(cpu, product) + (double)(units * (unit - 1));
+    step = larger(instructions(cpu, step), accesses(cpu, (double)(unit * vectors)) + (double)rows / BROADCASTS);
     return larger(step, (double)cpu->fma_latency); /* of the one sum each accumulator has in flight */
 }
 

@@ -87,10 +87,15 @@ static inline bool cpu_has_fma(const CpuProfile *cpu)
 {
     return cpu->arch == ARCH_AARCH64 || (cpu->runtime_features & CNXRT_CPU_FMA);
 }
-/* vdpbf16ps on whole vectors */
+/* Instructions that multiply two rows by two columns: bfmmla. */
+static inline bool cpu_pairs_rows(const CpuProfile *cpu, DType precision)
+{
+    return precision == DT_BFLOAT16 && (cpu->runtime_features & CNXRT_CPU_ARM_BF16);
+}
+/* vdpbf16ps on whole vectors, bfmmla */
 static inline bool cpu_has_dot_bf16(const CpuProfile *cpu)
 {
-    return (cpu->runtime_features & CNXRT_CPU_AVX512_BF16) && cpu->vector_bytes == 64;
+    return ((cpu->runtime_features & CNXRT_CPU_AVX512_BF16) && cpu->vector_bytes == 64) || cpu_pairs_rows(cpu, DT_BFLOAT16);
 }
 /* The matrix unit for bf16, 0: none. Its products are of so many rows, columns and pairs of K: 16 with AMX, of which a
  * product of 2 x 2 tiles needs all eight registers. */

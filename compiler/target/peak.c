@@ -6,6 +6,7 @@
 #include "compiler/target/peak.h"
 
 #include "ir/base/clock.h"
+#include "runtime/cpu.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -81,8 +82,16 @@ static double work_neon(void)
     return 24.0 * 4 * 2 * LOOPS;
 }
 
+#define STEP_PAIRS(i) s##i = vbfmmlaq_f32(s##i, a, b);
+__attribute__((target("arch=armv8.2-a+bf16"))) static double work_bf16(void)
+{
+    bfloat16x8_t a = vreinterpretq_bf16_u16(vdupq_n_u16(0x3a83)), b = a; /* 1e-3 */
+    LOOP(REPEAT24, START128, STEP_PAIRS, HOLD128)
+    return 24.0 * 16 * 2 * LOOPS;
+}
+
 static Work *widest_work(void) { return work_neon; }
-static Work *widest_work_bf16(void) { return work_neon; } /* which bf16 is emulated by */
+static Work *widest_work_bf16(void) { return cpu_features() & CNXRT_CPU_ARM_BF16 ? work_bf16 : work_neon; }
 #else
 static Work *widest_work(void) { return NULL; }
 static Work *widest_work_bf16(void) { return NULL; }

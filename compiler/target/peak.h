@@ -7,7 +7,7 @@
 /* FLOP/s of so many threads at once, for each of which there must be a processor, in registers only, with the widest vectors
  * there are; 0: can't be measured. */
 double peak_flops(int64_t n_threads);
-/* The same of bf16 pairs with sums in fp32; where the CPU has no instruction for them, of fp32. */
+/* The same of bf16 with sums in fp32; where the CPU has no instruction for them, of fp32. */
 double peak_flops_bf16(int64_t n_threads);
 
 #endif

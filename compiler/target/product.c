@@ -15,6 +15,7 @@ Product product_of(const CpuProfile *cpu, DType precision)
     for (int i = 0; i < countof(products); i++)
         if (products[i].b == precision)
             product = products[i];
+    product.k_pack *= cpu_pairs_rows(cpu, precision) ? 2 : 1;
     product.unit = precision == DT_BFLOAT16 ? cpu_matrix_unit(cpu) : 0;
     return product;
 }

@@ -4,10 +4,16 @@
  *   precision   a      b      sum   k_pack   one instruction
  *   f32         f32    f32    f32   1        fma
  *   bf16        bf16   bf16   f32   2        vdpbf16ps; tdpbf16ps on a matrix unit
+ *                                   4        bfmmla
  *
  * The k_pack neighbours of K that an instruction adds up in one sum are a group. A group lies side by side, in A's rows and in
  * the panels of B, so that a product of K/k_pack groups has the loops, panels and strides of any other; only the element and
- * the inner step differ. Bytes in quads (u8 × s8 → s32: vpdpbusd, sdot) or in eights (smmla) are further values. */
+ * the inner step differ.
+ *
+ * A group of 32 bits fits a lane, beside its sum: one of A meets a vector of B's. bfmmla takes groups of 64, two rows of A by two
+ * columns of B, and has the four sums in a vector.
+ *
+ * Bytes in quads (u8 × s8 → s32: vpdpbusd, sdot) or in eights (smmla) are further values. */
 #ifndef CNXC_TARGET_PRODUCT_H
 #define CNXC_TARGET_PRODUCT_H
 
@@ -25,6 +31,9 @@ bool product_equal(Product x, Product y);
 
 /* Whether the CPU has an instruction for it; else vectors of floats do it, group by group. */
 bool product_is_native(const CpuProfile *cpu, Product product);
+
+/* Rows of A that an instruction takes, and vectors of B to a vector of sums. */
+static inline int64_t product_rows(Product p) { return p.k_pack * dtype_size(p.b) / 4; }
 
 /* Whether its left operand has to be made of floats. */
 static inline bool product_converts(Product p) { return p.a != DT_FLOAT; }

@@ -11,24 +11,29 @@
  * ahead of their use. */
 static int64_t other_registers(const CpuProfile *cpu) { return cpu->arch == ARCH_AARCH64 ? 4 : cpu_has_fma(cpu) ? 2 : 3; }
 
-/* Groups that no instruction takes come apart in registers: both halves of a row of B and of one of A. Where an element of A
- * has a single multiply-add to serve, LLVM loads many of them ahead: with FMA, 9x8 was seen to spill on AVX2, 8x8 not. */
+/* Groups that no instruction takes come apart in registers: both halves of a row of B and of one of A. Where rows go in pairs,
+ * B's fill twice as many registers. Where an element of A has a single multiply-add to serve, LLVM loads many of them ahead: with
+ * FMA, 9x8 was seen to spill on AVX2, 8x8 not. */
 static int64_t beside_sums(const CpuProfile *cpu, Product product, int64_t vectors)
 {
     if (!product_is_native(cpu, product))
         return 2 * vectors + 4;
+    if (product_rows(product) == 2)
+        return 2 * vectors + 2;
     return vectors == 1 && cpu_has_fma(cpu) ? cpu->n_vectors / 2 : vectors + other_registers(cpu);
 }
 
 int64_t registers_of_tile(const CpuProfile *cpu, Product product, int64_t rows, int64_t vectors)
 {
-    return rows * vectors + beside_sums(cpu, product, vectors);
+    int64_t unit = product_rows(product);
+    return (rows + unit - 1) / unit * unit * vectors + beside_sums(cpu, product, vectors);
 }
 
 int64_t registers_tile_rows(const CpuProfile *cpu, Product product, int64_t vectors)
 {
     int64_t rows = (cpu->n_vectors - beside_sums(cpu, product, vectors)) / vectors;
-    return rows < 1 ? 1 : rows;
+    int64_t unit = product_rows(product);
+    return rows < unit ? unit : rows / unit * unit;
 }
 
 /* 2 has proved best; on aarch64, which loads each element of A apart, squarer tiles. */

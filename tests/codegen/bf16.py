@@ -1,9 +1,10 @@
 # RUN: %python %s %bin/cnxc
-"""--precision=bf16 against its definition, bit for bit, on CPUs with vdpbf16ps and without.
+"""--precision=bf16 against its definition, bit for bit, on CPUs with vdpbf16ps, with bfmmla and without either.
 
 Every product is computed here in exact steps: operands rounded to bf16, two fused multiply-adds a pair, the odd element
 first, subnormals as zero. A model of products must give these bits when it is compiled for each of the CPUs that this
-machine can run, or emulate: aarch64. So the emulation equals the instruction wherever both run.
+machine can run, or emulate: aarch64. So the emulation equals the instruction wherever both run. bfmmla has a definition of
+its own.
 """
 import os
 import shutil
@@ -15,8 +16,8 @@ import numpy as np
 
 CNXC = sys.argv[1]
 LARGE = len(sys.argv) > 2  # any second argument: shapes of real models
-TARGETS = {"aarch64": ["--target=aarch64-linux-gnu"]}
-RUNNERS = {"aarch64": ["qemu-aarch64"]}
+ARM = ("aarch64", "neoverse-v1")
+TARGET, RUNNER = ["--target=aarch64-linux-gnu"], ["qemu-aarch64"]
 TINY = np.float32(2.0 ** -126)
 
 
@@ -67,6 +68,30 @@ def product(x, w, bias):
     return c
 
 
+def add_to_odd(a, b):
+    """a + b in float: cut off, and the last bit set where that is not exact. Subnormals as zero, taken for such before."""
+    a, b = flush(a).astype(np.float64), flush(b).astype(np.float64)
+    s = a + b
+    t = s - a
+    rest = (a - (s - t)) + (b - t)
+    bits = s.view(np.int64)
+    bits = np.where((rest != 0) & (bits & 1 == 0), bits + np.where((rest > 0) == (s > 0), 1, -1), bits)
+    cut = (bits & ~0x1FFFFFFF).view(np.float64)  # 24 bits of 53
+    odd = (cut != bits.view(np.float64)).astype(np.uint32)
+    return flush((cut.astype(np.float32).view(np.uint32) | odd).view(np.float32))
+
+
+def product_bfmmla(x, w, bias):
+    """As bfmmla sums it up with FPCR.EBF clear (Arm ARM, BFMMLA): pairs of K, then each pair's sum onto the whole."""
+    k = -x.shape[1] % 4
+    x, w = flush(to_bf16(np.pad(x, ((0, 0), (0, k))))), flush(to_bf16(np.pad(w, ((0, k), (0, 0)))))
+    c = np.tile(bias, (x.shape[0], 1)).astype(np.float32)
+    for t in range(0, x.shape[1], 2):
+        one, two = (flush((x[:, u:u + 1].astype(np.float64) * w[u:u + 1]).astype(np.float32)) for u in (t, t + 1))
+        c = add_to_odd(c, add_to_odd(one, two))
+    return c
+
+
 def values(rng, shape, spread, exponent):
     """Of many magnitudes up to 2^exponent: rounding happens, sums cancel."""
     x = rng.standard_normal(shape) * 2.0 ** (rng.uniform(-spread, 0, shape) + exponent)
@@ -93,9 +118,9 @@ def write_model(path, cases, weights, biases):
 def can_run(cpu):
     with open("/proc/cpuinfo") as f:
         flags = next(line for line in f if line.startswith("flags")).split()
-    if cpu in RUNNERS:
+    if cpu in ARM:
         runtime = os.path.join(os.path.dirname(CNXC), "../lib/cnxc", "aarch64-linux-gnu", "libcnxrt.a")
-        return shutil.which(RUNNERS[cpu][0]) and os.path.exists(runtime)
+        return shutil.which(RUNNER[0]) and os.path.exists(runtime)
     needs = {"x86-64-v3": {"avx2", "fma"}, "x86-64-v4": {"avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512cd"},
              "znver4": {"avx512_bf16", "avx512_vnni", "avx512_bitalg", "gfni", "vaes"}}
     return needs[cpu] <= set(flags)
@@ -113,8 +138,7 @@ def main():
     xs[-2][:, 0] = TINY * np.float32(1 - 2.0 ** -10)
     ws = [values(rng, (k, n), s, e) for m, k, n, s, _, e, _ in cases]
     bs = [values(rng, n, 2 * s, e) for m, k, n, s, _, _, e in cases]
-    want = [product(x, w, b) for x, w, b in zip(xs, ws, bs)]
-    cpus = [cpu for cpu in ("x86-64-v3", "x86-64-v4", "znver4", "aarch64") if can_run(cpu)]
+    cpus = [cpu for cpu in ("x86-64-v3", "x86-64-v4", "znver4", *ARM) if can_run(cpu)]
     failed = 0
     with tempfile.TemporaryDirectory(prefix="cnxc-bf16-") as folder:
         path = os.path.join(folder, "products.onnxtxt")
@@ -123,13 +147,14 @@ def main():
             np.save(os.path.join(folder, f"x{i}.npy"), x[None])
         for cpu in cpus:
             exe = os.path.join(folder, cpu)
-            subprocess.run([CNXC, "compile", path, "--precision=bf16", f"-mcpu={cpu}", *TARGETS.get(cpu, []), "-o", exe], check=True)
+            subprocess.run([CNXC, "compile", path, "--precision=bf16", f"-mcpu={cpu}", *(TARGET if cpu in ARM else []), "-o", exe], check=True)
             args = [f"--input=x{i}={folder}/x{i}.npy" for i in range(len(cases))]
             args += [f"--output=y{i}={folder}/y{i}.npy" for i in range(len(cases))]
-            subprocess.run([*RUNNERS.get(cpu, []), exe, *args], check=True, stdout=subprocess.DEVNULL)
+            subprocess.run([*(RUNNER if cpu in ARM else []), exe, *args], check=True, stdout=subprocess.DEVNULL)
             for i, case in enumerate(cases):
                 got = np.load(os.path.join(folder, f"y{i}.npy"))[0]
-                wrong = int((got.view(np.uint32) != want[i].view(np.uint32)).sum())
+                want = (product_bfmmla if cpu == "neoverse-v1" else product)(xs[i], ws[i], bs[i])
+                wrong = int((got.view(np.uint32) != want.view(np.uint32)).sum())
                 if wrong:
                     failed += 1
                     print(f"FAIL {cpu} {case}: {wrong} of {got.size} elements differ")

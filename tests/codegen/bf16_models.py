@@ -23,7 +23,7 @@ DIGITS = os.path.join(ROOT, "models", "digits")
 
 def compile_to(folder, model, *options):
     executable = os.path.join(folder, "model" + "".join(options).replace("/", ""))
-    goldens.run([CNXC, "compile", model, *options, "-o", executable])
+    goldens.compile_model(CNXC, model, *options, "-o", executable)
     return executable
 
 

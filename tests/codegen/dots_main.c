@@ -34,7 +34,7 @@ int main(int argc, char **argv)
     Arena *arena = arena_new();
     Emit e;
     emit_open(&e, "dots", cpu, arena);
-    emit_dot(&e, isa_dot(cpu, DT_INT8), true);
+    emit_dot(&e, isa_dot(cpu, (Product){.b = DT_INT8, .k_pack = 4}), true);
     LLVMMemoryBufferRef object = emit_generate(&e, CODE_OBJECT, 3);
     bool written = write_object(object, argv[3]);
     LLVMDisposeMemoryBuffer(object);

@@ -25,8 +25,8 @@ import tempfile
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ROOT = os.path.dirname(TESTS)
 GOLDENS = os.path.join(TESTS, "goldens")
-CPUS = ("x86-64-v2", "haswell", "skylake-avx512", "znver4", "sapphirerapids", "neoverse-v1")
-QUICK_CPUS = ("haswell", "sapphirerapids", "neoverse-v1")
+CPUS = ("x86-64-v2", "haswell", "skylake-avx512", "znver4", "sapphirerapids", "aarch64", "neoverse-v1")
+QUICK_CPUS = ("haswell", "sapphirerapids", "aarch64")
 ARM = {"neoverse-v1", "aarch64", "neoverse-n1", "neoverse-n2", "neoverse-v2"}
 PRECISIONS = ("f32", "bf16")
 PUBLISHED = sorted(name for name in os.listdir(os.path.join(ROOT, "models")) if name.startswith("convnext-"))
