@@ -1,6 +1,6 @@
 /* cnx-dots: the inner step of a product by itself, for tests/codegen/dots.py.
  *
- *   cnx-dots CPU int8 OBJECT      void dot(const void *a, const void *b, void *c): c = dot(a, b, c), a vector each */
+ *   cnx-dots CPU int8 K-PACK OBJECT      void dot(const void *a, const void *b, void *c): c = dot(a, b, c), a vector each */
 #include "compiler/codegen/isa.h"
 
 #include <stdlib.h>
@@ -26,17 +26,17 @@ static bool write_object(LLVMMemoryBufferRef object, const char *path)
 
 int main(int argc, char **argv)
 {
-    const CpuProfile *cpu = argc == 4 ? cpu_find(argv[1]) : NULL;
+    const CpuProfile *cpu = argc == 5 ? cpu_find(argv[1]) : NULL;
     if (!cpu || strcmp(argv[2], "int8") != 0) {
-        fputs("usage: cnx-dots CPU int8 OBJECT\n", stderr);
+        fputs("usage: cnx-dots CPU int8 K-PACK OBJECT\n", stderr);
         return 2;
     }
     Arena *arena = arena_new();
     Emit e;
     emit_open(&e, "dots", cpu, arena);
-    emit_dot(&e, isa_dot(cpu, (Product){.b = DT_INT8, .k_pack = 4}), true);
+    emit_dot(&e, isa_dot(cpu, (Product){.b = DT_INT8, .k_pack = atoi(argv[3])}), true);
     LLVMMemoryBufferRef object = emit_generate(&e, CODE_OBJECT, 3);
-    bool written = write_object(object, argv[3]);
+    bool written = write_object(object, argv[4]);
     LLVMDisposeMemoryBuffer(object);
     emit_close(&e);
     arena_free(arena);
