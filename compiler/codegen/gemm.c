@@ -106,6 +106,8 @@ static void k_step(Emit *e, Tile *t, int64_t u)
             !cpu_has_fma(e->cpu)) /* products take registers until they are added: LLVM must not begin the next row */
             emit_hold(e, sum_at(t, i, 0), (int)nv);
     }
+    if (t->rows == 2) /* sums leave no registers for loads of the next step's */
+        emit_hold(e, sum_at(t, 0, 0), 1);
     if (kernel->gemm.prefetch)
         prefetch_step(e, t, u);
 }

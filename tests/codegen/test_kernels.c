@@ -450,15 +450,15 @@ static void element_cases(Suite *s)
 
 /* ── Spills ──────────────────────────────────────────────────────────────────────────────────────────── */
 
-static int64_t product_spills(const char *cpu, DType precision, int64_t m, int64_t nr)
+static int64_t product_spills(const char *cpu, DType precision, bool prefetch, int64_t m, int64_t nr)
 {
     Kernel k = {.kind = KERNEL_GEMM, .name = "cnx_tile"};
     k.gemm.m = m, k.gemm.n = k.gemm.nr = nr, k.gemm.k = 96, k.gemm.a_row = 400, k.gemm.a_k = 4, k.gemm.c_row = 400;
-    k.gemm.prefetch = true, k.gemm.product = product_of(cpu_find(cpu), precision);
+    k.gemm.prefetch = prefetch, k.gemm.product = product_of(cpu_find(cpu), precision);
     return codegen_kernel_spills(&k, cpu_find(cpu));
 }
 
-static int64_t tile_spills(const char *cpu, int64_t m, int64_t nr) { return product_spills(cpu, DT_FLOAT, m, nr); }
+static int64_t tile_spills(const char *cpu, int64_t m, int64_t nr) { return product_spills(cpu, DT_FLOAT, true, m, nr); }
 
 /* The tiles that the schedule relies on fit the registers; larger ones are found out. */
 static void spills(void **state)
@@ -480,10 +480,10 @@ static void spills(void **state)
         assert_true(tile_spills(arm[i], 10, 12) > 0);
         assert_true(tile_spills(arm[i], 8, 16) > 0);
     }
-    assert_int_equal(product_spills("neoverse-v1", DT_BFLOAT16, 8, 12), 0);
-    assert_int_equal(product_spills("neoverse-v1", DT_BFLOAT16, 11, 8), 0);
-    assert_int_equal(product_spills("neoverse-v1", DT_BFLOAT16, 4, 16), 0);
-    assert_true(product_spills("neoverse-v1", DT_BFLOAT16, 6, 16) > 0);
+    assert_int_equal(product_spills("neoverse-v1", DT_BFLOAT16, false, 8, 12), 0);
+    assert_int_equal(product_spills("neoverse-v1", DT_BFLOAT16, false, 11, 8), 0);
+    assert_int_equal(product_spills("neoverse-v1", DT_BFLOAT16, false, 4, 16), 0);
+    assert_true(product_spills("neoverse-v1", DT_BFLOAT16, false, 6, 16) > 0);
 }
 
 /* ── Running ─────────────────────────────────────────────────────────────────────────────────────────── */
