@@ -4,9 +4,13 @@
 #include "ir/verify.h"
 
 #include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <unistd.h>
+
+enum { MOST_SECONDS = 30 }; /* of the processor, sanitized: other work on the machine doesn't count */
 
 static FILE *nowhere;
 static char folder[PATH_MAX];
@@ -28,6 +32,19 @@ static void make_folder(void)
     fuzz_write("w.bin", weights, sizeof weights);
 }
 
+static void on_slow(int number)
+{
+    static const char text[] = "broken promise: an input takes seconds\n";
+    (void)number, (void)!write(STDERR_FILENO, text, sizeof text - 1);
+    abort();
+}
+
+static void limit_time(int64_t seconds)
+{
+    const struct itimerval limit = {.it_value.tv_sec = seconds};
+    setitimer(ITIMER_PROF, &limit, NULL);
+}
+
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc;
@@ -35,6 +52,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     nowhere = fopen("/dev/null", "w");
     fuzz_require(nowhere != NULL, "/dev/null can be opened");
     make_folder();
+    signal(SIGPROF, on_slow);
     return 0;
 }
 
@@ -49,9 +67,17 @@ void fuzz_write(const char *name, const uint8_t *data, size_t size)
     fuzz_require(file && fclose(file) == 0 && ok, "the folder can be written");
 }
 
-Fuzz fuzz_begin(void) { return (Fuzz){arena_new(), {.out = nowhere}}; }
+Fuzz fuzz_begin(void)
+{
+    limit_time(MOST_SECONDS);
+    return (Fuzz){arena_new(), {.out = nowhere}};
+}
 
-void fuzz_end(Fuzz *fuzz) { arena_free(fuzz->arena); }
+void fuzz_end(Fuzz *fuzz)
+{
+    arena_free(fuzz->arena);
+    limit_time(0);
+}
 
 void fuzz_require(bool holds, const char *promise)
 {

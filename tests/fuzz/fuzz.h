@@ -16,7 +16,7 @@
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* One input's compilation: diagnostics are formatted, and go to /dev/null. */
+/* One input's compilation: diagnostics are formatted, and go to /dev/null. Its time is limited. */
 typedef struct Fuzz {
     Arena *arena;
     Diag diag;

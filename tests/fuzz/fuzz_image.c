@@ -80,6 +80,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 4)
         return 0;
+    Fuzz fuzz = fuzz_begin();
     uint8_t *bytes = malloc(size); /* exactly: reading past the end is seen */
     fuzz_require(bytes != NULL, "memory");
     memcpy(bytes, data, size);
@@ -88,5 +89,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         mend_png(bytes, data[0] == 0x89 ? size : 0);
     decode(bytes, size, bits);
     free(bytes);
+    fuzz_end(&fuzz);
     return 0;
 }

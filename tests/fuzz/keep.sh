@@ -14,7 +14,7 @@ for target in "$@"; do
     cp -r "$work/seeds/$target" "$temp/seeds"
     find "$work/corpus/$target" "$work/kept/$target" -size -9 -exec cp {} "$temp/found" \;
     cp "$temp/seeds"/* "$temp/kept" # what is in the first folder of a merge stays and counts
-    "$build/bin/fuzz_$target" -merge=1 -timeout=60 "$temp/kept" "$temp/found" >"$work/logs/merge-$target.log" 2>&1
+    "$build/bin/fuzz_$target" -merge=1 -timeout=600 "$temp/kept" "$temp/found" >"$work/logs/merge-$target.log" 2>&1
     (cd "$temp/kept" && ls ../seeds | xargs rm -f)
     tar -cJf "$here/corpus/$target.tar.xz" --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -C "$temp/kept" .
     echo "$target: $(ls "$temp/kept" | wc -l) inputs, $(stat -c %s "$here/corpus/$target.tar.xz") bytes"

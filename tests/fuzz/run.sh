@@ -13,7 +13,7 @@ search() { # TARGET LOG
     mkdir -p "$work/corpus/$1" "$work/seeds/$1" "$work/findings" "$kept"
     [ ! -e "$here/corpus/$1.tar.xz" ] || tar -xJf "$here/corpus/$1.tar.xz" -C "$kept"
     [ ! -s "$work/seeds/$1.words" ] || words=(-dict="$work/seeds/$1.words")
-    { time "$build/bin/fuzz_$1" -max_total_time="$seconds" -timeout=60 -report_slow_units=60 -rss_limit_mb=3000 -malloc_limit_mb=2000 \
+    { time "$build/bin/fuzz_$1" -max_total_time="$seconds" -timeout=600 -report_slow_units=600 -rss_limit_mb=3000 -malloc_limit_mb=2000 \
         -max_len=65536 "${words[@]}" -artifact_prefix="$work/findings/$1-" "$work/corpus/$1" "$kept" "$work/seeds/$1"; } >"$2" 2>&1
 }
 
