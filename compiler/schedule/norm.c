@@ -79,19 +79,20 @@ static bool all_equal(const Tensor *tensor, double number)
     return tensor != NULL;
 }
 
-/* value = op(value, input), unless that changes nothing. */
+/* value = op(value, input), unless that changes nothing. The kernel turns halves into floats as it loads them, doubles not. */
 static bool add_affine(Lowering *l, Fusion *fusion, const Node *node, int input, OpKind op, double neutral, int *value)
 {
     const Value *source = node_input(node, input);
     if (!source)
         return true;
     View view = *view_of(l, source);
-    const Tensor *tensor = view.constant;
     int64_t dims[MAX_RANK];
     int id, rank = value_dims(node->inputs.at[0], dims);
-    if (all_equal(tensor, neutral))
+    if (all_equal(view.constant, neutral))
         return true;
-    return view_broadcast(&view, rank, dims) && fusion_operand(fusion, source, view, tensor, &id) &&
+    if (view.dtype == DT_DOUBLE)
+        view = view_float(l, view);
+    return view_broadcast(&view, rank, dims) && fusion_operand(fusion, source, view, view.constant, &id) &&
            fusion_step(fusion, op, DT_FLOAT, *value, id, 0, 0, 0, value);
 }
 
@@ -132,11 +133,12 @@ static void layernorm_sections(Lowering *l, View in, View out, double epsilon, c
 }
 
 /* Mean and 1 / sqrt(variance + epsilon), when someone wants them: plain reductions. */
-static void write_statistics(Lowering *l, const Node *node, View in, int axis, double epsilon)
+static void write_statistics(Lowering *l, const Node *node, View x, int axis, double epsilon)
 {
     const Value *mean_value = node_output(node, 1), *deviation_value = node_output(node, 2);
     if (!mean_value && !deviation_value)
         return;
+    View in = view_float(l, x);
     const char *name = node_label(node);
     bool gone[VIEW_RANK] = {false};
     int64_t dims[VIEW_RANK];
@@ -196,7 +198,7 @@ bool layernorm_lower(Lowering *l, const Node *node, Epilogue *epilogue)
         layernorm_sections(l, in, out_rows, epsilon, fusion, operands);
     }
     float_output_set(l, value, out);
-    write_statistics(l, node, view_float(l, x), axis, epsilon);
+    write_statistics(l, node, x, axis, epsilon);
     return true;
 }
 

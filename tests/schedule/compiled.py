@@ -132,6 +132,7 @@ def reductions():
     case("ln", "float[N,5,33] x", "float[N,5,33] y", "y = LayerNormalization(x, s, b)", [tensor("s", 33), tensor("b", 33)])
     case("ln2", "float[N,5,6,3] x", "float[N,5,6,3] y", "t = LayerNormalization <axis=2> (x, s)\ny = Relu(t)", [tensor("s", 6, 3)])
     case("ln3", "float[4,5,6] x", "float[4,5,6] y, float[4,1,1] m, float[4,1,1] d", "y, m, d = LayerNormalization <axis=1> (x, s, b)", [tensor("s", 5, 6), tensor("b", 6)])
+    case("ln4", "double[3,5,9] x", "double[3,5,9] y", "y = LayerNormalization(x, s, b)", [tensor("s", 9, dtype="double"), tensor("b", 9, dtype="double")])
     for op in "Mean Sum L1 L2 Max Min Prod SumSquare".split():
         low = op.lower()
         case("r" + low, "float[N,5,6,7] x", "float[N,6] y", f"y = Reduce{op} <keepdims=0> (x, a)", [ints("a", 1, 3)])
