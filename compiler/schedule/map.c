@@ -244,3 +244,8 @@ View view_float(Lowering *l, View view)
     copy.per_image = view.per_image;
     return copy;
 }
+
+View view_float_step(Lowering *l, View view)
+{
+    return view.dtype == DT_FLOAT16 || view.dtype == DT_BFLOAT16 ? view : view_float(l, view);
+}

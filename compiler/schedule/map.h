@@ -14,5 +14,6 @@ void fill_phase(Lowering *l, const char *name, View out, double number);
 
 View view_contiguous(Lowering *l, View view); /* row-major and dense, copied if need be */
 View view_float(Lowering *l, View view);      /* as float, converted if need be */
+View view_float_step(Lowering *l, View view); /* the same for an operand of a step, which turns halves into floats itself */
 
 #endif

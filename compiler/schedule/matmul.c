@@ -230,7 +230,7 @@ static bool scale_and_add(Lowering *l, const Node *node, View out, double alpha,
     bool ok = alpha == 1 || (fusion_constant(&fusion, alpha, DT_FLOAT, &number) &&
                              fusion_step(&fusion, OP_Mul, DT_FLOAT, value, number, 0, 0, 0, &value));
     if (c) {
-        View wide = *c;
+        View wide = view_float_step(l, *c);
         view_broadcast(&wide, 2, out.dims);
         ok = ok && fusion_operand(&fusion, node->inputs.at[2], wide, NULL, &other);
         if (beta != 1)

@@ -79,7 +79,7 @@ static bool all_equal(const Tensor *tensor, double number)
     return tensor != NULL;
 }
 
-/* value = op(value, input), unless that changes nothing. The kernel turns halves into floats as it loads them, doubles not. */
+/* value = op(value, input), unless that changes nothing. */
 static bool add_affine(Lowering *l, Fusion *fusion, const Node *node, int input, OpKind op, double neutral, int *value)
 {
     const Value *source = node_input(node, input);
@@ -90,8 +90,7 @@ static bool add_affine(Lowering *l, Fusion *fusion, const Node *node, int input,
     int id, rank = value_dims(node->inputs.at[0], dims);
     if (all_equal(view.constant, neutral))
         return true;
-    if (view.dtype == DT_DOUBLE)
-        view = view_float(l, view);
+    view = view_float_step(l, view);
     return view_broadcast(&view, rank, dims) && fusion_operand(fusion, source, view, view.constant, &id) &&
            fusion_step(fusion, op, DT_FLOAT, *value, id, 0, 0, 0, value);
 }

@@ -100,6 +100,8 @@ def products():
     case("rows", "float[4,5,17] x, float[17] z", "float[4,5] y", "y = MatMul(x, z)")
     case("wide", "double[3,5] x, double[5,4] z", "double[3,4] y", "y = MatMul(x, z)")
     case("gemm", "float[N,17] x", "float[N,9] y", "y = Gemm <transB=1> (x, w, b)", [tensor("w", 9, 17), tensor("b", 9)])
+    case("counted", "int32[9,5] x, int32[7] c", "int32[9,7] y", "y = Gemm(x, w, c)", [tensor("w", 5, 7, values=[k % 5 - 2 for k in range(35)], dtype="int32")])
+    case("widec", "double[3,5] x, double[5,4] z, double[3,1] c", "double[3,4] y", "y = Gemm <beta=2.0> (x, z, c)")
     case("scaled", "float[17,5] x, float[9,17] z, float[5,1] c", "float[5,9] y", "y = Gemm <transA=1,transB=1,alpha=0.5,beta=2.0> (x, z, c)")
 
 
