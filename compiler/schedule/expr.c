@@ -133,30 +133,33 @@ static bool add_clip(Lowering *l, Fusion *fusion, const Node *node, int rank, co
     return true;
 }
 
-/* One value for each channel (axis 1), as an operand over the whole space. */
-static bool channel_id(Lowering *l, Fusion *fusion, const Value *value, int rank, const int64_t *dims, int *id)
+/* One value for each channel (axis 1), as an operand over the whole space, of element type dtype. */
+static bool channel_id(Lowering *l, Fusion *fusion, const Value *value, DType dtype, int rank, const int64_t *dims, int *id)
 {
     View view = *view_of(l, value);
+    bool wide = value->type.dtype == DT_DOUBLE;
     for (int i = 2; i < rank; i++)
         view = view_insert(view, view.rank, 1, 0);
-    return view_broadcast(&view, rank, dims) && fusion_operand(fusion, value, view, tensor_of(l, value), id);
+    return view_broadcast(&view, rank, dims) && fusion_operand(fusion, value, view, tensor_of(l, value), id) &&
+           (wide == (dtype == DT_DOUBLE) || fusion_step(fusion, OP_Cast, dtype, *id, 0, 0, 0, 0, id));
 }
 
-/* (x - mean) / sqrt(var + epsilon) * scale + b */
+/* (x - mean) / sqrt(var + epsilon) * scale + b, rounded once. */
 static bool add_batchnorm(Lowering *l, Fusion *fusion, const Node *node, int rank, const int64_t *dims, int x, int *value)
 {
-    DType dtype = node->outputs.at[0]->type.dtype;
+    DType result = node->outputs.at[0]->type.dtype, dtype = result == DT_DOUBLE ? result : DT_FLOAT;
     int scale, shift, mean, var, epsilon;
-    return channel_id(l, fusion, node->inputs.at[1], rank, dims, &scale) &&
-           channel_id(l, fusion, node->inputs.at[2], rank, dims, &shift) &&
-           channel_id(l, fusion, node->inputs.at[3], rank, dims, &mean) &&
-           channel_id(l, fusion, node->inputs.at[4], rank, dims, &var) &&
+    return channel_id(l, fusion, node->inputs.at[1], dtype, rank, dims, &scale) &&
+           channel_id(l, fusion, node->inputs.at[2], dtype, rank, dims, &shift) &&
+           channel_id(l, fusion, node->inputs.at[3], dtype, rank, dims, &mean) &&
+           channel_id(l, fusion, node->inputs.at[4], dtype, rank, dims, &var) &&
            fusion_constant(fusion, node_attr_float(node, "epsilon"), dtype, &epsilon) &&
            fusion_step(fusion, OP_Sub, dtype, x, mean, 0, 0, 0, &x) &&
            fusion_step(fusion, OP_Add, dtype, var, epsilon, 0, 0, 0, &var) &&
            fusion_step(fusion, OP_Sqrt, dtype, var, 0, 0, 0, 0, &var) &&
            fusion_step(fusion, OP_Div, dtype, x, var, 0, 0, 0, &x) && fusion_step(fusion, OP_Mul, dtype, x, scale, 0, 0, 0, &x) &&
-           fusion_step(fusion, OP_Add, dtype, x, shift, 0, 0, 0, value);
+           fusion_step(fusion, OP_Add, dtype, x, shift, 0, 0, 0, value) &&
+           (result == dtype || fusion_step(fusion, OP_Cast, result, *value, 0, 0, 0, 0, value));
 }
 
 /* The attributes that a step carries, in imm order. */

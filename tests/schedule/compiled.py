@@ -72,6 +72,10 @@ def elementwise():
     case("max5", "float[3,9] a, float[9] b, float[3,1] c, float[3,9] d, float[1,9] e", "float[3,9] y", "y = Max(a, b, c, d, e)")
     case("norm", "float[N,5,4,3] x", "float[N,5,4,3] y", "y = BatchNormalization(x, s, b, m, v)",
          [tensor("s", 5), tensor("b", 5), tensor("m", 5), tensor("v", 5, values=[.5, 1, 2, .1, .7])])
+    wide, plain = ([tensor("s", 5, dtype=t), tensor("b", 5, dtype=t)] for t in ("double", "float"))
+    means = lambda t: [tensor("m", 5, dtype=t), tensor("v", 5, values=[.5, 1, 2, .1, .7], dtype=t)]
+    for name, x, weights in ("norm1", "float", wide + means("float")), ("norm2", "float16", plain + means("double")), ("norm3", "double", plain + means("double")):
+        case(name, f"{x}[3,5,4] x", f"{x}[3,5,4] y", "y = BatchNormalization(x, s, b, m, v)", weights)
     case("double", "double[3,5] x", "double[3,5] y", "t = Mul(x, x)\ny = Add(t, x)")
 
 
