@@ -62,6 +62,38 @@ int64_t dtype_size(DType dtype) { return dtype_exists(dtype) ? dtypes[dtype].siz
 
 bool dtype_is_computable(DType dtype) { return dtype_exists(dtype) && dtypes[dtype].computable; }
 
+bool dtype_is_float(DType dtype)
+{
+    return dtype == DT_FLOAT || dtype == DT_DOUBLE || dtype == DT_FLOAT16 || dtype == DT_BFLOAT16;
+}
+
+double dtype_lowest(DType dtype)
+{
+    switch (dtype) {
+    case DT_INT8: return INT8_MIN;
+    case DT_INT16: return INT16_MIN;
+    case DT_INT32: return INT32_MIN;
+    case DT_INT64: return (double)INT64_MIN;
+    default: return dtype_is_float(dtype) ? -INFINITY : 0;
+    }
+}
+
+/* Those of 64 bits are the highest that are doubles, too. */
+double dtype_highest(DType dtype)
+{
+    switch (dtype) {
+    case DT_INT8: return INT8_MAX;
+    case DT_UINT8: return UINT8_MAX;
+    case DT_INT16: return INT16_MAX;
+    case DT_UINT16: return UINT16_MAX;
+    case DT_INT32: return INT32_MAX;
+    case DT_UINT32: return UINT32_MAX;
+    case DT_INT64:
+    case DT_UINT64: return 0x1p63 - 1024;
+    default: return dtype_is_float(dtype) ? INFINITY : 1;
+    }
+}
+
 /* ── Shapes ──────────────────────────────────────────────────────────────────────────────────────────── */
 
 bool dim_is_fixed(Dim dim) { return dim.size >= 0; }
@@ -295,11 +327,6 @@ static float to_odd(double value)
         memcpy((char *)(uintptr_t)(tensor)->data + (index) * (int64_t)sizeof(T), &element_, sizeof(T)); \
     } while (0)
 
-static bool is_float(DType dtype)
-{
-    return dtype == DT_FLOAT || dtype == DT_DOUBLE || dtype == DT_FLOAT16 || dtype == DT_BFLOAT16;
-}
-
 /* A bool is false or true, whatever its byte: files hold others than 0 and 1. */
 double tensor_get(const Tensor *tensor, int64_t index)
 {
@@ -336,7 +363,7 @@ int64_t tensor_get_int(const Tensor *tensor, int64_t index)
     case DT_INT64: return READ(int64_t, tensor, index);
     case DT_UINT64: return (int64_t)READ(uint64_t, tensor, index);
     default:
-        if (!is_float(tensor->dtype))
+        if (!dtype_is_float(tensor->dtype))
             unreachable();
         return truncate_to_int(tensor_get(tensor, index));
     }
@@ -372,7 +399,7 @@ void tensor_set_int(Tensor *tensor, int64_t index, int64_t value)
     case DT_INT64: WRITE(int64_t, tensor, index, value); break;
     case DT_UINT64: WRITE(uint64_t, tensor, index, (uint64_t)value); break;
     default:
-        if (!is_float(tensor->dtype))
+        if (!dtype_is_float(tensor->dtype))
             unreachable();
         tensor_set(tensor, index, (double)value);
     }

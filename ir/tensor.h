@@ -53,6 +53,9 @@ const char *dtype_name(DType dtype);             /* as ONNX text spells it: "flo
 DType dtype_from_name(const char *name);         /* DT_UNDEFINED if there is none */
 int64_t dtype_size(DType dtype);                 /* bytes of an element; 0: not byte-addressable */
 bool dtype_is_computable(DType dtype);           /* float, double, f16, bf16, ints and bool */
+bool dtype_is_float(DType dtype);                /* float, double, f16, bf16 */
+double dtype_lowest(DType dtype);                /* -infinity for floats */
+double dtype_highest(DType dtype);
 
 bool dim_is_fixed(Dim dim);
 bool dim_equal(Dim a, Dim b);                    /* same number, or same symbol; unknown equals nothing */

@@ -135,7 +135,7 @@ static View total(Lowering *l, const Loss *loss, View values)
     sum.rank = 0;
     if (!loss->per_image)
         return sum;
-    View all = batch_accumulator(l, loss->name, 0, NULL, 0);
+    View all = batch_accumulator(l, loss->name, DT_FLOAT, 0, NULL, 0);
     batch_join(l, loss->name, OP_Add, all, sum);
     return all;
 }

@@ -7,6 +7,7 @@
 #include "compiler/schedule/matmul.h"
 
 #include "compiler/schedule/operand.h"
+#include "compiler/schedule/exact.h"
 #include "compiler/schedule/lower.h"
 #include "compiler/schedule/map.h"
 #include "compiler/schedule/node.h"
@@ -41,6 +42,12 @@ Ref split_bias(Lowering *l, const char *name, const Fusion **epilogue, int64_t n
         return (Ref){0};
     *epilogue = rest;
     return bias_vector(l, name, &bias, n);
+}
+
+/* Floats, unless the sums have to be exact. */
+static View product_output(Lowering *l, const Value *value)
+{
+    return exact_wanted(value->type.dtype) ? view_output(l, value, NULL, false) : float_output(l, value, NULL, false);
 }
 
 static bool is_empty(Lowering *l, const Value *value, View out, int64_t k)
@@ -156,6 +163,8 @@ static View groups_of(Lowering *l, const View *b, int rank)
 
 static bool batched_product(Lowering *l, const Value *value, View a, View b, View out)
 {
+    if (exact_wanted(out.dtype))
+        return exact_product(l, value->name, a, b, out) || mixes_images(l, "a matrix product across the images of a free batch");
     Batch batch = {.c = out, .rank = out.rank - 2};
     int64_t m = out.dims[batch.rank], n = out.dims[batch.rank + 1], k = a.dims[a.rank - 1], dims[VIEW_RANK];
     for (int i = 0; i < batch.rank; i++)
@@ -198,12 +207,12 @@ static View as_matrix(View view, bool left)
 static bool lower_matmul(Lowering *l, const Node *node, Epilogue *epilogue)
 {
     View a = *view_of(l, node->inputs.at[0]), b = *view_of(l, node->inputs.at[1]);
-    if (b.constant && b.rank == 2 && a.dims[a.rank - 1])
+    if (b.constant && b.rank == 2 && a.dims[a.rank - 1] && !exact_wanted(a.dtype))
         return constant_product(l, node, a, &b, false, NULL, epilogue);
     if (b.per_image && b.rank < 3)
         return mixes_images(l, "a matrix product that sums over the images of a free batch");
     const Value *value = node->outputs.at[0];
-    View out = float_output(l, value, NULL, false), matrix = out;
+    View out = product_output(l, value), matrix = out;
     int64_t k = a.dims[a.rank - 1];
     if (is_empty(l, value, out, k))
         return true;
@@ -221,23 +230,35 @@ static bool lower_matmul(Lowering *l, const Node *node, Epilogue *epilogue)
 
 static View transposed(View view) { return view_permute(view, (int[]){1, 0}); }
 
-/* out = alpha * product + beta * c, in place. */
+/* value = factor * value. */
+static bool scale(Fusion *fusion, double factor, DType dtype, int *value)
+{
+    int number;
+    return factor == 1 || (fusion_constant(fusion, factor, dtype, &number) &&
+                           fusion_step(fusion, OP_Mul, dtype, *value, number, 0, 0, 0, value));
+}
+
+static bool convert(Fusion *fusion, DType from, DType to, int *value)
+{
+    return from == to || fusion_step(fusion, OP_Cast, to, *value, 0, 0, 0, 0, value);
+}
+
+/* out = alpha * product + beta * c, in place; scaled integers by way of doubles. */
 static bool scale_and_add(Lowering *l, const Node *node, View out, double alpha, double beta, const View *c)
 {
     Fusion fusion = {.expr.n_operands = 1};
-    int value = 0, number, other;
+    DType dtype = out.dtype != DT_FLOAT && (alpha != 1 || beta != 1) ? DT_DOUBLE : out.dtype;
+    int value = 0, other;
     fusion.operands[0] = out;
-    bool ok = alpha == 1 || (fusion_constant(&fusion, alpha, DT_FLOAT, &number) &&
-                             fusion_step(&fusion, OP_Mul, DT_FLOAT, value, number, 0, 0, 0, &value));
+    bool ok = convert(&fusion, out.dtype, dtype, &value) && scale(&fusion, alpha, dtype, &value);
     if (c) {
-        View wide = view_float_step(l, *c);
+        View wide = out.dtype == DT_FLOAT ? view_float_step(l, *c) : *c;
         view_broadcast(&wide, 2, out.dims);
-        ok = ok && fusion_operand(&fusion, node->inputs.at[2], wide, NULL, &other);
-        if (beta != 1)
-            ok = ok && fusion_constant(&fusion, beta, DT_FLOAT, &number) &&
-                 fusion_step(&fusion, OP_Mul, DT_FLOAT, other, number, 0, 0, 0, &other);
-        ok = ok && fusion_step(&fusion, OP_Add, DT_FLOAT, value, other, 0, 0, 0, &value);
+        ok = ok && fusion_operand(&fusion, node->inputs.at[2], wide, NULL, &other) &&
+             (dtype == DT_FLOAT || convert(&fusion, wide.dtype, dtype, &other)) && scale(&fusion, beta, dtype, &other) &&
+             fusion_step(&fusion, OP_Add, dtype, value, other, 0, 0, 0, &value);
     }
+    ok = ok && convert(&fusion, dtype, out.dtype, &value);
     fusion_end(&fusion);
     map_phase(l, node_label(node), &fusion.expr, out, fusion.operands);
     return ok;
@@ -266,10 +287,10 @@ static bool lower_gemm(Lowering *l, const Node *node, Epilogue *epilogue)
     if (given && beta == 0)
         given = NULL;
     bool plain = alpha == 1 && (!given || (beta == 1 && is_row_bias(&c, n)));
-    if (plain && b.constant && k)
+    if (plain && b.constant && k && !exact_wanted(a.dtype))
         return constant_product(l, node, a, &b, transpose_b, given ? &c : NULL, epilogue);
     const Value *value = node->outputs.at[0];
-    View out = float_output(l, value, NULL, false);
+    View out = product_output(l, value);
     if (k && view_count(&out) && !batched_product(l, value, a, transpose_b ? transposed(b) : b, out))
         return false;
     if (!k)

@@ -74,22 +74,6 @@ static Taps taps_of(Lowering *l, const Node *node)
     return taps;
 }
 
-static double lowest(DType dtype)
-{
-    switch (dtype) {
-    case DT_INT8: return INT8_MIN;
-    case DT_INT16: return INT16_MIN;
-    case DT_INT32: return INT32_MIN;
-    case DT_INT64: return (double)INT64_MIN;
-    case DT_UINT8:
-    case DT_UINT16:
-    case DT_UINT32:
-    case DT_UINT64:
-    case DT_BOOL: return 0;
-    default: return -INFINITY;
-    }
-}
-
 static void combine(Lowering *l, const char *name, OpKind op, View out, View a, View b)
 {
     Expr expr = {.n_operands = 2, .n_steps = 1, .steps[0] = {.op = op, .in = {0, 1}, .dtype = out.dtype}};
@@ -212,7 +196,7 @@ static void max_with_indices(Lowering *l, const Node *node, Taps *taps, View out
 {
     const char *name = node_label(node);
     View numbers = numbers_of(l, node, &taps->x);
-    fill_phase(l, name, out, lowest(out.dtype));
+    fill_phase(l, name, out, dtype_lowest(out.dtype));
     fill_phase(l, name, index, -1);
     do {
         View to[2] = {out, index}, from[2] = {taps->x, numbers};
@@ -239,7 +223,7 @@ bool lower_MaxPool(Lowering *l, const Node *node)
     if (view_count(&out) && indices)
         max_with_indices(l, node, &taps, out, index);
     else if (view_count(&out))
-        pool(l, node_label(node), OP_Max, out, &taps, lowest(out.dtype));
+        pool(l, node_label(node), OP_Max, out, &taps, dtype_lowest(out.dtype));
     view_set(l, node->outputs.at[0], out);
     return true;
 }

@@ -9,6 +9,7 @@
  * finishes. How many elements there were is counted along, since the batch is known only at run time. */
 #include "compiler/schedule/reduce.h"
 
+#include "compiler/schedule/exact.h"
 #include "compiler/schedule/lower.h"
 #include "compiler/schedule/map.h"
 #include "compiler/schedule/node.h"
@@ -137,11 +138,6 @@ static View gathered(Lowering *l, View in, const bool *gone, int *n_kept)
     return copy;
 }
 
-static double neutral(int op)
-{
-    return op == REDUCE_MAX ? -INFINITY : op == REDUCE_MIN ? INFINITY : op == REDUCE_PROD ? 1 : op == REDUCE_MEAN ? NAN : 0;
-}
-
 static void reduce_float(Lowering *l, const char *name, int op, View in, const bool *gone, View out)
 {
     Reduction r = {.op = op};
@@ -170,7 +166,11 @@ void reduce_phases(Lowering *l, const char *name, int op, View in, const bool *a
     if (!view_count(&out))
         return;
     if (!view_count(&in)) {
-        fill_phase(l, name, out, neutral(op));
+        fill_phase(l, name, out, exact_neutral(op, out.dtype));
+        return;
+    }
+    if (exact_wanted(in.dtype)) {
+        exact_reduce(l, name, op, in, axes, out);
         return;
     }
     in = view_float(l, in);
@@ -188,15 +188,15 @@ void reduce_phases(Lowering *l, const char *name, int op, View in, const bool *a
 /* into = op(into, from), element by element. */
 void batch_join(Lowering *l, const char *name, OpKind op, View into, View from)
 {
-    Expr expr = {.n_operands = 2, .n_steps = 1, .steps[0] = {.op = op, .in = {0, 1}, .dtype = DT_FLOAT}};
+    Expr expr = {.n_operands = 2, .n_steps = 1, .steps[0] = {.op = op, .in = {0, 1}, .dtype = into.dtype}};
     map_phase(l, name, &expr, into, (View[]){into, from});
 }
 
-View batch_accumulator(Lowering *l, const char *name, int rank, const int64_t *dims, double start)
+View batch_accumulator(Lowering *l, const char *name, DType dtype, int rank, const int64_t *dims, double start)
 {
     When when = l->when;
     l->when = WHEN_BEGIN;
-    View view = view_temp(l, SPACE_ARENA, DT_FLOAT, rank, dims, false);
+    View view = view_temp(l, SPACE_ARENA, dtype, rank, dims, false);
     fill_phase(l, arena_printf(l->arena, "%s.clear", name), view, start);
     l->when = when;
     return view;
@@ -205,10 +205,10 @@ View batch_accumulator(Lowering *l, const char *name, int rank, const int64_t *d
 /* One more image's `number` of elements. */
 static void count_elements(Lowering *l, const char *name, View count, double number)
 {
-    Expr expr = {
-        .n_operands = 1,
-        .n_steps = 2,
-        .steps = {{.op = OP_Constant, .imm[0] = number, .dtype = DT_FLOAT}, {.op = OP_Add, .in = {0, 1}, .dtype = DT_FLOAT}}};
+    Expr expr = {.n_operands = 1,
+                 .n_steps = 2,
+                 .steps = {{.op = OP_Constant, .imm[0] = number, .dtype = count.dtype},
+                           {.op = OP_Add, .in = {0, 1}, .dtype = count.dtype}}};
     map_phase(l, name, &expr, count, &count);
 }
 
@@ -224,22 +224,23 @@ static void reduce_batch(Lowering *l, const char *name, int op, View in, const b
     for (int i = 0; i < in.rank; i++)
         elements *= axes[i] ? in.dims[i] : 1;
     int part_op = op == REDUCE_MEAN ? REDUCE_SUM : op == REDUCE_L2 ? REDUCE_SUM_SQUARE : op;
-    View sum = batch_accumulator(l, name, out.rank, out.dims, neutral(part_op)), count = sum;
-    View part = view_temp(l, SPACE_ARENA, DT_FLOAT, out.rank, out.dims, false);
+    DType dtype = exact_wanted(in.dtype) ? in.dtype : DT_FLOAT;
+    View sum = batch_accumulator(l, name, dtype, out.rank, out.dims, exact_neutral(part_op, dtype)), count = sum;
+    View part = view_temp(l, SPACE_ARENA, dtype, out.rank, out.dims, false);
     reduce_phases(l, arena_printf(l->arena, "%s.image", name), part_op, in, axes, part);
     batch_join(l, arena_printf(l->arena, "%s.add", name), joining(op), sum, part);
     if (op == REDUCE_MEAN) {
-        count = batch_accumulator(l, name, 0, NULL, 0);
+        count = batch_accumulator(l, name, dtype, 0, NULL, 0);
         count_elements(l, arena_printf(l->arena, "%s.count", name), count, (double)elements);
         view_broadcast(&count, out.rank, out.dims);
     }
     l->when = WHEN_END;
     Expr expr = {.n_operands = op == REDUCE_MEAN ? 2 : 1};
     if (op == REDUCE_MEAN)
-        expr.steps[expr.n_steps++] = (ExprStep){.op = OP_Div, .in = {0, 1}, .dtype = DT_FLOAT};
+        expr.steps[expr.n_steps++] = (ExprStep){.op = OP_Div, .in = {0, 1}, .dtype = dtype};
     if (op == REDUCE_L2)
-        expr.steps[expr.n_steps++] = (ExprStep){.op = OP_Sqrt, .dtype = DT_FLOAT};
-    if (out.dtype != DT_FLOAT) {
+        exact_root(&expr, 0, dtype);
+    if (out.dtype != dtype) {
         int last = expr.n_steps ? expr.n_operands + expr.n_steps - 1 : 0;
         expr.steps[expr.n_steps++] = (ExprStep){.op = OP_Cast, .in = {last}, .dtype = out.dtype};
     }

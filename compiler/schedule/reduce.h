@@ -7,7 +7,7 @@
 /* out[kept…] = reduce over the axes that are set; out has in's rank, 1 where reduced. Phases. */
 void reduce_phases(Lowering *l, const char *name, int op, View in, const bool *axes, View out);
 /* Running sums over the images: cleared in `begin`; into = op(into, from). */
-View batch_accumulator(Lowering *l, const char *name, int rank, const int64_t *dims, double start);
+View batch_accumulator(Lowering *l, const char *name, DType dtype, int rank, const int64_t *dims, double start);
 void batch_join(Lowering *l, const char *name, OpKind op, View into, View from);
 
 #endif

@@ -150,7 +150,7 @@ View float_output(Lowering *l, const Value *value, const int *order, bool pad)
 
 void float_output_set(Lowering *l, const Value *value, View computed)
 {
-    if (value->type.dtype != DT_FLOAT) {
+    if (value->type.dtype != computed.dtype) {
         View out = view_output(l, value, NULL, false);
         copy_phase(l, value->name, out, computed);
         computed = out;

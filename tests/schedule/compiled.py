@@ -15,7 +15,7 @@ import sys
 import tempfile
 
 CNXC, *TARGET = sys.argv[1:]
-KEYWORDS = {"float", "double", "float16", "int64", "int32", "bool", "int8"}
+KEYWORDS = {"float", "double", "float16", "int64", "int32", "uint32", "bool", "int8"}
 free, static, old = [], [], []
 
 
@@ -155,6 +155,24 @@ def reductions():
     case("mse", "float[N,5] x, float[N,5] t", "float y", "d = Sub(x, t)\ns = Mul(d, d)\nm = ReduceMean <keepdims=0> (s)\ny = Add(m, m)")
 
 
+def exact():
+    """Integers that floats do not hold, and doubles beyond floats, in reductions and products: what is taken off again leaves small numbers."""
+    for dtype, big in ("int32", 16777217), ("int64", 2**40 + 1), ("uint32", 16777217), ("double", 1e40):
+        of = lambda name, *values: tensor(name, len(values), values=list(values), dtype=dtype)
+        less = "y = Sub(m, e)" if dtype != "double" else "y = Div(m, e)"
+        for op in "Max", "Min", "Sum", "Mean", "L1":
+            name, rest = dtype + op.lower(), [of("e", big), ints("a", 1)]
+            lost = "" if op in ("Max", "Min", "Mean") or dtype == "double" else "s = Mul(e, n)\nm = Sub(r, s)\ny = Identity(m)"
+            for batch, keep in ("4", "9"), ("N", "9"):
+                case(name + batch.lower(), f"{dtype}[{batch},{keep}] x", f"{dtype}[{batch},1] y", f"t = Add(x, e)\n{'r' if lost else 'm'} = Reduce{op}(t, a)\n{lost or less}",
+                     rest + [of("n", 9)])
+        case(dtype + "batch", f"{dtype}[N,9] x", f"{dtype}[1,9] y", "t = Add(x, e)\nm = ReduceMax(t, a)\n" + less, [of("e", big), ints("a", 0)])
+        case(dtype + "product", f"{dtype}[N,5,6] x", f"{dtype}[N,5,2] y", "t = Add(x, e)\nu = MatMul(t, w)\nv = Sub(t, x)\ns = MatMul(v, w)\ny = Sub(u, s)",
+             [of("e", big), tensor("w", 6, 2, values=[1, 2, 3, 4, 5, 6] * 2, dtype=dtype)])
+        case(dtype + "gemm", f"{dtype}[5,6] x, {dtype}[2] c", f"{dtype}[5,2] y", "t = Add(x, e)\nz = Mul(c, e)\nu = Gemm(t, w, z)\nv = Gemm(x, w)\ny = Sub(u, v)",
+             [of("e", big), tensor("w", 6, 2, values=[1, 2, 3, 4, 5, 6] * 2, dtype=dtype)])
+
+
 def losses():
     bounds = [tensor("k", values=[4.0]), tensor("lo", values=[0.0]), tensor("hi", values=[4.5]), tensor("w", 5)]
     labels = "t = Abs(f)\nu = Mul(t, k)\nv = Clip(u, lo, hi)\nl = Cast <to=7> (v)\n"
@@ -232,7 +250,7 @@ def write(path, cases, opset):
         out.write(f"all ({join(0, ', ')}) => ({join(1, ', ')}){' <' + weights + '>' if weights else ''}\n{{\n{join(2, chr(10))}\n}}\n")
 
 
-elementwise(), moves(), products(), convolutions(), reductions(), losses(), blocks()
+elementwise(), moves(), products(), convolutions(), reductions(), exact(), losses(), blocks()
 models = {"free": (free + static, 20), "static": (static, 20), "old": (old, 11)}
 passed, failed = 0, 0
 with tempfile.TemporaryDirectory() as folder:
