@@ -1,14 +1,15 @@
-"""Draw compare.py's JSON as a bar chart: python3 chart.py RESULTS.json CHART.svg [VARIANT]
+"""Draw compare.py's JSON as a bar chart: python3 chart.py RESULTS.json CHART.svg [VARIANT [PRECISION]]
 
-One panel for each number of pictures and threads, one bar for each engine: milliseconds an image, less is better. The
-thin line is the arithmetic limit: the time that the measured peak of that precision would allow. Plain SVG, light and dark.
+One panel for each number of pictures and threads, one bar for each engine of that precision, the first that was measured by default:
+milliseconds an image, less is better. The thin line is the arithmetic limit: the time that the measured peak of that precision would allow. Plain SVG, light and dark.
 """
 import json
 import sys
 from xml.sax.saxutils import escape
 
 NAMES = {"cnxc": "cnxc", "onnxruntime": "ONNX Runtime", "openvino": "OpenVINO", "torch": "PyTorch eager",
-         "torch-compile": "torch.compile", "tract": "tract", "iree": "IREE"}
+         "torch-compile": "torch.compile", "tract": "tract", "iree": "IREE", "onnxruntime-dynamic": "ORT, dynamic",
+         "openvino-bf16": "OpenVINO, bf16"}
 LABEL, BAR, GAP, WIDTH, PANEL_GAP, MARGIN = 118, 18, 6, 330, 40, 20  # in pixels
 STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #1f2328 } .title { font-size: 16px; font-weight: 600 }
@@ -42,19 +43,20 @@ def panel(model, peak, batch, threads, x, y):
     return parts, top - y
 
 
-def draw(result, model):
+def draw(result, model, precision):
+    model = {**model, **{part: [r for r in model[part] if r.get("precision") == precision] for part in ("runs", "missing")}}
     places = sorted({(r["batch"], r["threads"]) for r in model["runs"]})
     columns = len({t for _, t in places})
     parts, y, left, height = [], 74, 0, 0
     for i, (batch, threads) in enumerate(places):
         x = MARGIN + (i % columns) * (WIDTH + PANEL_GAP)
-        elements, size = panel(model, result["machine"]["peak"][str(threads)][result["precision"]], batch, threads, x, y)
+        elements, size = panel(model, result["machine"]["peak"][str(threads)][precision], batch, threads, x, y)
         parts, height, left = parts + elements, max(height, size), max(left, x + WIDTH)
         if i % columns == columns - 1 or i == len(places) - 1:
             y, height = y + height + 18, 0
-    name = {"tiny": "T", "small": "S", "base": "B", "large": "L", "xlarge": "XL"}.get(model["variant"], model["variant"])
-    title = f"ConvNeXt-{name}, {model['size']} x {model['size']}, {result['precision']}: milliseconds an image, less is better"
-    note = f"{result['machine']['cpu']}; all pinned to the same cores, runs in turn, medians; dashed: the {result['precision']} peak's limit"
+    name = {"tiny": "T", "small": "S", "base": "B", "large": "L", "xlarge": "XL", "v2-tiny": "V2-T"}.get(model["variant"], model["variant"])
+    title = f"ConvNeXt-{name}, {model['size']} x {model['size']}, {precision}: milliseconds an image, less is better"
+    note = f"{result['machine']['cpu']}; all pinned to the same cores, runs in turn, medians; dashed: the {precision} peak's limit"
     missing = sorted({f"{NAMES.get(m['engine'], m['engine'])} (batch {m['batch']}, {m['threads']} threads)" for m in model["missing"]
                       if "batch" in m})
     if missing:
@@ -67,7 +69,7 @@ def draw(result, model):
 
 
 def main():
-    if len(sys.argv) not in (3, 4):
+    if len(sys.argv) not in (3, 4, 5):
         raise SystemExit(__doc__.splitlines()[0])
     with open(sys.argv[1]) as f:
         result = json.load(f)
@@ -75,7 +77,7 @@ def main():
     if not models:
         raise SystemExit(f"{sys.argv[1]} has no {sys.argv[3]}")
     with open(sys.argv[2], "w") as f:
-        f.write(draw(result, models[0]))
+        f.write(draw(result, models[0], sys.argv[4] if len(sys.argv) > 4 else result["precision"][0]))
 
 
 if __name__ == "__main__":

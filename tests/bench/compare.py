@@ -1,13 +1,14 @@
 """cnxc beside what a user would pick instead: same weights, same input, outputs checked, runs in turn.
 
-    python3 compare.py CNXC [--variants tiny] [--sizes 224] [--batches 1,8,32] [--threads 1,2] [--precision f32] [--json FILE] [--peers …]
+    python3 compare.py CNXC [--variants tiny] [--sizes 224] [--batches 1,8,32] [--threads 1,2] [--precision f32,bf16,int8] [--json FILE] [--peers …]
 
 For each model it writes a full-size checkpoint, compiles it, lets cnxc print the same graph as .onnx for the peers, and
 measures in one run:
 
   machine   for each number of threads: the peak of fp32, bf16 and int8 multiply-adds, and of reading memory (peak.c)
-  engines   time of a run, all pinned to the same processors; within each round they take turns, medians count; outputs
-            are compared with the float64 reference where tests/goldens/full has one, and with cnxc's
+  engines   time of a run, all pinned to the same processors; within each round they take turns, medians count. In bf16 and int8
+            those take part that have it; int8 models are made by the peers' own tools (quantise.py). Outputs in float32 are
+            compared with the float64 reference where tests/goldens/full has one, and all with cnxc's in float32
   compile   time and memory of the compiler, size of the executable
   start     JPEG to label in a fresh process (page cache warm) beside the time of a warm run; peak memory
 
@@ -28,7 +29,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 FULL = os.path.join(HERE, "..", "goldens", "full")
 sys.path.insert(0, FULL)
 from make_checkpoint import VARIANTS, pixel_values  # noqa: E402
-from engines import ENGINES  # noqa: E402
+from engines import ENGINES, INT8_ONLY  # noqa: E402
 
 
 # ── Parts ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -37,7 +38,7 @@ class Child:
     """An engine in a process of its own (engines.py)."""
 
     def __init__(self, engine, models, x_path, threads):
-        self.y_path = f"{x_path}.{engine}.{threads}.npy"
+        self.y_path = f"{x_path}.{engine}.{models['precision']}.{threads}.npy"
         self.process = subprocess.Popen(
             [sys.executable, os.path.join(HERE, "engines.py"), engine, json.dumps(models), x_path, self.y_path, str(threads)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
@@ -111,15 +112,16 @@ def reference_logits(variant, size):
 # ── Measurements ────────────────────────────────────────────────────────────────────────────────────────
 
 def measure_engines(engines, models, x_path, threads, rounds, runs):
-    """Medians in ms and memory in MB of those that run; reasons of those that don't; their outputs."""
+    """Of (engine, precision): medians in ms and memory in MB of those that run; reasons of those that don't; their outputs. Each has its
+    files in models[precision]."""
     children, found, missing = {}, {}, []
-    for engine in engines:
-        child = Child(engine, models, x_path, threads)
+    for engine, precision in engines:
+        child = Child(engine, models[precision], x_path, threads)
         if "missing" in child.about:
-            missing.append({"engine": engine, "threads": threads, "reason": child.about["missing"]})
+            missing.append({"engine": engine, "precision": precision, "threads": threads, "reason": child.about["missing"]})
             child.stop()
         else:
-            children[engine] = child
+            children[engine, precision] = child
     times = {engine: [] for engine in children}
     for _ in range(rounds):
         for engine, child in children.items():
@@ -130,8 +132,9 @@ def measure_engines(engines, models, x_path, threads, rounds, runs):
     return found, missing
 
 
-def check(output, cnxc_output, reference):
-    difference = np.abs(output - cnxc_output).max() / np.abs(cnxc_output).max()
+def check(output, float_output, reference):
+    """Beside cnxc's float32 and, where there is one, the reference."""
+    difference = np.abs(output - float_output).max() / np.abs(float_output).max()
     result = {"relative_difference_from_cnxc": float(f"{difference:.1e}")}
     if reference is not None:
         n = min(len(output), len(reference[0]))
@@ -141,25 +144,29 @@ def check(output, cnxc_output, reference):
 
 
 def compare(a, models, x_path, threads, batch, work, peak, reference):
-    found, missing = measure_engines(["cnxc", *a.peers], models, x_path, threads, a.rounds, a.runs)
-    if "cnxc" not in found:
+    peers = [(engine, precision) for precision in a.precision for engine in ["cnxc", *a.peers]
+             if precision == "int8" or engine not in INT8_ONLY]
+    base = ("cnxc", "f32")  # outputs are compared with it, so it always takes part
+    found, missing = measure_engines([base, *(p for p in peers if p != base)], models, x_path, threads, a.rounds, a.runs)
+    if base not in found:
         raise SystemExit(f"cnxc did not run: {missing}")
     runs = []
-    for engine, f in found.items():
-        run = {"engine": engine, "version": f["version"], "batch": batch, "threads": threads, "ms": round(f["ms"], 3),
-               "best_ms": round(f["best_ms"], 3), "ms_per_image": round(f["ms"] / batch, 3),
+    for (engine, precision), f in found.items():
+        of_cnxc = found.get(("cnxc", precision))
+        run = {"engine": engine, "precision": precision, "version": f["version"], "batch": batch, "threads": threads,
+               "ms": round(f["ms"], 3), "best_ms": round(f["best_ms"], 3), "ms_per_image": round(f["ms"] / batch, 3),
                "gflops": round(work * batch / f["ms"] / 1e6, 1), "memory_mb": f["memory_mb"],
-               "fraction_of_peak": round(work * batch / f["ms"] / 1e6 / peak[a.precision], 3),
-               "cnxc_is_faster_by": round(f["ms"] / found["cnxc"]["ms"], 3),
-               **check(f["output"], found["cnxc"]["output"], reference)}
+               "fraction_of_peak": round(work * batch / f["ms"] / 1e6 / peak[precision], 3),
+               "cnxc_is_faster_by": round(f["ms"] / of_cnxc["ms"], 3) if of_cnxc else None,
+               **check(f["output"], found[base]["output"], reference if precision == "f32" else None)}
         runs.append(run)
-        print(f"  {engine:14s} batch {batch:3d} {threads} threads {run['ms_per_image']:9.2f} ms an image "
-              f"{100 * run['fraction_of_peak']:5.1f} % of peak  {run['cnxc_is_faster_by']:6.2f} x cnxc's time  "
-              f"differs by {run['relative_difference_from_cnxc']:.1e}"
+        ratio = f"{run['cnxc_is_faster_by']:6.2f} x cnxc's time" if of_cnxc else " " * 19
+        print(f"  {engine:19s} {precision:4s} batch {batch:3d} {threads} threads {run['ms_per_image']:9.2f} ms an image "
+              f"{100 * run['fraction_of_peak']:5.1f} % of peak  {ratio}  differs by {run['relative_difference_from_cnxc']:.1e}"
               + ("" if run.get("within_atol", True) else ", beyond the reference's tolerance"), flush=True)
     for m in missing:
         m["batch"] = batch
-        print(f"  {m['engine']:14s} batch {batch:3d} {threads} threads: {m['reason']}", flush=True)
+        print(f"  {m['engine']:19s} {m['precision']:4s} batch {batch:3d} {threads} threads: {m['reason']}", flush=True)
     return runs, missing
 
 
@@ -180,15 +187,22 @@ def measure_start(executable, picture, threads):
             "more_than_warm_ms": round(cold - warm, 1), "peak_memory_mb": round(max(m for _, m in starts), 1)}
 
 
+def compile_library(command, path):
+    """For the engine "cnxc": its library, or why there is none."""
+    done = subprocess.run([*command, "--emit=shared", "--prefix=bench", "-o", path], stderr=subprocess.PIPE, text=True)
+    return {"shared": path, "shared_failed": done.stderr.strip() if done.returncode else None}
+
+
 def measure_model(a, variant, size, path, peaks):
     size_option, folder = f"--image-size={size}x{size}", path("hf")
     subprocess.run([sys.executable, os.path.join(FULL, "make_checkpoint.py"), variant, folder], check=True)
     cnxc = lambda *options: [a.cnxc, "compile", folder, size_option, *options]
-    precision = f"--precision={a.precision}"
+    precision = f"--precision={a.precision[0]}"
     native = f"-mcpu={a.mcpu}"
     seconds, memory = timed(cnxc(native, precision, "-o", path("exe")))
     weights = os.path.getsize(os.path.join(folder, "model.safetensors"))
-    subprocess.run(cnxc(native, precision, "--emit=shared", "--prefix=bench", "-o", path("bench.so")), check=True)
+    libraries = {precision: compile_library(cnxc(native, f"--precision={precision}"), path(f"{precision}.so"))
+                 for precision in {"f32", *a.precision}}
     result = {"variant": variant, "size": size, "flops": flops(variant, size), "weights_mb": round(weights / 1e6, 2),
               "compile": {"seconds": round(seconds, 2), "peak_memory_over_weights": round(memory * 2**20 / weights, 2)},
               "executable_minus_weights_mb": round((os.path.getsize(path("exe")) - weights) / 1e6, 3), "runs": [], "missing": []}
@@ -203,11 +217,13 @@ def measure_model(a, variant, size, path, peaks):
     for batch in a.batches:
         x_path = path(f"x{batch}.npy")
         np.save(x_path, pixel_values(1, (batch, 3, size, size)))
-        models = {"shared": path("bench.so"), "onnx": path(f"b{batch}.onnx"), "folder": folder, "precision": a.precision}
-        subprocess.run(cnxc(f"--dim=batch_size={batch}", "--emit=onnx", "-o", models["onnx"]), check=True)
+        onnx = path(f"b{batch}.onnx")
+        models = {precision: {**library, "onnx": onnx, "folder": folder, "precision": precision}
+                  for precision, library in libraries.items()}
+        subprocess.run(cnxc(f"--dim=batch_size={batch}", "--emit=onnx", "-o", onnx), check=True)
         for threads in a.threads:
             runs, missing = compare(a, models, x_path, threads, batch, result["flops"], peaks[threads],
-                                    reference_logits(variant, size) if a.precision == "f32" else None)
+                                    reference_logits(variant, size))
             result["runs"] += runs
             result["missing"] += missing
     return result
@@ -225,11 +241,14 @@ def arguments():
     ap.add_argument("--runs", type=int, default=3, help="timed runs in a turn, after one that is not")
     ap.add_argument("--peers", default=[e for e in ENGINES if e != "cnxc"], type=lambda text: [p for p in text.split(",") if p])
     ap.add_argument("--mcpu", default="native")
-    ap.add_argument("--precision", default="f32", choices=["f32", "bf16"], help="of cnxc and of those peers that have it")
+    ap.add_argument("--precision", default=["f32"], type=lambda text: text.split(","),
+                    help="f32, bf16, int8: of cnxc and of those peers that have it; the first is that of compile and start")
     ap.add_argument("--json")
     a = ap.parse_args()
     if not set(a.variants) <= set(VARIANTS) or not set(a.peers) <= set(ENGINES):
         ap.error(f"variants are {', '.join(VARIANTS)}; peers are {', '.join(ENGINES)}")
+    if not set(a.precision) <= {"f32", "bf16", "int8"}:
+        ap.error("precisions are f32, bf16, int8")
     return a
 
 

@@ -14,17 +14,29 @@ import time
 
 import numpy as np
 
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "goldens", "full")]
+import quantise  # noqa: E402
+from make_checkpoint import pixel_values  # noqa: E402
+
 
 class Unavailable(Exception):
     pass
 
 
-def only_f32(models):
-    if models["precision"] != "f32":
-        raise Unavailable(f"no {models['precision']} arithmetic on a CPU")
+def only(models, *precisions):
+    if models["precision"] not in precisions:
+        raise Unavailable(f"not measured in {models['precision']}")
+
+
+def calibration(x):
+    """What quantizers see: eight pictures, or one batch, of the kind of x."""
+    return [pixel_values(100 + i, x.shape) for i in range(max(1, 8 // len(x)))]
 
 
 def cnxc(models, x, threads):
+    if models["shared_failed"]:
+        raise Unavailable(models["shared_failed"])
     lib = ctypes.CDLL(models["shared"])
 
     class Options(ctypes.Structure):
@@ -44,27 +56,41 @@ def cnxc(models, x, threads):
     return run
 
 
-def onnxruntime(models, x, threads):
+def onnxruntime(models, x, threads, dynamic=False):
     import onnxruntime as ort
-    only_f32(models)
+    only(models, "f32", "int8")
+    model, quantiser = models["onnx"], quantise.onnxruntime_dynamic if dynamic else quantise.onnxruntime_static
+    if models["precision"] == "int8":
+        model = quantiser(model, calibration(x), f"{model}.{quantiser.__name__}")
     options = ort.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    session = ort.InferenceSession(models["onnx"], options, providers=["CPUExecutionProvider"])
+    session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     return lambda: session.run(["logits"], {"pixel_values": x})[0]
 
 
-def openvino(models, x, threads):
+def onnxruntime_dynamic(models, x, threads):
+    return onnxruntime(models, x, threads, dynamic=True)
+
+
+def openvino(models, x, threads, rest="f32"):
     import openvino as ov
-    core = ov.Core()
-    compiled = core.compile_model(core.read_model(models["onnx"]), "CPU", {
-        "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_PRECISION_HINT": models["precision"]})
+    model, hint, core = models["onnx"], models["precision"], ov.Core()
+    if hint == "int8":
+        model, hint = quantise.openvino_nncf(model, calibration(x), model + ".xml"), rest
+    compiled = core.compile_model(core.read_model(model), "CPU", {
+        "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": hint})
     request = compiled.create_infer_request()
     return lambda: request.infer({"pixel_values": x})["logits"]
 
 
+def openvino_bf16(models, x, threads):
+    """What NNCF left in float, in bf16."""
+    return openvino(models, x, threads, rest="bf16")
+
+
 def torch_eager(models, x, threads, compiled=False):
     import torch
+    only(models, "f32", "bf16")
     torch.set_num_threads(threads)
     torch.set_num_interop_threads(1)
     from convnext_torch import ConvNext
@@ -90,7 +116,7 @@ def torch_compile(models, x, threads):
 
 def tract(models, x, threads):
     import tract as engine
-    only_f32(models)
+    only(models, "f32")
     if threads > 1:
         raise Unavailable("tract's Python package runs on one thread")
     model = engine.onnx().load(models["onnx"]).into_model().into_runnable()
@@ -100,7 +126,7 @@ def tract(models, x, threads):
 def iree(models, x, threads):
     import iree.compiler  # noqa: F401: the tools below are part of it
     import iree.runtime as rt
-    only_f32(models)
+    only(models, "f32")
     tool = lambda name: os.path.join(os.path.dirname(sys.executable), name)
     module = models["onnx"] + ".vmfb"
     if not os.path.exists(module):
@@ -119,10 +145,11 @@ def iree(models, x, threads):
     return lambda: np.asarray(function(x))
 
 
-ENGINES = {"cnxc": cnxc, "onnxruntime": onnxruntime, "openvino": openvino, "torch": torch_eager,
-           "torch-compile": torch_compile, "tract": tract, "iree": iree}
-PACKAGES = {"onnxruntime": "onnxruntime", "openvino": "openvino", "torch": "torch", "torch-compile": "torch",
-            "tract": "tract", "iree": "iree-base-runtime"}
+ENGINES = {"cnxc": cnxc, "onnxruntime": onnxruntime, "onnxruntime-dynamic": onnxruntime_dynamic, "openvino": openvino,
+           "openvino-bf16": openvino_bf16, "torch": torch_eager, "torch-compile": torch_compile, "tract": tract, "iree": iree}
+INT8_ONLY = {"onnxruntime-dynamic", "openvino-bf16"}
+PACKAGES = {"onnxruntime": "onnxruntime", "onnxruntime-dynamic": "onnxruntime", "openvino": "openvino", "openvino-bf16": "openvino",
+            "torch": "torch", "torch-compile": "torch", "tract": "tract", "iree": "iree-base-runtime"}
 
 
 def version(engine):
