@@ -120,7 +120,7 @@ def measure_model(a, name, folder, test, calibrate):
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("cnxc", type=os.path.abspath)
-    ap.add_argument("--models", type=lambda text: text.split(","), default=variants.VARIANTS, help=", ".join(variants.VARIANTS))
+    ap.add_argument("--models", type=lambda text: text.split(","), default=list(variants.VARIANTS), help=", ".join(variants.VARIANTS))
     ap.add_argument("--pictures", help="a folder of folders named by label; models/kanji's by default")
     ap.add_argument("--calibrate", help="the same, for those that want to see some")
     ap.add_argument("--json")
