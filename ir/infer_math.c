@@ -277,6 +277,28 @@ static Shape outer_dims(const Shape *shape)
     return outer;
 }
 
+bool infer_RowQuantizedMatMul(Node *node, Diag *diag)
+{
+    int64_t range = node_attr_int(node, "range"), symmetric = node_attr_int(node, "symmetric");
+    if (!infer_check_dtype(node, 0, 1 << DT_FLOAT, diag) || !infer_check_dtype(node, 1, 1 << DT_INT8, diag) ||
+        !infer_check_dtype(node, 2, 1 << DT_FLOAT, diag) || !infer_check_min_rank(node, 0, 1, diag) ||
+        !infer_check_rank(node, 1, 2, diag) || !infer_check_rank(node, 2, 1, diag))
+        return false;
+    Shape out = *node_input_shape(node, 0);
+    const Shape *b = node_input_shape(node, 1);
+    if (!infer_check_dim(node, 1, 0, out.dims[out.rank - 1], "the last dimension of A", diag) ||
+        !infer_check_dim(node, 2, 0, b->dims[1], "one for each column of B", diag))
+        return false;
+    if (range < 0 || (range && b->dims[0].size % range))
+        return FAIL(node, diag, "range of RowQuantizedMatMul is %lld, expected a divisor of %lld rows of B, or 0",
+                    (long long)range, (long long)b->dims[0].size);
+    if (symmetric != 0 && symmetric != 1)
+        return FAIL(node, diag, "symmetric of RowQuantizedMatMul is %lld, expected 0 or 1", (long long)symmetric);
+    out.dims[out.rank - 1] = b->dims[1];
+    node_set_output(node, 0, DT_FLOAT, out);
+    return true;
+}
+
 bool infer_MatMul(Node *node, Diag *diag)
 {
     if (!infer_check_dtype(node, 0, SET_NUMBER, diag) || !infer_check_same_dtype(node, 0, 1, diag) ||

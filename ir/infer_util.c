@@ -25,13 +25,14 @@ static const char *input_name(const Node *node, int64_t index)
 
 static const char *set_text(unsigned set)
 {
+    for (int dtype = DT_FLOAT; dtype <= DT_LAST; dtype++)
+        if (set == 1u << dtype)
+            return dtype_name((DType)dtype);
     switch (set) {
     case SET_FLOAT: return "float, double, float16 or bfloat16";
     case SET_INT: return "an integer type";
     case SET_INDEX: return "int32 or int64";
     case SET_NUMBER: return "a number type";
-    case SET_BOOL: return "bool";
-    case 1 << DT_INT64: return "int64";
     default: return "a number type or bool";
     }
 }

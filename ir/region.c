@@ -49,6 +49,7 @@ RegionKind region_kind_of(const Node *anchor)
     case OP_Conv:
     case OP_ConvNHWC: return conv_kind(anchor);
     case OP_MatMul:
+    case OP_RowQuantizedMatMul:
     case OP_Gemm: return REGION_GEMM;
     case OP_LayerNormalization: return REGION_LAYERNORM;
     case OP_Softmax:

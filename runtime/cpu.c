@@ -21,6 +21,8 @@ static const struct {
     {CNXRT_CPU_AVX512_BF16, "AVX512_BF16"},
     {CNXRT_CPU_AVX512_VNNI, "AVX512_VNNI"},
     {CNXRT_CPU_AMX_BF16, "AMX_BF16"},
+    {CNXRT_CPU_AMX_INT8, "AMX_INT8"},
+    {CNXRT_CPU_AVX_VNNI, "AVX_VNNI"},
     {CNXRT_CPU_ARM_DOTPROD, "dotprod"},
     {CNXRT_CPU_ARM_FP16, "fp16"},
     {CNXRT_CPU_ARM_BF16, "bf16"},
@@ -67,11 +69,12 @@ int64_t cpu_features(void)
     uint64_t saved = saved_states();
     int64_t found = sse42_bits(c1) | feature(b7, 8, CNXRT_CPU_BMI2);
     if ((saved & 0x6) == 0x6 && (c1 >> 28 & 1))
-        found |= feature(b7, 5, CNXRT_CPU_AVX2) | feature(c1, 12, CNXRT_CPU_FMA) | feature(c1, 29, CNXRT_CPU_F16C);
+        found |= feature(b7, 5, CNXRT_CPU_AVX2) | feature(c1, 12, CNXRT_CPU_FMA) | feature(c1, 29, CNXRT_CPU_F16C) |
+                 feature(a71, 4, CNXRT_CPU_AVX_VNNI);
     if ((saved & 0xe6) == 0xe6)
         found |= avx512_bits(b7, c7, a71);
     if ((saved & 0x60000) == 0x60000)
-        found |= feature(d7, 24, 1) & feature(d7, 22, 1) ? CNXRT_CPU_AMX_BF16 : 0;
+        found |= feature(d7, 24, feature(d7, 22, CNXRT_CPU_AMX_BF16) | feature(d7, 25, CNXRT_CPU_AMX_INT8));
     return found;
 }
 
@@ -101,8 +104,8 @@ static bool tiles_granted(void) { return false; }
 int64_t cpu_missing(int64_t needed)
 {
     int64_t missing = needed & ~cpu_features();
-    if ((needed & ~missing & CNXRT_CPU_AMX_BF16) && !tiles_granted())
-        missing |= CNXRT_CPU_AMX_BF16;
+    if ((needed & ~missing & CNXRT_CPU_AMX) && !tiles_granted())
+        missing |= needed & CNXRT_CPU_AMX;
     return missing;
 }
 

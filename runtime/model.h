@@ -85,6 +85,9 @@ enum { /* CnxrtVariant.cpu_features: what must be there before any generated cod
        CNXRT_CPU_AVX512_VNNI = 1 << 6,
        CNXRT_CPU_AMX_BF16 = 1 << 7,
        CNXRT_CPU_SSE42 = 1 << 8, /* SSE3, SSSE3, SSE4.1, SSE4.2, POPCNT and CMPXCHG16B together */
+       CNXRT_CPU_AMX_INT8 = 1 << 9,
+       CNXRT_CPU_AVX_VNNI = 1 << 10, /* that of vectors of 32 bytes without AVX-512 */
+       CNXRT_CPU_AMX = CNXRT_CPU_AMX_BF16 | CNXRT_CPU_AMX_INT8,
        CNXRT_CPU_ARM_DOTPROD = 1 << 16,
        CNXRT_CPU_ARM_FP16 = 1 << 17,
        CNXRT_CPU_ARM_BF16 = 1 << 18,

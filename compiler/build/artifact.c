@@ -149,7 +149,7 @@ static const char *info_json(const Build *build)
     set_text(root, "task", model_prop(build->model, "cnxc.task"));
     set_text(root, "cpu", build->cpu->name);
     json_object_set_new(root, "cpus", cpus_json(build));
-    set_text(root, "precision", build->program->precision == DT_BFLOAT16 ? "bf16" : "f32");
+    set_text(root, "precision", precision_name(build->program->precision));
     json_object_set_new(root, "opt_level", json_integer(build->options.pipeline.opt_level));
     json_object_set_new(root, "inputs", values_json(graph->inputs.at, graph->inputs.len));
     json_object_set_new(root, "outputs", values_json(graph->outputs.at, graph->outputs.len));

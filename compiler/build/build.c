@@ -67,8 +67,8 @@ static bool schedule_all(Build *build)
     bool ok = true;
     build->programs.len = 0;
     for (int64_t i = 0; ok && i < build->cpus.len; i++) {
-        Program *program = schedule_graph(build->model->graph, build->options.precision, build->cpus.at[i], &build->limits[i],
-                                          build->arena, build->diag);
+        Program *program = schedule_graph(build->model->graph, build->options.pipeline.precision, build->cpus.at[i],
+                                          &build->limits[i], build->arena, build->diag);
         vec_push(build->arena, &build->programs, program);
         ok = program != NULL;
     }

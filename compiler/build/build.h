@@ -16,7 +16,6 @@ typedef VEC(const CpuProfile *) CpuList;
 typedef struct BuildOptions {
     const char *input;        /* MODEL */
     const System *system;     /* that code is made for */
-    DType precision;          /* of the pointwise and patch layers: DT_FLOAT or DT_BFLOAT16 */
     FrontendOptions frontend;
     PipelineOptions pipeline; /* its level and times are those of the later stages, too */
     const char *preproc;      /* whose arithmetic prepares pictures; NULL: as the model says */

@@ -109,7 +109,7 @@ static uint64_t build_key(const Build *build)
         &key, arena_printf(build->arena, "%s/libcnxrt.a", resource_dir(build->options.system, build->arena, build->diag)));
     key_printed(&key, build);
     key_bytes(&key, &build->options.pipeline.opt_level, sizeof build->options.pipeline.opt_level);
-    key_bytes(&key, &build->options.precision, sizeof build->options.precision);
+    key_bytes(&key, &build->options.pipeline.precision, sizeof build->options.pipeline.precision);
     key_values(&key, graph->inputs.at, graph->inputs.len, build->arena);
     key_values(&key, graph->outputs.at, graph->outputs.len, build->arena);
     key_model(&key, build->model);

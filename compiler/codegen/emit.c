@@ -168,7 +168,7 @@ static IrValue lanes_from(Emit *e, IrValue vector, int64_t first, int64_t count)
     return LLVMBuildShuffleVector(e->ir, vector, none, LLVMConstVector(mask, (unsigned)count), "");
 }
 
-static IrValue emit_across(Emit *e, IrValue vector, EmitCombine *combine)
+IrValue emit_across(Emit *e, IrValue vector, EmitCombine *combine)
 {
     for (int64_t half = e->lanes / 2; half >= 1; half /= 2)
         vector = combine(e, lanes_from(e, vector, 0, half), lanes_from(e, vector, half, half));

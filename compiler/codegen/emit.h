@@ -68,6 +68,7 @@ IrValue emit_maximum(Emit *e, IrValue a, IrValue b); /* NaN if one is */
 IrValue emit_minimum(Emit *e, IrValue a, IrValue b);
 IrValue emit_combine_add(Emit *e, IrValue a, IrValue b);
 IrValue emit_combine_mul(Emit *e, IrValue a, IrValue b);
+IrValue emit_across(Emit *e, IrValue vector, EmitCombine *combine); /* scalar */
 IrValue emit_keep_lanes(Emit *e, IrValue vector, int64_t active, double rest); /* other lanes become rest */
 
 /* bf16 for CPUs without instructions for it (gemm_bf16.c). Pairs in the lanes of vf: c + a.high * b.high + a.low * b.low,
@@ -108,6 +109,16 @@ typedef void VectorBody(Emit *e, void *context, IrValue first, int64_t active, i
 void emit_for_vectors(Emit *e, int64_t n, VectorBody *body, void *context, IrValue *carried, int n_carried);
 /* What body collects over the row into four slots from `start`, combined over slots and lanes: a scalar. */
 IrValue emit_collect(Emit *e, int64_t n, VectorBody *body, void *context, double start, EmitCombine *combine);
+
+/* 8-bit integers with steps of their own (quantize.c). The largest magnitude of a row is collected in four slots that begin at
+ * zero; of it, or of high - low, come the scalars step and 1 / step, and with it the bytes of x, or of x - low. */
+typedef struct QuantizeStep {
+    IrValue step, inverse;
+} QuantizeStep;
+IrValue quantize_greater(Emit *e, IrValue most, IrValue x);
+IrValue quantize_greatest(Emit *e, const IrValue *slots);
+QuantizeStep quantize_step(Emit *e, IrValue span, bool symmetric);
+IrValue quantize_bytes(Emit *e, IrValue x, IrValue inverse, DType dtype, bool symmetric); /* inverse: a vector */
 
 /* Softmax's first two passes over a row of n floats (softmax.c): its greatest element, and Σ exp(x - max), whose
  * terms are also stored at out unless it is NULL. Scalars. */

@@ -29,12 +29,21 @@ static IrType vector_type(const Emit *e, DType dtype)
 
 static DType step_type(const ExprStep *step) { return step->dtype ? step->dtype : DT_FLOAT; }
 
+/* Of operand 0. */
+static DType first_type(const Kernel *kernel)
+{
+    switch (kernel->kind) {
+    case KERNEL_MAP: return kernel->operands[0].dtype;
+    case KERNEL_GEMM:
+    case KERNEL_TILES: return kernel->gemm.product.sum;
+    default: return DT_FLOAT;
+    }
+}
+
 DType expr_result_type(const Kernel *kernel)
 {
     const Expr *expr = &kernel->expr;
-    if (expr->n_steps)
-        return step_type(&expr->steps[expr->n_steps - 1]);
-    return kernel->kind == KERNEL_MAP ? kernel->operands[0].dtype : DT_FLOAT;
+    return expr->n_steps ? step_type(&expr->steps[expr->n_steps - 1]) : first_type(kernel);
 }
 
 static IrValue constant(const Emit *e, DType dtype, double value) { return emit_const_of(e, vector_type(e, dtype), value); }
@@ -394,10 +403,8 @@ IrValue expr_eval(Emit *e, const Kernel *kernel, const IrValue *operands)
     Typed values[MAX_OPERANDS + countof(expr->steps)] = {{0}};
     if (!expr->n_steps)
         return operands[0];
-    for (int i = 0; i < expr->n_operands; i++) {
-        bool own = i == 0 && kernel->kind != KERNEL_MAP;
-        values[i] = (Typed){operands[i], own ? DT_FLOAT : kernel->operands[i].dtype};
-    }
+    for (int i = 0; i < expr->n_operands; i++)
+        values[i] = (Typed){operands[i], i ? kernel->operands[i].dtype : first_type(kernel)};
     for (int i = 0; i < expr->n_steps; i++) {
         const ExprStep *step = &expr->steps[i];
         IrValue value = step_value(e, expr, step, values);

@@ -48,12 +48,13 @@ static IrValue c_address(Emit *e, const Tile *t, int64_t i, int64_t j)
 static void init_sums(Emit *e, Tile *t)
 {
     for (int64_t j = 0; j < t->nv; j++) {
-        IrValue start = emit_splat_const(e, 0);
+        IrType element = emit_memory_type(e, t->kernel->gemm.product.sum), type = emit_vector_of(e, element);
+        IrValue start = LLVMConstNull(type);
         if (t->kernel->gemm.init == GEMM_INIT_BIAS)
-            start = emit_load(e, emit_offset(e, emit_arg(e, GEMM_BIAS), j * t->lanes * F32));
+            start = emit_load_scalar(e, type, emit_offset(e, emit_arg(e, GEMM_BIAS), j * t->lanes * F32));
         for (int64_t i = 0; i < t->m; i++) {
             bool add = t->kernel->gemm.init == GEMM_INIT_C && active_lanes(t, j) && i < t->kernel->gemm.m;
-            *sum_at(t, i, j) = add ? emit_load_lanes(e, e->f32, c_address(e, t, i, j), active_lanes(t, j)) : start;
+            *sum_at(t, i, j) = add ? emit_load_lanes(e, element, c_address(e, t, i, j), active_lanes(t, j)) : start;
         }
     }
     *walker(t, AT_A) = emit_arg(e, GEMM_A);

@@ -41,7 +41,7 @@ static void k_step(Emit *e, const Tiles *t, const IrValue *walkers)
         IrValue at = emit_offset(e, walkers[AT_B], j * k->gemm.product.unit * F32);
         tiles->load(e, B_TILES + j, at, k->gemm.nr * F32, k->gemm.stream);
         for (int64_t i = 0; i < t->rows; i++)
-            tiles->multiply(e, sum_tile(i, j), A_TILES + i, B_TILES + j);
+            tiles->multiply(e, k->gemm.product.b, sum_tile(i, j), A_TILES + i, B_TILES + j);
     }
     for (int64_t at = 0; k->gemm.prefetch && at < t->b_bytes; at += e->cpu->line_bytes)
         emit_prefetch_l2(e, emit_offset(e, walkers[AT_PREFETCH], at));
@@ -74,6 +74,11 @@ typedef struct Column {
     IrValue bias, shared[MAX_OPERANDS]; /* the same in every row */
 } Column;
 
+static IrType sums_type(const Emit *e, const Kernel *kernel)
+{
+    return emit_vector_of(e, emit_memory_type(e, kernel->gemm.product.sum));
+}
+
 static int64_t result_bytes(const Kernel *kernel) { return kernel->expr.n_steps ? dtype_size(expr_result_type(kernel)) : F32; }
 
 static IrValue operand_address(Emit *e, const Kernel *kernel, int q, int64_t j)
@@ -86,7 +91,7 @@ static Column column_at(Emit *e, const Kernel *kernel, int64_t j)
     int64_t left = kernel->gemm.n - j * e->lanes;
     Column column = {.j = j, .active = left < e->lanes ? left : e->lanes};
     if (kernel->gemm.init == GEMM_INIT_BIAS)
-        column.bias = emit_load(e, emit_offset(e, emit_arg(e, TILES_BIAS), j * e->lanes * F32));
+        column.bias = emit_load_scalar(e, sums_type(e, kernel), emit_offset(e, emit_arg(e, TILES_BIAS), j * e->lanes * F32));
     for (int q = 1; q < kernel->expr.n_operands; q++)
         if (!kernel->operands[q].row)
             column.shared[q] = expr_load(e, &kernel->operands[q], operand_address(e, kernel, q, j), column.active);
@@ -98,10 +103,12 @@ static void finish_vector(Emit *e, const Kernel *kernel, const Column *column, I
     IrValue values[MAX_OPERANDS], at = emit_offset(e, emit_arg(e, TILES_SUMS), column->j * e->lanes * F32);
     IrValue c = emit_offset(e, emit_arg(e, TILES_C), column->j * e->lanes * result_bytes(kernel));
     c = emit_index(e, c, row, kernel->gemm.c_row);
-    IrValue sum = emit_load(e, emit_index(e, at, row, kernel->gemm.nr * F32)), init = column->bias;
+    IrValue sum = emit_load_scalar(e, sums_type(e, kernel), emit_index(e, at, row, kernel->gemm.nr * F32)), init = column->bias;
     if (kernel->gemm.init == GEMM_INIT_C)
-        init = emit_load_lanes(e, e->f32, c, column->active);
-    values[0] = init ? LLVMBuildFAdd(e->ir, init, sum, "") : sum;
+        init = emit_load_lanes(e, emit_memory_type(e, kernel->gemm.product.sum), c, column->active);
+    values[0] = !init                                  ? sum
+                : kernel->gemm.product.sum == DT_FLOAT ? LLVMBuildFAdd(e->ir, init, sum, "")
+                                                       : LLVMBuildAdd(e->ir, init, sum, "");
     if (!kernel->expr.n_steps) {
         emit_store_lanes(e, values[0], c, column->active);
         return;

@@ -26,14 +26,15 @@ typedef struct IsaDot {
     IrValue (*emit)(Emit *e, IrValue a, IrValue b, IrValue c);
 } IsaDot;
 
-/* A matrix unit, whose registers have numbers and are tiles of cpu_matrix_unit rows and as many floats, or pairs, a row. */
+/* A matrix unit, whose registers have numbers and are tiles of cpu_matrix_unit rows and as many groups a row. */
 typedef struct IsaTiles {
     void (*begin)(Emit *e);      /* around code that uses tiles */
     void (*end)(Emit *e);
     void (*clear)(Emit *e, int64_t tile);
     void (*load)(Emit *e, int64_t tile, IrValue address, int64_t stride, bool stream); /* stream: not for the caches */
     void (*store)(Emit *e, int64_t tile, IrValue address, int64_t stride);
-    void (*multiply)(Emit *e, int64_t sums, int64_t a, int64_t b);                     /* sums += a * b, of bf16 pairs */
+    /* sums += a * b, in groups of these elements: pairs of bf16, or quads of bytes whose a is unsigned */
+    void (*multiply)(Emit *e, DType element, int64_t sums, int64_t a, int64_t b);
 } IsaTiles;
 
 typedef struct Isa {

@@ -1,4 +1,4 @@
-/* AMX: eight tile registers, multiplied by tdpbf16ps.
+/* AMX: eight tile registers, multiplied by tdpbf16ps, or as bytes, unsigned by signed, by tdpbusd, whose sums are exact.
  *
  * What tdpbf16ps computes (Intel SDM volume 2, TDPBF16PS; Bochs does the same), for each row m and column n of a tile:
  *
@@ -19,7 +19,7 @@ static IrValue configuration(Emit *e)
 {
     enum { ROW_BYTES_AT = 16, ROWS_AT = 48 };
     IrValue config = LLVMGetNamedGlobal(e->module, "tile_configuration"), bytes[CONFIG_BYTES];
-    int64_t unit = cpu_matrix_unit(e->cpu), values[CONFIG_BYTES] = {1};
+    int64_t unit = e->lanes, values[CONFIG_BYTES] = {1};
     if (config)
         return config;
     for (int i = 0; i < N_TILES; i++) {
@@ -63,10 +63,10 @@ static void store(Emit *e, int64_t tile, IrValue address, int64_t stride)
     move(e, "llvm.x86.tilestored64", tile, address, stride);
 }
 
-static void multiply(Emit *e, int64_t sums, int64_t a, int64_t b)
+static void multiply(Emit *e, DType element, int64_t sums, int64_t a, int64_t b)
 {
     IrValue args[] = {tile_register(e, sums), tile_register(e, a), tile_register(e, b)};
-    emit_intrinsic_fixed(e, "llvm.x86.tdpbf16ps", args, 3);
+    emit_intrinsic_fixed(e, element == DT_INT8 ? "llvm.x86.tdpbusd" : "llvm.x86.tdpbf16ps", args, 3);
 }
 
 const IsaTiles isa_amx = {begin, end, clear, load, store, multiply};

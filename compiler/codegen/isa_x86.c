@@ -81,6 +81,34 @@ static IrValue round_avx512(Emit *e, IrValue x)
     return LLVMBuildBitCast(e->ir, LLVMBuildShl(e->ir, halves, emit_splat_i32(e, 16), ""), e->vf, "");
 }
 
+/* ── Bytes ───────────────────────────────────────────────────────────────────────────────────────────── */
+
+static IrValue integers(Emit *e, IrValue x, IrType type) { return LLVMBuildBitCast(e->ir, x, type, ""); }
+
+static IrValue vpdpbusd(Emit *e, IrValue a, IrValue b, IrValue c)
+{
+    IrValue args[] = {c, integers(e, a, e->vi), integers(e, b, e->vi)};
+    return emit_intrinsic_fixed(e, e->lanes == 16 ? "llvm.x86.avx512.vpdpbusd.512" : "llvm.x86.avx512.vpdpbusd.256", args, 3);
+}
+
+/* c and the products of every other byte of a, unsigned, and b: the even ones, or the odd ones. In 16 bits each they are exact,
+ * as pmaddubsw's sums would not be. */
+static IrValue add_every_other(Emit *e, IrValue a, IrValue b, IrValue c, bool odd)
+{
+    static const char *const multiply[] = {"llvm.x86.sse2.pmadd.wd", "llvm.x86.avx2.pmadd.wd", "llvm.x86.avx512.pmaddw.d.512"};
+    IrType i16 = LLVMInt16TypeInContext(e->context), type = LLVMVectorType(i16, (unsigned)(2 * e->lanes));
+    IrValue eight = integers(e, emit_splat_i32(e, 0x00080008), type), factors[] = {integers(e, a, type), integers(e, b, type)};
+    factors[0] = odd ? LLVMBuildLShr(e->ir, factors[0], eight, "")
+                     : LLVMBuildAnd(e->ir, factors[0], integers(e, emit_splat_i32(e, 0x00ff00ff), type), "");
+    factors[1] = LLVMBuildAShr(e->ir, odd ? factors[1] : LLVMBuildShl(e->ir, factors[1], eight, ""), eight, "");
+    return LLVMBuildAdd(e->ir, c, emit_intrinsic_fixed(e, multiply[e->lanes / 8], factors, 2), "");
+}
+
+static IrValue multiply_bytes(Emit *e, IrValue a, IrValue b, IrValue c)
+{
+    return add_every_other(e, a, b, add_every_other(e, a, b, c, false), true);
+}
+
 /* ── The rounding mode: the address of MXCSR's bits ──────────────────────────────────────────────────── */
 
 static IrValue flushing_mode(Emit *e)
@@ -105,10 +133,18 @@ static IrValue present_mode(Emit *e)
 
 /* ── The sets ────────────────────────────────────────────────────────────────────────────────────────── */
 
-static const IsaDot dots[] = {{DT_FLOAT, .emit = emit_fma}, {DT_BFLOAT16, .flushes = true, .emit = bf16_dot}, {0}};
+static const IsaDot dots[] = {
+    {DT_FLOAT, .emit = emit_fma}, {DT_BFLOAT16, .flushes = true, .emit = bf16_dot}, {DT_INT8, .emit = multiply_bytes}, {0}};
+static const IsaDot dots_avx2[] = {{DT_FLOAT, .emit = emit_fma},
+                                   {DT_BFLOAT16, .flushes = true, .emit = bf16_dot},
+                                   {DT_INT8, CNXRT_CPU_AVX_VNNI, .emit = vpdpbusd},
+                                   {DT_INT8, .emit = multiply_bytes},
+                                   {0}};
 static const IsaDot dots_avx512[] = {{DT_FLOAT, .emit = emit_fma},
                                      {DT_BFLOAT16, CNXRT_CPU_AVX512_BF16, .emit = vdpbf16ps},
                                      {DT_BFLOAT16, .flushes = true, .emit = bf16_dot},
+                                     {DT_INT8, CNXRT_CPU_AVX512_VNNI, .emit = vpdpbusd},
+                                     {DT_INT8, .emit = multiply_bytes},
                                      {0}};
 
 /* LLVM reads `v` as all vector registers that there are, 32 with AVX-512. */
@@ -118,7 +154,8 @@ static const IsaDot dots_avx512[] = {{DT_FLOAT, .emit = emit_fma},
 
 const Isa isa_sse4 = {COMMON,       .name = "sse4",          .table_floats = 4, .permute = permute_bytes,
                       .dots = dots, .round_bf16 = bf16_round};
-const Isa isa_avx2 = {COMMON, .name = "avx2", .table_floats = 8, .permute = permute_avx2, .dots = dots, .round_bf16 = bf16_round};
+const Isa isa_avx2 = {
+    COMMON, .name = "avx2", .table_floats = 8, .permute = permute_avx2, .dots = dots_avx2, .round_bf16 = bf16_round};
 const Isa isa_avx512 = {COMMON,
                         .name = "avx512",
                         .table_floats = 16,

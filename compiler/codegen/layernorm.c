@@ -2,20 +2,30 @@
  *
  * Two passes over the data, because the one-pass formula E[x²] - E[x]² cancels; the row is in L1 the second time.
  *
- *     mean = Σx/n;  variance = Σ(x-mean)²/n;  out = expr((x-mean) / sqrt(variance + epsilon))                   */
+ *     mean = Σx/n;  variance = Σ(x-mean)²/n;  out = expr((x-mean) / sqrt(variance + epsilon))
+ *
+ * As 8-bit integers, of the differences: 1 / sqrt(…) is one factor of the row, so it goes into the step of its integers.   */
 #include "compiler/codegen/emit.h"
 
-enum { F32 = 4 };
+enum { F32 = 4, SLOTS = 4 };
 
 typedef struct RowNorm {
     const Kernel *kernel;
+    int64_t n;
+    double epsilon;
     IrValue row, in, out;        /* number and addresses of the present row */
     IrValue mean, scale;         /* vectors */
+    IrValue inverse;             /* a vector: what makes differences from the mean 8-bit integers */
 } RowNorm;
 
 static IrValue load_at(Emit *e, const RowNorm *r, IrValue first, int64_t active)
 {
     return emit_load_lanes(e, e->f32, emit_index(e, r->in, first, F32), active);
+}
+
+static IrValue difference_at(Emit *e, const RowNorm *r, IrValue first, int64_t active)
+{
+    return LLVMBuildFSub(e->ir, load_at(e, r, first, active), r->mean, "");
 }
 
 static void add_elements(Emit *e, void *context, IrValue first, int64_t active, int slot, IrValue *sums)
@@ -26,7 +36,7 @@ static void add_elements(Emit *e, void *context, IrValue first, int64_t active, 
 static void add_squares(Emit *e, void *context, IrValue first, int64_t active, int slot, IrValue *sums)
 {
     const RowNorm *r = context;
-    IrValue difference = LLVMBuildFSub(e->ir, load_at(e, r, first, active), r->mean, "");
+    IrValue difference = difference_at(e, r, first, active);
     difference = emit_keep_lanes(e, difference, active, 0);
     sums[slot] = emit_fma(e, difference, difference, sums[slot]);
 }
@@ -37,7 +47,7 @@ static void write_elements(Emit *e, void *context, IrValue first, int64_t active
     const RowNorm *r = context;
     const Kernel *k = r->kernel;
     IrValue values[MAX_OPERANDS];
-    values[0] = LLVMBuildFMul(e->ir, LLVMBuildFSub(e->ir, load_at(e, r, first, active), r->mean, ""), r->scale, "");
+    values[0] = LLVMBuildFMul(e->ir, difference_at(e, r, first, active), r->scale, "");
     for (int q = 1; q < k->expr.n_operands; q++) {
         IrValue at = emit_index(e, emit_arg(e, N_LAYERNORM_ARGS + q - 1), r->row, k->operands[q].row);
         values[q] = expr_load(e, &k->operands[q], emit_index(e, at, first, k->operands[q].step), active);
@@ -46,25 +56,80 @@ static void write_elements(Emit *e, void *context, IrValue first, int64_t active
     expr_finish(e, k, values, emit_index(e, r->out, first, size), active);
 }
 
+static IrValue divided(Emit *e, const RowNorm *r, IrValue total)
+{
+    return LLVMBuildFDiv(e->ir, total, LLVMConstReal(e->f32, (double)r->n), "");
+}
+
 /* The sum that body collects over the row, divided by n: a scalar. */
 static IrValue row_mean(Emit *e, RowNorm *r, VectorBody *body)
 {
-    IrValue total = emit_collect(e, r->kernel->layernorm.n, body, r, 0, emit_combine_add);
-    return LLVMBuildFDiv(e->ir, total, LLVMConstReal(e->f32, (double)r->kernel->layernorm.n), "");
+    return divided(e, r, emit_collect(e, r->n, body, r, 0, emit_combine_add));
+}
+
+/* 1 / sqrt(variance + epsilon), a scalar. */
+static IrValue deviation(Emit *e, const RowNorm *r, IrValue variance)
+{
+    variance = LLVMBuildFAdd(e->ir, variance, LLVMConstReal(e->f32, r->epsilon), "");
+    IrValue root = emit_unary(e, "llvm.sqrt", variance);
+    return LLVMBuildFDiv(e->ir, LLVMConstReal(e->f32, 1), root, "");
 }
 
 void kernel_layernorm(Emit *e, const Kernel *kernel)
 {
-    RowNorm r = {.kernel = kernel};
+    RowNorm r = {.kernel = kernel, .n = kernel->layernorm.n, .epsilon = kernel->layernorm.epsilon};
     Loop rows = emit_loop_begin(e, kernel->layernorm.rows, NULL, 0);
     r.row = rows.index;
     r.in = emit_index(e, emit_arg(e, LAYERNORM_IN), rows.index, kernel->layernorm.in_row);
     r.out = emit_index(e, emit_arg(e, LAYERNORM_OUT), rows.index, kernel->layernorm.out_row);
     r.mean = emit_splat(e, row_mean(e, &r, add_elements));
-    IrValue variance = row_mean(e, &r, add_squares);
-    variance = LLVMBuildFAdd(e->ir, variance, LLVMConstReal(e->f32, kernel->layernorm.epsilon), "");
-    IrValue root = emit_unary(e, "llvm.sqrt", variance);
-    r.scale = emit_splat(e, LLVMBuildFDiv(e->ir, LLVMConstReal(e->f32, 1), root, ""));
-    emit_for_vectors(e, kernel->layernorm.n, write_elements, &r, NULL, 0);
+    r.scale = emit_splat(e, deviation(e, &r, row_mean(e, &r, add_squares)));
+    emit_for_vectors(e, r.n, write_elements, &r, NULL, 0);
+    emit_loop_end(e, &rows, NULL);
+}
+
+/* ── As 8-bit integers ───────────────────────────────────────────────────────────────────────────────── */
+
+static void add_squares_and_span(Emit *e, void *context, IrValue first, int64_t active, int slot, IrValue *carried)
+{
+    add_squares(e, context, first, active, slot, carried);
+    IrValue difference = emit_keep_lanes(e, difference_at(e, context, first, active), active, 0);
+    carried[SLOTS + slot] = quantize_greater(e, carried[SLOTS + slot], difference);
+}
+
+static void write_bytes(Emit *e, void *context, IrValue first, int64_t active, int slot, IrValue *carried)
+{
+    (void)slot, (void)carried;
+    const RowNorm *r = context;
+    IrValue difference = difference_at(e, r, first, active);
+    IrValue bytes = quantize_bytes(e, difference, r->inverse, r->kernel->layernorm_quantize.out, true);
+    emit_store_lanes(e, bytes, emit_index(e, r->out, first, 1), active);
+}
+
+/* The row's deviation is one factor: it is not multiplied into what becomes an integer, but into the step. */
+static void write_quantized(Emit *e, RowNorm *r)
+{
+    IrValue slots[2 * SLOTS];
+    for (int i = 0; i < 2 * SLOTS; i++)
+        slots[i] = emit_splat_const(e, 0);
+    emit_for_vectors(e, r->n, add_squares_and_span, r, slots, 2 * SLOTS);
+    IrValue squares = emit_combine_add(e, emit_combine_add(e, slots[0], slots[1]), emit_combine_add(e, slots[2], slots[3]));
+    IrValue scale = deviation(e, r, divided(e, r, emit_across(e, squares, emit_combine_add)));
+    QuantizeStep step = quantize_step(e, quantize_greatest(e, slots + SLOTS), true);
+    IrValue at = emit_index(e, emit_arg(e, LAYERNORM_QUANTIZE_STEP), r->row, F32);
+    emit_store_scalar(e, LLVMBuildFMul(e->ir, step.step, scale, ""), at);
+    r->inverse = emit_splat(e, step.inverse);
+    emit_for_vectors(e, r->n, write_bytes, r, NULL, 0);
+}
+
+void kernel_layernorm_quantize(Emit *e, const Kernel *kernel)
+{
+    RowNorm r = {.kernel = kernel, .n = kernel->layernorm_quantize.n, .epsilon = kernel->layernorm_quantize.epsilon};
+    Loop rows = emit_loop_begin(e, kernel->layernorm_quantize.rows, NULL, 0);
+    r.row = rows.index;
+    r.in = emit_index(e, emit_arg(e, LAYERNORM_QUANTIZE_IN), rows.index, kernel->layernorm_quantize.in_row);
+    r.out = emit_index(e, emit_arg(e, LAYERNORM_QUANTIZE_OUT), rows.index, kernel->layernorm_quantize.out_row);
+    r.mean = emit_splat(e, row_mean(e, &r, add_elements));
+    write_quantized(e, &r);
     emit_loop_end(e, &rows, NULL);
 }

@@ -319,13 +319,6 @@ static void check_pass_name(Driver *driver)
         usage_error(driver, "--print-after: no pass '%s'; there are all, %s", name, list.text ? list.text : "");
 }
 
-static void check_unsupported(Driver *driver)
-{
-    const Options *o = &driver->options;
-    if (o->precision && strcmp(o->precision, "int8") == 0)
-        diag_unsupported(&driver->diag, NO_SPAN, "--precision=%s is not supported; f32 and bf16 are", o->precision);
-}
-
 static void derive_system(Driver *driver)
 {
     Options *o = &driver->options;
@@ -366,7 +359,6 @@ void options_parse(Driver *driver, int argc, char **argv)
     derive_dims(driver);
     derive_system(driver);
     check_pass_name(driver);
-    check_unsupported(driver);
 }
 
 static FrontendOptions frontend_options(const Options *o)
@@ -384,13 +376,15 @@ static FrontendOptions frontend_options(const Options *o)
 Build options_build(Driver *driver)
 {
     const Options *o = &driver->options;
-    PipelineOptions pipeline = {
-        .opt_level = o->opt_level, .print_after = o->print_after, .time_passes = o->time_passes, .verify_each = o->verify_each};
+    PipelineOptions pipeline = {.opt_level = o->opt_level,
+                                .precision = precision_named(o->precision),
+                                .print_after = o->print_after,
+                                .time_passes = o->time_passes,
+                                .verify_each = o->verify_each};
     return (Build){.arena = driver->arena,
                    .diag = &driver->diag,
                    .options = {.input = o->arguments.at[0],
                                .system = o->system,
-                               .precision = str_equal(o->precision, "bf16") ? DT_BFLOAT16 : DT_FLOAT,
                                .frontend = frontend_options(o),
                                .pipeline = pipeline,
                                .preproc = o->preproc,

@@ -98,7 +98,7 @@ static void print_table(const Shown *shown, int64_t count, Peak peak, Arena *are
 static Peak measure_peak(void)
 {
     int64_t threads = parallel_cores();
-    return (Peak){peak_flops(1), peak_flops(threads), threads};
+    return (Peak){peak_flops(DT_FLOAT, 1), peak_flops(DT_FLOAT, threads), threads};
 }
 
 ExitCode subcommand_targets(Driver *driver)

@@ -14,6 +14,7 @@ bool pass_recognize(Graph *graph);    /* exporters' chains → Gelu, LayerNormal
 bool pass_layout(Graph *graph);       /* channels-last, every transpose cancelled that can be */
 bool pass_affine(Graph *graph);       /* LayerNorm's affine part and layer scale into the pointwise weights */
 bool pass_weights(Graph *graph);      /* weight matrices that are still to be transposed → constants */
+bool pass_quantize(Graph *graph);     /* products of constant weights → products of 8-bit integers */
 bool pass_fuse(Graph *graph);         /* regions: an anchor and its elementwise neighbours; elementwise chains */
 bool pass_fuse_block(Graph *graph);   /* after pass_fuse: the regions of a ConvNeXt block → one of kind "block" */
 bool pass_prune(Graph *graph);        /* dead nodes and constants */

@@ -17,19 +17,21 @@ typedef struct Pass {
     bool (*run)(Graph *graph); /* true: it changed something */
     bool portable;             /* leaves plain ONNX of the model's own opset */
     int min_level;             /* of -O */
+    DType precision;           /* runs for this one alone; undefined: for all */
 } Pass;
 
 static const Pass passes[] = {
-    {"canonicalize", pass_canonicalize, true, 0}, /* first: later passes know one spelling */
-    {"fold", pass_fold, true, 0},                 /* arithmetic on constants and shapes */
+    {"canonicalize", pass_canonicalize, true, 0, 0}, /* first: later passes know one spelling */
+    {"fold", pass_fold, true, 0, 0},                 /* arithmetic on constants and shapes */
     /* beyond this point the graph is of opset 20, and each node has its one legal form (legalize.c) */
-    {"legalize", pass_legalize, false, 0},
-    {"layout", pass_layout, false, 1},            /* before recognition: a channel axis becomes the last one */
-    {"recognize", pass_recognize, false, 1},
-    {"affine", pass_affine, false, 1},            /* needs LayerNorms to be whole */
-    {"weights", pass_weights, false, 0},          /* Transposes that affine did not take along */
-    {"fuse", pass_fuse, false, 1},                /* nothing but the next looks into bodies after it */
-    {"fuse-block", pass_fuse_block, false, 2},
+    {"legalize", pass_legalize, false, 0, 0},
+    {"layout", pass_layout, false, 1, 0},            /* before recognition: a channel axis becomes the last one */
+    {"recognize", pass_recognize, false, 1, 0},
+    {"affine", pass_affine, false, 1, 0},            /* needs LayerNorms to be whole */
+    {"weights", pass_weights, false, 0, 0},          /* Transposes that affine did not take along */
+    {"quantize", pass_quantize, false, 0, DT_INT8}, /* beyond this point no pass changes what is computed */
+    {"fuse", pass_fuse, false, 1, 0},                /* nothing but the next looks into bodies after it */
+    {"fuse-block", pass_fuse_block, false, 2, 0},
 };
 
 /* ── Around each pass ────────────────────────────────────────────────────────────────────────────────── */
@@ -69,10 +71,15 @@ static void run_pass(const Pass *pass, Model *model, const PipelineOptions *opti
         print_after(pass, model, changed);
 }
 
+static bool runs(const Pass *pass, const PipelineOptions *options)
+{
+    return options->opt_level >= pass->min_level && (!pass->precision || pass->precision == options->precision);
+}
+
 static bool run_passes(Model *model, const PipelineOptions *options, bool portable)
 {
     for (int64_t i = 0; i < countof(passes) && !diag_failed(model->diag); i++)
-        if (passes[i].portable == portable && options->opt_level >= passes[i].min_level)
+        if (passes[i].portable == portable && runs(&passes[i], options))
             run_pass(&passes[i], model, options);
     return !diag_failed(model->diag);
 }

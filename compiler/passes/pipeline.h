@@ -6,6 +6,7 @@
 
 typedef struct PipelineOptions {
     int opt_level;           /* 0: no fusion; 3 */
+    DType precision;         /* of pointwise and patch layers: float, bf16 or int8 */
     const char *print_after; /* a pass's name, "all", or NULL; to standard error */
     bool time_passes, verify_each;
 } PipelineOptions;

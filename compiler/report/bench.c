@@ -132,7 +132,7 @@ json_t *bench_measure(Build *build, const char *program, int64_t threads, bool p
     if (!answer)
         return NULL;
     int64_t cores = threads < parallel_cores() ? threads : parallel_cores();
-    double peak = build->options.precision == DT_BFLOAT16 ? peak_flops_bf16(cores) : peak_flops(cores);
+    double peak = peak_flops(build->options.pipeline.precision, cores);
     double rate = flops / (number(answer, "median_ms") * 1e-3);
     json_object_set_new(answer, "gflops", json_real(rate * 1e-9));
     json_object_set_new(answer, "cores", json_integer(cores));

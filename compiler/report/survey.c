@@ -39,6 +39,8 @@ static int64_t kernel_work(const Kernel *k)
     case KERNEL_GEMM: return k->gemm.m * k->gemm.n * k->gemm.k;
     case KERNEL_DWCONV: return k->dwconv.width * k->dwconv.channels * k->dwconv.kh * k->dwconv.kw;
     case KERNEL_LAYERNORM: return k->layernorm.rows * k->layernorm.n;
+    case KERNEL_LAYERNORM_QUANTIZE: return k->layernorm_quantize.rows * k->layernorm_quantize.n;
+    case KERNEL_QUANTIZE: return k->quantize.rows * k->quantize.n;
     case KERNEL_SOFTMAX: return k->softmax.rows * k->softmax.n;
     case KERNEL_REDUCE: return k->reduce.n * k->reduce.n1 * k->reduce.width;
     case KERNEL_MAP: return k->map.rows * k->map.n;

@@ -46,11 +46,21 @@ static bool take_norm(Lowering *l, Block *b)
            is_per_column(&b->norm);
 }
 
-static bool take_product(Lowering *l, const Node *region, Fusion *fusion, const Tensor **w)
+static bool take_product(Lowering *l, const Node *region, Fusion *fusion, const Tensor **w, QuantizedWeights *q)
 {
     const Node *node = region_anchor(region);
-    *w = node->op->kind == OP_MatMul ? view_of_input(l, node, 1).constant : NULL;
+    bool quantized = quantized_weights(l, node, q);
+    *w = quantized || node->op->kind == OP_MatMul ? view_of_input(l, node, 1).constant : NULL;
     return *w && (*w)->rank == 2 && region_fuse(l, region, fusion) && epilogue_is_linear(fusion);
+}
+
+/* Both products are of 8-bit integers, W1's rows in one range and around zero, and their expressions have room. */
+static bool take_quantized(const Block *b)
+{
+    if (!b->q1.b && !b->q2.b)
+        return true;
+    return b->q1.b && b->q2.b && b->q1.symmetric && b->q1.n_ranges == 1 && quantized_fits(&b->q1, &b->up) &&
+           quantized_fits(&b->q2, &b->down);
 }
 
 Block *block_of(Lowering *l, const Node *region)
@@ -64,9 +74,11 @@ Block *block_of(Lowering *l, const Node *region)
     b->x = view_of_input(l, b->regions[BLOCK_DEPTHWISE], 0);
     b->product = product_for(l, &b->x);
     if (b->x.strides[3] != 4 || !take_depthwise(l, b) || !take_norm(l, b) ||
-        !take_product(l, b->regions[BLOCK_UP], &b->up, &b->w1) || !take_product(l, down, &b->down, &b->w2) ||
-        !is_per_column(&b->up))
+        !take_product(l, b->regions[BLOCK_UP], &b->up, &b->w1, &b->q1) || !take_product(l, down, &b->down, &b->w2, &b->q2) ||
+        !is_per_column(&b->up) || !take_quantized(b))
         return NULL;
+    if (block_is_quantized(b))
+        b->product = product_of(l->cpu, DT_INT8);
     b->result = down->outputs.at[0];
     b->out.rank = value_dims(b->result, b->out.dims);
     b->name = b->result->name;
@@ -103,6 +115,13 @@ void block_pack(Lowering *l, Block *b)
     const char *name2 = region_anchor(b->regions[b->n - 1])->inputs.at[1]->name;
     b->bias1 = split_bias(l, name1, &b->up_rest, b->hidden);
     b->bias2 = split_bias(l, name2, &b->down_rest, channels);
+    if (block_is_quantized(b)) {
+        quantized_pack(l, name1, &b->q1, gemm_columns(l, b->product, b->choice, pixels, b->range), b->choice);
+        quantized_pack(l, name2, &b->q2, gemm_columns(l, b->product, b->choice, pixels, channels), b->choice);
+        b->p1 = b->q1.panels;
+        b->p2 = b->q2.panels;
+        return;
+    }
     WeightLayout up = {.t = 1, .c = b->w1->dims[0], .n = b->hidden, .c_stride = b->hidden, .n_stride = 1, .groups = 1};
     Product product = b->product;
     b->p1 = panels_constant(l, name1, b->w1, up, product, gemm_columns(l, product, b->choice, pixels, b->range));
@@ -117,6 +136,11 @@ void block_pack(Lowering *l, Block *b)
 
 static void normalise(Lowering *l, const Block *b, Rows *r)
 {
+    if (block_is_quantized(b)) {
+        r->q = quantized_part(b->r1, pos_at(0), r->pixels);
+        layernorm_quantize_rows(l, r->a, &r->q, b->epsilon);
+        return;
+    }
     View normal = product_converts(b->product) ? view_slice(b->normal, 0, pos_at(0), r->pixels, 1) : r->a;
     View operands[MAX_OPERANDS];
     for (int i = 1; i < b->norm.expr.n_operands; i++)

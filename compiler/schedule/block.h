@@ -5,6 +5,7 @@
 
 #include "compiler/schedule/dwconv.h"
 #include "compiler/schedule/gemm.h"
+#include "compiler/schedule/quantized.h"
 #include "compiler/schedule/region.h"
 
 enum { BLOCK_DEPTHWISE, BLOCK_NORM, BLOCK_UP, BLOCK_PLAIN = 4 }; /* its first regions; how many a plain one has */
@@ -28,12 +29,15 @@ typedef struct Block {
     View a, h;                 /* scratch: [rows, W, C], [rows·W, range] */
     Product product;           /* of both; where it does not multiply floats h is converted, and the pixels are apart from a: */
     View normal, strip;        /* scratch: [rows·W, C]; a panel's sums */
+    QuantizedWeights q1, q2;   /* of 8-bit integers: what W1 and W2 are; b NULL: floats or bf16 */
+    QuantizedRows r1, r2;      /* scratch: their left rows; those of h are made range by range */
 } Block;
 
 typedef struct Rows { /* one block of rows */
     Pos pixel;     /* its first pixel, among all */
     int64_t pixels;
     View a, h;     /* [pixels, C] in groups; [pixels, range] */
+    QuantizedRows q; /* instead of a */
 } Rows;
 
 /* What the regions of a block compute; NULL: not what the two forms are for. */
@@ -50,6 +54,7 @@ Rows block_rows_at(const Block *b, Pos image, int64_t y, int64_t rows, Pos step)
 void block_normalised(Lowering *l, const Block *b, Pos image, const RowGroup *group, Pos step, Rows *r); /* sets r->a */
 int64_t block_flops(const Block *b, int64_t products); /* of the depthwise convolution and so many products */
 int block_init(const Ref *bias);
+static inline bool block_is_quantized(const Block *b) { return b->q1.b != NULL; }
 const ScheduleChoice *block_choice(const Lowering *l, const Block *b);
 void block_shape(Lowering *l, const Block *b); /* of the open phase */
 

@@ -9,6 +9,8 @@
  *     for each range of hidden columns:  H = act(A · W1[range] + b1);  y += H · W2[range]
  *     y += x
  *
+ * Of 8-bit integers, a range of H is floats until all of it is there, and then bytes with a scale for each pixel.
+ *
  * W2 is packed range by range, so that weights are read front to back; each panel's first tile prefetches the next
  * panel, from W1 into W2 and on to the next range. */
 #include "compiler/schedule/block.h"
@@ -23,6 +25,8 @@ static bool convert_operands(Lowering *l, Block *b)
 {
     int64_t channels = b->x.dims[3], group = b->product.k_pack;
     Fusion *norm = NEW(l->arena, Fusion), *up = NEW(l->arena, Fusion);
+    if (block_is_quantized(b))
+        return channels % group == 0 && b->q2.range % group == 0 && !b->norm.expr.n_steps;
     if (!product_converts(b->product))
         return true;
     if (channels % group || b->hidden % group || !operand_fuse(&b->norm, b->product, norm) ||
@@ -33,9 +37,15 @@ static bool convert_operands(Lowering *l, Block *b)
     return true;
 }
 
-/* Ranges of equal, whole panels near HIDDEN columns, or as the profile has it; else one range with all columns. */
+/* Ranges of equal, whole panels near HIDDEN columns, or as the profile has it; else one range with all columns. Where ranges
+ * have scales of their own, the graph has said them. */
 static void choose_range(Block *b, int64_t nr)
 {
+    if (block_is_quantized(b)) {
+        b->range = b->q2.range;
+        b->n_ranges = b->q2.n_ranges;
+        return;
+    }
     int64_t chosen = b->choice ? b->choice->hidden_chunk : 0;
     b->range = b->hidden;
     b->n_ranges = 1;
@@ -56,6 +66,22 @@ static void choose_range(Block *b, int64_t nr)
 
 static Ref first_panel(const Panels *panels) { return panels->n_full ? panels->full : panels->tail; }
 
+/* A row for all of them. */
+static View row_view(Ref ref) { return (View){.ref = ref, .dtype = DT_FLOAT, .rank = 2, .strides = {0, 4}}; }
+
+/* What follows W1's sums, and the operands of that. */
+static void finish_up(Lowering *l, const Block *b, const Rows *r, Gemm *gemm)
+{
+    View bias = row_view(b->bias1);
+    if (block_is_quantized(b)) {
+        quantized_product(l, gemm, &b->q1, &r->q, pos_at(0), b->bias1.buffer ? &bias : NULL, b->up_rest, NEW(l->arena, Fusion));
+        return;
+    }
+    gemm->epilogue = b->up_rest;
+    for (int i = 1; i < b->up_rest->expr.n_operands; i++)
+        linear_rows(&b->up_rest->operands[i], &gemm->operands[i]);
+}
+
 /* H = act(A · W1[range] + b1). Columns are counted from the first range's on, H from its own first. */
 static void multiply_up(Lowering *l, const Block *b, const Rows *r, Pos range, Ref next)
 {
@@ -68,12 +94,30 @@ static void multiply_up(Lowering *l, const Block *b, const Rows *r, Pos range, R
         gemm.panel = pos_loop(gemm.panel, range.terms[i].loop, range.terms[i].step * panels);
     gemm.count = panels;
     gemm.tail = b->n_ranges == 1;
-    gemm.epilogue = b->up_rest;
-    for (int i = 1; i < b->up_rest->expr.n_operands; i++) {
-        linear_rows(&b->up_rest->operands[i], &gemm.operands[i]);
+    finish_up(l, b, r, &gemm);
+    for (int i = 1; i < gemm.epilogue->expr.n_operands; i++)
         gemm.operands[i].dims[0] = r->pixels;
-    }
     gemm_emit(l, &gemm);
+}
+
+/* The same for W2; the first operand that has a row for each pixel of the picture. */
+static int finish_down(const Block *b, const Rows *r, bool first, const Fusion *rest, Gemm *gemm)
+{
+    gemm->a = operand_groups(r->h, b->product);
+    gemm->init = first ? block_init(&b->bias2) : GEMM_INIT_C;
+    gemm->epilogue = rest;
+    for (int i = 1; rest && i < rest->expr.n_operands; i++)
+        linear_rows(&rest->operands[i], &gemm->operands[i]);
+    return 1;
+}
+
+static int finish_down_quantized(Lowering *l, const Block *b, const Rows *r, Pos range, bool first, const Fusion *rest,
+                                 Gemm *gemm)
+{
+    QuantizedRows rows = quantized_part(b->r2, pos_at(0), r->pixels);
+    View bias = row_view(b->bias2), *add = !first ? &gemm->c : b->bias2.buffer ? &bias : NULL;
+    quantize_rows(l, r->h, &rows);
+    return quantized_product(l, gemm, &b->q2, &rows, range, add, rest, NEW(l->arena, Fusion));
 }
 
 /* y = b2 or y, + H · W2[range]; after the last range the rest of the expression. */
@@ -81,17 +125,13 @@ static void multiply_down(Lowering *l, const Block *b, const Rows *r, Pos range,
 {
     Panels panels = panels_group(b->p2, range);
     Gemm gemm = {.panels = &panels, .count = panels.n_full, .tail = true, .bias = b->bias2, .next = next};
-    gemm.a = operand_groups(r->h, b->product);
-    gemm.init = first ? block_init(&b->bias2) : GEMM_INIT_C;
+    const Fusion *rest = last ? b->down_rest : NULL;
     linear_rows(&b->out, &gemm.c);
     gemm.c = view_slice(gemm.c, 0, r->pixel, r->pixels, 1);
-    if (last) {
-        gemm.epilogue = b->down_rest;
-        for (int i = 1; i < b->down_rest->expr.n_operands; i++) {
-            linear_rows(&b->down_rest->operands[i], &gemm.operands[i]);
-            gemm.operands[i] = view_slice(gemm.operands[i], 0, r->pixel, r->pixels, 1);
-        }
-    }
+    int own =
+        block_is_quantized(b) ? finish_down_quantized(l, b, r, range, first, rest, &gemm) : finish_down(b, r, first, rest, &gemm);
+    for (int i = own; gemm.epilogue && i < gemm.epilogue->expr.n_operands; i++)
+        gemm.operands[i] = view_slice(gemm.operands[i], 0, r->pixel, r->pixels, 1);
     gemm_emit(l, &gemm);
 }
 
@@ -118,7 +158,7 @@ static void emit_rows(Lowering *l, const Block *b, Pos image, const RowGroup *gr
     Rows r = block_rows_at(b, image, group->y, group->rows, step);
     if (product_converts(b->product)) {
         operand_end_rows(l, b->normal, &b->p1);
-        operand_end_rows(l, b->h, &b->p2);
+        operand_end_rows(l, block_is_quantized(b) ? b->r2.bytes : b->h, &b->p2);
     }
     block_normalised(l, b, image, group, step, &r);
     r.h = view_slice(b->h, 0, pos_at(0), r.pixels, 1);
@@ -139,18 +179,30 @@ static void emit_image(Lowering *l, const Block *b, Pos image)
     }
 }
 
+/* Scratch. H has floats also where W2 reads bytes: their scale is known when a range of it is there. */
+static void place_rows(Lowering *l, Block *b)
+{
+    int64_t pixels = b->rows * b->out.dims[2], h_dims[] = {pixels, b->range};
+    b->a = view_temp(l, SPACE_SCRATCH, DT_FLOAT, 3, (int64_t[]){b->rows, b->out.dims[2], b->out.dims[3]}, true);
+    if (product_converts(b->product) && !block_is_quantized(b)) {
+        b->h = operand_place(l, SPACE_SCRATCH, pixels, b->range, &b->p2);
+        b->normal = operand_place(l, SPACE_SCRATCH, pixels, b->out.dims[3], &b->p1);
+    } else {
+        b->h = view_temp(l, SPACE_SCRATCH, DT_FLOAT, 2, h_dims, true);
+    }
+    if (block_is_quantized(b)) {
+        b->r1 = quantized_rows(l, SPACE_SCRATCH, pixels, &b->q1);
+        b->r2 = quantized_rows(l, SPACE_SCRATCH, pixels, &b->q2);
+        b->normal = b->r1.bytes;
+    }
+    if (product_converts(b->product))
+        b->strip = view_temp(l, SPACE_SCRATCH, b->product.sum, 2, (int64_t[]){pixels, b->p1.nr}, false);
+}
+
 static void emit_block(Lowering *l, Block *b)
 {
-    int64_t images = b->out.dims[0], width = b->out.dims[2];
-    int64_t h_dims[] = {b->rows * width, b->range}, a_dims[] = {b->rows, width, b->out.dims[3]};
-    b->a = view_temp(l, SPACE_SCRATCH, DT_FLOAT, 3, a_dims, true);
-    if (!product_converts(b->product)) {
-        b->h = view_temp(l, SPACE_SCRATCH, DT_FLOAT, 2, h_dims, true);
-    } else {
-        b->h = operand_scratch(l, h_dims[0], h_dims[1], &b->p2);
-        b->normal = operand_scratch(l, h_dims[0], a_dims[2], &b->p1);
-        b->strip = view_temp(l, SPACE_SCRATCH, DT_FLOAT, 2, (int64_t[]){h_dims[0], b->p1.nr}, false);
-    }
+    int64_t images = b->out.dims[0];
+    place_rows(l, b);
     phase_open(l, b->name, block_flops(b, 2));
     block_shape(l, b);
     if (images <= 4) {

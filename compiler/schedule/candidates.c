@@ -68,7 +68,8 @@ static void add_block_rows(Settings *s, int64_t height, int64_t width)
 
 static void block_settings(Settings *s, const CpuProfile *cpu, Product product, const int64_t *dims)
 {
-    add_hidden_chunks(s, dims[4], 2 * cpu_lanes(cpu));
+    if (product.b != DT_INT8) /* its ranges have scales of their own: the graph says them */
+        add_hidden_chunks(s, dims[4], 2 * cpu_lanes(cpu));
     add_block_rows(s, dims[1], dims[2]);
     add_tiles(s, cpu, product);
     add_prefetch(s);

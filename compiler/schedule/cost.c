@@ -93,6 +93,20 @@ static double layernorm_cycles(const Kernel *kernel, const CpuProfile *cpu)
     return (double)kernel->layernorm.rows * (vectors(cpu, kernel->layernorm.n) * vector + LANE_SUM);
 }
 
+/* With the largest magnitude in the second pass, and bytes for the results. */
+static double layernorm_quantize_cycles(const Kernel *kernel, const CpuProfile *cpu)
+{
+    double vector = instructions(cpu, 7) + accesses(cpu, 3.25);
+    return (double)kernel->layernorm_quantize.rows * (vectors(cpu, kernel->layernorm_quantize.n) * vector + 2 * LANE_SUM);
+}
+
+/* Two passes over a row: what it spans, then its bytes. */
+static double quantize_cycles(const Kernel *kernel, const CpuProfile *cpu)
+{
+    double vector = instructions(cpu, kernel->quantize.symmetric ? 4 : 6) + accesses(cpu, 2.25);
+    return (double)kernel->quantize.rows * (vectors(cpu, kernel->quantize.n) * vector + LANE_SUM);
+}
+
 /* Where elements are not neighbours each takes a load of its own. */
 static double reduce_cycles(const Kernel *kernel, const CpuProfile *cpu)
 {

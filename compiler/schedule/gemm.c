@@ -339,6 +339,7 @@ static View strip_view(const View *view, Ref ref, int64_t n)
 static void emit_epilogue(Lowering *l, const Gemm *g, const Strip *s)
 {
     View operands[MAX_OPERANDS] = {strip_view(sums_of(g), s->sums, s->n)};
+    operands[0].dtype = g->panels->product.sum;
     for (int i = 1; i < n_operands(g); i++)
         operands[i] = strip_view(&g->operands[i], s->operands[i], s->n);
     map_emit(l, &g->epilogue->expr, strip_view(&g->c, s->c, s->n), operands);

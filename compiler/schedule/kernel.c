@@ -106,6 +106,14 @@ static void put_stem(StrBuf *sb, const Kernel *k)
     case KERNEL_LAYERNORM:
         sb_printf(sb, "cnx_layernorm_f32_%lldx%lld", (long long)k->layernorm.rows, (long long)k->layernorm.n);
         break;
+    case KERNEL_LAYERNORM_QUANTIZE:
+        sb_printf(sb, "cnx_layernorm_%s_%lldx%lld", short_dtype(k->layernorm_quantize.out), (long long)k->layernorm_quantize.rows,
+                  (long long)k->layernorm_quantize.n);
+        break;
+    case KERNEL_QUANTIZE:
+        sb_printf(sb, "cnx_quantize_%s_%lldx%lld", short_dtype(k->quantize.out), (long long)k->quantize.rows,
+                  (long long)k->quantize.n);
+        break;
     case KERNEL_SOFTMAX:
         sb_printf(sb, "cnx_%s_f32_%lldx%lld", k->softmax.log ? "logsoftmax" : "softmax", (long long)k->softmax.rows,
                   (long long)k->softmax.n);

@@ -59,8 +59,7 @@ static bool is_empty(Lowering *l, const Value *value, View out, int64_t k)
     return true;
 }
 
-/* [m, k] of any strides that one row stride describes. */
-static View rows_of(Lowering *l, View a)
+View matrix_rows(Lowering *l, View a)
 {
     View rows;
     a = view_float(l, a);
@@ -80,7 +79,7 @@ static bool constant_product(Lowering *l, const Node *node, View a, const View *
     const Value *result = epilogue ? epilogue->result : node->outputs.at[0];
     const char *name = node->outputs.at[0]->name;
     Product product = product_for(l, &a);
-    a = rows_of(l, a);
+    a = matrix_rows(l, a);
     View out = float_output(l, result, NULL, true);
     if (is_empty(l, result, out, k))
         return true;

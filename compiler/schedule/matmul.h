@@ -6,6 +6,7 @@
 
 bool product_lower(Lowering *l, const Node *node, Epilogue *epilogue); /* MatMul or Gemm; NULL: no epilogue */
 bool epilogue_is_linear(const Fusion *epilogue); /* every operand is rows × columns with one row stride */
+View matrix_rows(Lowering *l, View a);           /* [..., k] as floats [m, k] */
 Ref split_bias(Lowering *l, const char *name, const Fusion **epilogue, int64_t n); /* buffer NULL: it has none */
 
 #endif

@@ -31,6 +31,8 @@ static bool is_head(const Lowering *l, const View *a)
 
 Product product_for(const Lowering *l, const View *a)
 {
+    if (l->program->precision == DT_INT8) /* passes have said which products are of integers */
+        return product_of(l->cpu, DT_FLOAT);
     bool few = !view_count(a) || a->rank < 1 || a->dims[a->rank - 1] < FEW_CHANNELS;
     return product_of(l->cpu, few || is_head(l, a) ? DT_FLOAT : l->program->precision);
 }
@@ -48,7 +50,7 @@ void operand_copy_phase(Lowering *l, const char *name, Product product, View out
 }
 
 /* A matrix unit reads whole tiles: of the last one's rows, those behind m belong to nobody. */
-static View rows_in(Lowering *l, Space space, int64_t m, int64_t k, const Panels *panels)
+View operand_place(Lowering *l, Space space, int64_t m, int64_t k, const Panels *panels)
 {
     Product product = panels->product;
     int64_t more = product.unit ? product.unit - 1 : 0;
@@ -65,13 +67,17 @@ static View end_of(View rows, const Panels *panels)
 
 View operand_rows(Lowering *l, const char *name, int64_t m, int64_t k, const Panels *panels)
 {
-    View rows = rows_in(l, SPACE_ARENA, m, k, panels), end = end_of(rows, panels);
-    if (end.dims[1])
-        fill_phase(l, arena_printf(l->arena, "%s.end", name), end, 0);
+    View rows = operand_place(l, SPACE_ARENA, m, k, panels);
+    operand_end_phase(l, name, rows, panels);
     return rows;
 }
 
-View operand_scratch(Lowering *l, int64_t m, int64_t k, const Panels *panels) { return rows_in(l, SPACE_SCRATCH, m, k, panels); }
+void operand_end_phase(Lowering *l, const char *name, View rows, const Panels *panels)
+{
+    View end = end_of(rows, panels);
+    if (end.dims[1])
+        fill_phase(l, arena_printf(l->arena, "%s.end", name), end, 0);
+}
 
 void operand_end_rows(Lowering *l, View rows, const Panels *panels)
 {

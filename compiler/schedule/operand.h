@@ -7,8 +7,10 @@
 Product product_for(const Lowering *l, const View *a); /* of constant weights times these rows */
 /* [m, k] as a product with the panels reads them: rows end in zeros where panels are deeper. */
 View operand_rows(Lowering *l, const char *name, int64_t m, int64_t k, const Panels *panels);  /* in the arena */
-View operand_scratch(Lowering *l, int64_t m, int64_t k, const Panels *panels); /* whoever uses it calls operand_end_rows */
-void operand_end_rows(Lowering *l, View rows, const Panels *panels);           /* the zeros, where control is */
+View operand_place(Lowering *l, Space space, int64_t m, int64_t k,
+                   const Panels *panels); /* without the zeros, which these are: */
+void operand_end_phase(Lowering *l, const char *name, View rows, const Panels *panels);
+void operand_end_rows(Lowering *l, View rows, const Panels *panels);           /* where control is */
 View operand_converted(Lowering *l, const char *name, View rows, const Panels *panels); /* a phase that converts floats */
 View operand_groups(View rows, Product product);      /* [m, k] as [m, k/k_pack], as a product reads it */
 /* The expression (NULL: none), then the conversion; false: too long. */

@@ -11,6 +11,7 @@
 #include "compiler/schedule/matmul.h"
 #include "compiler/schedule/node.h"
 #include "compiler/schedule/norm.h"
+#include "compiler/schedule/quantized.h"
 
 /* ── Bodies ──────────────────────────────────────────────────────────────────────────────────────────── */
 
@@ -77,7 +78,7 @@ static bool lower_with(Lowering *l, RegionKind kind, const Node *anchor, Epilogu
     switch (kind) {
     case REGION_CONV:
     case REGION_DWCONV: return conv_lower(l, anchor, epilogue);
-    case REGION_GEMM: return product_lower(l, anchor, epilogue);
+    case REGION_GEMM: return (anchor->op->kind == OP_RowQuantizedMatMul ? quantized_lower : product_lower)(l, anchor, epilogue);
     case REGION_LAYERNORM: return layernorm_lower(l, anchor, epilogue);
     default: unreachable();
     }

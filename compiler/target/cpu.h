@@ -90,25 +90,34 @@ static inline bool cpu_has_fma(const CpuProfile *cpu)
 /* Instructions that multiply two rows by two columns: bfmmla. */
 static inline bool cpu_pairs_rows(const CpuProfile *cpu, DType precision)
 {
-    return precision == DT_BFLOAT16 && (cpu->runtime_features & CNXRT_CPU_ARM_BF16);
+    int64_t wanted = precision == DT_BFLOAT16 ? CNXRT_CPU_ARM_BF16 : precision == DT_INT8 ? CNXRT_CPU_ARM_I8MM : 0;
+    return (cpu->runtime_features & wanted) != 0;
 }
 /* vdpbf16ps on whole vectors, bfmmla */
 static inline bool cpu_has_dot_bf16(const CpuProfile *cpu)
 {
     return ((cpu->runtime_features & CNXRT_CPU_AVX512_BF16) && cpu->vector_bytes == 64) || cpu_pairs_rows(cpu, DT_BFLOAT16);
 }
-/* The matrix unit for bf16, 0: none. Its products are of so many rows, columns and pairs of K: 16 with AMX, of which a
- * product of 2 x 2 tiles needs all eight registers. */
-static inline int64_t cpu_matrix_unit(const CpuProfile *cpu)
+/* vpdpbusd on whole vectors, sdot */
+static inline bool cpu_has_dot_int8(const CpuProfile *cpu)
 {
-    int64_t unit = cpu_lanes(cpu);
+    int64_t wanted = cpu->arch == ARCH_AARCH64 ? CNXRT_CPU_ARM_DOTPROD
+                     : cpu->vector_bytes == 64 ? CNXRT_CPU_AVX512_VNNI
+                                               : CNXRT_CPU_AVX_VNNI;
+    return (cpu->runtime_features & wanted) != 0 && (cpu->vector_bytes >= 32 || cpu->arch == ARCH_AARCH64);
+}
+/* The matrix unit for bf16 or int8, 0: none. Its products are of so many rows, columns and groups of K: 16 with AMX, of which
+ * a product of 2 x 2 tiles needs all eight registers. */
+static inline int64_t cpu_matrix_unit(const CpuProfile *cpu, DType precision)
+{
+    int64_t unit = cpu_lanes(cpu), wanted = precision == DT_BFLOAT16 ? CNXRT_CPU_AMX_BF16 : CNXRT_CPU_AMX_INT8;
     bool fits = cpu->matrix_registers >= 8 && cpu->matrix_rows >= unit && cpu->matrix_row_bytes >= 4 * unit;
-    return (cpu->runtime_features & CNXRT_CPU_AMX_BF16) && cpu->vector_bytes == 64 && fits ? unit : 0;
+    return (cpu->runtime_features & wanted) && cpu->vector_bytes == 64 && fits ? unit : 0;
 }
 /* CNXRT_CPU_ bits that code takes which leaves the matrix unit alone. */
 static inline int64_t cpu_features_without_tiles(const CpuProfile *cpu)
 {
-    return cpu->runtime_features & ~(int64_t)CNXRT_CPU_AMX_BF16;
+    return cpu->runtime_features & ~(int64_t)CNXRT_CPU_AMX;
 }
 
 #endif

@@ -35,8 +35,10 @@ static const Feature features[] = {
     {"avx512vl", ARCH_X86_64, CNXRT_CPU_AVX512},
     {"avx512vnni", ARCH_X86_64, CNXRT_CPU_AVX512 | CNXRT_CPU_AVX512_VNNI},
     {"avx512bf16", ARCH_X86_64, CNXRT_CPU_AVX512 | CNXRT_CPU_AVX512_BF16},
+    {"avxvnni", ARCH_X86_64, CNXRT_CPU_AVX2 | CNXRT_CPU_AVX_VNNI},
     {"amx-tile", ARCH_X86_64, CNXRT_CPU_AMX_BF16},
     {"amx-bf16", ARCH_X86_64, CNXRT_CPU_AMX_BF16},
+    {"amx-int8", ARCH_X86_64, CNXRT_CPU_AMX_INT8},
     {"fp-armv8", ARCH_AARCH64, 0}, /* the architecture's baseline */
     {"neon", ARCH_AARCH64, 0},
     {"dotprod", ARCH_AARCH64, CNXRT_CPU_ARM_DOTPROD},

@@ -219,7 +219,7 @@ static void fill_machine(CpuProfile *cpu, int64_t features)
         fill_cache(cpu, i, threads > 0 ? threads : 1);
     fill(cpu, &cpu->cores, sysconf(_SC_NPROCESSORS_ONLN));
     fill_clock(cpu);
-    if (!(features & CNXRT_CPU_AMX_BF16))
+    if (!(features & CNXRT_CPU_AMX))
         cpu->matrix_registers = cpu->matrix_rows = cpu->matrix_row_bytes = 0;
 }
 

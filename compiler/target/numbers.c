@@ -34,9 +34,8 @@ const ProfileNumber profile_numbers[] = {
 const int64_t n_profile_numbers = countof(profile_numbers);
 
 const ShapeForm shape_forms[] = {
-    {"gemm", SCHEDULE_GEMM, DT_FLOAT, 3},
-    {"block", SCHEDULE_BLOCK, DT_FLOAT, 5},
-    {"gemm-bf16", SCHEDULE_GEMM, DT_BFLOAT16, 3},
-    {"block-bf16", SCHEDULE_BLOCK, DT_BFLOAT16, 5},
+    {"gemm", SCHEDULE_GEMM, DT_FLOAT, 3},         {"block", SCHEDULE_BLOCK, DT_FLOAT, 5},
+    {"gemm-bf16", SCHEDULE_GEMM, DT_BFLOAT16, 3}, {"block-bf16", SCHEDULE_BLOCK, DT_BFLOAT16, 5},
+    {"gemm-int8", SCHEDULE_GEMM, DT_INT8, 3},     {"block-int8", SCHEDULE_BLOCK, DT_INT8, 5},
 };
 const int64_t n_shape_forms = countof(shape_forms);

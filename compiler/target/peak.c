@@ -63,6 +63,24 @@ __attribute__((target("avx512f,avx512bf16"))) static double work_bf16(void)
     return 24.0 * 16 * 4 * LOOPS;
 }
 
+#define START_INTS(i) __m512i s##i = _mm512_set1_epi32(i);
+#define STEP_QUADS(i) s##i = _mm512_dpbusd_epi32(s##i, a, b);
+__attribute__((target("avx512f,avx512vnni"))) static double work_int8(void)
+{
+    __m512i a = _mm512_set1_epi8(1), b = _mm512_set1_epi8(1);
+    LOOP(REPEAT24, START_INTS, STEP_QUADS, HOLD)
+    return 24.0 * 16 * 8 * LOOPS;
+}
+
+#define START_INTS256(i) __m256i s##i = _mm256_set1_epi32(i);
+#define STEP_QUADS256(i) s##i = _mm256_dpbusd_avx_epi32(s##i, a, b);
+__attribute__((target("avx2,avxvnni"))) static double work_int8_avx(void)
+{
+    __m256i a = _mm256_set1_epi8(1), b = _mm256_set1_epi8(1);
+    LOOP(REPEAT12, START_INTS256, STEP_QUADS256, HOLD)
+    return 12.0 * 8 * 8 * LOOPS;
+}
+
 static Work *widest_work(void)
 {
     if (__builtin_cpu_supports("avx512f"))
@@ -71,6 +89,13 @@ static Work *widest_work(void)
 }
 
 static Work *widest_work_bf16(void) { return __builtin_cpu_supports("avx512bf16") ? work_bf16 : widest_work(); }
+
+static Work *widest_work_int8(void)
+{
+    if (__builtin_cpu_supports("avx512vnni"))
+        return work_int8;
+    return cpu_features() & CNXRT_CPU_AVX_VNNI ? work_int8_avx : widest_work();
+}
 #elif defined(__aarch64__)
 #define START128(i) float32x4_t s##i = vdupq_n_f32(i);
 #define STEP128(i) s##i = vfmaq_f32(s##i, a, b);
@@ -92,9 +117,11 @@ __attribute__((target("arch=armv8.2-a+bf16"))) static double work_bf16(void)
 
 static Work *widest_work(void) { return work_neon; }
 static Work *widest_work_bf16(void) { return cpu_features() & CNXRT_CPU_ARM_BF16 ? work_bf16 : work_neon; }
+static Work *widest_work_int8(void) { return work_neon; }
 #else
 static Work *widest_work(void) { return NULL; }
 static Work *widest_work_bf16(void) { return NULL; }
+static Work *widest_work_int8(void) { return NULL; }
 #endif
 
 enum { WAIT, GO, GIVE_UP };
@@ -151,5 +178,10 @@ static double best_rate(Work *work, int64_t n_threads)
     return best;
 }
 
-double peak_flops(int64_t n_threads) { return best_rate(widest_work(), n_threads); }
-double peak_flops_bf16(int64_t n_threads) { return best_rate(widest_work_bf16(), n_threads); }
+double peak_flops(DType precision, int64_t n_threads)
+{
+    return best_rate(precision == DT_INT8       ? widest_work_int8()
+                     : precision == DT_BFLOAT16 ? widest_work_bf16()
+                                                : widest_work(),
+                     n_threads);
+}

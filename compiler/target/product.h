@@ -5,15 +5,15 @@
  *   f32         f32    f32    f32   1        fma
  *   bf16        bf16   bf16   f32   2        vdpbf16ps; tdpbf16ps on a matrix unit
  *                                   4        bfmmla
+ *   int8        u8     s8     s32   4        vpdpbusd; tdpbusd on a matrix unit
+ *               s8                  4, 8     sdot; smmla
  *
  * The k_pack neighbours of K that an instruction adds up in one sum are a group. A group lies side by side, in A's rows and in
  * the panels of B, so that a product of K/k_pack groups has the loops, panels and strides of any other; only the element and
- * the inner step differ.
+ * the inner step differ. Sums of integers have the same bits on every CPU.
  *
- * A group of 32 bits fits a lane, beside its sum: one of A meets a vector of B's. bfmmla takes groups of 64, two rows of A by two
- * columns of B, and has the four sums in a vector.
- *
- * Bytes in quads (u8 × s8 → s32: vpdpbusd, sdot) or in eights (smmla) are further values. */
+ * A group of 32 bits fits a lane, beside its sum: one of A meets a vector of B's. bfmmla and smmla take groups of 64, two rows of
+ * A by two columns of B, and have the four sums in a vector. */
 #ifndef CNXC_TARGET_PRODUCT_H
 #define CNXC_TARGET_PRODUCT_H
 
@@ -25,7 +25,10 @@ typedef struct Product {
     int64_t unit;            /* of a matrix unit: rows, columns and groups of K in a tile; 0: vectors do it */
 } Product;
 
-/* precision: of the weights, as --precision= has it. */
+/* Of the weights, as --precision= has it: f32, bf16, int8. NULL, or none of them: f32. */
+const char *precision_name(DType precision);
+DType precision_named(const char *name);
+
 Product product_of(const CpuProfile *cpu, DType precision);
 bool product_equal(Product x, Product y);
 

@@ -172,7 +172,21 @@ __attribute__((target("avx512f"), noinline)) static void multiply(Tile *c, const
     }
 }
 
-static bool product(int c, int a, int b)
+/* tdpbusd: quads of bytes, a's unsigned and b's signed. */
+static void multiply_bytes(Tile *c, const Tile *a, const Tile *b)
+{
+    for (int m = 0; m < c->rows; m++)
+        for (int n = 0; n < c->row_bytes / 4; n++) {
+            uint32_t sum; /* it wraps */
+            memcpy(&sum, &c->data[m][4 * n], sizeof sum);
+            for (int k = 0; k < b->rows; k++)
+                for (int i = 0; i < 4; i++)
+                    sum += (uint32_t)(a->data[m][4 * k + i] * (int8_t)b->data[k][4 * n + i]);
+            memcpy(&c->data[m][4 * n], &sum, sizeof sum);
+        }
+}
+
+static bool product(int c, int a, int b, bool bytes)
 {
     const uint32_t flush_and_nearest = 0x9fc0;
     uint32_t mode;
@@ -180,7 +194,7 @@ static bool product(int c, int a, int b)
         tiles[c].row_bytes != tiles[b].row_bytes || tiles[a].row_bytes != 4 * tiles[b].rows)
         return false;
     __asm__ volatile("stmxcsr %0\n\tldmxcsr %1" : "=m"(mode) : "m"(flush_and_nearest) : "memory");
-    multiply(&tiles[c], &tiles[a], &tiles[b]);
+    (bytes ? multiply_bytes : multiply)(&tiles[c], &tiles[a], &tiles[b]);
     __asm__ volatile("ldmxcsr %0" : : "m"(mode) : "memory");
     products++;
     return true;
@@ -196,7 +210,8 @@ static bool execute(const Instruction *i)
     case 0x4b1: return memory && tile && load(tile, i->address, i->index, &streamed);
     case 0x4b2: return memory && tile && store(tile, i->address, i->index);
     case 0x4b3: return memory && tile && load(tile, i->address, i->index, &loaded);
-    case 0x5c2: return !memory && product(i->reg, i->rm, i->vvvv);
+    case 0x5c2: return !memory && product(i->reg, i->rm, i->vvvv, false);
+    case 0x5e1: return !memory && product(i->reg, i->rm, i->vvvv, true);
     default: return false;
     }
 }

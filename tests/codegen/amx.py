@@ -1,6 +1,6 @@
 # REQUIRES: avx512_bf16
 # RUN: %python %s %bin/cnxc %root %bin/../tests/libcnx-amx.so
-"""--precision=bf16 on AMX: on a processor that has it as it is, elsewhere by compiled programs whose AMX instructions are
+"""--precision=bf16 and int8 on AMX: on a processor that has it as it is, elsewhere by compiled programs whose AMX instructions are
 emulated where they fault (tests/codegen/amx.c).
 
 Products against tdpbf16ps as the Intel SDM defines it, bit for bit; whole models beside float64; digits beside fp32; the
@@ -14,10 +14,10 @@ import tempfile
 
 CNXC, ROOT, EMULATOR = map(os.path.abspath, sys.argv[1:4])
 ALL = len(sys.argv) > 4
-sys.argv[1:] = [CNXC, ROOT]  # bf16.py and bf16_models.py read them, too
+sys.argv[1:] = [CNXC, ROOT]  # bf16.py and precisions.py read them, too
 sys.path.insert(0, os.path.join(ROOT, "tests", "codegen"))
 import bf16  # noqa: E402
-import bf16_models as models  # noqa: E402
+import precisions as models  # noqa: E402
 import numpy as np  # noqa: E402
 
 CPU = "-mcpu=sapphirerapids"
@@ -89,8 +89,8 @@ def check_products(folder):
     print(f"{len(PRODUCTS)} products right")
 
 
-def check_models(folder):
-    """bf16_models.py's own check, its programs compiled for AMX and emulated."""
+def check_models(precision, folder):
+    """precisions.py's own check, its programs compiled for AMX and emulated."""
     counts = os.path.join(folder, "counts")
     compile_to, run, products = models.compile_to, models.goldens.run, []
     models.compile_to = lambda folder, model, *options: compile_to(folder, model, CPU, *options)
@@ -105,7 +105,7 @@ def check_models(folder):
         return said
 
     models.goldens.run = run_emulated
-    models.check_goldens(folder, ALL)
+    models.check_goldens(precision, folder, ALL)
     assert sum(n > 0 for n in products) >= 5, "nothing was emulated"
     models.goldens.run, models.compile_to = run, compile_to
 
@@ -150,7 +150,8 @@ def check_variants(folder):
 def main():
     with tempfile.TemporaryDirectory(prefix="cnxc-amx-") as folder:
         check_products(folder)
-        check_models(folder)
+        for precision in models.BOUNDS:
+            check_models(precision, folder)
         check_digits(folder)
         check_variants(folder)
 

@@ -23,7 +23,7 @@ static void drop_feature(CnxrtVariant *variant)
 {
     uintptr_t page = (uintptr_t)&variant->cpu_features & ~(uintptr_t)4095;
     if (mprotect((void *)page, 8192, PROT_READ | PROT_WRITE) == 0)
-        variant->cpu_features &= ~(int64_t)CNXRT_CPU_AMX_BF16;
+        variant->cpu_features &= ~(int64_t)CNXRT_CPU_AMX;
 }
 
 /* Variants begin with the address of their CPU's name, then the bits of its features, of which there are a few. */
@@ -32,7 +32,7 @@ static void search(uint8_t *start, size_t bytes, const uint8_t *name)
     for (size_t at = 0; at + sizeof(CnxrtVariant) <= bytes; at += sizeof(void *)) {
         CnxrtVariant *variant = (CnxrtVariant *)(void *)(start + at);
         if ((const uint8_t *)variant->cpu_name == name && variant->cpu_features >> 16 == 0 &&
-            (variant->cpu_features & CNXRT_CPU_AMX_BF16))
+            (variant->cpu_features & CNXRT_CPU_AMX))
             drop_feature(variant);
     }
 }

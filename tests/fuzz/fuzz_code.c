@@ -28,8 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_write("model", data, size);
     Build build = {.options = {.input = arena_printf(fuzz.arena, "%s/model", fuzz_folder()),
                                .system = system_of(choice.cpu->arch),
-                               .precision = choice.precision,
-                               .pipeline = {.opt_level = choice.opt_level, .verify_each = true}},
+                               .pipeline = {.opt_level = choice.opt_level, .precision = choice.precision, .verify_each = true}},
                    .arena = fuzz.arena,
                    .diag = &fuzz.diag,
                    .temp_dir = fuzz_folder(),

@@ -33,6 +33,15 @@ cases = [
     (X, "float[2,4,3,3] w", 'y = Conv <auto_pad = "SAME"> (x, w)', 1, "auto_pad of Conv is 'SAME'"),
     (X, "float[2,4,3,3] w, float[3] b", "y = Conv(x, w, b)", 1, "expected 2 in dimension 0"),
     (X, "int64[2,4,3,3] w", "y = Conv(x, w)", 1, "element types float and int64, expected the same"),
+    # RowQuantizedMatMul
+    ("float[N,4] x, float[4,3] w, float[3] s", "", "y = cnxc.RowQuantizedMatMul(x, w, s)", 1,
+     "input B of RowQuantizedMatMul has element type float, expected int8"),
+    ("float[N,4] x, int8[4,3] w, float[4] s", "", "y = cnxc.RowQuantizedMatMul(x, w, s)", 1, "one for each column of B"),
+    ("float[N,5] x, int8[4,3] w, float[3] s", "", "y = cnxc.RowQuantizedMatMul(x, w, s)", 1, "the last dimension of A"),
+    ("float[N,4] x, int8[4,3] w, float[3] s", "", "y = cnxc.RowQuantizedMatMul <range = 3> (x, w, s)", 1,
+     "range of RowQuantizedMatMul is 3, expected a divisor of 4 rows of B, or 0"),
+    ("float[N,4] x, int8[4,3] w, float[3] s", "", "y = cnxc.RowQuantizedMatMul <symmetric = 2> (x, w, s)", 1,
+     "symmetric of RowQuantizedMatMul is 2, expected 0 or 1"),
     # dimensions
     ("float[1,0,4] x", "", "y = Relu(x)", 3, "dimension 1 of input 'x' is 0: empty inputs are not supported"),
     ("float[4611686018427387904,4] x", "", "y = Relu(x)", 1, "overflows"),
@@ -87,7 +96,7 @@ def text_of(inputs, inits, nodes):
             init += " = {" + ",".join("1" for _ in range(count)) + "}"
         filled.append(init)
     head = f"<{', '.join(filled)}>" if filled else ""
-    return f'<ir_version: 8, opset_import: ["": 20]>\ng ({inputs}) => (y) {head} {{\n  {nodes}\n}}\n'
+    return f'<ir_version: 8, opset_import: ["": 20, "cnxc": 1]>\ng ({inputs}) => (y) {head} {{\n  {nodes}\n}}\n'
 
 
 def main():

@@ -86,14 +86,14 @@ MUTANTS = [
     Mutant("recognised-norm-epsilon", "compiler/passes/recognize_norm.c", 'node_set_float(norm, "epsilon", epsilon);',
            'node_set_float(norm, "epsilon", 1e-5);', "bb_all,cls_odd_size", roads="onnx"),
     Mutant("folded-bias-forgotten", "compiler/passes/affine.c", "add_shifts(w, shift, sums);", "(void)shift;", "cls_basic4"),
-    Mutant("variance-unbiased", "compiler/codegen/layernorm.c", "IrValue variance = row_mean(e, &r, add_squares);",
-           "IrValue variance = row_mean(e, &r, add_squares);\n    variance = LLVMBuildFMul(e->ir, variance, LLVMConstReal(e->f32, "
-           "(double)kernel->layernorm.n / ((double)kernel->layernorm.n - 1)), \"\");", "cls_basic4", fast=True),
+    Mutant("variance-unbiased", "compiler/codegen/layernorm.c", "const RowNorm *r, IrValue variance)\n{\n",
+           "const RowNorm *r, IrValue variance)\n{\n    variance = LLVMBuildFMul(e->ir, variance, LLVMConstReal(e->f32, "
+           "(double)r->n / ((double)r->n - 1)), \"\");\n", "cls_basic4", fast=True),
     Mutant("epsilon-outside-the-root", "compiler/codegen/layernorm.c",
-           """    variance = LLVMBuildFAdd(e->ir, variance, LLVMConstReal(e->f32, kernel->layernorm.epsilon), "");
+           """    variance = LLVMBuildFAdd(e->ir, variance, LLVMConstReal(e->f32, r->epsilon), "");
     IrValue root = emit_unary(e, "llvm.sqrt", variance);
 """, """    IrValue root = emit_unary(e, "llvm.sqrt", variance);
-    root = LLVMBuildFAdd(e->ir, root, LLVMConstReal(e->f32, kernel->layernorm.epsilon), "");
+    root = LLVMBuildFAdd(e->ir, root, LLVMConstReal(e->f32, r->epsilon), "");
 """, "cls_ln_eps_big,cls_small_variance"),
     Mutant("ignored-labels-counted", "compiler/codegen/cross_entropy.c", "weight = emit_select(e, ignored, zero, weight);", "",
            "cls_ignore_index"),

@@ -21,7 +21,7 @@ ROOMS = {
     "compiler/passes": IR,
     "compiler/target": IR + ["runtime/model.h", "runtime/cpu.h"],
     "compiler/schedule": IR + ["compiler/target"],
-    "compiler/codegen": ["ir/base", "ir/ops.def", "compiler/schedule/program.h", "compiler/schedule/kernels.def", "compiler/target", "runtime/model.h"],
+    "compiler/codegen": ["ir/base", "ir/ops.def", "ir/quantize.h", "compiler/schedule/program.h", "compiler/schedule/kernels.def", "compiler/target", "runtime/model.h"],
     "compiler/link": ["ir/base"],
     "compiler/build": IR + ["compiler/" + room for room in "target frontend passes schedule codegen link".split()] + ["runtime/model.h"],
     "compiler/report": IR + ["compiler/" + room for room in "target passes schedule build".split()],

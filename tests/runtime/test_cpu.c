@@ -22,7 +22,7 @@ static const CnxrtVariant *pick(const CnxrtVariant *const *variants, int64_t n)
 static void first_that_runs_is_taken(void **state)
 {
     (void)state;
-    CnxrtVariant own = {.cpu_name = "own", .cpu_features = cpu_features() & ~CNXRT_CPU_AMX_BF16};
+    CnxrtVariant own = {.cpu_name = "own", .cpu_features = cpu_features() & ~CNXRT_CPU_AMX};
     CnxrtVariant more = {.cpu_name = "more", .cpu_features = cpu_features() | NOBODY_HAS};
     assert_ptr_equal(pick((const CnxrtVariant *const[]){&future, &more, &own, &baseline}, 4), &own);
     assert_ptr_equal(pick((const CnxrtVariant *const[]){&future, &baseline}, 2), &baseline);
@@ -38,7 +38,7 @@ static void none_where_none_runs(void **state)
 static void missing_is_told(void **state)
 {
     (void)state;
-    int64_t here = cpu_features() & ~CNXRT_CPU_AMX_BF16; /* tiles may be there and not be granted */
+    int64_t here = cpu_features() & ~CNXRT_CPU_AMX; /* tiles may be there and not be granted */
     assert_int_equal(cpu_missing(here), 0);
     assert_int_equal(cpu_missing(here | NOBODY_HAS), NOBODY_HAS);
     assert_int_equal(cpu_missing(0), 0);

@@ -28,7 +28,7 @@ GOLDENS = os.path.join(TESTS, "goldens")
 CPUS = ("x86-64-v2", "haswell", "skylake-avx512", "znver4", "sapphirerapids", "aarch64", "neoverse-v1")
 QUICK_CPUS = ("haswell", "sapphirerapids", "aarch64")
 ARM = {"neoverse-v1", "aarch64", "neoverse-n1", "neoverse-n2", "neoverse-v2"}
-PRECISIONS = ("f32", "bf16")
+PRECISIONS = ("f32", "bf16", "int8")
 PUBLISHED = sorted(name for name in os.listdir(os.path.join(ROOT, "models")) if name.startswith("convnext-"))
 
 

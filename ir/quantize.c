@@ -1,0 +1,26 @@
+/* Rows of floats as 8-bit integers, in plain loops. */
+#include "ir/quantize.h"
+
+#include <math.h>
+
+RowScale quantize_scale(const double *row, int64_t n, bool symmetric)
+{
+    float low = 0, high = 0;
+    bool is_nan = false;
+    for (int64_t i = 0; i < n; i++) {
+        float a = (float)row[i];
+        is_nan |= isnan(a);
+        low = a < low ? a : low;
+        high = a > high ? a : high;
+    }
+    float most = high > -low ? high : -low, span = symmetric ? most : high - low;
+    int steps = symmetric ? SYMMETRIC_STEPS : SPAN_STEPS;
+    span = span < LEAST_SPAN ? LEAST_SPAN : span;
+    return (RowScale){is_nan ? NAN : span / (float)steps, symmetric ? 0 : low, (float)steps / span};
+}
+
+int32_t quantize_element(const RowScale *scale, double element)
+{
+    double q = rint((double)((float)element - scale->low) * scale->inverse);
+    return isfinite(q) ? (int32_t)q : 0;
+}
