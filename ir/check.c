@@ -28,7 +28,7 @@ static bool check_count(const Node *node, const char *what, int64_t count, int m
 static bool check_required(const Node *node, Diag *diag)
 {
     for (int64_t i = 0; i < node->inputs.len && i < op_min_inputs(node->op); i++)
-        if (!node->inputs.at[i]) {
+        if (!node->inputs.at[i] && op_requires_input(node->op, i)) {
             diag_error(diag, node->span, "%s expects input %lld to be given, it is left out", node->op->name, (long long)i);
             return false;
         }

@@ -44,13 +44,16 @@ static bool fail(DataFile *data)
 bool data_file_append(DataFile *data, const Tensor *tensor, DataPlace *place)
 {
     static const char zeros[DATA_ALIGN];
-    int64_t gap = (DATA_ALIGN - data->length % DATA_ALIGN) % DATA_ALIGN, bytes = tensor->count * dtype_size(tensor->dtype);
+    int64_t gap = (DATA_ALIGN - data->length % DATA_ALIGN) % DATA_ALIGN, bytes = tensor_file_bytes(tensor);
     if (!data->path || data->failed)
         return false;
     if (!data->file && !(data->file = fopen(data->path, "wbe")))
         return fail(data);
-    if (fwrite(zeros, 1, (size_t)gap, data->file) != (size_t)gap ||
-        fwrite(tensor->data, 1, (size_t)bytes, data->file) != (size_t)bytes)
+    Arena *scratch = arena_new();
+    bool ok = fwrite(zeros, 1, (size_t)gap, data->file) == (size_t)gap &&
+              fwrite(tensor_file_data(tensor, scratch), 1, (size_t)bytes, data->file) == (size_t)bytes;
+    arena_free(scratch);
+    if (!ok)
         return fail(data);
     *place = (DataPlace){path_base(data->path), data->length + gap, bytes};
     data->length += gap + bytes;

@@ -108,9 +108,22 @@ static bool inputs_are_known(const Node *node, Diag *diag)
     return true;
 }
 
+/* Elements that are only stored are for nothing but DequantizeLinear. */
+static bool inputs_are_computable(const Node *node, Diag *diag)
+{
+    for (int64_t i = 0; i < node->inputs.len && node->op->kind != OP_DequantizeLinear; i++) {
+        const Value *value = node->inputs.at[i];
+        if (!value || !dtype_is_stored(value->type.dtype))
+            continue;
+        diag_unsupported(diag, node->span, "%s of %s is not supported", node->op->name, dtype_name(value->type.dtype));
+        return false;
+    }
+    return true;
+}
+
 static bool infer_one(Node *node, Diag *diag)
 {
-    if (!inputs_are_known(node, diag) || !infer_types(node, diag))
+    if (!inputs_are_known(node, diag) || !inputs_are_computable(node, diag) || !infer_types(node, diag))
         return false;
     infer_known(node);
     return true;

@@ -299,21 +299,30 @@ bool infer_RowQuantizedMatMul(Node *node, Diag *diag)
     return true;
 }
 
-bool infer_MatMul(Node *node, Diag *diag)
+bool infer_matmul_shape(const Node *node, int64_t first, int64_t second, Shape *out, Diag *diag)
 {
-    if (!infer_check_dtype(node, 0, SET_NUMBER, diag) || !infer_check_same_dtype(node, 0, 1, diag) ||
-        !infer_check_min_rank(node, 0, 1, diag) || !infer_check_min_rank(node, 1, 1, diag))
+    if (!infer_check_min_rank(node, first, 1, diag) || !infer_check_min_rank(node, second, 1, diag))
         return false;
-    const Shape *a = node_input_shape(node, 0), *b = node_input_shape(node, 1);
-    if (!infer_check_dim(node, 1, b->rank > 1 ? b->rank - 2 : 0, a->dims[a->rank - 1], "the last dimension of A", diag))
+    const Shape *a = node_input_shape(node, first), *b = node_input_shape(node, second);
+    if (!infer_check_dim(node, second, b->rank > 1 ? b->rank - 2 : 0, a->dims[a->rank - 1], "the last dimension of A", diag))
         return false;
-    Shape out = outer_dims(a), outer_b = outer_dims(b);
-    if (!infer_broadcast_into(node, &out, &outer_b, diag))
+    Shape outer_b = outer_dims(b);
+    *out = outer_dims(a);
+    if (!infer_broadcast_into(node, out, &outer_b, diag))
         return false;
     if (a->rank > 1)
-        out.dims[out.rank++] = a->dims[a->rank - 2];
+        out->dims[out->rank++] = a->dims[a->rank - 2];
     if (b->rank > 1)
-        out.dims[out.rank++] = b->dims[b->rank - 1];
+        out->dims[out->rank++] = b->dims[b->rank - 1];
+    return true;
+}
+
+bool infer_MatMul(Node *node, Diag *diag)
+{
+    Shape out;
+    if (!infer_check_dtype(node, 0, SET_NUMBER, diag) || !infer_check_same_dtype(node, 0, 1, diag) ||
+        !infer_matmul_shape(node, 0, 1, &out, diag))
+        return false;
     node_set_output(node, 0, node_input_dtype(node, 0), out);
     return true;
 }

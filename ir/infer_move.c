@@ -280,12 +280,12 @@ static bool join_dims(const Node *node, Shape *out, int64_t input, int axis, Dia
                 out->dims[i] = a.size == 0 ? b : a;
             else if (dim_is_fixed(a) && dim_is_fixed(b)) {
                 if (__builtin_add_overflow(a.size, b.size, &sum))
-                    return FAIL(node, diag, "the size of Concat's output overflows");
+                    return FAIL(node, diag, "the size of %s's output overflows", node->op->name);
                 out->dims[i] = dim_of(sum);
             }
         } else if (dim_is_fixed(a) && dim_is_fixed(b) && a.size != b.size) {
-            return FAIL(node, diag, "input %lld of Concat has shape %s, expected %s but for axis %d", (long long)input,
-                        shape_text(node_arena(node), in), shape_text(node_arena(node), out), axis);
+            return FAIL(node, diag, "input %lld of %s has shape %s, expected %s but for axis %d", (long long)input,
+                        node->op->name, shape_text(node_arena(node), in), shape_text(node_arena(node), out), axis);
         } else if (!dim_equal(a, b)) {
             out->dims[i] = dim_is_fixed(a) ? a : dim_is_fixed(b) ? b : UNKNOWN;
         }
@@ -293,16 +293,26 @@ static bool join_dims(const Node *node, Shape *out, int64_t input, int axis, Dia
     return true;
 }
 
+bool infer_concat_shape(const Node *node, int64_t first, int64_t step, Shape *out, Diag *diag)
+{
+    int axis;
+    *out = *node_input_shape(node, first);
+    if (!infer_axis(node, node_attr_int(node, "axis"), out->rank, &axis, diag))
+        return false;
+    for (int64_t i = first + step; i < node->inputs.len; i += step)
+        if (!infer_check_rank(node, i, out->rank, diag) || !join_dims(node, out, i, axis, diag))
+            return false;
+    return true;
+}
+
 bool infer_Concat(Node *node, Diag *diag)
 {
-    Shape out = *node_input_shape(node, 0);
-    int axis;
-    if (!infer_axis(node, node_attr_int(node, "axis"), out.rank, &axis, diag))
-        return false;
+    Shape out;
     for (int64_t i = 1; i < node->inputs.len; i++)
-        if (!infer_check_same_dtype(node, 0, i, diag) || !infer_check_rank(node, i, out.rank, diag) ||
-            !join_dims(node, &out, i, axis, diag))
+        if (!infer_check_same_dtype(node, 0, i, diag))
             return false;
+    if (!infer_concat_shape(node, 0, 1, &out, diag))
+        return false;
     node_set_output(node, 0, node_input_dtype(node, 0), out);
     return true;
 }

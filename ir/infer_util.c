@@ -33,6 +33,10 @@ static const char *set_text(unsigned set)
     case SET_INT: return "an integer type";
     case SET_INDEX: return "int32 or int64";
     case SET_NUMBER: return "a number type";
+    case SET_BYTE: return "int8 or uint8";
+    case SET_SCALE: return "float, float16 or bfloat16";
+    case SET_SCALE | 1 << DT_INT32: return "float, float16, bfloat16 or int32";
+    case SET_QUANTISED | 1 << DT_INT32: return "int8, uint8, int16, uint16 or int32";
     default: return "a number type or bool";
     }
 }

@@ -21,6 +21,9 @@ enum {
     SET_INDEX = 1 << DT_INT32 | 1 << DT_INT64,
     SET_NUMBER = SET_FLOAT | SET_INT,
     SET_BOOL = 1 << DT_BOOL,
+    SET_BYTE = 1 << DT_INT8 | 1 << DT_UINT8,
+    SET_QUANTISED = SET_BYTE | 1 << DT_INT16 | 1 << DT_UINT16,
+    SET_SCALE = 1 << DT_FLOAT | 1 << DT_FLOAT16 | 1 << DT_BFLOAT16,
     SET_ANY = SET_NUMBER | SET_BOOL,
 };
 
@@ -55,6 +58,12 @@ bool infer_axis(const Node *node, int64_t axis, int rank, int *resolved, Diag *d
 bool infer_ints(const Node *node, const char *attr, int64_t input, Ints *ints, Diag *diag);
 /* The same as axes of a tensor of that rank: resolved, each at most once. */
 bool infer_axes(const Node *node, int64_t input, int rank, Ints *axes, Diag *diag);
+
+/* Shapes of several operators' results: of a MatMul of inputs a and b, of a convolution, of the inputs first, first + step …
+ * one after the other along the node's axis. */
+bool infer_matmul_shape(const Node *node, int64_t a, int64_t b, Shape *out, Diag *diag);
+bool infer_conv_shape(const Node *node, Shape *out, Diag *diag);
+bool infer_concat_shape(const Node *node, int64_t first, int64_t step, Shape *out, Diag *diag);
 
 bool infer_types(Node *node, Diag *diag); /* any node's outputs */
 bool infer_rule(Node *node, Diag *diag);  /* by its operator's rule; not of a region */

@@ -104,7 +104,7 @@ static bool slide_all(const Node *node, bool ceil_mode, Shape *out, Diag *diag)
 
 static bool check_weights(const Node *node, Diag *diag)
 {
-    const Shape *x = node_input_shape(node, 0), *w = node_input_shape(node, 1);
+    const Shape *x = node_input_shape(node, 0), *w = node_input_shape(node, node_weights(node));
     const int64_t *kernel;
     int64_t n = node_attr_ints(node, "kernel_shape", &kernel);
     if (w->rank != x->rank)
@@ -127,7 +127,7 @@ static bool check_weights(const Node *node, Diag *diag)
 
 static bool check_group(const Node *node, Dim channels, Diag *diag)
 {
-    const Shape *w = node_input_shape(node, 1);
+    const Shape *w = node_input_shape(node, node_weights(node));
     int64_t group = node_attr_int(node, "group"), out = w->dims[0].size, in;
     if (group < 1 || out % group)
         return FAIL(node, diag, "group of %s is %lld, expected a divisor of the %lld output channels", node->op->name,
@@ -140,27 +140,34 @@ static bool check_group(const Node *node, Dim channels, Diag *diag)
     return true;
 }
 
-static bool conv(Node *node, int channel_axis, Diag *diag)
+bool infer_conv_shape(const Node *node, Shape *out, Diag *diag)
 {
+    if (!infer_check_min_rank(node, 0, 3, diag))
+        return false;
+    *out = *node_input_shape(node, 0);
+    int channel = node->op->kind == OP_ConvNHWC ? out->rank - 1 : 1;
+    if (!check_weights(node, diag) || !check_lists(node, diag) || !check_group(node, out->dims[channel], diag) ||
+        !slide_all(node, false, out, diag))
+        return false;
+    out->dims[channel] = node_input_shape(node, node_weights(node))->dims[0];
+    return true;
+}
+
+static bool conv(Node *node, Diag *diag)
+{
+    Shape out;
     if (!infer_check_dtype(node, 0, SET_FLOAT, diag) || !infer_check_same_dtype(node, 0, 1, diag) ||
-        !infer_check_same_dtype(node, 0, 2, diag) || !infer_check_min_rank(node, 0, 3, diag))
-        return false;
-    if (node->op->kind == OP_ConvNHWC && !infer_check_rank(node, 0, 4, diag))
-        return false;
-    Shape out = *node_input_shape(node, 0);
-    int channel = channel_axis < 0 ? out.rank - 1 : channel_axis;
-    if (!check_weights(node, diag) || !check_lists(node, diag) || !check_group(node, out.dims[channel], diag) ||
+        !infer_check_same_dtype(node, 0, 2, diag) || !infer_check_min_rank(node, 0, 3, diag) ||
+        (node->op->kind == OP_ConvNHWC && !infer_check_rank(node, 0, 4, diag)) || !infer_conv_shape(node, &out, diag) ||
         !infer_check_rank(node, 2, 1, diag) ||
-        !infer_check_dim(node, 2, 0, node_input_shape(node, 1)->dims[0], "one for each output channel", diag) ||
-        !slide_all(node, false, &out, diag))
+        !infer_check_dim(node, 2, 0, node_input_shape(node, 1)->dims[0], "one for each output channel", diag))
         return false;
-    out.dims[channel] = node_input_shape(node, 1)->dims[0];
     node_set_output(node, 0, node_input_dtype(node, 0), out);
     return true;
 }
 
-bool infer_Conv(Node *node, Diag *diag) { return conv(node, 1, diag); }
-bool infer_ConvNHWC(Node *node, Diag *diag) { return conv(node, -1, diag); }
+bool infer_Conv(Node *node, Diag *diag) { return conv(node, diag); }
+bool infer_ConvNHWC(Node *node, Diag *diag) { return conv(node, diag); }
 
 /* ── Pools ───────────────────────────────────────────────────────────────────────────────────────────── */
 

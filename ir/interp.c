@@ -6,6 +6,7 @@
 #include "ir/interp.h"
 #include "ir/infer_util.h"
 #include "ir/interp_util.h"
+#include "ir/spell.h"
 
 #include <assert.h>
 #include <string.h>
@@ -27,6 +28,16 @@ bool ref_Region(const Node *node, Tensor *const *inputs, Tensor **outputs, Diag 
     (void)node, (void)inputs, (void)outputs, (void)diag;
     unreachable(); /* run_node runs the body */
 }
+
+#define OP(...)
+#define SPELLED(name, ...)                                                                 \
+    bool ref_##name(const Node *node, Tensor *const *inputs, Tensor **outputs, Diag *diag) \
+    {                                                                                      \
+        (void)node, (void)inputs, (void)outputs, (void)diag;                               \
+        unreachable(); /* run_plain runs what it is spelled by */                          \
+    }
+#include "ir/ops.def"
+#undef OP
 
 bool ref_Constant(const Node *node, Tensor *const *inputs, Tensor **outputs, Diag *diag)
 {
@@ -91,13 +102,35 @@ bool op_compute(OpKind op, const Node *node, Tensor *const *inputs, Tensor **out
     return refs[op](node, inputs, outputs, diag);
 }
 
+/* The nodes that a spelled one stands for, in its own small graph. */
+static bool run_spelled(Node *node, Tensor **outputs, Arena *arena, Diag *diag)
+{
+    Graph *graph = node->graph;
+    Tensor **wanted = NEW_ARRAY(graph->model->arena, Tensor *, node->outputs.len);
+    int64_t n = node->outputs.len, at = 0, *place = NEW_ARRAY(graph->model->arena, int64_t, n);
+    for (int64_t i = 0; i < n; i++)
+        if (node->outputs.at[i]) {
+            graph_add_output(graph, node->outputs.at[i]);
+            place[at++] = i;
+        }
+    node_spell(node);
+    if (!run_graph(graph, NULL, wanted, arena, diag, NULL, NULL))
+        return false;
+    while (at--)
+        outputs[place[at]] = wanted[at];
+    return true;
+}
+
 static bool run_plain(const Node *node, Tensor *const *inputs, Tensor **outputs, Arena *arena, Diag *diag)
 {
     Model model = *node->graph->model; /* for its opset; the copy lives in memory of its own */
     model.arena = arena_new();
     Node *copy = concrete_copy(node, inputs, &model);
-    bool ok =
-        infer_rule(copy, diag) && allocate(copy, outputs, arena, diag) && op_compute(node->op->kind, copy, inputs, outputs, diag);
+    bool ok = infer_rule(copy, diag);
+    if (ok && op_is_spelled(node->op->kind))
+        ok = run_spelled(copy, outputs, arena, diag);
+    else
+        ok = ok && allocate(copy, outputs, arena, diag) && op_compute(node->op->kind, copy, inputs, outputs, diag);
     arena_free(model.arena);
     return ok;
 }

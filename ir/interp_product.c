@@ -92,15 +92,41 @@ static void conv_plane(const Conv *conv, int64_t n, int64_t m, double bias)
                     conv->w + (m * per_group + c) * conv->n_taps);
 }
 
+/* x's elements less their zero points, which broadcast to it; NULL: 0. */
+static double *centred(Arena *arena, const Tensor *x, const Tensor *zero)
+{
+    double *values = tensor_doubles(arena, x);
+    Walk walk = walk_over(x->rank, x->dims);
+    if (zero)
+        walk_broadcast(&walk, 0, zero);
+    for (int64_t i = 0; zero && i < x->count; i++, walk_next(&walk))
+        values[i] -= tensor_get(zero, walk.offset[0]);
+    return values;
+}
+
+/* A vector of zero points as one that goes along axis of x; one that is alone, or no vector, as it is. NULL: NULL. */
+static Tensor *zeros_along(Arena *arena, Tensor *zero, const Tensor *x, int axis)
+{
+    int64_t dims[MAX_RANK];
+    if (!zero || zero->rank != 1 || zero->count == 1)
+        return zero && zero->count == 1 ? tensor_reshaped(arena, zero, 0, NULL) : zero;
+    for (int i = 0; i < x->rank; i++)
+        dims[i] = i == axis ? zero->count : 1;
+    return tensor_reshaped(arena, zero, x->rank, dims);
+}
+
 static bool convolve(const Node *node, Tensor *const *inputs, Tensor **outputs, bool channels_last)
 {
     Arena *scratch = arena_new();
-    const Tensor *bias = interp_input(node, inputs, 2);
+    bool integers = node->op->kind == OP_ConvInteger;
+    Tensor *bias = integers ? NULL : interp_input(node, inputs, 2), *zero[2] = {NULL};
+    for (int i = 0; integers && i < 2; i++)
+        zero[i] = zeros_along(scratch, interp_input(node, inputs, 2 + i), inputs[i], 0);
     Conv conv = {.group = node_attr_int(node, "group")};
     node_window(node, &conv.window);
     set_layout(&conv, inputs[0], outputs[0], channels_last);
-    conv.x = tensor_doubles(scratch, inputs[0]);
-    conv.w = tensor_doubles(scratch, inputs[1]);
+    conv.x = centred(scratch, inputs[0], zero[0]);
+    conv.w = centred(scratch, inputs[1], zero[1]);
     conv.plane = NEW_ARRAY(scratch, double, conv.n_out);
     for (int64_t n = 0; n < conv.batch; n++)
         for (int64_t m = 0; m < conv.out_channels; m++) {
@@ -112,6 +138,11 @@ static bool convolve(const Node *node, Tensor *const *inputs, Tensor **outputs, 
 }
 
 REF(Conv)
+{
+    (void)diag;
+    return convolve(node, inputs, outputs, false);
+}
+REF(ConvInteger)
 {
     (void)diag;
     return convolve(node, inputs, outputs, false);
@@ -145,14 +176,15 @@ static void outer_strides(Walk *walk, int which, const Tensor *tensor)
         walk->stride[which][walk->rank - outer + i] = tensor->dims[i] == 1 ? 0 : strides[i];
 }
 
-REF(MatMul)
+static bool multiply(Tensor *const *inputs, Tensor **outputs, Tensor *a_zero, Tensor *b_zero)
 {
-    (void)node, (void)diag;
     const Tensor *a = inputs[0], *b = inputs[1], *y = outputs[0];
     int64_t m = a->rank > 1 ? a->dims[a->rank - 2] : 1, k = a->dims[a->rank - 1];
     int64_t n = b->rank > 1 ? b->dims[b->rank - 1] : 1;
     Arena *scratch = arena_new();
-    double *at = tensor_doubles(scratch, a), *bt = tensor_doubles(scratch, b), *row = NEW_ARRAY(scratch, double, n);
+    a_zero = zeros_along(scratch, a_zero, a, a->rank > 1 ? a->rank - 2 : 0);
+    b_zero = zeros_along(scratch, b_zero, b, b->rank - 1);
+    double *at = centred(scratch, a, a_zero), *bt = centred(scratch, b, b_zero), *row = NEW_ARRAY(scratch, double, n);
     Walk walk = walk_over(y->rank - (a->rank > 1) - (b->rank > 1), y->dims);
     outer_strides(&walk, 0, a);
     outer_strides(&walk, 1, b);
@@ -164,6 +196,17 @@ REF(MatMul)
         }
     arena_free(scratch);
     return true;
+}
+
+REF(MatMul)
+{
+    (void)node, (void)diag;
+    return multiply(inputs, outputs, NULL, NULL);
+}
+REF(MatMulInteger)
+{
+    (void)diag;
+    return multiply(inputs, outputs, interp_input(node, inputs, 2), interp_input(node, inputs, 3));
 }
 
 /* B as [k, n] whatever transB. */

@@ -20,9 +20,15 @@ const Op op_table[OP_COUNT] = {
 
 const Op *op_get(OpKind kind) { return &op_table[kind]; }
 
+/* Before ONNX had them for all types, ONNX Runtime had them in its own domain. */
+static bool is_contributed(const char *domain, const char *name)
+{
+    return strcmp(domain, "com.microsoft") == 0 && (strcmp(name, "QuantizeLinear") == 0 || strcmp(name, "DequantizeLinear") == 0);
+}
+
 const Op *op_find(const char *domain, const char *name)
 {
-    if (strcmp(domain, "ai.onnx") == 0)
+    if (strcmp(domain, "ai.onnx") == 0 || is_contributed(domain, name))
         domain = "";
     for (int i = 0; i < OP_COUNT; i++)
         if (strcmp(op_table[i].name, name) == 0 && strcmp(op_table[i].domain, domain) == 0)
@@ -40,15 +46,19 @@ const char *op_nearest(const char *domain, const char *name)
     return nearest_name(name, names, n);
 }
 
-/* Words of "X W B?" and how many of them are required. "Y..." stands for any number of words, none among them. */
+static bool is_optional(const char *word) { return word[strcspn(word, " ") - 1] == '?'; }
+
+/* Words of "X W B?" and how many of them there are up to the last that is required. "Y..." stands for any number of words,
+ * none among them. */
 static void count_words(const char *words, int *min, int *max)
 {
     *min = *max = 0;
     while (*words) {
         size_t n = strcspn(words, " ");
-        bool optional = words[n - 1] == '?', repeats = n > 3 && strncmp(words + n - 3, "...", 3) == 0;
+        bool repeats = n > 3 && strncmp(words + n - 3, "...", 3) == 0;
         *max = repeats ? INT_MAX : *max + 1;
-        *min += !optional && !repeats;
+        if (!is_optional(words) && !repeats)
+            *min = *max;
         words += n + (words[n] == ' ');
     }
 }
@@ -57,6 +67,14 @@ static void count_words(const char *words, int *min, int *max)
     int min, max;                       \
     count_words(op->field, &min, &max); \
     return which
+
+bool op_requires_input(const Op *op, int64_t index)
+{
+    const char *word = op->inputs;
+    for (; index && *word; index--)
+        word += strcspn(word, " ") + (strchr(word, ' ') != NULL);
+    return *word && !is_optional(word);
+}
 
 int op_min_inputs(const Op *op) { COUNT(inputs, min); }
 int op_max_inputs(const Op *op) { COUNT(inputs, max); }

@@ -42,7 +42,8 @@ extern const Op op_table[OP_COUNT];
 const Op *op_get(OpKind kind);
 const Op *op_find(const char *domain, const char *name); /* NULL: unknown; "ai.onnx" means "" */
 const char *op_nearest(const char *domain, const char *name); /* did you mean; NULL: nothing near */
-int op_min_inputs(const Op *op);
+int op_min_inputs(const Op *op); /* up to the last that is required */
+bool op_requires_input(const Op *op, int64_t index);
 int op_max_inputs(const Op *op); /* INT_MAX if the last repeats */
 int op_min_outputs(const Op *op);
 int op_max_outputs(const Op *op);

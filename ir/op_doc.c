@@ -84,11 +84,16 @@ void ops_markdown(FILE *out)
           "Generated from `ir/ops.def`; a test compares the two.\n\n"
           "`?` marks what may be left out, `...` what may repeat. The opsets are those at which ONNX changed an\n"
           "operator; every one from the first on is handled. Element types: float, double, float16 and bfloat16,\n"
-          "integers of 8 to 64 bits, bool, as each operator allows. Ranks go up to 8. An operator of the class\n"
-          "spelling is another spelling of others, which take its place before anything is scheduled.\n\n"
+          "integers of 8 to 64 bits, bool, as each operator allows; constants of float8, int4 and int2 for\n"
+          "`DequantizeLinear`. Ranks go up to 8. An operator of the class spelling is another spelling of others,\n"
+          "which take its place before anything is scheduled.\n\n"
           "## ONNX\n\n",
           out);
     put_domain(out, "");
+    fputs("\n## ONNX Runtime (domain `com.microsoft`)\n\n"
+          "`QuantizeLinear` and `DequantizeLinear` of this domain are ONNX's.\n\n",
+          out);
+    put_domain(out, "com.microsoft");
     fputs("\n## Ours (domain `cnxc`)\n\n"
           "Passes make these; they are printed, parsed and interpreted like any other.\n\n",
           out);

@@ -152,7 +152,13 @@ int64_t node_part(const Node *node, int64_t i)
 
 /* ── Windows ─────────────────────────────────────────────────────────────────────────────────────────── */
 
-static bool is_conv(const Node *node) { return node->op->kind == OP_Conv || node->op->kind == OP_ConvNHWC; }
+static bool is_conv(const Node *node)
+{
+    OpKind kind = node->op->kind;
+    return kind == OP_Conv || kind == OP_ConvNHWC || kind == OP_ConvInteger || kind == OP_QLinearConv;
+}
+
+int64_t node_weights(const Node *node) { return node->op->kind == OP_QLinearConv ? 3 : 1; }
 
 int node_spatial_axis(const Node *node) { return node->op->kind == OP_ConvNHWC ? 1 : 2; }
 
@@ -185,7 +191,7 @@ void node_window(const Node *node, Window *w)
     for (int i = 0; i < w->n; i++) {
         w->stride[i] = w->dilation[i] = 1;
         if (is_conv(node))
-            w->kernel[i] = node->inputs.at[1]->type.shape.dims[i + 2].size;
+            w->kernel[i] = node->inputs.at[node_weights(node)]->type.shape.dims[i + 2].size;
     }
     copy_ints(node, "kernel_shape", w->kernel, w->n);
     copy_ints(node, "strides", w->stride, w->n);

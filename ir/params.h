@@ -42,12 +42,13 @@ int64_t node_part(const Node *node, int64_t i); /* the length of Split's output 
 
 void node_shape_range(const Node *node, int64_t *start, int64_t *end); /* Shape: the dimensions [start, end) */
 
-/* The window of Conv, ConvNHWC, AveragePool and MaxPool, attributes resolved (auto_pad, defaults). */
+/* The window of a convolution, AveragePool and MaxPool, attributes resolved (auto_pad, defaults). */
 typedef struct Window {
     int n; /* spatial dimensions */
     int64_t kernel[MAX_RANK], stride[MAX_RANK], dilation[MAX_RANK], begin[MAX_RANK], end[MAX_RANK]; /* pads */
 } Window;
 void node_window(const Node *node, Window *window);
+int64_t node_weights(const Node *node); /* a convolution's: which input */
 int node_spatial_axis(const Node *node); /* where in its input the spatial dimensions begin */
 
 #endif

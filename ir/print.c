@@ -138,6 +138,10 @@ static void print_element(FILE *out, const Tensor *tensor, int64_t i)
     switch (tensor->dtype) {
     case DT_FLOAT:
     case DT_DOUBLE: print_shortest(out, tensor_get(tensor, i), tensor->dtype == DT_FLOAT); break;
+    case DT_FLOAT8E4M3FN:
+    case DT_FLOAT8E4M3FNUZ:
+    case DT_FLOAT8E5M2:
+    case DT_FLOAT8E5M2FNUZ: fprintf(out, "%u", ((const uint8_t *)tensor->data)[i]); break;
     case DT_FLOAT16:
     case DT_BFLOAT16: {
         uint16_t bits;

@@ -34,16 +34,16 @@ static const struct {
     [DT_COMPLEX64] = {"complex64", 8, false},
     [DT_COMPLEX128] = {"complex128", 16, false},
     [DT_BFLOAT16] = {"bfloat16", 2, true},
-    [17] = {"float8e4m3fn", 1, false},
-    [18] = {"float8e4m3fnuz", 1, false},
-    [19] = {"float8e5m2", 1, false},
-    [20] = {"float8e5m2fnuz", 1, false},
-    [21] = {"uint4", 0, false},
-    [22] = {"int4", 0, false},
+    [DT_FLOAT8E4M3FN] = {"float8e4m3fn", 1, false},
+    [DT_FLOAT8E4M3FNUZ] = {"float8e4m3fnuz", 1, false},
+    [DT_FLOAT8E5M2] = {"float8e5m2", 1, false},
+    [DT_FLOAT8E5M2FNUZ] = {"float8e5m2fnuz", 1, false},
+    [DT_UINT4] = {"uint4", 1, false},
+    [DT_INT4] = {"int4", 1, false},
     [23] = {"float4e2m1", 0, false},
-    [24] = {"float8e8m0", 1, false},
-    [25] = {"uint2", 0, false},
-    [26] = {"int2", 0, false},
+    [24] = {"float8e8m0", 0, false},
+    [DT_UINT2] = {"uint2", 1, false},
+    [DT_INT2] = {"int2", 1, false},
 };
 
 static bool dtype_exists(DType dtype) { return (int)dtype > DT_UNDEFINED && (int)dtype <= DT_LAST; }
@@ -92,6 +92,13 @@ double dtype_highest(DType dtype)
     case DT_UINT64: return 0x1p63 - 1024;
     default: return dtype_is_float(dtype) ? INFINITY : 1;
     }
+}
+
+bool dtype_is_stored(DType dtype) { return dtype >= DT_FLOAT8E4M3FN && dtype_size(dtype); }
+
+int64_t dtype_packed(DType dtype)
+{
+    return dtype == DT_UINT4 || dtype == DT_INT4 ? 2 : dtype == DT_UINT2 || dtype == DT_INT2 ? 4 : 1;
 }
 
 /* ── Shapes ──────────────────────────────────────────────────────────────────────────────────────────── */
@@ -300,6 +307,58 @@ uint16_t f32_to_bf16(float value)
     return (uint16_t)shift_round(bits, 16);
 }
 
+/* ── Less than half ──────────────────────────────────────────────────────────────────────────────────── */
+
+/* Sign, exponent, fraction. "fn" has no infinity; "uz" none either, one zero, and NaN in its place. */
+static float f8_to_f32(uint8_t bits, DType dtype)
+{
+    bool e4 = dtype == DT_FLOAT8E4M3FN || dtype == DT_FLOAT8E4M3FNUZ;
+    bool uz = dtype == DT_FLOAT8E4M3FNUZ || dtype == DT_FLOAT8E5M2FNUZ;
+    int width = e4 ? 3 : 2, exponent = (bits & 0x7f) >> width, fraction = bits & ((1 << width) - 1);
+    int bias = (e4 ? 7 : 15) + uz;
+    float sign = bits & 0x80 ? -1.0f : 1.0f;
+    if (uz ? bits == 0x80 : dtype == DT_FLOAT8E4M3FN ? (bits & 0x7f) == 0x7f : exponent == 31 && fraction)
+        return NAN;
+    if (dtype == DT_FLOAT8E5M2 && exponent == 31)
+        return sign * INFINITY;
+    if (exponent == 0)
+        return sign * ldexpf((float)fraction, 1 - bias - width);
+    return sign * ldexpf((float)(fraction + (1 << width)), exponent - bias - width);
+}
+
+int64_t tensor_file_bytes(const Tensor *tensor)
+{
+    int64_t packed = dtype_packed(tensor->dtype);
+    return tensor->count * dtype_size(tensor->dtype) / packed + (tensor->count % packed != 0);
+}
+
+/* The first element lies in the lowest bits. */
+void tensor_unpack(Tensor *tensor, const uint8_t *bytes, Arena *arena)
+{
+    int64_t packed = dtype_packed(tensor->dtype);
+    int width = (int)(8 / packed);
+    bool is_signed = tensor->dtype == DT_INT4 || tensor->dtype == DT_INT2;
+    uint8_t *to = arena_alloc(arena, (size_t)tensor->count);
+    for (int64_t i = 0; i < tensor->count; i++) {
+        int value = bytes[i / packed] >> (int)(i % packed) * width & ((1 << width) - 1);
+        to[i] = (uint8_t)(is_signed && value >> (width - 1) ? value - (1 << width) : value);
+    }
+    tensor->data = to;
+}
+
+const void *tensor_file_data(const Tensor *tensor, Arena *arena)
+{
+    int64_t packed = dtype_packed(tensor->dtype);
+    int width = (int)(8 / packed);
+    const uint8_t *from = tensor->data;
+    if (packed == 1)
+        return from;
+    uint8_t *to = NEW_ARRAY(arena, uint8_t, tensor_file_bytes(tensor));
+    for (int64_t i = 0; i < tensor->count; i++)
+        to[i / packed] |= (uint8_t)((from[i] & ((1 << width) - 1)) << (int)(i % packed) * width);
+    return to;
+}
+
 /* value as a float, rounded to odd: a second rounding to fewer bits then comes out as if it were the only one
  * (Boldo and Melquiond, 2005). */
 static float to_odd(double value)
@@ -336,6 +395,10 @@ double tensor_get(const Tensor *tensor, int64_t index)
     case DT_FLOAT16: return (double)f16_to_f32(READ(uint16_t, tensor, index));
     case DT_BFLOAT16: return (double)bf16_to_f32(READ(uint16_t, tensor, index));
     case DT_UINT64: return (double)READ(uint64_t, tensor, index);
+    case DT_FLOAT8E4M3FN:
+    case DT_FLOAT8E4M3FNUZ:
+    case DT_FLOAT8E5M2:
+    case DT_FLOAT8E5M2FNUZ: return (double)f8_to_f32(READ(uint8_t, tensor, index), tensor->dtype);
     default: return (double)tensor_get_int(tensor, index);
     }
 }
@@ -353,7 +416,11 @@ static int64_t truncate_to_int(double value)
 int64_t tensor_get_int(const Tensor *tensor, int64_t index)
 {
     switch (tensor->dtype) {
+    case DT_INT2:
+    case DT_INT4:
     case DT_INT8: return READ(int8_t, tensor, index);
+    case DT_UINT2:
+    case DT_UINT4:
     case DT_UINT8: return READ(uint8_t, tensor, index);
     case DT_BOOL: return READ(uint8_t, tensor, index) != 0;
     case DT_INT16: return READ(int16_t, tensor, index);

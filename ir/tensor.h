@@ -28,7 +28,15 @@ typedef enum DType {
     DT_COMPLEX64 = 14,
     DT_COMPLEX128 = 15,
     DT_BFLOAT16 = 16,
-    /* 17 to 26: float8, int4, float4 … families: parsed and printed, never computed with */
+    /* 17 to 26: float8, int4, float4 … families: never computed with; some are how weights are stored */
+    DT_FLOAT8E4M3FN = 17,
+    DT_FLOAT8E4M3FNUZ = 18,
+    DT_FLOAT8E5M2 = 19,
+    DT_FLOAT8E5M2FNUZ = 20,
+    DT_UINT4 = 21,
+    DT_INT4 = 22,
+    DT_UINT2 = 25,
+    DT_INT2 = 26,
     DT_LAST = 26,
 } DType;
 
@@ -51,11 +59,13 @@ typedef struct Type {
 
 const char *dtype_name(DType dtype);             /* as ONNX text spells it: "float", "int64"; "?" if unknown */
 DType dtype_from_name(const char *name);         /* DT_UNDEFINED if there is none */
-int64_t dtype_size(DType dtype);                 /* bytes of an element; 0: not byte-addressable */
+int64_t dtype_size(DType dtype);                 /* bytes of an element; 0: there are no such tensors */
 bool dtype_is_computable(DType dtype);           /* float, double, f16, bf16, ints and bool */
 bool dtype_is_float(DType dtype);                /* float, double, f16, bf16 */
 double dtype_lowest(DType dtype);                /* -infinity for floats */
 double dtype_highest(DType dtype);
+bool dtype_is_stored(DType dtype);               /* not computable, but constants have it: float8, int4, int2 */
+int64_t dtype_packed(DType dtype);               /* elements in a byte of a file: of int4 2; in memory each has its own */
 
 bool dim_is_fixed(Dim dim);
 bool dim_equal(Dim a, Dim b);                    /* same number, or same symbol; unknown equals nothing */
@@ -91,6 +101,10 @@ double tensor_get(const Tensor *tensor, int64_t index);
 int64_t tensor_get_int(const Tensor *tensor, int64_t index);
 void tensor_set(Tensor *tensor, int64_t index, double value); /* rounds to nearest even */
 void tensor_set_int(Tensor *tensor, int64_t index, int64_t value);
+/* As files have it: packed, if its type is. */
+int64_t tensor_file_bytes(const Tensor *tensor);
+const void *tensor_file_data(const Tensor *tensor, Arena *arena);
+void tensor_unpack(Tensor *tensor, const uint8_t *bytes, Arena *arena); /* its elements from a file's bytes */
 bool tensor_equal(const Tensor *a, const Tensor *b);          /* type and bits */
 bool tensor_is_scalar(const Tensor *tensor, double *value);   /* one element of a number type */
 

@@ -5,7 +5,8 @@
  *
  * What would grow big, such as Expand to a large shape, stays a node, and so does what is left once all that folded comes to
  * several times the weights: a model of a kilobyte can double a constant thirty times. So does, until pass_weights, the Transpose of a
- * large weight matrix: pass_affine copies most of them anyway, and a portable print needs no copy.
+ * large weight matrix: pass_affine copies most of them anyway, and a portable print needs no copy. DequantizeLinear stays until it
+ * is legalized.
  *
  * Arithmetic on shapes folds too: inference knows each element as a number or a symbol, and a Reshape can take the free
  * batch as 0:
@@ -89,25 +90,39 @@ static bool is_large_weight(const Node *node)
     return !turned->is_output;
 }
 
+/* Integers that stand for floats are smaller, and products of integers want them. */
+static bool is_kept(const Node *node)
+{
+    return node->op->class == CLASS_META || node->op->kind == OP_Identity || node->op->kind == OP_DequantizeLinear;
+}
+
 static bool is_foldable(const Node *node)
 {
-    if (node->op->class == CLASS_META || node->op->kind == OP_Identity || is_large_weight(node))
+    if (is_kept(node) || is_large_weight(node))
         return false;
     return node->outputs.len == 1 && has_constant_inputs(node) && is_worthwhile(node);
 }
 
-static bool fold_node(Node *node)
+bool node_fold_whole(Node *node)
 {
     Model *model = node->graph->model;
     Tensor *output = NULL, **inputs = NEW_ARRAY(model->arena, Tensor *, node->inputs.len);
-    if (!is_foldable(node) || diag_failed(model->diag))
+    if (node->outputs.len != 1 || !has_constant_inputs(node) || diag_failed(model->diag))
         return false;
     for (int64_t i = 0; i < node->inputs.len; i++)
         inputs[i] = node->inputs.at[i] ? node->inputs.at[i]->constant : NULL;
     if (!node_interpret(node, inputs, &output, model->arena, model->diag))
         return false;
-    model->may_fold -= cost_of(node);
     node_become_constant(node, output);
+    return true;
+}
+
+bool node_fold(Node *node)
+{
+    int64_t cost = is_foldable(node) ? cost_of(node) : 0;
+    if (!is_foldable(node) || !node_fold_whole(node))
+        return false;
+    node->graph->model->may_fold -= cost;
     return true;
 }
 
@@ -117,7 +132,7 @@ static bool fold_known(Node *node)
 {
     Value *value = node_output(node, 0);
     const Tensor *tensor = value && node->outputs.len == 1 ? value_constant(value) : NULL;
-    if (!tensor || node->op->class == CLASS_META || node->op->kind == OP_Identity)
+    if (!tensor || is_kept(node))
         return false;
     node_become_constant(node, tensor_reshaped(node->graph->model->arena, tensor, tensor->rank, tensor->dims));
     return true;
@@ -135,7 +150,7 @@ static bool fold_reshape_target(Node *node)
 }
 
 static const Rule rules[] = {
-    {ANY_OP, "constant inputs", fold_node},
+    {ANY_OP, "constant inputs", node_fold},
     {ANY_OP, "known elements", fold_known},
     {OP_Reshape, "constant target", fold_reshape_target},
     {OP_Gather, "strided view of a free batch", strided_to_reshape},

@@ -12,11 +12,13 @@
  * element types. Requires types, and sizes of all dimensions but the batch's; preserves names and results. */
 #include "compiler/passes/legalize.h"
 
+#include "compiler/passes/integer.h"
 #include "compiler/passes/passes.h"
 #include "compiler/passes/rewrite.h"
 
 #include "ir/infer.h"
 #include "ir/region.h"
+#include "ir/spell.h"
 
 #include <limits.h>
 
@@ -248,6 +250,15 @@ static void make_window(Node *node)
     node_set_ints(node, "dilations", window.dilation, window.n);
 }
 
+static bool is_no_spelling(const Node *node) { return !op_is_spelled(node->op->kind); }
+
+/* Of weights, which would leave several copies of themselves, the result alone. */
+static void make_spelled(Node *node)
+{
+    if (!node_fold_whole(node))
+        node_spell(node);
+}
+
 static bool is_binary(const Node *node) { return node->inputs.len == 2; }
 
 static void swap_inputs(Node *node, int64_t i, int64_t j)
@@ -297,6 +308,9 @@ static const struct Form {
     bool (*is_legal)(const Node *node); /* NULL: no node of the operator is */
     void (*make)(Node *node); /* may replace the node */
 } forms[] = {
+    {ANY_OP, "what it is spelled by", is_no_spelling, make_spelled}, /* first: its attributes are read as they were written */
+    {OP_ConvInteger, "Conv instead", NULL, integer_conv_by_floats},
+    {OP_MatMulInteger, "MatMul instead", NULL, integer_matmul_by_floats},
     {OP_Softmax, "over one dimension", softmax_is_legal, make_softmax}, /* before its axis is named: it says what is flattened */
     {OP_LogSoftmax, "over one dimension", softmax_is_legal, make_softmax},
     {OP_CastLike, "Cast instead", NULL, make_cast},
@@ -335,7 +349,7 @@ static bool legalize_node(Node *node)
     return true;
 }
 
-static const Rule rules[] = {{ANY_OP, "legal", legalize_node}};
+static const Rule rules[] = {{ANY_OP, "legal", legalize_node}, {ANY_OP, "constant inputs", node_fold}};
 
 static bool legalize(Graph *graph);
 

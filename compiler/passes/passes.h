@@ -19,6 +19,10 @@ bool pass_fuse(Graph *graph);         /* regions: an anchor and its elementwise 
 bool pass_fuse_block(Graph *graph);   /* after pass_fuse: the regions of a ConvNeXt block → one of kind "block" */
 bool pass_prune(Graph *graph);        /* dead nodes and constants */
 
+/* The node of constants alone becomes what it computes: if it is worth its memory, as pass_fold has it; in any case. */
+bool node_fold(Node *node);
+bool node_fold_whole(Node *node);
+
 /* Why nodes stand outside regions, for `cnxc info`: a property of the fused graph. */
 const char *fuse_reason(const Node *node, Arena *arena); /* NULL: it is a region */
 

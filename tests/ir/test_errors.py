@@ -81,6 +81,22 @@ cases = [
     ("float[2,3] x", "", "y = Cast <to = 99> (x)", 1, "element type 99"),
     ("float[2,3] x", "", 'y = Gelu <approximate = "fast"> (x)', 1, "approximate of Gelu is 'fast'"),
     ("float[2,3] x, bool[2,3] z", "", "y = Add(z, z)", 1, "input A of Add has element type bool, expected a number type"),
+    # quantisation
+    ("float[2,3] x", "float[2] s", "y = QuantizeLinear(x, s)", 1, "expected 3 in dimension 0 (one for each index of axis)"),
+    ("float[2,3] x", "float s = {0.5}, uint8[3] z", "y = QuantizeLinear(x, s, z)", 1, "the zero point of QuantizeLinear has shape [3], expected the scale's []"),
+    ("float[2,3] x", "float s = {0.5}, uint8 z = {1}", "y = QuantizeLinear <output_dtype = 3> (x, s, z)", 1, "output_dtype of QuantizeLinear is int8, its zero point's type uint8"),
+    ("float[2,3] x", "float s = {0.5}, int4 z = {1}", "y = QuantizeLinear(x, s, z)", 3, "QuantizeLinear of int4 is not supported"),
+    ("float[2,3] x", "float[2,2] s", "y = QuantizeLinear <block_size = 3> (x, s)", 1, "expected 1 in dimension 1 (one for each block)"),
+    ("float[2,3] x", "float[2,2] s", "y = QuantizeLinear <block_size = -1> (x, s)", 1, "block_size of QuantizeLinear is -1, expected at least 1"),
+    ("int64[2,3] x", "float s = {0.5}", "y = QuantizeLinear(x, s)", 1, "input x of QuantizeLinear has element type int64, expected float"),
+    ("uint8[2,3] x", "float s = {0.5}, int8 z = {1}", "y = DequantizeLinear(x, s, z)", 1, "have element types uint8 and int8, expected the same"),
+    ("uint8[2,3] x", "float[3] s", "y = DequantizeLinear <axis = 2> (x, s)", 1, "axis 2 of DequantizeLinear is out of range"),
+    ("float[2,3] x", "int4[2,3] w", "y = Identity(w)", 3, "Identity of int4 is not supported"),
+    ("float[2,3] x", "int4[2] w = {7, 8}", "y = Identity(w)", 1, "int4 element is out of range"),
+    ("uint8[2,3] x, float[3,4] w", "", "y = MatMulInteger(x, w)", 1, "input B of MatMulInteger has element type float, expected int8 or uint8"),
+    ("uint8[2,3] x, uint8[3,4] w", "uint8[3] z", 'y = MatMulInteger(x, w, "", z)', 1, "has shape [3], expected one that broadcasts to [1,4]"),
+    ("uint8[1,4,8,8] x", "int8[2,4,3,3] w, uint8[2] z", "y = ConvInteger(x, w, z)", 1, "has shape [2], expected rank 0"),
+    ("uint8[1,4,8,8] x", "int8[2,3,3,3] w", "y = ConvInteger(x, w)", 1, "input has 4 channels, its weights and group 1 expect 3"),
     ("float[2,3] x", "", "w = Relu(x) y = Softmax <axis = 7> (w) z = Relu(y)", 1, "axis 7 of Softmax"),
 ]
 

@@ -6,7 +6,8 @@ element types come in as initializers and leave through Cast. A case names the o
 fails if one of ir/ops.def has none. Where ONNX Runtime lacks a kernel, onnx.reference stands in.
 
 Tolerance: the interpreter computes in double and rounds once; ONNX Runtime in float32. 2e-6 of the largest
-magnitude covers sums of a few hundred terms; integers and bools must be equal.
+magnitude covers sums of a few hundred terms; integers and bools must be equal, but for ONNX Runtime's own operators on
+quantised tensors: it multiplies by ratios of scales where we divide, and so may round to the next integer (steps).
 """
 import os
 import re
@@ -36,11 +37,11 @@ def ints(*values):
     return np.array(values, i64)
 
 
-def case(op, inputs, n_outputs=1, opset=17, const=(), casts=None, free=True, ignore=(), **attrs):
-    """inputs: arrays, None for one left out. const: indices that become initializers. free: the first dimension of
-    every input that has the batch's size is symbolic."""
+def case(op, inputs, n_outputs=1, opset=17, const=(), casts=None, free=True, domain="", steps=0, **attrs):
+    """inputs: arrays or tensors, None for one left out. const: indices that become initializers. free: the first dimension of
+    every input that has the batch's size is symbolic. steps: how far an integer may be off."""
     cases.append(dict(op=op, inputs=inputs, n_outputs=n_outputs, opset=opset, const=set(const), casts=casts, free=free,
-                      ignore=ignore, attrs=attrs))
+                      domain=domain, steps=steps, attrs=attrs))
 
 
 def both(op, inputs, opset=17, **attrs):
@@ -202,6 +203,108 @@ case("Gemm", [rand(3, 4), rand(6, 4), rand(6)], transB=1, const=(1, 2))
 case("Gemm", [rand(3, 4), rand(4, 5)])
 case("Gemm", [rand(3, 4), rand(4, 5), rand(3, 1)], free=False)
 
+# ── Quantisation ──
+def whole(dtype, *shape):
+    """Any numbers of the type, the least and the greatest among them."""
+    bounds = np.iinfo(dtype)
+    a = rng.integers(bounds.min, bounds.max, shape, endpoint=True, dtype=dtype)
+    a.flat[0], a.flat[-1] = bounds.min, bounds.max
+    return a
+
+
+def scales(*shape):
+    return rand(*shape, low=0.001, high=0.05)
+
+
+def packed(dtype, dims, low, high):
+    """A constant of a type that NumPy lacks."""
+    return helper.make_tensor("x0", dtype, dims, rng.uniform(low, high, dims).round().ravel() if dtype in (T.INT4, T.UINT4) else rng.uniform(low, high, dims).ravel())
+
+
+u8, s8, u16, s16 = np.uint8, np.int8, np.uint16, np.int16
+near = np.array([0.5, 1.5, 2.5, -0.5, -1.5, 126.5, 127.5, 254.5, 255.5, 300, -300, 1e30, -1e30, np.inf, -np.inf], f32)
+for dtype, opset in ((u8, 10), (s8, 13), (u8, 19), (s8, 21), (u16, 21), (s16, 21)):
+    x, zero = rand(3, 5, 7, low=-9, high=9), whole(dtype, 5)
+    case("QuantizeLinear", [near, np.array(1, f32), np.array(3, dtype)], opset=opset)
+    case("QuantizeLinear", [x, np.array(0.03, f32), np.array(zero[1])], opset=opset, const=(1, 2))
+    case("DequantizeLinear", [whole(dtype, 3, 5, 7), np.array(0.03, f32), np.array(zero[1])], opset=opset)
+    if opset >= 13:
+        case("QuantizeLinear", [x, scales(5), zero], opset=opset)
+        case("QuantizeLinear", [x, scales(7), whole(dtype, 7)], opset=opset, const=(1, 2), axis=-1)
+        case("DequantizeLinear", [whole(dtype, 3, 5, 7), scales(5), zero], opset=opset, const=(1, 2))
+        both("DequantizeLinear", [whole(dtype, 4, 5), scales(4), whole(dtype, 4)], opset=opset, axis=0, free=False)
+    if opset >= 21:
+        case("QuantizeLinear", [rand(3, 6, 7), scales(3, 2, 7), whole(dtype, 3, 2, 7)], opset=opset, block_size=3, free=False)
+        case("DequantizeLinear", [whole(dtype, 7, 5), scales(3, 5)], opset=opset, block_size=3, axis=0, free=False)
+        case("DequantizeLinear", [whole(dtype, 2, 8), scales(2, 3), whole(dtype, 2, 3)], opset=opset, const=(0, 1, 2), block_size=3, axis=-1)
+case("QuantizeLinear", [rand(3, 4), np.array(0.01, f32)], opset=13)
+case("QuantizeLinear", [rand(3, 4), np.array(0.01, f32)], opset=21, output_dtype=T.INT16)
+case("QuantizeLinear", [rand(3, 4).astype(np.float16), np.array(0.01, np.float16), np.array(9, u8)], opset=19, const=(0, 1, 2))
+case("DequantizeLinear", [whole(i32, 3, 4), np.array(1e-6, f32)], opset=10)
+case("DequantizeLinear", [whole(u8, 3, 4), np.array(0.01, np.float16)], opset=19, const=(0, 1), casts=T.FLOAT)
+case("DequantizeLinear", [whole(s8, 3, 4), np.array(0.01, f32)], opset=21, domain="com.microsoft")
+case("QuantizeLinear", [rand(3, 4), np.array(0.01, f32), np.array(-7, s16)], domain="com.microsoft")
+case("DequantizeLinear", [packed(T.INT4, [3, 5], -8, 7), scales(5)], opset=21, const=(0, 1))
+case("DequantizeLinear", [packed(T.UINT4, [3, 4], 0, 15), scales(3, 2), packed(T.UINT4, [3, 2], 0, 15)], opset=21, const=(0, 1, 2), axis=1,
+     block_size=2)
+for float8 in (T.FLOAT8E4M3FN, T.FLOAT8E4M3FNUZ, T.FLOAT8E5M2, T.FLOAT8E5M2FNUZ):
+    case("DequantizeLinear", [packed(float8, [8, 9], -300, 300), np.array(0.5, f32)], opset=19, const=(0, 1))
+    case("DequantizeLinear", [packed(float8, [8, 9], -0.02, 0.02), np.array(0.5, f32)], opset=19, const=(0, 1))
+for x in (rand(3, 5), rand(2, 3, low=1, high=3), rand(2, 3, low=-3, high=-1), np.zeros((2, 3), f32), rand(1)):
+    case("DynamicQuantizeLinear", [x], n_outputs=3, free=False)
+for a, b in ((u8, s8), (u8, u8), (s8, s8), (s8, u8)):
+    case("MatMulInteger", [whole(a, 3, 5), whole(b, 5, 7)])
+    case("MatMulInteger", [whole(a, 2, 3, 700), whole(b, 700, 4), np.array(7, a), np.array(9, b)], free=False)
+    case("MatMulInteger", [whole(a, 3, 5), whole(b, 5, 7), None, whole(b, 7)], const=(1, 3))
+    point = [np.array(rng.integers(0, 9), t) for t in (a, b, a)]
+    case("QLinearMatMul", [whole(a, 3, 50), np.array(0.02, f32), point[0], whole(b, 50, 7), np.array(0.01, f32), point[1],
+                           np.array(0.3, f32), point[2]])
+case("MatMulInteger", [whole(u8, 3, 5), whole(s8, 5, 7), whole(u8, 3, 1)], free=False)
+case("MatMulInteger", [whole(u8, 2, 3, 5), whole(s8, 2, 5, 7), None, whole(s8, 2, 1, 7)], free=False)
+case("MatMulInteger", [whole(u8, 5), whole(s8, 5)], free=False)
+case("QLinearMatMul", [whole(u8, 3, 9, 50), np.array(0.02, f32), np.array(7, u8), whole(s8, 50, 7), scales(7), np.zeros(7, s8),
+                       np.array(0.3, f32), np.array(9, u8)], const=range(1, 8))
+picture = whole(u8, 2, 6, 9, 11)
+case("ConvInteger", [picture, whole(u8, 4, 6, 3, 3)], const=(1,))
+case("ConvInteger", [picture, whole(s8, 4, 6, 3, 3), np.array(99, u8), np.array(0, s8)], pads=[1, 2, 0, 1], strides=[2, 3], dilations=[2, 1])
+case("ConvInteger", [picture, whole(u8, 6, 1, 3, 3), np.array(99, u8), np.array(3, u8)], group=6, auto_pad="SAME_UPPER", kernel_shape=[3, 3])
+for w, group in ((whole(s8, 4, 6, 3, 3), 1), (whole(s8, 6, 1, 3, 3), 6)):
+    m = w.shape[0]
+    quantised = [picture, np.array(0.02, f32), np.array(128, u8), w, scales(m), np.zeros(m, s8), np.array(0.7, f32), np.array(100, u8)]
+    case("QLinearConv", quantised, const=range(1, 8), group=group, pads=[1, 1, 1, 1])
+    case("QLinearConv", quantised + [whole(i32, m) // 99999], const=range(1, 9), group=group, strides=[2, 2])
+
+
+# ── ONNX Runtime's quantisation ──
+def microsoft(op, inputs, **attrs):
+    case(op, inputs, domain="com.microsoft", **attrs)
+
+
+def parameters(dtype, scale, zero):
+    return [np.array(scale, f32), None if zero is None else np.array(zero, dtype)]
+
+
+for dtype, zero in ((u8, 128), (s8, -3), (u8, None)):
+    one, two, three = parameters(dtype, 0.02, zero), parameters(dtype, 0.013, zero), parameters(dtype, 0.017, zero)
+    for op in ("QLinearAdd", "QLinearMul") if zero is not None else ():
+        microsoft(op, [whole(dtype, 3, 4, 5)] + one + [whole(dtype, 3, 4, 5)] + two + three, steps=1)
+        microsoft(op, [whole(dtype, 3, 4, 5)] + one + [whole(dtype, 5)] + two + three, const=range(3, 8), steps=1)
+    microsoft("QLinearSigmoid", [whole(dtype, 3, 40)] + one + parameters(dtype, 1 / 256, zero), const=range(1, 5), steps=1)
+    microsoft("QLinearLeakyRelu", [whole(dtype, 3, 40)] + one + two, const=range(1, 5), steps=1, alpha=0.2)
+    if zero is not None:
+        microsoft("QLinearGlobalAveragePool", [whole(dtype, 3, 5, 6, 7)] + one + two, const=range(1, 5), steps=1)
+        microsoft("QLinearGlobalAveragePool", [whole(dtype, 3, 5, 6, 7)] + one + two, const=range(1, 5), steps=1, channels_last=1)
+        microsoft("QLinearConcat", one + [whole(dtype, 3, 4)] + one + [whole(dtype, 3, 2)] + two, const=(0, 1, 3, 4, 6, 7), steps=1, axis=1, free=False)
+        microsoft("QLinearSoftmax", [whole(dtype, 3, 9)] + one + parameters(dtype, 1 / 256, zero), const=range(1, 5), steps=1, opset_=13, axis=-1)
+matrix, columns = whole(s8, 20, 7), scales(7)
+microsoft("MatMulIntegerToFloat", [whole(u8, 3, 20), matrix, np.array(0.02, f32), columns, np.array(9, u8), np.zeros(7, s8), rand(7)], const=range(1, 7))
+microsoft("MatMulIntegerToFloat", [whole(u8, 3, 20), matrix, np.array(0.02, f32), np.array(0.1, f32)], const=(1,))
+microsoft("DynamicQuantizeMatMul", [rand(3, 20), matrix, columns, np.zeros(7, s8), rand(7)], const=range(1, 5), free=False)
+microsoft("DynamicQuantizeMatMul", [rand(3, 20), matrix, np.array(0.1, f32)], const=(1, 2), free=False)
+gemm = [whole(u8, 3, 20), np.array(0.02, f32), np.array(9, u8), matrix.T.copy(), columns, np.zeros(7, s8)]
+microsoft("QGemm", gemm + [whole(i32, 7) // 99999, np.array(0.3, f32), np.array(99, u8)], const=range(1, 9), transB=1)
+microsoft("QGemm", gemm, const=range(1, 6), transB=1, alpha=0.5)
+
 # ── Moves ──
 both("Transpose", [rand(2, 3, 4, 5)], perm=[0, 2, 3, 1], free=True)
 case("Transpose", [rand(2, 3, 4)], free=False)
@@ -270,25 +373,33 @@ def model_of(c):
         names.append("" if a is None else f"x{i}")
         if a is None:
             continue
+        if isinstance(a, onnx.TensorProto):
+            inits.append(onnx.TensorProto.FromString(a.SerializeToString()))
+            inits[-1].name = f"x{i}"
+            continue
         a = np.asarray(a)
         if i in c["const"]:
             inits.append(numpy_helper.from_array(a, f"x{i}"))
         else:
             shape = list(a.shape)
-            if c["free"] and shape and shape[0] == c["inputs"][0].shape[0]:
+            if c["free"] and shape and shape[:1] == list(c["inputs"][0].shape[:1]):
                 shape[0] = "N"
             inputs.append(helper.make_tensor_value_info(f"x{i}", helper.np_dtype_to_tensor_dtype(a.dtype), shape))
     outs = [f"y{k}" for k in range(c["n_outputs"])]
-    nodes = [helper.make_node(c["op"], names, outs, **c["attrs"])]
+    nodes = [helper.make_node(c["op"], names, outs, domain=c["domain"], **{k.rstrip("_"): v for k, v in c["attrs"].items()})]
     if c["casts"]:
         nodes += [helper.make_node("Cast", [o], [o + "c"], to=c["casts"]) for o in outs]
         outs = [o + "c" for o in outs]
     outputs = [onnx.ValueInfoProto(name=o) for o in outs]
     graph = helper.make_graph(nodes, "g", inputs, outputs, inits)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", c["opset"])], ir_version=8)
+    imports = [helper.make_opsetid(*i) for i in (("", c["opset"]), ("com.microsoft", 1)) if not i[0] or c["domain"]]
+    model = helper.make_model(graph, opset_imports=imports, ir_version=10 if c["opset"] > 20 else 9 if c["opset"] > 18 else 8)
+    return model if c["domain"] else typed(model)
+
+
+def typed(model):
     model = onnx.shape_inference.infer_shapes(model)
-    kept = [o for o in model.graph.output]
-    for o in kept:
+    for o in model.graph.output:
         o.type.tensor_type.ClearField("shape")  # what it is, inference has to say
     return model
 
@@ -300,15 +411,18 @@ def expected_of(model, feeds):
     try:
         return ort.InferenceSession(model.SerializeToString(), options).run(None, feeds), "onnxruntime"
     except Exception:
+        if model.graph.node[0].domain:
+            raise
         return onnx.reference.ReferenceEvaluator(model).run(None, feeds), "onnx.reference"
 
 
-def differs(got, want):
+def differs(got, want, steps):
     want = np.asarray(want)
     if got.shape != want.shape or got.dtype != want.dtype:
         return f"{got.dtype}{list(got.shape)}, expected {want.dtype}{list(want.shape)}"
     if want.dtype.kind != "f":
-        return None if np.array_equal(got, want) else f"{got.ravel()[:8]}, expected {want.ravel()[:8]}"
+        near = np.abs(got.astype(np.int64) - want).max(initial=0) <= steps if steps else np.array_equal(got, want)
+        return None if near else f"{got.ravel()[:8]}, expected {want.ravel()[:8]}"
     finite = np.isfinite(want)
     if not np.array_equal(got[~finite], want[~finite], equal_nan=True):
         return f"{got.ravel()[:8]}, expected {want.ravel()[:8]}"
@@ -331,14 +445,14 @@ def run_case(c, folder):
     if run.returncode:
         return f"exit {run.returncode}: {run.stderr[:500]}"
     for k, w in enumerate(want):
-        wrong = differs(np.load(f"{folder}/y{k}.npy"), w)
+        wrong = differs(np.load(f"{folder}/y{k}.npy"), w, c["steps"])
         if wrong:
             return f"output {k} against {who}: {wrong}"
     return None
 
 
 def main():
-    ops = re.findall(r'^(?:OP\((\w+), ""|(?:ELEMENTWISE|MAP|FUNCTION)\((\w+))', TABLE, re.M)
+    ops = re.findall(r'^(?:(?:OP|SPELLED)\((\w+), "(?:com.microsoft)?"|(?:ELEMENTWISE|MAP|FUNCTION)\((\w+))', TABLE, re.M)
     missing = {a or b for a, b in ops} - {c["op"] for c in cases}
     failed = [f"no case for {op}" for op in sorted(missing)]
     with tempfile.TemporaryDirectory() as folder:

@@ -45,6 +45,33 @@ class Forms(unittest.TestCase):
                 self.assertEqual(back.data_type, kind)
                 np.testing.assert_array_equal(numpy_helper.to_array(back), numpy_helper.to_array(tensor))
 
+    def test_stored_types(self):
+        """Several elements in a byte, and bit patterns: read, written as .onnx and as text, in the model or beside it."""
+        for kind, values in ((TensorProto.INT4, [-8, 7, 1]), (TensorProto.UINT4, [0, 15, 9]), (TensorProto.FLOAT8E4M3FN, [448, -0.5, 3]),
+                             (TensorProto.FLOAT8E5M2FNUZ, [57344, -0.25, 3])):
+            for raw, beside in ((False, False), (True, False), (True, True)):
+                with self.subTest(kind=kind, raw=raw, beside=beside):
+                    tensor = helper.make_tensor("w", kind, [3, 31], values * 31)
+                    want = numpy_helper.to_array(tensor)
+                    if raw:
+                        tensor = numpy_helper.from_array(want, "w")
+                    node = helper.make_node("DequantizeLinear", ["w", "s"], ["y"])
+                    scale = helper.make_tensor("s", TensorProto.FLOAT, [], [0.5])
+                    path, again, text = (os.path.join(FOLDER, "stored." + end) for end in ("onnx", "again.onnx", "onnxtxt"))
+                    onnx.save(model([node], [tensor, scale], (), [("y", [3, 31])], opsets=[("", 21)]), path, save_as_external_data=beside,
+                              location=f"stored{kind}.data", size_threshold=0)
+                    self.run_cnxc(path, "-o", again)
+                    back = next(t for t in onnx.load(again).graph.initializer if t.name == "w")
+                    self.assertEqual(numpy_helper.to_array(back).tobytes(), want.tobytes())
+                    self.run_cnxc(again, "-o", text)
+                    self.run_cnxc(text, "-o", again)
+                    back = next(t for t in onnx.load(again).graph.initializer if t.name == "w")
+                    self.assertEqual(numpy_helper.to_array(back).tobytes(), want.tobytes())
+
+    def run_cnxc(self, *how):
+        said = subprocess.run([CNXC, "compile", *how], capture_output=True, text=True, cwd=FOLDER)
+        self.assertEqual(said.returncode, 0, said.stderr)
+
     def test_raw_at_any_alignment(self):
         for shift in range(8):
             tensor = numpy_helper.from_array(np.array([[1e-5, 2, 3]], np.float64), "w")

@@ -7,6 +7,7 @@ Cases are small graphs with odd shapes. Many of them share one model, so that fe
 batch, a static one, and both again at -O0, on x86 with AVX2. The static cases are also part of the free model, where what no
 image enters runs in `begin`. A case that is wrong shows by its output's name.
 """
+import math
 import os
 import random
 import re
@@ -15,14 +16,14 @@ import sys
 import tempfile
 
 CNXC, *TARGET = sys.argv[1:]
-KEYWORDS = {"float", "double", "float16", "int64", "int32", "uint32", "bool", "int8"}
+KEYWORDS = {"float", "double", "float16", "int64", "int32", "uint32", "bool", "int8", "uint8", "int16", "uint16", "int4"}
 free, static, old = [], [], []
 
 
 def rename(text, prefix):
     """Every name of a case gets the case's prefix; types, operators, attributes and strings stay."""
     parts = re.split(r'("[^"]*")', text)
-    name = re.compile(r"(?<![\w.])([a-z]\w*)\b(?!=)")
+    name = re.compile(r"(?<![\w.])([a-z]\w*)\b(?![=.])")
     fix = lambda m: m[1] if m[1] in KEYWORDS else f"{prefix}_{m[1]}"
     return "".join(p if p.startswith('"') else name.sub(fix, p) for p in parts)
 
@@ -173,6 +174,36 @@ def exact():
              [of("e", big), tensor("w", 6, 2, values=[1, 2, 3, 4, 5, 6] * 2, dtype=dtype)])
 
 
+def quantisation():
+    """Integers come from outside or from floats, and go out or become floats."""
+    for dtype, zero in ("uint8", 130), ("int8", -7), ("uint16", 40000), ("int16", 5):
+        scale, point = tensor("s", values=[0.013]), tensor("z", values=[zero], dtype=dtype)
+        case("q" + dtype, "float[N,5,7] x", f"{dtype}[N,5,7] y", "y = QuantizeLinear(x, s, z)", [scale, point])
+        case("dq" + dtype, f"{dtype}[N,5,7] x", "float[N,5,7] y", "y = DequantizeLinear(x, s, z)", [scale, point])
+    axis = [tensor("s", 5, values=[.01, .02, .05, .04, .1]), tensor("z", 5, values=[1, 2, 255, 0, 9], dtype="uint8")]
+    case("axis", "float[N,5,7] x", "float[N,5,7] y", "q = QuantizeLinear(x, s, z)\ny = DequantizeLinear(q, s, z)", axis)
+    case("blocks", "uint8[3,7] x", "float[3,7] y", "y = DequantizeLinear <axis=1,block_size=3> (x, s)", [tensor("s", 3, 3)])
+    case("four", "float[N,6] x", "float[N,3] y", "w = DequantizeLinear <axis=1> (v, s)\ny = MatMul(x, w)",
+         [tensor("v", 6, 3, values=[-8, 7, 3, 1, -1, 0] * 3, dtype="int4"), tensor("s", 3)])
+    case("dynamic", "float[3,37] x", "uint8[3,37] y, float s, uint8 z", "y, s, z = DynamicQuantizeLinear(x)")
+    small = lambda name, *dims, dtype="int8": tensor(name, *dims, dtype=dtype, values=[(7 * i * i + i) % 255 - (127 if dtype == "int8" else 0) for i in range(math.prod(dims))])
+    case("mmi", "uint8[N,9,700] x", "int32[N,9,33] y", "y = MatMulInteger(x, w, z, v)",
+         [small("w", 700, 33), tensor("z", values=[99], dtype="uint8"), tensor("v", 33, values=list(range(33)), dtype="int8")])
+    case("mmt", "int8[5,700] x, uint8[700,3] w", "int32[5,3] y", "y = MatMulInteger(x, w)")
+    case("ci", "uint8[N,90,9,11] x", "int32[N,4,9,11] y", "y = ConvInteger <pads=[1,1,1,1]> (x, w, z)",
+         [small("w", 4, 90, 3, 3), tensor("z", values=[120], dtype="uint8")])
+    one = lambda name, value: tensor(name, values=[value])
+    byte = lambda name, value: tensor(name, values=[value], dtype="uint8")
+    case("qmm", "uint8[N,9,70] x", "uint8[N,9,33] y", "y = QLinearMatMul(x, a, b, w, c, d, e, f)",
+         [one("a", .02), byte("b", 120), small("w", 70, 33), tensor("c", 33, values=[.001 * (i + 1) for i in range(33)]),
+          tensor("d", 33, values=[0] * 33, dtype="int8"), one("e", .9), byte("f", 110)])
+    case("qconv", "uint8[N,19,9,11] x", "uint8[N,19,9,11] y", "y = QLinearConv <group=19,pads=[3,3,3,3]> (x, a, b, w, c, d, e, f, h)",
+         [one("a", .02), byte("b", 120), small("w", 19, 1, 7, 7), one("c", .003), tensor("d", values=[0], dtype="int8"), one("e", .9), byte("f", 110),
+          tensor("h", 19, values=list(range(-900, 1000, 100)), dtype="int32")])
+    case("qadd", "uint8[N,19] x, uint8[N,19] t", "uint8[N,19] y", "y = com.microsoft.QLinearAdd(x, a, b, t, c, d, e, f)",
+         [one("a", .02), byte("b", 120), one("c", .03), byte("d", 3), one("e", .04), byte("f", 110)])
+
+
 def losses():
     bounds = [tensor("k", values=[4.0]), tensor("lo", values=[0.0]), tensor("hi", values=[4.5]), tensor("w", 5)]
     labels = "t = Abs(f)\nu = Mul(t, k)\nv = Clip(u, lo, hi)\nl = Cast <to=7> (v)\n"
@@ -244,13 +275,14 @@ def blocks():
 
 def write(path, cases, opset):
     join = lambda i, sep: sep.join(c[i] for c in cases if c[i])
+    imports = ', "com.microsoft" : 1' if any("com.microsoft" in c[2] for c in cases) else ""
     weights = ", ".join(w for c in cases for w in c[3])
     with open(path, "w") as out:
-        out.write(f'<ir_version: 10, opset_import: ["" : {opset}]>\n')
+        out.write(f'<ir_version: 10, opset_import: ["" : {opset}{imports}]>\n')
         out.write(f"all ({join(0, ', ')}) => ({join(1, ', ')}){' <' + weights + '>' if weights else ''}\n{{\n{join(2, chr(10))}\n}}\n")
 
 
-elementwise(), moves(), products(), convolutions(), reductions(), exact(), losses(), blocks()
+elementwise(), moves(), products(), convolutions(), reductions(), exact(), quantisation(), losses(), blocks()
 models = {"free": (free + static, 20), "static": (static, 20), "old": (old, 11)}
 passed, failed = 0, 0
 with tempfile.TemporaryDirectory() as folder:

@@ -177,11 +177,15 @@ bool external_is_open(const char *path, const Arena *arena)
     return found;
 }
 
-/* Elements may be read through pointers of their type: an unaligned place is copied. */
+/* Elements may be read through pointers of their type: an unaligned place is copied, and so are several in a byte. */
 void external_place(Tensor *tensor, const ExternalFile *file, int64_t offset, int64_t length, Arena *arena)
 {
     const uint8_t *data = file->data + offset;
     int64_t size = dtype_size(tensor->dtype);
+    if (dtype_packed(tensor->dtype) > 1) {
+        tensor_unpack(tensor, data, arena);
+        return;
+    }
     if (length && size > 1 && (uintptr_t)data % (uintptr_t)(size > 8 ? 8 : size))
         data = memcpy(arena_alloc(arena, (size_t)length), data, (size_t)length);
     tensor->is_mapped = data == file->data + offset;
@@ -200,6 +204,7 @@ static bool check_range(const Tensor *tensor, const ExternalFile *file, int64_t 
         diag_error(diag, span, "%s has more than 2^63 - 1 bytes", type_text(arena, &type));
         return false;
     }
+    needed = tensor_file_bytes(tensor);
     if (*length < 0)
         *length = needed;
     if (*length != needed) {

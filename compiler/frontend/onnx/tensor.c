@@ -54,7 +54,7 @@ static bool check_dtype(OnnxReader *reader, const Wire *wire, Tensor *tensor, Sp
         return false;
     }
     tensor->dtype = (DType)dtype;
-    if (!dtype_is_computable(tensor->dtype)) {
+    if (!dtype_is_computable(tensor->dtype) && !dtype_is_stored(tensor->dtype)) {
         diag_unsupported(reader->diag, span, "element type %s (%lld) is not supported", dtype_name(tensor->dtype),
                          (long long)dtype);
         return false;
@@ -94,7 +94,7 @@ static List list_for(DType dtype)
 /* An int32 that is negative may be written with 5 bytes or with 10. */
 static int64_t integer_of(List list, uint64_t bits) { return list == INT32_DATA ? (int32_t)bits : (int64_t)bits; }
 
-/* Whether the number is one of the type. float16 and bfloat16 stand as bit patterns in int32_data. */
+/* Whether the number is one of the type. Short floats stand as bit patterns in int32_data. */
 static bool in_range(DType dtype, int64_t value)
 {
     static const struct {
@@ -107,6 +107,10 @@ static bool in_range(DType dtype, int64_t value)
         {DT_UINT16, 0, UINT16_MAX},
         {DT_FLOAT16, 0, UINT16_MAX},
         {DT_BFLOAT16, 0, UINT16_MAX},
+        {DT_FLOAT8E4M3FN, 0, UINT8_MAX},
+        {DT_FLOAT8E4M3FNUZ, 0, UINT8_MAX},
+        {DT_FLOAT8E5M2, 0, UINT8_MAX},
+        {DT_FLOAT8E5M2FNUZ, 0, UINT8_MAX},
         {DT_BOOL, 0, 1},
         {DT_UINT32, 0, UINT32_MAX},
     };
@@ -132,6 +136,22 @@ static bool copy_elements(OnnxReader *reader, List list, const uint64_t *bits, T
     return true;
 }
 
+/* Several elements in the low byte of a number. */
+static bool unpack_numbers(OnnxReader *reader, const uint64_t *bits, int64_t n, Tensor *tensor, Span span)
+{
+    uint8_t *bytes = NEW_ARRAY(reader->arena, uint8_t, n);
+    for (int64_t i = 0; i < n; i++) {
+        if (!in_range(DT_UINT8, (int32_t)bits[i])) {
+            diag_error(reader->diag, span, "number %lld of int32_data is %lld, expected a byte of %s", (long long)i,
+                       (long long)(int32_t)bits[i], dtype_name(tensor->dtype));
+            return false;
+        }
+        bytes[i] = (uint8_t)bits[i];
+    }
+    tensor_unpack(tensor, bytes, reader->arena);
+    return true;
+}
+
 static bool read_list(OnnxReader *reader, const Wire *wire, List list, Tensor *tensor, Span span)
 {
     int64_t length = wire_numbers(wire, list, NULL);
@@ -140,15 +160,17 @@ static bool read_list(OnnxReader *reader, const Wire *wire, List list, Tensor *t
                    list_name(list), list_name(list_for(tensor->dtype)));
         return false;
     }
-    if (length != tensor->count) {
+    int64_t need = dtype_packed(tensor->dtype) > 1 ? tensor_file_bytes(tensor) : tensor->count;
+    if (length != need) {
         diag_error(reader->diag, span, "%s has %lld elements, the dimensions need %lld", list_name(list), (long long)length,
-                   (long long)tensor->count);
+                   (long long)need);
         return false;
     }
     Arena *scratch = arena_new();
     uint64_t *bits = NEW_ARRAY(scratch, uint64_t, length);
     wire_numbers(wire, list, bits);
-    bool ok = copy_elements(reader, list, bits, tensor, span);
+    bool ok = dtype_packed(tensor->dtype) > 1 ? unpack_numbers(reader, bits, length, tensor, span)
+                                              : copy_elements(reader, list, bits, tensor, span);
     arena_free(scratch);
     return ok;
 }
@@ -157,13 +179,17 @@ static bool read_list(OnnxReader *reader, const Wire *wire, List list, Tensor *t
 
 static bool read_raw(OnnxReader *reader, const Wire *raw, Tensor *tensor, Span span)
 {
-    int64_t size = dtype_size(tensor->dtype), need = tensor->count * size, length = raw->end - raw->begin;
+    int64_t size = dtype_size(tensor->dtype), need = tensor_file_bytes(tensor), length = raw->end - raw->begin;
     if (length != need) {
         diag_error(reader->diag, span, "raw_data has %lld bytes, %lld elements of %s need %lld", (long long)length,
                    (long long)tensor->count, dtype_name(tensor->dtype), (long long)need);
         return false;
     }
     const char *bytes = raw->source->text + raw->begin;
+    if (dtype_packed(tensor->dtype) > 1) {
+        tensor_unpack(tensor, (const uint8_t *)bytes, reader->arena);
+        return true;
+    }
     if ((uintptr_t)bytes % (uintptr_t)size != 0) {
         char *copy = arena_alloc(reader->arena, (size_t)need);
         bytes = memcpy(copy, bytes, (size_t)need);

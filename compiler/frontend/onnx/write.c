@@ -42,8 +42,6 @@ static Onnx__StringStringEntryProto *make_entry(Writer *w, const char *key, cons
 
 /* ── Tensors ─────────────────────────────────────────────────────────────────────────────────────────── */
 
-static int64_t tensor_bytes(const Tensor *tensor) { return tensor->count * dtype_size(tensor->dtype); }
-
 static void set_external(Writer *w, Onnx__TensorProto *proto, const DataPlace *place)
 {
     proto->n_external_data = 3;
@@ -72,10 +70,11 @@ static Onnx__TensorProto *make_tensor(Writer *w, const Tensor *tensor, const cha
     proto->has_data_type = 1;
     proto->data_type = (int32_t)tensor->dtype;
     proto->name = name ? text(name) : NULL;
-    if (w->external && tensor_bytes(tensor) >= SMALL && make_external(w, proto, tensor))
+    if (w->external && tensor_file_bytes(tensor) >= SMALL && make_external(w, proto, tensor))
         return proto;
     proto->has_raw_data = 1;
-    proto->raw_data = (ProtobufCBinaryData){(size_t)tensor_bytes(tensor), (uint8_t *)(uintptr_t)tensor->data};
+    proto->raw_data.len = (size_t)tensor_file_bytes(tensor);
+    proto->raw_data.data = (uint8_t *)(uintptr_t)tensor_file_data(tensor, w->arena);
     return proto;
 }
 
@@ -283,7 +282,7 @@ static int64_t weight_bytes(const Graph *graph)
 {
     int64_t sum = 0;
     for (int64_t i = 0; i < graph->constants.len; i++)
-        sum += tensor_bytes(graph->constants.at[i]->constant);
+        sum += tensor_file_bytes(graph->constants.at[i]->constant);
     return sum;
 }
 

@@ -102,7 +102,7 @@ static bool data_type_ok(TextParser *p, const TextType *type)
         diag_unsupported(p->diag, type->span, "%s constants are not supported, only tensors", type->composite);
         return false;
     }
-    if (dtype != DT_STRING && !dtype_is_computable(dtype)) {
+    if (dtype != DT_STRING && !dtype_is_computable(dtype) && !dtype_is_stored(dtype)) {
         diag_unsupported(p->diag, type->span, "%s constants are not supported", dtype_name(dtype));
         return false;
     }
@@ -161,6 +161,14 @@ static IntRange int_range(DType dtype)
 {
     switch (dtype) {
     case DT_BOOL: return (IntRange){0, 1};
+    case DT_UINT2: return (IntRange){0, 3};
+    case DT_INT2: return (IntRange){-2, 1};
+    case DT_UINT4: return (IntRange){0, 15};
+    case DT_INT4: return (IntRange){-8, 7};
+    case DT_FLOAT8E4M3FN:
+    case DT_FLOAT8E4M3FNUZ:
+    case DT_FLOAT8E5M2:
+    case DT_FLOAT8E5M2FNUZ:
     case DT_UINT8: return (IntRange){0, UINT8_MAX};
     case DT_INT8: return (IntRange){INT8_MIN, INT8_MAX};
     case DT_UINT16:
@@ -221,7 +229,7 @@ static bool put_element(TextParser *p, char *to, DType dtype, TextValueKind kind
     if (!floats && dtype != DT_STRING && kind == VALUE_INT)
         return put_int(p, to, dtype, span);
     const char *wanted = dtype == DT_STRING ? "a string" : floats ? "a number" : "an integer";
-    bool half = dtype == DT_FLOAT16 || dtype == DT_BFLOAT16;
+    bool half = dtype == DT_FLOAT16 || dtype == DT_BFLOAT16 || (dtype >= DT_FLOAT8E4M3FN && dtype <= DT_FLOAT8E5M2FNUZ);
     diag_error(p->diag, span, "%s element must be %s%s, found %s", dtype_name(dtype), wanted, half ? ", its bit pattern" : "",
                kinds[kind]);
     return false;

@@ -1,0 +1,39 @@
+/* What the spellings share: nodes in another's place. */
+#ifndef CNXC_IR_SPELL_UTIL_H
+#define CNXC_IR_SPELL_UTIL_H
+
+#include "ir/spell.h"
+
+#define OP(...)
+#define SPELLED(name, ...) void spell_##name(Node *node);
+#include "ir/ops.def"
+#undef OP
+
+/* A node before at, of at's name and place. spelled: its output when its attributes are set. */
+Node *spell_node(Node *at, OpKind kind, Value *const *inputs, int64_t n);
+Value *spelled(Node *node);
+Value *const *spelled_all(Node *node, int64_t n); /* of one with n outputs */
+Value *spell(Node *at, OpKind kind, Value *const *inputs, int64_t n); /* one that has no attributes */
+#define SPELL(at, kind, ...) spell(at, kind, (Value *[]){__VA_ARGS__}, sizeof((Value *[]){__VA_ARGS__}) / sizeof(Value *))
+
+Value *spell_constant(Node *at, Tensor *tensor);
+Value *spell_number(Node *at, DType dtype, double number); /* a scalar */
+Value *spell_ints(Node *at, const int64_t *values, int64_t n);
+Value *spell_cast(Node *at, Value *x, DType to);           /* x itself if it is of the type */
+Value *spell_reshape(Node *at, Value *x, int rank, const int64_t *dims);
+
+/* value becomes output i of at: the last thing made of a node with several outputs, or the only one. */
+void spell_output(Node *at, int64_t i, Value *value);
+
+/* ── Quantisation (spell_quant.c) ── */
+
+/* x as float, less its zero point (NULL: 0). */
+Value *spell_centred(Node *at, Value *x, Value *zero);
+/* x, a float already divided by its scale, as an integer. zero NULL: 0. */
+Value *spell_rounded(Node *at, Value *x, Value *zero, DType to);
+/* An int32 sum, times scale, as an integer. */
+Value *spell_requantised(Node *at, Value *sum, Value *scale, Value *zero, DType to);
+Value *spell_dequantised(Node *at, Value *x, Value *scale, Value *zero);            /* by one scale */
+Value *spell_quantised(Node *at, Value *x, Value *scale, Value *zero, DType to);    /* by one scale */
+
+#endif
