@@ -92,7 +92,9 @@ onnx_case("raw_data too short", model(graph(tensor("w", [2], raw=b"\0" * 7))), A
 onnx_case("raw_data and float_data", model(graph(tensor("w", [2], raw=b"\0" * 8, floats=b"\0" * 8))), AT)
 onnx_case("product of dimensions overflows", model(graph(tensor("w", [1 << 32, 1 << 32], raw=b"\0" * 8))), AT)
 onnx_case("negative dimension", model(graph(tensor("w", [-2], raw=b"\0" * 8))), AT)
-onnx_case("int4 initializer", model(graph(tensor("w", [2], dtype=22, raw=b"\0"))), AT, exit=3)
+onnx_case("float4 initializer", model(graph(tensor("w", [2], dtype=23, raw=b"\0"))), AT, exit=3)
+onnx_case("int4 data too short", model(graph(tensor("w", [3], dtype=22, raw=b"\0"))), AT + ".*(1|2)")
+onnx_case("int4 data too long", model(graph(tensor("w", [2], dtype=22, raw=b"\0\0"))), AT + ".*(1|2)")
 onnx_case("sparse initializer", model(graph(tensor("w", [2], raw=b"\0" * 8), extra=message(15, message(1, tensor("s", [1], raw=b"\0" * 4))))),
           AT + ".*sparse", exit=3)
 onnx_case("unknown operator", model(graph(tensor("w", [2], raw=b"\0" * 8), op="Frobnicate")), "error: .*Frobnicate", exit=3)

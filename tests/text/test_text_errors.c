@@ -90,7 +90,7 @@ static const struct {
     {ITEM("float16 w = {1.0}"), ":3:14: error: float16 element must be an integer, its bit pattern, found a float", 1},
     {ITEM("float w = {\"1\"}"), ":3:12: error: float element must be a number, found a string", 1},
     {ITEM("string w = {1}"), ":3:13: error: string element must be a string, found an integer", 1},
-    {ITEM("int4[2] w = {1, 2}"), ":3:1: error: int4 constants are not supported", 3},
+    {ITEM("float4e2m1[2] w = {1, 2}"), ":3:1: error: float4e2m1 constants are not supported", 3},
     /* attributes */
     {NODE("y = Relu <a = 9223372036854775808> (x)"), ":3:15: error: a is out of range", 1},
     {NODE("y = Relu <a = 1e999> (x)"), ":3:15: error: 1e999 is too large for float", 1},
