@@ -6,8 +6,9 @@
  * The interpreter runs the graph as it was read; the executable is what `cnxc compile` makes. With --per-node every
  * value that holds pictures becomes an output, so each node is compared; fusion then stops at each of them.
  *
- * With --per-op the optimised graph is cut apart: every region is given what the reference has computed before it, so that what it
- * adds to the error is its own. The reference is the float32 graph after the same passes.
+ * With --per-op the optimised graph is cut apart: every region is given what the float32 graph has computed before it, so that what it
+ * loses is its own. The signal-to-noise ratio says how much that is. Whether the code is right is another question: of int8, which
+ * is in the graph, the interpreter says what each region has to make of what it is given.
  *
  *   x → [block] → b → [pool] → p        x → [block] → b;   b_1 → [pool] → p        b_1: an input that holds the reference's b
  *
@@ -120,19 +121,23 @@ static void observe(void *context, const Value *value, const Tensor *tensor)
         remember(v, value, tensor);
 }
 
+/* The graph's outputs on what is given, which has the order of its inputs. NULL after a diagnostic. */
+static Tensor **interpret(Verify *v, Graph *graph, bool observed)
+{
+    Arena *arena = v->reference.arena;
+    Tensor **inputs = NEW_ARRAY(arena, Tensor *, graph->inputs.len), **outputs = NEW_ARRAY(arena, Tensor *, graph->outputs.len);
+    for (int64_t i = 0; i < graph->inputs.len; i++)
+        inputs[i] = (Tensor *)(uintptr_t)v->given.at[i].tensor;
+    return graph_interpret(graph, inputs, outputs, arena, v->reference.diag, observed ? observe : NULL, v) ? outputs : NULL;
+}
+
 static bool run_reference(Verify *v)
 {
     Graph *graph = v->reference.model->graph;
-    Arena *arena = v->reference.arena;
-    Tensor **inputs = NEW_ARRAY(arena, Tensor *, graph->inputs.len), **outputs = NEW_ARRAY(arena, Tensor *, graph->outputs.len);
-    bool observed = v->per_node || v->per_op;
-    for (int64_t i = 0; i < graph->inputs.len; i++)
-        inputs[i] = (Tensor *)(uintptr_t)v->given.at[i].tensor;
-    if (!graph_interpret(graph, inputs, outputs, arena, v->reference.diag, observed ? observe : NULL, v))
-        return false;
-    for (int64_t i = 0; !v->per_op && i < graph->outputs.len; i++)
+    Tensor **outputs = interpret(v, graph, v->per_node || v->per_op);
+    for (int64_t i = 0; outputs && !v->per_op && i < graph->outputs.len; i++)
         remember(v, graph->outputs.at[i], outputs[i]);
-    return true;
+    return outputs;
 }
 
 /* ── Region by region ────────────────────────────────────────────────────────────────────────────────── */
@@ -166,12 +171,24 @@ static void cut_apart(Verify *v)
             const Tensor *tensor = value ? known(v, value) : NULL;
             if (!tensor)
                 continue;
-            remember(v, value, tensor);
+            vec_push(v->compiled.arena, &v->values, (Comparison){.value = value, .expected = tensor, .exact = tensor});
             if (value->users.len)
                 give(v, value, tensor);
             if (!value->is_output)
                 graph_add_output(graph, value);
         }
+}
+
+/* What the regions of a graph with integers have to make of what they are given. */
+static bool expect_integers(Verify *v)
+{
+    Graph *graph = v->compiled.model->graph;
+    Tensor **outputs = interpret(v, graph, false);
+    for (int64_t i = 0; outputs && i < v->values.len; i++)
+        for (int64_t o = 0; o < graph->outputs.len; o++)
+            if (graph->outputs.at[o] == v->values.at[i].value)
+                v->values.at[i].expected = outputs[o];
+    return outputs;
 }
 
 /* ── The compiled program ────────────────────────────────────────────────────────────────────────────── */
@@ -248,13 +265,15 @@ static void compare(Verify *v, int64_t index)
     if (!got || got->count != c->expected->count || got->dtype != c->expected->dtype)
         return;
     for (int64_t i = 0; i < got->count; i++) {
-        double expected = tensor_get(c->expected, i), error = element_error(tensor_get(got, i), expected);
-        c->error = fmax(c->error, error);
-        c->noise += error * error;
-        if (isfinite(expected)) {
+        double expected = tensor_get(c->expected, i);
+        c->error = fmax(c->error, element_error(tensor_get(got, i), expected));
+        if (isfinite(expected))
             c->magnitude = fmax(c->magnitude, fabs(expected));
-            c->signal += expected * expected;
-        }
+    }
+    for (int64_t i = 0; c->exact && i < got->count; i++) {
+        double exact = tensor_get(c->exact, i), distance = element_error(tensor_get(got, i), exact);
+        c->noise += distance * distance;
+        c->signal += isfinite(exact) ? exact * exact : 0;
     }
     c->compared = true;
     c->ok = c->error <= tolerance(v->compiled.options.pipeline.precision) * fmax(c->magnitude, 1e-3);
@@ -334,7 +353,7 @@ static bool load_compiled(Verify *v)
         cut_apart(v);
     if (!v->values.len)
         diag_unsupported(v->compiled.diag, NO_SPAN, "there is nothing to compare: no value is float32 and belongs to the batch");
-    return v->values.len;
+    return v->values.len && (!v->per_op || v->compiled.options.pipeline.precision != DT_INT8 || expect_integers(v));
 }
 
 bool verify_run(Verify *v)

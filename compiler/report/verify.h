@@ -6,9 +6,10 @@
 
 typedef struct Comparison {
     const Value *value;      /* of the reference graph; region by region, of the compiled one */
-    const Tensor *expected;
-    double error, magnitude; /* largest of all elements */
-    double signal, noise;    /* sums of squares, of what is expected and of the errors */
+    const Tensor *expected;  /* from the interpreter */
+    const Tensor *exact;     /* per_op: in float32; the same, where the precision is none of the graph's */
+    double error, magnitude; /* largest of all elements, beside what is expected */
+    double signal, noise;    /* per_op: sums of squares, of what is exact and of the distance from it */
     bool compared, ok;
 } Comparison;
 

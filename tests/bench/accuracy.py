@@ -80,7 +80,7 @@ def make_task(a, name, folder, test, calibrate):
     os.makedirs(folder)
     path = lambda file: os.path.join(folder, file)
     variants.make(name, KANJI, path("model"))
-    subprocess.run([a.cnxc, "compile", path("model"), "--emit=onnx", "-O0", "-o", path("float.onnx")], check=True)
+    subprocess.run([a.cnxc, "compile", path("model"), "--emit=onnx", "-o", path("float.onnx")], check=True)
     return {"cnxc": a.cnxc, "folder": folder, "model": path("model"), "onnx": path("float.onnx"), "x_path": path("x.npy"),
             "x": pixels(a.cnxc, path("model"), test, path("x.npy")), "calibrate_folder": a.calibrate,
             "calibrate": pixels(a.cnxc, path("model"), calibrate, path("calibrate.npy"))}

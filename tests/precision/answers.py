@@ -17,10 +17,14 @@ import zipfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "Inputs"))
 import variants  # noqa: E402
 
-ROWS = {"bf16": ["--precision=bf16"]}
+ROWS = {"bf16": ["--precision=bf16"], "int8": ["--precision=int8"]}
 MODELS = ["digits", *variants.VARIANTS]
-# Of 1,000 answers, how many may differ from float32's, and how many right ones may be lost or won. Of kanji's pictures, one in any case.
-CHANGED, MOVED = {"digits": 1, **dict.fromkeys(variants.VARIANTS, 2)}, 1
+# Of 1,000 answers, how many may differ from float32's, and how many right ones may be lost or won.
+BOUNDS = {"digits": (1, 1), **dict.fromkeys(variants.VARIANTS, (2, 1))}
+# Hidden channels that run hot take most of their pixel's range, and who sees no pictures can't know which they are.
+LOOSE = {("hot", "int8"): (30, 15)}
+# Of fewer pictures than 1,000 two in a thousand are one or so, and chance decides which: three may go either way.
+MANY, EITHER_WAY = 1000, 3
 
 
 def evaluate(cnxc, model, pictures, options):
@@ -28,12 +32,13 @@ def evaluate(cnxc, model, pictures, options):
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
-def problems(name, answer):
-    thousands, one = answer["pictures"] / 1000, 0 if name == "digits" else 1
+def problems(name, row, answer):
+    thousands, least = answer["pictures"] / 1000, 0 if name == "digits" or answer["pictures"] >= MANY else EITHER_WAY
+    may_change, may_move = (max(least, bound * thousands) for bound in LOOSE.get((name, row), BOUNDS[name]))
     changed, moved = answer["pictures"] - answer["agreed"], abs(answer["top1_right"] - answer["against"]["top1_right"])
-    if changed > max(one, CHANGED[name] * thousands):
+    if changed > may_change:
         yield f"{changed} answers differ"
-    if moved > max(one, MOVED * thousands):
+    if moved > may_move:
         yield f"{moved} right answers more or less"
     if answer["against"]["top1"] < 0.85 or answer["unreadable"]:
         yield "the model or its pictures are not what they were"
@@ -71,7 +76,7 @@ def main():
         for name, model, pictures in models(a.root, a.models, folder, a.pictures):
             for row in a.rows:
                 answer = evaluate(a.cnxc, model, pictures, ROWS[row])
-                wrong = list(problems(name, answer))
+                wrong = list(problems(name, row, answer))
                 failed |= bool(wrong)
                 print(line(name, row, answer), *wrong, sep="   ", flush=True)
     return failed
