@@ -88,6 +88,12 @@ Block *block_of(Lowering *l, const Node *region)
     return b->hidden && view_count(&b->out) ? b : NULL;
 }
 
+bool block_fits_bytes(const Block *b)
+{
+    int64_t group = b->product.k_pack;
+    return b->x.dims[3] % group == 0 && b->q2.range % group == 0 && !b->norm.expr.n_steps;
+}
+
 /* ── Sizes ──────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -139,6 +145,7 @@ static void normalise(Lowering *l, const Block *b, Rows *r)
     if (block_is_quantized(b)) {
         r->q = quantized_part(b->r1, pos_at(0), r->pixels);
         layernorm_quantize_rows(l, r->a, &r->q, b->epsilon);
+        operand_end_rows(l, r->q.bytes, &b->p1);
         return;
     }
     View normal = product_converts(b->product) ? view_slice(b->normal, 0, pos_at(0), r->pixels, 1) : r->a;
@@ -149,7 +156,7 @@ static void normalise(Lowering *l, const Block *b, Rows *r)
     r->a = operand_groups(normal, b->product);
 }
 
-int block_init(const Ref *bias) { return bias->buffer ? GEMM_INIT_BIAS : GEMM_INIT_ZERO; }
+static int block_init(const Ref *bias) { return bias->buffer ? GEMM_INIT_BIAS : GEMM_INIT_ZERO; }
 
 Rows block_rows_at(const Block *b, Pos image, int64_t y, int64_t rows, Pos step)
 {
@@ -170,6 +177,61 @@ void block_normalised(Lowering *l, const Block *b, Pos image, const RowGroup *gr
     depthwise_rows(l, &d, group->y, group->rows, step, 0, pos_at(0));
     linear_rows(&d.out, &r->a);
     normalise(l, b, r);
+}
+
+/* ── Products ────────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* A row for all of them. */
+static View row_view(Ref ref) { return (View){.ref = ref, .dtype = DT_FLOAT, .rank = 2, .strides = {0, 4}}; }
+
+void block_finish_up(Lowering *l, const Block *b, const Rows *r, Gemm *gemm)
+{
+    View bias = row_view(b->bias1);
+    if (block_is_quantized(b)) {
+        quantized_product(l, gemm, &b->q1, &r->q, pos_at(0), b->bias1.buffer ? &bias : NULL, b->up_rest, NEW(l->arena, Fusion));
+    } else {
+        gemm->a = r->a;
+        gemm->bias = b->bias1;
+        gemm->init = block_init(&b->bias1);
+        gemm->epilogue = b->up_rest;
+        for (int i = 1; i < b->up_rest->expr.n_operands; i++)
+            linear_rows(&b->up_rest->operands[i], &gemm->operands[i]);
+    }
+    for (int i = 1; i < gemm->epilogue->expr.n_operands; i++)
+        gemm->operands[i].dims[0] = r->pixels;
+}
+
+/* Sets all but C; the first operand that has a row for each pixel of the picture. */
+static int finish_down(const Block *b, const Rows *r, bool first, const Fusion *rest, Gemm *gemm)
+{
+    gemm->a = operand_groups(r->h, b->product);
+    gemm->bias = b->bias2;
+    gemm->init = first ? block_init(&b->bias2) : GEMM_INIT_C;
+    gemm->epilogue = rest;
+    for (int i = 1; rest && i < rest->expr.n_operands; i++)
+        linear_rows(&rest->operands[i], &gemm->operands[i]);
+    return 1;
+}
+
+static int finish_down_quantized(Lowering *l, const Block *b, const Rows *r, Pos range, bool first, const Fusion *rest,
+                                 Gemm *gemm)
+{
+    QuantizedRows rows = quantized_part(b->r2, pos_at(0), r->pixels);
+    View bias = row_view(b->bias2), *add = !first ? &gemm->c : b->bias2.buffer ? &bias : NULL;
+    quantize_rows(l, r->h, &rows);
+    operand_end_rows(l, rows.bytes, &b->p2);
+    return quantized_product(l, gemm, &b->q2, &rows, range, add, rest, NEW(l->arena, Fusion));
+}
+
+void block_finish_down(Lowering *l, const Block *b, const Rows *r, Pos range, bool first, bool last, Gemm *gemm)
+{
+    const Fusion *rest = last ? b->down_rest : NULL;
+    linear_rows(&b->out, &gemm->c);
+    gemm->c = view_slice(gemm->c, 0, r->pixel, r->pixels, 1);
+    int own =
+        block_is_quantized(b) ? finish_down_quantized(l, b, r, range, first, rest, gemm) : finish_down(b, r, first, rest, gemm);
+    for (int i = own; gemm->epilogue && i < gemm->epilogue->expr.n_operands; i++)
+        gemm->operands[i] = view_slice(gemm->operands[i], 0, r->pixel, r->pixels, 1);
 }
 
 /* ── The phase ──────────────────────────────────────────────────────────────────────────────────────────── */

@@ -90,16 +90,11 @@ static bool take_scale(Lowering *l, Grn *g)
 static void multiply_up(Lowering *l, const Grn *g, const Rows *r, Pos image, Pos slot)
 {
     const Block *b = g->block;
-    Gemm gemm = {.a = r->a, .panels = &b->p1, .count = b->p1.n_full, .tail = true, .bias = b->bias1};
-    gemm.init = block_init(&b->bias1);
+    Gemm gemm = {.panels = &b->p1, .count = b->p1.n_full, .tail = true};
     linear_rows(&g->h, &gemm.c);
     gemm.c = view_slice(gemm.c, 0, r->pixel, r->pixels, 1);
     gemm.squares = ref_pos(ref_pos(g->parts.ref, image, g->parts.strides[0]), slot, g->parts.strides[1]);
-    gemm.epilogue = b->up_rest;
-    for (int i = 1; i < b->up_rest->expr.n_operands; i++) {
-        linear_rows(&b->up_rest->operands[i], &gemm.operands[i]);
-        gemm.operands[i].dims[0] = r->pixels;
-    }
+    block_finish_up(l, b, r, &gemm);
     gemm_emit(l, &gemm);
 }
 
@@ -137,6 +132,8 @@ static void hidden_phase(Lowering *l, Grn *g)
         slots += groups[i].count;
     g->h = view_temp(l, SPACE_ARENA, DT_FLOAT, 4, (int64_t[]){images, height, width, b->hidden}, true);
     b->a = view_temp(l, SPACE_SCRATCH, DT_FLOAT, 3, (int64_t[]){b->rows, width, b->out.dims[3]}, true);
+    if (block_is_quantized(b))
+        b->r1 = quantized_rows(l, SPACE_SCRATCH, b->rows * width, &b->q1);
     g->parts = view_temp(l, SPACE_ARENA, DT_FLOAT, 3, (int64_t[]){images, slots, b->hidden}, false);
     phase_open(l, g->hidden->name, block_flops(b, 1));
     block_shape(l, b);
@@ -205,21 +202,21 @@ static Ref rows_behind(const Grn *g, const Rows *r)
     return ref_shift(ref_pos(h.ref, r->pixel, h.strides[0]), r->pixels * h.strides[0]);
 }
 
-static void multiply_down(Lowering *l, const Grn *g, const Rows *r, View scaled)
+/* A range of S after the other, if they have scales of their own. */
+static void multiply_down(Lowering *l, const Grn *g, Rows *r)
 {
     const Block *b = g->block;
-    Gemm gemm = {.a = scaled, .panels = &b->p2, .count = b->p2.n_full, .tail = true, .bias = b->bias2};
-    gemm.init = block_init(&b->bias2);
-    if (b->hidden * b->out.dims[3] * 4 <= l->cpu->l2_bytes / 4) /* W2 stays in L2: fetch the next block's rows of H */
-        gemm.ahead = rows_behind(g, r);
-    linear_rows(&b->out, &gemm.c);
-    gemm.c = view_slice(gemm.c, 0, r->pixel, r->pixels, 1);
-    gemm.epilogue = b->down_rest;
-    for (int i = 1; i < b->down_rest->expr.n_operands; i++) {
-        linear_rows(&b->down_rest->operands[i], &gemm.operands[i]);
-        gemm.operands[i] = view_slice(gemm.operands[i], 0, r->pixel, r->pixels, 1);
+    View scaled = r->h;
+    for (int64_t i = 0; i < b->n_ranges; i++) {
+        Panels panels = panels_group(b->p2, pos_at(i));
+        Gemm gemm = {.panels = &panels, .count = panels.n_full, .tail = true};
+        if (b->w2->count * dtype_size(b->product.b) <=
+            l->cpu->l2_bytes / 4) /* W2 stays in L2: fetch the next block's rows of H */
+            gemm.ahead = rows_behind(g, r);
+        r->h = view_slice(scaled, 1, pos_at(i * b->range), b->range, 1);
+        block_finish_down(l, b, r, pos_at(i), i == 0, i == b->n_ranges - 1, &gemm);
+        gemm_emit(l, &gemm);
     }
-    gemm_emit(l, &gemm);
 }
 
 static void emit_output(Lowering *l, const Grn *g, Pos image, const Tiling *blocks)
@@ -230,9 +227,9 @@ static void emit_output(Lowering *l, const Grn *g, Pos image, const Tiling *bloc
             continue;
         Pos step = pos_loop(pos_at(0), any_open(l, count), rows);
         Rows r = block_rows_at(g->block, image, blocks->parts[i].start, rows, step);
-        View scaled = view_slice(g->scaled, 0, pos_at(0), r.pixels, 1);
-        emit_scaled(l, g, image, &r, scaled);
-        multiply_down(l, g, &r, scaled);
+        r.h = view_slice(g->scaled, 0, pos_at(0), r.pixels, 1);
+        emit_scaled(l, g, image, &r, r.h);
+        multiply_down(l, g, &r);
         loop_close(l);
     }
 }
@@ -243,6 +240,8 @@ static void output_phase(Lowering *l, Grn *g)
     int64_t images = b->out.dims[0], width = b->out.dims[2];
     Tiling blocks = tile_blocks(b->out.dims[1], g->rows);
     g->scaled = view_temp(l, SPACE_SCRATCH, DT_FLOAT, 2, (int64_t[]){g->rows * width, b->hidden}, true);
+    if (block_is_quantized(b))
+        b->r2 = quantized_rows(l, SPACE_SCRATCH, g->rows * width, &b->q2);
     phase_open(l, b->name, 2 * view_count(&b->out) * b->hidden);
     FOR_IMAGES(l, images, emit_output, &blocks);
 }
@@ -257,12 +256,13 @@ static int64_t output_rows(const CpuProfile *cpu, const Block *b)
 
 bool block_grn(Lowering *l, Block *b)
 {
-    if (b->n < FEWEST_REGIONS || product_converts(b->product)) /* bf16: its products are phases of their own */
+    bool apart = product_converts(b->product) && !block_is_quantized(b); /* bf16: its products are phases of their own */
+    if (b->n < FEWEST_REGIONS || apart || (block_is_quantized(b) && !block_fits_bytes(b)))
         return false;
     Grn *g = NEW(l->arena, Grn);
     *g = (Grn){.block = b, .hidden = b->regions[BLOCK_UP]->outputs.at[0], .norm = b->regions[NORM]->outputs.at[0]};
-    b->range = b->hidden;
-    b->n_ranges = 1;
+    b->range = block_is_quantized(b) ? b->q2.range : b->hidden;
+    b->n_ranges = b->hidden / b->range;
     b->choice = block_choice(l, b);
     g->rows = output_rows(l->cpu, b);
     if (!is_norm(g) || !is_small(g) || !g->rows || !block_rows_of(l->cpu, b, b->out.dims[3]))

@@ -26,7 +26,7 @@ static bool convert_operands(Lowering *l, Block *b)
     int64_t channels = b->x.dims[3], group = b->product.k_pack;
     Fusion *norm = NEW(l->arena, Fusion), *up = NEW(l->arena, Fusion);
     if (block_is_quantized(b))
-        return channels % group == 0 && b->q2.range % group == 0 && !b->norm.expr.n_steps;
+        return block_fits_bytes(b);
     if (!product_converts(b->product))
         return true;
     if (channels % group || b->hidden % group || !operand_fuse(&b->norm, b->product, norm) ||
@@ -66,26 +66,10 @@ static void choose_range(Block *b, int64_t nr)
 
 static Ref first_panel(const Panels *panels) { return panels->n_full ? panels->full : panels->tail; }
 
-/* A row for all of them. */
-static View row_view(Ref ref) { return (View){.ref = ref, .dtype = DT_FLOAT, .rank = 2, .strides = {0, 4}}; }
-
-/* What follows W1's sums, and the operands of that. */
-static void finish_up(Lowering *l, const Block *b, const Rows *r, Gemm *gemm)
-{
-    View bias = row_view(b->bias1);
-    if (block_is_quantized(b)) {
-        quantized_product(l, gemm, &b->q1, &r->q, pos_at(0), b->bias1.buffer ? &bias : NULL, b->up_rest, NEW(l->arena, Fusion));
-        return;
-    }
-    gemm->epilogue = b->up_rest;
-    for (int i = 1; i < b->up_rest->expr.n_operands; i++)
-        linear_rows(&b->up_rest->operands[i], &gemm->operands[i]);
-}
-
 /* H = act(A · W1[range] + b1). Columns are counted from the first range's on, H from its own first. */
 static void multiply_up(Lowering *l, const Block *b, const Rows *r, Pos range, Ref next)
 {
-    Gemm gemm = {.a = r->a, .c = r->h, .panels = &b->p1, .bias = b->bias1, .init = block_init(&b->bias1), .next = next};
+    Gemm gemm = {.c = r->h, .panels = &b->p1, .next = next};
     int64_t panels = b->n_ranges > 1 ? b->range / b->p1.nr : b->p1.n_full;
     gemm.c.ref = ref_pos(gemm.c.ref, range, -b->range * gemm.c.strides[1]);
     gemm.strip = b->strip;
@@ -94,44 +78,16 @@ static void multiply_up(Lowering *l, const Block *b, const Rows *r, Pos range, R
         gemm.panel = pos_loop(gemm.panel, range.terms[i].loop, range.terms[i].step * panels);
     gemm.count = panels;
     gemm.tail = b->n_ranges == 1;
-    finish_up(l, b, r, &gemm);
-    for (int i = 1; i < gemm.epilogue->expr.n_operands; i++)
-        gemm.operands[i].dims[0] = r->pixels;
+    block_finish_up(l, b, r, &gemm);
     gemm_emit(l, &gemm);
-}
-
-/* The same for W2; the first operand that has a row for each pixel of the picture. */
-static int finish_down(const Block *b, const Rows *r, bool first, const Fusion *rest, Gemm *gemm)
-{
-    gemm->a = operand_groups(r->h, b->product);
-    gemm->init = first ? block_init(&b->bias2) : GEMM_INIT_C;
-    gemm->epilogue = rest;
-    for (int i = 1; rest && i < rest->expr.n_operands; i++)
-        linear_rows(&rest->operands[i], &gemm->operands[i]);
-    return 1;
-}
-
-static int finish_down_quantized(Lowering *l, const Block *b, const Rows *r, Pos range, bool first, const Fusion *rest,
-                                 Gemm *gemm)
-{
-    QuantizedRows rows = quantized_part(b->r2, pos_at(0), r->pixels);
-    View bias = row_view(b->bias2), *add = !first ? &gemm->c : b->bias2.buffer ? &bias : NULL;
-    quantize_rows(l, r->h, &rows);
-    return quantized_product(l, gemm, &b->q2, &rows, range, add, rest, NEW(l->arena, Fusion));
 }
 
 /* y = b2 or y, + H · W2[range]; after the last range the rest of the expression. */
 static void multiply_down(Lowering *l, const Block *b, const Rows *r, Pos range, bool first, bool last, Ref next)
 {
     Panels panels = panels_group(b->p2, range);
-    Gemm gemm = {.panels = &panels, .count = panels.n_full, .tail = true, .bias = b->bias2, .next = next};
-    const Fusion *rest = last ? b->down_rest : NULL;
-    linear_rows(&b->out, &gemm.c);
-    gemm.c = view_slice(gemm.c, 0, r->pixel, r->pixels, 1);
-    int own =
-        block_is_quantized(b) ? finish_down_quantized(l, b, r, range, first, rest, &gemm) : finish_down(b, r, first, rest, &gemm);
-    for (int i = own; gemm.epilogue && i < gemm.epilogue->expr.n_operands; i++)
-        gemm.operands[i] = view_slice(gemm.operands[i], 0, r->pixel, r->pixels, 1);
+    Gemm gemm = {.panels = &panels, .count = panels.n_full, .tail = true, .next = next};
+    block_finish_down(l, b, r, range, first, last, &gemm);
     gemm_emit(l, &gemm);
 }
 
@@ -156,9 +112,9 @@ static void emit_ranges(Lowering *l, const Block *b, const Rows *r, int64_t firs
 static void emit_rows(Lowering *l, const Block *b, Pos image, const RowGroup *group, Pos step)
 {
     Rows r = block_rows_at(b, image, group->y, group->rows, step);
-    if (product_converts(b->product)) {
+    if (product_converts(b->product) && !block_is_quantized(b)) {
         operand_end_rows(l, b->normal, &b->p1);
-        operand_end_rows(l, block_is_quantized(b) ? b->r2.bytes : b->h, &b->p2);
+        operand_end_rows(l, b->h, &b->p2);
     }
     block_normalised(l, b, image, group, step, &r);
     r.h = view_slice(b->h, 0, pos_at(0), r.pixels, 1);
@@ -193,7 +149,6 @@ static void place_rows(Lowering *l, Block *b)
     if (block_is_quantized(b)) {
         b->r1 = quantized_rows(l, SPACE_SCRATCH, pixels, &b->q1);
         b->r2 = quantized_rows(l, SPACE_SCRATCH, pixels, &b->q2);
-        b->normal = b->r1.bytes;
     }
     if (product_converts(b->product))
         b->strip = view_temp(l, SPACE_SCRATCH, b->product.sum, 2, (int64_t[]){pixels, b->p1.nr}, false);

@@ -135,6 +135,11 @@ static bool choose_profile(CpuProfile *host, int64_t features, Arena *arena)
             continue;
         *host = *generic;
         profile_derive(host, features_allowed(host_arch, features), arena);
+        if (host->runtime_features & CNXRT_CPU_AMX) { /* of which there is one form (Intel SDM vol. 2, CPUID leaf 1DH) */
+            host->matrix_registers = 8;
+            host->matrix_rows = 16;
+            host->matrix_row_bytes = 64;
+        }
         return true;
     }
     return false;
