@@ -241,6 +241,15 @@ Tiling tile_blocks(int64_t n, int64_t block)
     return tiling;
 }
 
+Tiling tile_product(Product product, int64_t m, int64_t most)
+{
+    int64_t unit = product_rows(product), units = (m + unit - 1) / unit;
+    if (unit == 1 || most < unit)
+        return tile_even(m, most);
+    int64_t tiles = (units + most / unit - 1) / (most / unit);
+    return tile_blocks(m, (units + tiles - 1) / tiles * unit);
+}
+
 int64_t schedule_threads(const CpuProfile *cpu) { return cpu->cores < 2 ? 2 : cpu->cores > 8 ? 8 : cpu->cores; }
 
 int64_t fair_rows(int64_t n, int64_t most, int64_t threads)

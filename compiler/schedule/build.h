@@ -47,6 +47,7 @@ typedef struct Tiling {
 } Tiling;
 Tiling tile_even(int64_t n, int64_t most);
 Tiling tile_blocks(int64_t n, int64_t block); /* full blocks, then one with the rest */
+Tiling tile_product(Product product, int64_t m, int64_t most); /* rows: even, or whole pairs but for the last's (product_rows) */
 
 /* How many threads should finish together: the CPU's cores, but 2 to 8, for more chunks would be small. */
 int64_t schedule_threads(const CpuProfile *cpu);

@@ -198,7 +198,7 @@ double phase_cycles(const Phase *phase, const CpuProfile *cpu, int64_t threads)
 
 double panel_step_cycles(const CpuProfile *cpu, Product product, int64_t m, int64_t rows, int64_t vectors)
 {
-    Tiling tiles = tile_even(m, rows);
+    Tiling tiles = tile_product(product, m, rows);
     double cycles = 0;
     for (int i = 0; i < 2; i++)
         cycles += (double)tiles.parts[i].count * tile_step_cycles(cpu, product, tiles.parts[i].size, vectors);

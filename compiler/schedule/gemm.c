@@ -359,8 +359,9 @@ static void emit_squares(Lowering *l, const Gemm *g, const Strip *s)
 
 static void emit_strip(Lowering *l, const Gemm *g, const Strip *s)
 {
+    const Panels *p = g->panels;
     int64_t m = g->a.dims[0];
-    Tiling rows = g->panels->product.unit ? tiles_rows(g->panels, m) : tile_even(m, tile_rows(l, g->panels, s->nr));
+    Tiling rows = p->product.unit ? tiles_rows(p, m) : tile_product(p->product, m, tile_rows(l, p, s->nr));
     bool prefetch = s->next.buffer != NULL;
     for (int i = 0; i < 2; i++) {
         int64_t start = rows.parts[i].start, size = rows.parts[i].size, count = rows.parts[i].count;
