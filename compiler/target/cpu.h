@@ -87,7 +87,7 @@ static inline bool cpu_has_fma(const CpuProfile *cpu)
 {
     return cpu->arch == ARCH_AARCH64 || (cpu->runtime_features & CNXRT_CPU_FMA);
 }
-/* Instructions that multiply two rows by two columns: bfmmla. */
+/* Instructions that multiply two rows by two columns: bfmmla, smmla. */
 static inline bool cpu_pairs_rows(const CpuProfile *cpu, DType precision)
 {
     int64_t wanted = precision == DT_BFLOAT16 ? CNXRT_CPU_ARM_BF16 : precision == DT_INT8 ? CNXRT_CPU_ARM_I8MM : 0;

@@ -115,9 +115,32 @@ __attribute__((target("arch=armv8.2-a+bf16"))) static double work_bf16(void)
     return 24.0 * 16 * 2 * LOOPS;
 }
 
+#define START_INTS(i) int32x4_t s##i = vdupq_n_s32(i);
+#define STEP_EIGHTS(i) s##i = vmmlaq_s32(s##i, a, b);
+__attribute__((target("arch=armv8.2-a+i8mm"))) static double work_int8(void)
+{
+    int8x16_t a = vdupq_n_s8(1), b = a;
+    LOOP(REPEAT24, START_INTS, STEP_EIGHTS, HOLD128)
+    return 24.0 * 32 * 2 * LOOPS;
+}
+
+#define STEP_QUADS(i) s##i = vdotq_s32(s##i, a, b);
+__attribute__((target("arch=armv8.2-a+dotprod"))) static double work_int8_dot(void)
+{
+    int8x16_t a = vdupq_n_s8(1), b = a;
+    LOOP(REPEAT24, START_INTS, STEP_QUADS, HOLD128)
+    return 24.0 * 16 * 2 * LOOPS;
+}
+
 static Work *widest_work(void) { return work_neon; }
 static Work *widest_work_bf16(void) { return cpu_features() & CNXRT_CPU_ARM_BF16 ? work_bf16 : work_neon; }
-static Work *widest_work_int8(void) { return work_neon; }
+
+static Work *widest_work_int8(void)
+{
+    if (cpu_features() & CNXRT_CPU_ARM_I8MM)
+        return work_int8;
+    return cpu_features() & CNXRT_CPU_ARM_DOTPROD ? work_int8_dot : work_neon;
+}
 #else
 static Work *widest_work(void) { return NULL; }
 static Work *widest_work_bf16(void) { return NULL; }

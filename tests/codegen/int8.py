@@ -15,7 +15,7 @@ import numpy as np
 
 CNXC, INTERP = sys.argv[1:3]
 f32 = np.float32
-TARGETS = {"aarch64": ["--target=aarch64-linux-gnu"], "neoverse-n1": ["--target=aarch64-linux-gnu"], "neoverse-v1": ["--target=aarch64-linux-gnu"]}
+ARM = {"aarch64": "cortex-a57", "neoverse-n1": "neoverse-n1", "neoverse-v1": "max"}  # profiles, and what QEMU is to be
 NEEDS = {"x86-64-v2": {"sse4_2"}, "x86-64-v3": {"avx2", "fma"}, "alderlake": {"avx2", "fma", "avx_vnni"},
          "x86-64-v4": {"avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512cd"},
          "icelake-server": {"avx512f", "avx512_vnni", "avx512_bitalg", "gfni", "vaes"},
@@ -23,7 +23,7 @@ NEEDS = {"x86-64-v2": {"sse4_2"}, "x86-64-v3": {"avx2", "fma"}, "alderlake": {"a
 
 
 def runs(cpu):
-    if cpu in TARGETS:
+    if cpu in ARM:
         runtime = os.path.join(os.path.dirname(CNXC), "../lib/cnxc", "aarch64-linux-gnu", "libcnxrt.a")
         return shutil.which("qemu-aarch64") and os.path.exists(runtime)
     with open("/proc/cpuinfo") as f:
@@ -72,8 +72,8 @@ def write_model(path, cases, weights, relu):
 
 def command(cpu, path, folder):
     exe = os.path.join(folder, cpu)
-    subprocess.run([CNXC, "compile", path, f"-mcpu={cpu}", *TARGETS.get(cpu, []), "-o", exe], check=True)
-    return [*(["qemu-aarch64", "-cpu", "max"] if cpu in TARGETS else []), exe]
+    subprocess.run([CNXC, "compile", path, f"-mcpu={cpu}", *(["--target=aarch64-linux-gnu"] if cpu in ARM else []), "-o", exe], check=True)
+    return [*(["qemu-aarch64", "-cpu", ARM[cpu]] if cpu in ARM else []), exe]
 
 
 def run(command, cases, folder):
@@ -109,7 +109,7 @@ def main():
     weights[0][0][:] = -128  # with 255 the largest sum of neighbours that there is
     xs[0][:] = np.abs(xs[0]).max()
     want = [product(x, *w[:2], s, r or k, w[2]) for x, w, (_, k, _, s, r) in zip(xs, weights, cases)]
-    cpus = [cpu for cpu in (*NEEDS, *TARGETS) if runs(cpu)]
+    cpus = [cpu for cpu in (*NEEDS, *ARM) if runs(cpu)]
     failed = 0
     with tempfile.TemporaryDirectory(prefix="cnxc-int8-") as folder:
         for i, x in enumerate(xs):

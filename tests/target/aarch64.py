@@ -52,12 +52,13 @@ def check_executables(expected):
     pictures = [line.split("\t")[0] for line in expected.splitlines()]
     names = {"exe": [], "static": ["--static"], "v1": ["-mcpu=neoverse-v1"],
              "beside": ["--weights=" + place("beside.weights")], "bf16": ["--precision=bf16"],
-             "bfmmla": ["--precision=bf16", "-mcpu=neoverse-v1"]}
+             "bfmmla": ["--precision=bf16", "-mcpu=neoverse-v1"], "int8": ["--precision=int8"],
+             "smmla": ["--precision=int8", "-mcpu=neoverse-v1"]}
     made = {name: compile(name, *options) for name, options in names.items()}
     for name, path in made.items():
         assert machine(path) == 183, path  # EM_AARCH64
         said = emulated(ALL, path, "-k", "1", *pictures, cwd=DIGITS).stdout
-        assert same_answers(said, expected, 1e-3 if "--precision=bf16" in names[name] else 1e-5), (name, said)
+        assert same_answers(said, expected, 1e-3 if "--precision" in str(names[name]) else 1e-5), (name, said)
     assert "bit" in emulated(PLAIN, made["exe"], "--selftest").stdout
     said = emulated(PLAIN, made["v1"], pictures[0], code=4, cwd=DIGITS)
     assert said.stderr.count("\n") == 1 and "compiled for neoverse-v1, but this processor lacks dotprod, fp16, bf16, i8mm" in said.stderr, said
