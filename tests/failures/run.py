@@ -23,6 +23,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 DIGITS = os.path.join(ROOT, "models", "digits")
 PICTURE = os.path.join(DIGITS, "test", "eight", "4000.png")
 STRIDE, LLVM_STRIDE = 397, 100003
+SECONDS = 600  # until what still runs is taken to hang, however busy the machine
 # What a call of the system can answer; EINTR is for calls that wait. strace makes a call fail by not making it, so close is not
 # among them: a pipe that stays open is waited for.
 ERRORS = {"openat": ("EMFILE", "EIO"), "read": ("EIO", "EINTR"), "pread64": ("EIO",), "write": ("ENOSPC", "EINTR"), "pwrite64": ("ENOSPC",),
@@ -40,7 +41,7 @@ class Command:
 
     def run(self, folder, env=(), prefix=()):
         env = dict(os.environ, LC_ALL="C.UTF-8", NO_COLOR="1", XDG_CACHE_HOME=f"{folder}/cache", TMPDIR=folder, **dict(env))
-        return subprocess.run([*prefix, *self.argv], cwd=folder, env=env, capture_output=True, stdin=subprocess.DEVNULL, timeout=120)
+        return subprocess.run([*prefix, *self.argv], cwd=folder, env=env, capture_output=True, stdin=subprocess.DEVNULL, timeout=SECONDS)
 
 
 def listing(folder):
@@ -82,12 +83,11 @@ def attempt(command, right, env=(), prefix=(), again=False):
         try:
             result = command.run(folder, env, prefix)
             problem = judge(command, result, listing(folder), right)
+            next_try = command.run(folder) if again and not problem else None
         except subprocess.TimeoutExpired:
-            return "still running after 120 s"
-        if again and not problem:
-            next_try = command.run(folder)
-            if next_try.returncode or not command.outputs <= listing(folder):
-                problem = f"the next try ended with {next_try.returncode}"
+            return f"still running after {SECONDS} s"
+        if next_try and (next_try.returncode or not command.outputs <= listing(folder)):
+            problem = f"the next try ended with {next_try.returncode}"
         return problem
 
 
