@@ -179,16 +179,19 @@ static View numbers_of(Lowering *l, const Node *node, const View *x)
     return view_constant(l, numbers, arena_printf(l->arena, "%s.numbers", node_label(node)));
 }
 
-/* Where x is greater than the best so far (or nothing was seen yet), its number. */
+/* Where x is greater than the best so far, or NaN, or nothing was seen yet, its number. */
 static void update_indices(Lowering *l, const char *name, View index, View best, View x, View numbers)
 {
     Expr expr = {.n_operands = 4,
-                 .n_steps = 5,
-                 .steps = {{.op = OP_Greater, .in = {1, 2}, .dtype = DT_BOOL},          /* 4: x > best */
-                           {.op = OP_Constant, .imm[0] = 0, .dtype = DT_INT64},         /* 5 */
-                           {.op = OP_Less, .in = {0, 5}, .dtype = DT_BOOL},             /* 6: index < 0 */
-                           {.op = OP_Or, .in = {4, 6}, .dtype = DT_BOOL},               /* 7 */
-                           {.op = OP_Where, .in = {7, 3, 0}, .dtype = DT_INT64}}};
+                 .n_steps = 8,
+                 .steps = {{.op = OP_Greater, .in = {1, 2}, .dtype = DT_BOOL},  /* 4: x > best */
+                           {.op = OP_Equal, .in = {1, 1}, .dtype = DT_BOOL},    /* 5 */
+                           {.op = OP_Not, .in = {5}, .dtype = DT_BOOL},         /* 6: x is NaN */
+                           {.op = OP_Or, .in = {4, 6}, .dtype = DT_BOOL},       /* 7 */
+                           {.op = OP_Constant, .imm[0] = 0, .dtype = DT_INT64}, /* 8 */
+                           {.op = OP_Less, .in = {0, 8}, .dtype = DT_BOOL},     /* 9: index < 0 */
+                           {.op = OP_Or, .in = {7, 9}, .dtype = DT_BOOL},       /* 10 */
+                           {.op = OP_Where, .in = {10, 3, 0}, .dtype = DT_INT64}}};
     map_phase(l, name, &expr, index, (View[]){index, x, best, numbers});
 }
 

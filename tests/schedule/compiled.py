@@ -152,6 +152,7 @@ def reductions():
     case("logsoftmax", "float[N,5,33] x", "float[N,5,33] y", "y = LogSoftmax <axis=1> (x)")
     case("flat", "float[N,5,33] x", "float[N,5,33] y", "y = Softmax <axis=1> (x)", into=old)
     case("maxpool", "float[2,5,9,11] x", "float[2,5,5,6] y, int64[2,5,5,6] i", "y, i = MaxPool <kernel_shape=[3,3],strides=[2,2],pads=[1,1,1,1]> (x)")
+    case("nanpool", "float[2,5,9,11] x", "float[2,5,5,6] y, int64[2,5,5,6] i", "t = Log(x)\ny, i = MaxPool <kernel_shape=[3,3],strides=[2,2],pads=[1,1,1,1]> (t)")
     case("ceilpool", "float[N,5,10,9] x", "float[N,5,5,5] y", "y = AveragePool <kernel_shape=[3,2],strides=[2,2],pads=[0,0,1,0],ceil_mode=1,count_include_pad=1> (x)")
     case("mse", "float[N,5] x, float[N,5] t", "float y", "d = Sub(x, t)\ns = Mul(d, d)\nm = ReduceMean <keepdims=0> (s)\ny = Add(m, m)")
 
