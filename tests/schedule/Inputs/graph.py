@@ -2,7 +2,9 @@
 
 Shapes are tuples; "N" is the free batch, which only comes first. What does not fit raises Misfit.
 """
+import os
 import random
+import re
 import zlib
 
 import numpy as np
@@ -14,6 +16,11 @@ NUMBERS = {name: n for n, name in enumerate(["", "float", "uint8", "int8", "uint
 FLOATS = ("float", "double", "float16", "bfloat16")
 INTS = tuple(t for t in NP if "int" in t)
 ANY = (*FLOATS, *INTS, "bool")
+with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), *[".."] * 3, "ir", "ops.def"), encoding="utf-8") as table:
+    TABLE = table.read()
+# Name → domain, first opset; but for Region, which passes make, and Call, which is inlined.
+OPERATORS = {name: (domain, int(since)) for name, domain, since in re.findall(r'^\w+\((\w+),(?: "([\w.]*)",(?: \w+,)?)? V\((\d+)', TABLE, re.M)
+             if name not in ("Region", "Call")}
 BATCH, MOST = 3, 6000  # images where the batch is free; elements of a value
 
 
@@ -180,13 +187,18 @@ class Graph:
     def text(self, change=lambda name, array: array):
         declare = lambda v, loose: f"{self.types[v][0]}[{','.join(map(str, self.types[v][1]))}] {v}" if self.types[v][1] and not loose \
             else f"{self.types[v][0]}{'[]' if loose else ''} {v}"
-        lines = [f'<ir_version: 10, opset_import: ["" : {self.opset}, "cnxc" : 1]>', f"g ({', '.join(declare(v, False) for v in self.inputs)}) =>"
+        lines = [f'<ir_version: 10, opset_import: ["" : {self.opset}, "cnxc" : 1, "com.microsoft" : 1]>', f"g ({', '.join(declare(v, False) for v in self.inputs)}) =>"
                  f" ({', '.join(declare(v, self.loose) for v in self.outputs)})"]
         if self.weights:
             rows = [f"{declare(v, False)} = {{{constants(change(v, a))}}}" for v, a in self.weights.items()]
             lines.append("  <" + ",\n   ".join(rows) + ">")
-        lines += ["{", *(f"  {', '.join(outs)} = {op}{attributes(attrs)} ({', '.join(ins)})" for op, ins, outs, attrs in self.nodes), "}"]
-        return "\n".join(lines).replace(" ConvNHWC", " cnxc.ConvNHWC") + "\n"
+        lines += ["{", *(f"  {', '.join(outs)} = {spelled(op)}{attributes(attrs)} ({', '.join(ins)})" for op, ins, outs, attrs in self.nodes), "}"]
+        return "\n".join(lines) + "\n"
+
+
+def spelled(op):
+    domain = OPERATORS[op][0]
+    return f"{domain}.{op}" if domain else op
 
 
 def constants(array):

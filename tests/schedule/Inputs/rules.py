@@ -2,21 +2,15 @@
 
 A rule takes the graph and an operator's name, picks operands that suit it and adds the node.
 """
-import os
 import re
 
 import numpy as np
 
-from graph import ANY, FLOATS, INTS, MOST, NP, NUMBERS, Graph, Misfit, broadcast, count
+from graph import ANY, FLOATS, INTS, MOST, NUMBERS, OPERATORS, TABLE, Graph, Misfit, broadcast, count
 
 TYPES = {"SET_FLOAT": FLOATS, "SET_NUMBER": FLOATS + INTS, "SET_BOOL": ("bool",)}
-with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), *[".."] * 3, "ir", "ops.def"), encoding="utf-8") as table:
-    TABLE = table.read()
-OPERATORS = {name: int(since) for name, since in re.findall(r'^(?:\w+)\((\w+),(?: "\w*", \w+,)? V\((\d+)', TABLE, re.M)}
 MAPS = {name: TYPES[types] for name, types in re.findall(r'^(?:MAP|FUNCTION)\((\w+),.*(SET_\w+),', TABLE, re.M)}
 MAPS["Erf"] = FLOATS  # of integers ONNX does not say what it is
-# What has no rule: made by passes, or by inlining.
-OPERATORS = {k: v for k, v in OPERATORS.items() if k not in ("Region", "Call")}
 RULES = []  # (weight, operator, rule, whether it rounds nothing)
 
 
@@ -422,54 +416,6 @@ def matmul(g, op, x=None, given=None):
     return g.node(op, [x, y], (dtype, out))
 
 
-def byte_tensor(g, shape):
-    dtype = g.r.choice(("uint8", "int8"))
-    return g.weight(np.random.default_rng(g.n).integers(np.iinfo(NP[dtype]).min, np.iinfo(NP[dtype]).max, shape, NP[dtype], True))
-
-
-def zero_point(g, x, *shapes):
-    dtype = g.types[x][0]
-    return [g.weight(np.random.default_rng(g.n).integers(0, 99, g.r.choice(((), *shapes)), NP[dtype]))] if g.r.random() < 0.6 else []
-
-
-@rule("QuantizeLinear", "DequantizeLinear", weight=0.8)
-def quantise(g, op):
-    """There, and mostly back again."""
-    x = g.pick(("float",) if op == "QuantizeLinear" else ("uint8", "int8"), 1)
-    shape, axis = g.types[x][1], g.r.choice([i for i, d in enumerate(g.types[x][1]) if d != "N"] or [None])
-    each = (shape[axis],) if axis is not None and g.r.random() < 0.5 else ()
-    scale = g.weight(np.random.default_rng(g.n).uniform(0.004, 0.1, each).astype(np.float32))
-    dtype = g.r.choice(("uint8", "int8", "uint16", "int16")) if op == "QuantizeLinear" and g.opset > 20 else "uint8" if op == "QuantizeLinear" else g.types[x][0]
-    zero = g.weight(np.random.default_rng(g.n).integers(0, 99, each, NP[dtype]))
-    axis = axis if each and g.opset > 12 else None
-    if each and axis is None:
-        raise Misfit
-    y = g.node(op, [x, scale, zero], (dtype if op == "QuantizeLinear" else "float", shape), axis=axis)
-    if op == "QuantizeLinear" and g.r.random() < 0.7:
-        g.node("DequantizeLinear", [y, scale, zero], ("float", shape), axis=axis)
-
-
-@rule("MatMulInteger", weight=0.8, exact=True)
-def integer_matmul(g, op):
-    x = g.pick(("uint8", "int8"), 2, 4, lambda s: s[-1] != "N", (3, 31))
-    shape, n = g.types[x][1], g.r.choice((1, 5, 16, 33))
-    w = byte_tensor(g, (shape[-1], n))
-    zeros = zero_point(g, x)
-    g.node(op, [x, w, *zeros, *(zero_point(g, w, (n,)) if zeros else [])], ("int32", shape[:-1] + (n,)))
-
-
-@rule("ConvInteger", weight=0.8, exact=True)
-def integer_conv(g, op):
-    x = g.pick(("uint8", "int8"), 4, 4, lambda s: "N" not in s[1:], g.picture())
-    shape, k = g.types[x][1], g.r.choice((1, 2, 3))
-    group = g.r.choice((1, shape[1]))
-    m = group if group > 1 else g.r.choice((1, 5, 16))
-    w = byte_tensor(g, (m, shape[1] // group, k, k))
-    zeros = zero_point(g, x)
-    out = [out_size(d, k, 1, 1, k // 2, k // 2) for d in shape[2:]]
-    g.node(op, [x, w, *zeros, *(zero_point(g, w, (m,)) if zeros else [])], ("int32", (shape[0], m, *out)), group=group, pads=[k // 2] * 4)
-
-
 @rule("Gemm", exact=("Gemm",))
 def gemm(g, op):
     x = g.pick(FLOATS + INTS, 2, 2, lambda s: s[1] != "N")
@@ -581,7 +527,7 @@ def head(g, op):
 def make(seed):
     """The graph of a seed."""
     g = Graph(seed)
-    rules = [(w, op, f) for w, op, f, is_exact in RULES if OPERATORS.get(op, 1) <= g.opset and (is_exact or not g.exact)]
+    rules = [(w, op, f) for w, op, f, is_exact in RULES if OPERATORS.get(op, ("", 1))[1] <= g.opset and (is_exact or not g.exact)]
     for _ in range(g.r.choice((2, 4, 7, 10, 15))):
         _, op, f = g.r.choices(rules, [w for w, _, _ in rules])[0]
         try:
