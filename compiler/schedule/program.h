@@ -77,7 +77,7 @@ typedef struct Ref {
 typedef struct ExprStep {
     OpKind op;             /* an elementwise operator, or OP_Constant (imm[0] is the value) */
     int in[3];             /* values */
-    double imm[2];         /* attributes: Gelu: 1 for tanh; LeakyRelu alpha; Selu alpha, gamma; Clip bounds;
+    double imm[2];         /* attributes: Gelu: 1 for tanh, 1 before bytes; LeakyRelu alpha; Selu alpha, gamma; Clip bounds;
                               Cast: CAST_ … */
     DType dtype;           /* of the result */
 } ExprStep;
