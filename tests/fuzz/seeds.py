@@ -9,6 +9,7 @@ import glob
 import hashlib
 import os
 import re
+import struct
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -28,7 +29,6 @@ SOURCES = {  # target: (patterns below the root, endings of files in the table o
     "onnx": (["tests/goldens/**/*.onnx", "tests/**/*.onnx"], (".onnx",)),
     "safetensors": (["tests/goldens/**/*.safetensors"], (".safetensors",)),
     "pickle": (["tests/goldens/**/*.bin", "tests/goldens/**/*.pth", "tests/goldens/**/*.pt"], (".bin", ".pth")),
-    "h5": (["tests/checkpoint/Inputs/*.h5"], (".h5",)),
     "npy": (["tests/goldens/**/*.npy"], (".npy",)),
     "image": (["tests/goldens/images/*/input.*", "models/digits/**/*.png"], (".png", ".jpg", ".webp")),
     "profile": (["compiler/target/profiles/*.xml"], (".xml",)),
@@ -62,6 +62,12 @@ def configs():
             yield b"\0".join(p.encode() if isinstance(p, str) else p for p in parts)
 
 
+def answers():
+    """Records of h5.h: type, contiguous, rank, eight dimensions, offset, bytes, path."""
+    for dtype, dims, place, path in [(1, [2, 3], (8, 24), b"layer/model/x:0"), (7, [], (0, 8), b"x"), (0, [3], (0, 9), b"s/t"), (1, [1] * 9, (0, 4), b"h")]:
+        yield struct.pack("<13q1024s", dtype, 1, len(dims), *(dims + [0] * 8)[:8], *place, path)
+
+
 def words(contents):
     """libFuzzer's dictionary: the words that most seeds have, so that an operator can become another."""
     count = collections.Counter(w for c in contents for w in set(re.findall(rb"[A-Za-z_][A-Za-z_0-9]{2,40}", c)))
@@ -83,6 +89,7 @@ def main():
     for target, (patterns, endings) in SOURCES.items():
         save(os.path.join(sys.argv[1], target), files(patterns, endings))
     save(os.path.join(sys.argv[1], "config"), configs())
+    save(os.path.join(sys.argv[1], "h5"), [*files(["tests/checkpoint/Inputs/*.h5"], (".h5",)), *answers()])
 
 
 if __name__ == "__main__":
