@@ -12,7 +12,7 @@ for target in "$@"; do
     rm -rf "$temp"/*
     mkdir "$temp/found" "$temp/kept"
     cp -r "$work/seeds/$target" "$temp/seeds"
-    find "$work/corpus/$target" "$work/kept/$target" -size -9 -exec cp {} "$temp/found" \;
+    find "$work/corpus/$target" "$work/kept/$target" -type f -size -9 -exec cp {} "$temp/found" \;
     cp "$temp/seeds"/* "$temp/kept" # what is in the first folder of a merge stays and counts
     "$build/bin/fuzz_$target" -merge=1 -timeout=600 "$temp/kept" "$temp/found" >"$work/logs/merge-$target.log" 2>&1
     (cd "$temp/kept" && ls ../seeds | xargs rm -f)
