@@ -105,9 +105,11 @@ FuzzChoice fuzz_choose(const uint8_t *data, size_t size)
     static const struct {
         const char *cpu;
         DType precision;
-    } rows[] = {{"x86-64-v3", DT_FLOAT},         {"x86-64-v2", DT_FLOAT},  {"x86-64-v4", DT_FLOAT},
-                {"sapphirerapids", DT_BFLOAT16}, {"aarch64", DT_FLOAT},    {"x86-64-v2", DT_BFLOAT16},
-                {"znver4", DT_BFLOAT16},         {"aarch64", DT_BFLOAT16}, {"neoverse-v2", DT_BFLOAT16}};
+    } rows[] = {
+        {"x86-64-v3", DT_FLOAT},      {"x86-64-v2", DT_FLOAT},     {"x86-64-v4", DT_FLOAT}, {"sapphirerapids", DT_BFLOAT16},
+        {"aarch64", DT_FLOAT},        {"x86-64-v2", DT_BFLOAT16},  {"znver4", DT_BFLOAT16}, {"aarch64", DT_BFLOAT16},
+        {"neoverse-v2", DT_BFLOAT16}, {"sapphirerapids", DT_INT8}, {"x86-64-v3", DT_INT8},  {"znver4", DT_INT8},
+        {"aarch64", DT_INT8},         {"neoverse-v2", DT_INT8}};
     uint32_t hash = fuzz_hash(data, size);
     int64_t row = hash % countof(rows);
     return (FuzzChoice){cpu_find(rows[row].cpu), rows[row].precision, hash >> 8 & 1 ? 3 : (int)(hash >> 9 & 3)};

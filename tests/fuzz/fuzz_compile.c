@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     Fuzz fuzz = fuzz_begin();
     FuzzChoice choice = fuzz_choose(data, size);
-    PipelineOptions all = {.opt_level = choice.opt_level, .verify_each = true};
+    PipelineOptions all = {.opt_level = choice.opt_level, .precision = choice.precision, .verify_each = true};
     Source source = {"fuzz.onnxtxt", (const char *)data, (int64_t)size, false};
     Model *model = text_parse(&source, fuzz_folder(), fuzz.arena, &fuzz.diag);
     bool sound = model && fuzz_check_model(&fuzz, model);
