@@ -79,9 +79,20 @@ static IrValue load_group(Emit *e, Tile *t, IrType type, int64_t i, int64_t u)
     return emit_load_scalar(e, type, emit_offset(e, *walker(t, AT_A), row * t->kernel->gemm.a_row + u * t->kernel->gemm.a_k));
 }
 
+/* In all lanes, and in a register's first beforehand: else LLVM loads it into all, which takes an arithmetic unit's time. */
+static IrValue splat_of_lane(Emit *e, IrValue group)
+{
+    IrValue lane = LLVMBuildInsertElement(e->ir, LLVMGetPoison(e->vi), group, emit_i64(e, 0), "");
+    emit_hold(e, &lane, 1);
+    IrValue all = LLVMBuildShuffleVector(e->ir, lane, LLVMGetPoison(e->vi), LLVMConstNull(e->vi), "");
+    return LLVMBuildBitCast(e->ir, all, e->vf, "");
+}
+
 /* Row i's group in each lane, or side by side those of rows i and i + 1. */
 static IrValue load_rows(Emit *e, Tile *t, int64_t i, int64_t u)
 {
+    if (t->dot->by_lane)
+        return splat_of_lane(e, load_group(e, t, e->i32, i, u));
     if (t->rows == 1)
         return emit_splat(e, load_group(e, t, e->f32, i, u));
     IrValue pair = LLVMGetPoison(LLVMVectorType(e->i64, 2));

@@ -22,6 +22,7 @@ typedef struct IsaDot {
     DType element;               /* of the weights, b; DT_UNDEFINED ends the table */
     int64_t features;            /* CNXRT_CPU_ bits */
     bool pairs;                  /* takes rows in pairs */
+    bool by_lane;                /* takes a lane of a as it is, if a is that lane in all */
     bool flushes;                /* right only where subnormals are flushed: between bf16_begin and bf16_end */
     IrValue (*emit)(Emit *e, IrValue a, IrValue b, IrValue c);
 } IsaDot;

@@ -54,7 +54,7 @@ static IrValue dot_bytes(Emit *e, const char *intrinsic, IrValue a, IrValue b, I
 }
 
 static IrValue smmla(Emit *e, IrValue a, IrValue b, IrValue c) { return dot_bytes(e, "llvm.aarch64.neon.smmla", a, b, c); }
-static IrValue sdot(Emit *e, IrValue a, IrValue b, IrValue c) { return dot_bytes(e, "llvm.aarch64.neon.sdot", a, b, c); }
+static IrValue sdot(Emit *e, IrValue a, IrValue b, IrValue c) { return dot_bytes(e, "llvm.aarch64.neon.sdot", b, a, c); }
 
 /* The products of eight bytes, 0 or 8 and on, each added to its neighbour's: two of -128 by -128 do not fit 16 bits. */
 static IrValue multiply_half(Emit *e, IrValue a, IrValue b, int64_t first)
@@ -99,7 +99,7 @@ static const IsaDot dots[] = {{DT_FLOAT, .emit = emit_fma},
                               {DT_BFLOAT16, CNXRT_CPU_ARM_BF16, .pairs = true, .emit = bfmmla},
                               {DT_BFLOAT16, .flushes = true, .emit = bf16_dot},
                               {DT_INT8, CNXRT_CPU_ARM_I8MM, .pairs = true, .emit = smmla},
-                              {DT_INT8, CNXRT_CPU_ARM_DOTPROD, .emit = sdot},
+                              {DT_INT8, CNXRT_CPU_ARM_DOTPROD, .by_lane = true, .emit = sdot},
                               {DT_INT8, .emit = multiply_bytes},
                               {0}};
 

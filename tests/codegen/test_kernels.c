@@ -480,6 +480,7 @@ static void spills(void **state)
         assert_true(tile_spills(arm[i], 10, 12) > 0);
         assert_true(tile_spills(arm[i], 8, 16) > 0);
     }
+    assert_int_equal(product_spills("neoverse-n1", DT_INT8, false, 8, 12), 0);
     assert_int_equal(product_spills("neoverse-v1", DT_BFLOAT16, false, 8, 12), 0);
     assert_int_equal(product_spills("neoverse-v1", DT_BFLOAT16, false, 11, 8), 0);
     assert_int_equal(product_spills("neoverse-v1", DT_BFLOAT16, false, 4, 16), 0);
