@@ -56,6 +56,12 @@ static int64_t pixel_input(const Graph *graph)
     return fits ? index : -1;
 }
 
+const Value *artifact_pixels(const Graph *graph)
+{
+    int64_t index = pixel_input(graph);
+    return index < 0 ? NULL : graph->inputs.at[index];
+}
+
 /* Labels are answered from logits or probabilities of one row for each picture. */
 static int64_t logits_output(const Graph *graph, int64_t *probabilities)
 {

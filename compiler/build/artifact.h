@@ -9,6 +9,9 @@ void artifact_describe(Build *build); /* fills info */
 /* The output that labels are answered from: logits, or else probabilities; NULL: none. */
 const Value *artifact_scores(const Graph *graph);
 
+/* The input that pictures are put into; NULL: none. */
+const Value *artifact_pixels(const Graph *graph);
+
 /* A list of strings from a JSON array in metadata; 0 and NULL if it is absent or not such a list. */
 int64_t prop_strings(const Model *model, const char *key, const char *const **strings);
 

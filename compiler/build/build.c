@@ -6,6 +6,7 @@
 #include "compiler/build/build.h"
 #include "compiler/build/artifact.h"
 #include "compiler/build/bytes.h"
+#include "compiler/build/calibrate/calibrate.h"
 #include "compiler/build/prefix.h"
 #include "compiler/build/resource.h"
 #include "compiler/frontend/input/pictures.h"
@@ -25,13 +26,17 @@ enum { MOST_TRIES = 16 }; /* of other tiles where code spills; then it runs as i
 
 /* ── Stages ──────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* Says which stage runs: on a terminal a line that the next one overwrites; with -v a line each. */
-static double stage_begin(const Build *build, const char *what)
+void build_progress(const Build *build, const char *what)
 {
     if (build->options.verbose)
         fprintf(stderr, "cnxc: %s\n", what);
     else if (isatty(STDERR_FILENO) && !build->diag->json)
         fprintf(stderr, "cnxc: %s …\033[K\r", what);
+}
+
+static double stage_begin(const Build *build, const char *what)
+{
+    build_progress(build, what);
     return clock_seconds();
 }
 
@@ -52,8 +57,17 @@ bool build_load(Build *build)
     return stage_end(build, "load", start) && ok;
 }
 
+static bool make_plan(Build *build)
+{
+    double start = stage_begin(build, "calibrate");
+    bool ok = calibrate(build);
+    return stage_end(build, "calibrate", start) && ok;
+}
+
 bool build_optimize(Build *build)
 {
+    if (build->options.calibrate && !build->options.pipeline.plan && !make_plan(build))
+        return false;
     double start = stage_begin(build, "optimize");
     bool ok = pipeline_optimize(build->model, &build->options.pipeline);
     return stage_end(build, "optimize", start) && ok;

@@ -19,6 +19,7 @@ typedef struct BuildOptions {
     FrontendOptions frontend;
     PipelineOptions pipeline; /* its level and times are those of the later stages, too */
     const char *preproc;      /* whose arithmetic prepares pictures; NULL: as the model says */
+    const char *calibrate;    /* int8: the folder of pictures that its products are planned by; NULL: none */
     bool static_libc, verbose;
     bool dry_run;             /* print the link's commands, run none */
     bool symbols;             /* keep those of the artifact that nobody needs to run it */
@@ -53,6 +54,9 @@ bool build_artifact(Build *build, ArtifactKind kind, const char *path); /* link;
 /* Where the objects lie in the temporary folder. */
 const char *build_model_object(Arena *arena, const char *dir, int64_t variant);
 const char *build_descriptor_object(Arena *arena, const char *dir);
+
+/* Says what is done: on a terminal a line that the next one overwrites; with -v a line each. */
+void build_progress(const Build *build, const char *what);
 
 /* An executable in dir/NAME, of an optimised model; dir is the temporary folder. */
 const char *build_executable(Build *build, const char *dir, const char *name);

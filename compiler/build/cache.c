@@ -6,6 +6,7 @@
  * would take more than $CNXC_CACHE_BYTES. */
 #include "compiler/build/cache.h"
 
+#include "compiler/build/calibrate/set.h"
 #include "compiler/build/entry.h"
 #include "compiler/build/output.h"
 #include "compiler/build/prefix.h"
@@ -96,6 +97,16 @@ static void key_values(Key *key, Value *const *values, int64_t count, Arena *are
     }
 }
 
+/* Of what products are planned by. */
+static void key_calibration(Key *key, const Build *build)
+{
+    uint64_t hash = 0; /* of a folder that can't be read: whoever calibrates will say so */
+    if (!build->options.calibrate)
+        return;
+    (void)set_hash(build->options.calibrate, &hash);
+    key_bytes(key, &hash, sizeof hash);
+}
+
 static uint64_t build_key(const Build *build)
 {
     const Graph *graph = build->model->graph;
@@ -110,6 +121,7 @@ static uint64_t build_key(const Build *build)
     key_printed(&key, build);
     key_bytes(&key, &build->options.pipeline.opt_level, sizeof build->options.pipeline.opt_level);
     key_bytes(&key, &build->options.pipeline.precision, sizeof build->options.pipeline.precision);
+    key_calibration(&key, build);
     key_values(&key, graph->inputs.at, graph->inputs.len, build->arena);
     key_values(&key, graph->outputs.at, graph->outputs.len, build->arena);
     key_model(&key, build->model);
@@ -178,7 +190,7 @@ static const char *model_name(Build *build)
 
 static const char *compile_into(Build *build, const char *path, int64_t limit)
 {
-    const char *dir = output_temp_dir(path, build->arena, build->diag);
+    const char *dir = build->temp_dir = output_temp_dir(path, build->arena, build->diag);
     const char *made = dir && build_optimize(build) ? build_executable(build, dir, model_name(build)) : NULL;
     return made && entry_put(made, path, limit, build->arena, build->diag) ? path : NULL;
 }

@@ -11,7 +11,7 @@
 typedef struct Options {
     /* As written; NULL, 0 or empty where nothing was said. */
     const char *output, *emit, *cpu, *target, *level, *precision, *task, *problem_type, *weights, *prefix, *preproc, *budget;
-    const char *image_size, *print_after, *color, *diagnostics, *format, *against, *confusion;
+    const char *image_size, *print_after, *color, *diagnostics, *format, *against, *confusion, *calibrate;
     StrList outputs, dims, runner, arguments; /* arguments: MODEL and what follows it */
     int64_t jobs, threads, runs, seed;
     bool static_libc, time_passes, verify_each, save_temps, verbose, dry_run, config_only;

@@ -319,6 +319,17 @@ static void check_pass_name(Driver *driver)
         usage_error(driver, "--print-after: no pass '%s'; there are all, %s", name, list.text ? list.text : "");
 }
 
+static void check_calibration(Driver *driver)
+{
+    const Options *o = &driver->options;
+    if (!o->calibrate)
+        return;
+    if (precision_named(o->precision) != DT_INT8)
+        usage_error(driver, "--calibrate goes with --precision=int8");
+    else if (strcmp(o->arguments.at[0], "-") == 0)
+        usage_error(driver, "calibration reads MODEL twice, so it can't be standard input");
+}
+
 static void derive_system(Driver *driver)
 {
     Options *o = &driver->options;
@@ -359,6 +370,7 @@ void options_parse(Driver *driver, int argc, char **argv)
     derive_dims(driver);
     derive_system(driver);
     check_pass_name(driver);
+    check_calibration(driver);
 }
 
 static FrontendOptions frontend_options(const Options *o)
@@ -388,6 +400,7 @@ Build options_build(Driver *driver)
                                .frontend = frontend_options(o),
                                .pipeline = pipeline,
                                .preproc = o->preproc,
+                               .calibrate = pipeline.precision == DT_INT8 ? o->calibrate : NULL,
                                .static_libc = o->static_libc,
                                .verbose = o->verbose,
                                .dry_run = o->dry_run,

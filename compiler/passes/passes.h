@@ -3,7 +3,7 @@
 #ifndef CNXC_PASSES_PASSES_H
 #define CNXC_PASSES_PASSES_H
 
-#include "ir/graph.h"
+#include "compiler/passes/quantize.h"
 
 bool pass_canonicalize(Graph *graph); /* one spelling for each thing: Constant → initializer, Identity gone,
                                          no-ops gone, constant operands last, dead code gone; plain ONNX of the
@@ -14,7 +14,8 @@ bool pass_recognize(Graph *graph);    /* exporters' chains → Gelu, LayerNormal
 bool pass_layout(Graph *graph);       /* channels-last, every transpose cancelled that can be */
 bool pass_affine(Graph *graph);       /* LayerNorm's affine part and layer scale into the pointwise weights */
 bool pass_weights(Graph *graph);      /* weight matrices that are still to be transposed → constants */
-bool pass_quantize(Graph *graph);     /* products of constant weights → products of 8-bit integers */
+bool pass_quantize(Graph *graph, const QuantizePlan *plan); /* products of constant weights → products of 8-bit integers;
+                                                               plan NULL: nothing is planned */
 bool pass_fuse(Graph *graph);         /* regions: an anchor and its elementwise neighbours; elementwise chains */
 bool pass_fuse_block(Graph *graph);   /* after pass_fuse: the regions of a ConvNeXt block → one of kind "block" */
 bool pass_prune(Graph *graph);        /* dead nodes and constants */

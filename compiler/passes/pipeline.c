@@ -17,21 +17,21 @@ typedef struct Pass {
     bool (*run)(Graph *graph); /* true: it changed something */
     bool portable;             /* leaves plain ONNX of the model's own opset */
     int min_level;             /* of -O */
-    DType precision;           /* runs for this one alone; undefined: for all */
+    bool (*quantize)(Graph *graph, const QuantizePlan *plan); /* in run's place, for int8 alone */
 } Pass;
 
 static const Pass passes[] = {
-    {"canonicalize", pass_canonicalize, true, 0, 0}, /* first: later passes know one spelling */
-    {"fold", pass_fold, true, 0, 0},                 /* arithmetic on constants and shapes */
+    {"canonicalize", pass_canonicalize, true, 0, NULL}, /* first: later passes know one spelling */
+    {"fold", pass_fold, true, 0, NULL},                 /* arithmetic on constants and shapes */
     /* beyond this point the graph is of opset 20, and each node has its one legal form (legalize.c) */
-    {"legalize", pass_legalize, false, 0, 0},
-    {"layout", pass_layout, false, 1, 0},            /* before recognition: a channel axis becomes the last one */
-    {"recognize", pass_recognize, false, 1, 0},
-    {"affine", pass_affine, false, 1, 0},            /* needs LayerNorms to be whole */
-    {"weights", pass_weights, false, 0, 0},          /* Transposes that affine did not take along */
-    {"quantize", pass_quantize, false, 0, DT_INT8}, /* beyond this point no pass changes what is computed */
-    {"fuse", pass_fuse, false, 1, 0},                /* nothing but the next looks into bodies after it */
-    {"fuse-block", pass_fuse_block, false, 2, 0},
+    {"legalize", pass_legalize, false, 0, NULL},
+    {"layout", pass_layout, false, 1, NULL},            /* before recognition: a channel axis becomes the last one */
+    {"recognize", pass_recognize, false, 1, NULL},
+    {"affine", pass_affine, false, 1, NULL},            /* needs LayerNorms to be whole */
+    {"weights", pass_weights, false, 0, NULL},          /* Transposes that affine did not take along */
+    {"quantize", NULL, false, 0, pass_quantize}, /* beyond this point no pass changes what is computed */
+    {"fuse", pass_fuse, false, 1, NULL},                /* nothing but the next looks into bodies after it */
+    {"fuse-block", pass_fuse_block, false, 2, NULL},
 };
 
 /* ── Around each pass ────────────────────────────────────────────────────────────────────────────────── */
@@ -62,7 +62,7 @@ static void print_after(const Pass *pass, const Model *model, bool changed)
 static void run_pass(const Pass *pass, Model *model, const PipelineOptions *options)
 {
     double start = clock_seconds();
-    bool changed = pass->run(model->graph);
+    bool changed = pass->run ? pass->run(model->graph) : pass->quantize(model->graph, options->plan);
     if (options->time_passes)
         fprintf(stderr, "%10.3f ms    pass %s%s\n", (clock_seconds() - start) * 1e3, pass->name, changed ? "" : " (unchanged)");
     if (must_verify(options) && !diag_failed(model->diag))
@@ -73,14 +73,17 @@ static void run_pass(const Pass *pass, Model *model, const PipelineOptions *opti
 
 static bool runs(const Pass *pass, const PipelineOptions *options)
 {
-    return options->opt_level >= pass->min_level && (!pass->precision || pass->precision == options->precision);
+    return options->opt_level >= pass->min_level && (pass->run || options->precision == DT_INT8);
 }
 
 static bool run_passes(Model *model, const PipelineOptions *options, bool portable)
 {
-    for (int64_t i = 0; i < countof(passes) && !diag_failed(model->diag); i++)
+    for (int64_t i = 0; i < countof(passes) && !diag_failed(model->diag); i++) {
+        if (options->before_quantize && passes[i].quantize)
+            break;
         if (passes[i].portable == portable && runs(&passes[i], options))
             run_pass(&passes[i], model, options);
+    }
     return !diag_failed(model->diag);
 }
 

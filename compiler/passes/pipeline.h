@@ -2,11 +2,13 @@
 #ifndef CNXC_PASSES_PIPELINE_H
 #define CNXC_PASSES_PIPELINE_H
 
-#include "ir/graph.h"
+#include "compiler/passes/quantize.h"
 
 typedef struct PipelineOptions {
     int opt_level;           /* 0: no fusion; 3 */
     DType precision;         /* of pointwise and patch layers: float, bf16 or int8 */
+    const QuantizePlan *plan; /* int8: what is planned for its products; NULL: nothing */
+    bool before_quantize;    /* leave the passes from quantize on: what it would see */
     const char *print_after; /* a pass's name, "all", or NULL; to standard error */
     bool time_passes, verify_each;
 } PipelineOptions;

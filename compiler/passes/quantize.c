@@ -14,10 +14,16 @@
  *   y = cnxc.ConvNHWC<strides = [2, 2]>(n, w, b)   r = Reshape(n, {0,H/2,2,W/2,2,C})  t = Transpose<perm = [0,1,3,2,4,5]>(r)
  *                                           ->     m = Reshape(t, {0,H/2,W/2,4C})  y = Add(RowQuantizedMatMul(m, …), b)
  *
+ * Where pictures have been seen there is a plan for a product (quantize.h): columns of its left operand are divided by multipliers and
+ * the weights' rows multiplied by them, weights are rounded otherwise than to nearest, the bias is corrected:
+ *
+ *   q = MatMul(h, w2)                              m = Mul(h, h_factors)  q = cnxc.RowQuantizedMatMul(m, w2_int8, w2_scale)
+ *
  * The head and products over few channels stay as they are: they are little work, and the answer. Requires affine folding for
  * the best results; preserves names of outputs. What was decided stands in the graph: printed, it compiles to the same code. */
-#include "compiler/passes/passes.h"
+#include "compiler/passes/quantize.h"
 
+#include "compiler/passes/passes.h"
 #include "compiler/passes/permute.h"
 #include "compiler/passes/rewrite.h"
 
@@ -26,6 +32,7 @@
 #include "ir/quantize.h"
 
 #include <math.h>
+#include <string.h>
 
 enum {
     FEW_CHANNELS = 16,
@@ -70,14 +77,13 @@ static void quantize_columns(void *context, int64_t begin, int64_t end)
         quantize_column(context, i);
 }
 
-/* Of a float matrix [K,N]; false: not all finite. */
-static bool quantize_weights(const Tensor *w, Tensor *quantized, Tensor *scale)
+bool quantize_weights(const float *weights, int64_t k, int64_t n, int8_t *rounded, float *scales)
 {
-    Columns c = {w->data, w->dims[0], w->dims[1], (int8_t *)(uintptr_t)quantized->data, (float *)(uintptr_t)scale->data};
-    parallel_ranges(c.n, GRAIN / c.k + AT_ONCE, quantize_columns, &c);
+    Columns c = {weights, k, n, rounded, scales};
+    parallel_ranges(n, GRAIN / k + AT_ONCE, quantize_columns, &c);
     bool finite = true;
-    for (int64_t i = 0; i < c.n; i++)
-        finite &= isfinite(c.scales[i]) != 0;
+    for (int64_t i = 0; i < n; i++)
+        finite &= isfinite(scales[i]) != 0;
     return finite;
 }
 
@@ -97,44 +103,108 @@ static bool is_worthwhile(const Value *a, int64_t k, int64_t n)
     return value_rank(a) > 2 && k >= FEW_CHANNELS && n > 0 && value_is_float(a);
 }
 
-/* Before at: a times w, [K,N], in integers; NULL: the weights are not finite. */
-static Node *product_before(Node *at, Value *a, const char *name, const Tensor *w, bool symmetric)
-{
-    Graph *graph = at->graph;
-    Arena *arena = graph->model->arena;
-    Tensor *quantized = tensor_new(arena, DT_INT8, 2, w->dims), *scale = tensor_new(arena, DT_FLOAT, 1, &w->dims[1]);
-    if (!quantized || !scale || !quantize_weights(w, quantized, scale))
-        return NULL;
-    Value *operands[] = {a, constant_new(graph, arena_printf(arena, "%s_int8", name), quantized, at->span),
-                         constant_new(graph, arena_printf(arena, "%s_scale", name), scale, at->span)};
-    Node *product = node_before(at, OP_RowQuantizedMatMul, operands, 3, at->outputs.at[0]->name);
-    int64_t range = symmetric ? 0 : range_of(w->dims[0]);
-    if (symmetric)
-        node_set_int(product, "symmetric", 1);
-    if (range)
-        node_set_int(product, "range", range);
-    node_infer(product);
-    return product;
-}
-
-static bool quantize_matmul(Node *node)
+static bool matmul_of(Node *node, Quantizable *q)
 {
     Value *a = node->inputs.at[0], *w = node->inputs.at[1];
     if (!w->constant || w->constant->rank != 2 || !is_worthwhile(a, w->constant->dims[0], w->constant->dims[1]))
         return false;
-    Node *product = product_before(node, a, w->name, w->constant, value_made_by(a, OP_LayerNormalization) != NULL);
-    return product && node_forward(node, product->outputs.at[0]);
+    *q = (Quantizable){.input = a, .weights = w, .matrix = w->constant};
+    Node *add = value_only_user(node->outputs.at[0]);
+    Value *bias;
+    if (add && add->op->kind == OP_Add && constant_operand(add, &bias) && value_is_channel_vector(bias, w->constant->dims[1]) &&
+        value_same_type(add->outputs.at[0], node->outputs.at[0])) {
+        q->add = add;
+        q->bias = bias;
+    }
+    return true;
+}
+
+static const float *multiplied(Arena *arena, const Tensor *w, const float *multipliers)
+{
+    int64_t n = w->dims[1];
+    const float *from = w->data;
+    if (!multipliers)
+        return from;
+    float *to = NEW_ARRAY(arena, float, w->count);
+    for (int64_t i = 0; i < w->count; i++)
+        to[i] = from[i] * multipliers[i / n];
+    return to;
+}
+
+/* Columns of rows divided by their multipliers. */
+static Value *divided(Node *at, Value *rows, const float *multipliers, int64_t k)
+{
+    if (!multipliers)
+        return rows;
+    Tensor *factors = tensor_new(at->graph->model->arena, DT_FLOAT, 1, &k);
+    for (int64_t i = 0; i < k; i++)
+        tensor_set(factors, i, 1 / (double)multipliers[i]);
+    const char *name = arena_printf(at->graph->model->arena, "%s_factors", rows->name);
+    Value *operands[] = {rows, constant_new(at->graph, name, factors, at->span)};
+    Node *mul = node_before(at, OP_Mul, operands, 2, rows->name);
+    node_infer(mul);
+    return mul->outputs.at[0];
+}
+
+/* Before at: rows times q's weights, in integers; NULL: the weights are not finite. */
+static Node *product_before(Node *at, Value *rows, const Quantizable *q, const ProductPlan *plan)
+{
+    Graph *graph = at->graph;
+    Arena *arena = graph->model->arena;
+    const Tensor *w = q->matrix;
+    Tensor *quantized = tensor_new(arena, DT_INT8, 2, w->dims), *scale = tensor_new(arena, DT_FLOAT, 1, &w->dims[1]);
+    int8_t *bytes = (int8_t *)(uintptr_t)quantized->data;
+    const float *floats = multiplied(arena, w, plan->multipliers);
+    if (!quantize_weights(floats, w->dims[0], w->dims[1], bytes, (float *)(uintptr_t)scale->data))
+        return NULL;
+    if (plan->rounded)
+        memcpy(bytes, plan->rounded, (size_t)w->count);
+    Value *operands[] = {divided(at, rows, plan->multipliers, w->dims[0]),
+                         constant_new(graph, arena_printf(arena, "%s_int8", q->weights->name), quantized, at->span),
+                         constant_new(graph, arena_printf(arena, "%s_scale", q->weights->name), scale, at->span)};
+    Node *product = node_before(at, OP_RowQuantizedMatMul, operands, 3, at->outputs.at[0]->name);
+    if (q->symmetric)
+        node_set_int(product, "symmetric", 1);
+    if (q->range)
+        node_set_int(product, "range", q->range);
+    node_infer(product);
+    return product;
+}
+
+/* The bias, and what calibration adds to it. */
+static Value *corrected(Node *at, Value *bias, const float *correction)
+{
+    if (!bias || !correction)
+        return bias;
+    Arena *arena = at->graph->model->arena;
+    Tensor *sums = tensor_new(arena, DT_FLOAT, 1, &bias->constant->count);
+    for (int64_t i = 0; i < sums->count; i++)
+        tensor_set(sums, i, tensor_get(bias->constant, i) + (double)correction[i]);
+    return constant_new(at->graph, arena_printf(arena, "%s_corrected", bias->name), sums, at->span);
+}
+
+static bool quantize_matmul(Node *node, const Quantizable *q, const ProductPlan *plan)
+{
+    Node *product = product_before(node, q->input, q, plan);
+    if (!product)
+        return false;
+    if (q->add)
+        node_set_input(q->add, q->add->inputs.at[1] == q->bias, corrected(q->add, q->bias, plan->correction));
+    return node_forward(node, product->outputs.at[0]);
 }
 
 /* ── Patches ─────────────────────────────────────────────────────────────────────────────────────────── */
 
-static bool takes_patches(const Node *conv, Window *w)
+static bool takes_patches(const Node *conv, int64_t patch[2])
 {
+    Window w;
     const Tensor *weights = conv->inputs.at[1]->constant;
-    node_window(conv, w);
+    node_window(conv, &w);
     bool apart = weights && weights->dtype == DT_FLOAT && node_attr_int(conv, "group") == 1;
-    for (int i = 0; i < w->n && apart; i++)
-        apart = w->kernel[i] == w->stride[i] && w->dilation[i] == 1 && !w->begin[i] && !w->end[i];
+    for (int i = 0; i < w.n && apart; i++) {
+        apart = w.kernel[i] == w.stride[i] && w.dilation[i] == 1 && !w.begin[i] && !w.end[i];
+        patch[i] = w.kernel[i];
+    }
     return apart && is_worthwhile(conv->inputs.at[0], weights->dims[1], weights->dims[0]);
 }
 
@@ -170,42 +240,68 @@ static Value *cropped(Node *at, Value *x, const int64_t *size)
     return slice->outputs.at[0];
 }
 
-static Value *patch_rows(Node *conv, const Window *w)
+static Value *patch_rows(Node *conv, const int64_t patch[2])
 {
     static const int64_t order[] = {0, 1, 3, 2, 4, 5};
     const Dim *out = conv->outputs.at[0]->type.shape.dims;
     int64_t height = out[1].size, width = out[2].size, channels = conv->inputs.at[1]->constant->dims[1];
-    Value *x = cropped(conv, conv->inputs.at[0], (const int64_t[]){height * w->kernel[0], width * w->kernel[1]});
-    x = reshaped(conv, x, (const int64_t[]){0, height, w->kernel[0], width, w->kernel[1], channels}, 6);
+    Value *x = cropped(conv, conv->inputs.at[0], (const int64_t[]){height * patch[0], width * patch[1]});
+    x = reshaped(conv, x, (const int64_t[]){0, height, patch[0], width, patch[1], channels}, 6);
     Node *turned = node_before(conv, OP_Transpose, &x, 1, conv->outputs.at[0]->name);
     node_set_ints(turned, "perm", order, countof(order));
     node_infer(turned);
-    const int64_t rows[] = {0, height, width, w->kernel[0] * w->kernel[1] * channels};
+    const int64_t rows[] = {0, height, width, patch[0] * patch[1] * channels};
     return reshaped(conv, turned->outputs.at[0], rows, 4);
 }
 
-static bool quantize_patches(Node *conv)
+static bool patches_of(Node *conv, Quantizable *q)
 {
-    Window w;
     const Shape *out = &conv->outputs.at[0]->type.shape;
-    if (!takes_patches(conv, &w) || out->dims[1].size < 1 || out->dims[2].size < 1)
+    *q = (Quantizable){.input = conv->inputs.at[0], .weights = conv->inputs.at[1], .bias = node_input(conv, 2)};
+    if (!takes_patches(conv, q->patch) || out->dims[1].size < 1 || out->dims[2].size < 1)
         return false;
-    Value *weights = conv->inputs.at[1], *bias = node_input(conv, 2);
-    const Tensor *matrix = patch_weights(conv->graph->model->arena, weights->constant);
-    bool symmetric = value_made_by(conv->inputs.at[0], OP_LayerNormalization) != NULL;
-    Node *product = product_before(conv, patch_rows(conv, &w), weights->name, matrix, symmetric);
-    if (!product)
-        return false;
-    if (!bias)
-        return node_forward(conv, product->outputs.at[0]);
-    node_infer(node_replace(conv, OP_Add, (Value *[]){product->outputs.at[0], bias}, 2));
+    q->matrix = patch_weights(conv->graph->model->arena, q->weights->constant);
     return true;
 }
 
-static const Rule rules[] = {{OP_MatMul, "product", quantize_matmul}, {OP_ConvNHWC, "patches", quantize_patches}};
-
-bool pass_quantize(Graph *graph)
+static bool quantize_patches(Node *conv, const Quantizable *q, const ProductPlan *plan)
 {
-    bool changed = rewrite(graph, rules, countof(rules));
+    Node *product = product_before(conv, patch_rows(conv, q->patch), q, plan);
+    if (!product)
+        return false;
+    if (!q->bias)
+        return node_forward(conv, product->outputs.at[0]);
+    Value *operands[] = {product->outputs.at[0], corrected(conv, q->bias, plan->correction)};
+    node_infer(node_replace(conv, OP_Add, operands, 2));
+    return true;
+}
+
+/* ── The pass ────────────────────────────────────────────────────────────────────────────────────────── */
+
+bool quantizable(Node *node, Quantizable *q)
+{
+    bool fits = node->op->kind == OP_MatMul ? matmul_of(node, q) : node->op->kind == OP_ConvNHWC && patches_of(node, q);
+    if (!fits)
+        return false;
+    q->symmetric = value_made_by(q->input, OP_LayerNormalization) != NULL;
+    q->range = q->symmetric ? 0 : range_of(q->matrix->dims[0]);
+    return true;
+}
+
+static bool quantize(Node *node, const QuantizePlan *plan)
+{
+    static const ProductPlan none;
+    Quantizable q;
+    if (!quantizable(node, &q))
+        return false;
+    const ProductPlan *of = plan ? strmap_get(&plan->products, node->outputs.at[0]->name) : NULL;
+    return (q.patch[0] ? quantize_patches : quantize_matmul)(node, &q, of ? of : &none);
+}
+
+bool pass_quantize(Graph *graph, const QuantizePlan *plan)
+{
+    bool changed = false;
+    FOR_NODES_SAFE (node, graph)
+        changed |= quantize(node, plan);
     return pass_prune(graph) || changed;
 }

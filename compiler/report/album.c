@@ -6,33 +6,22 @@
  *
  * If no folder is named so, and there are as many as classes, they are the classes in sorted order, as ImageNet's. */
 #include "compiler/report/album.h"
+#include "ir/base/listing.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 
 /* ── Folders ─────────────────────────────────────────────────────────────────────────────────────────── */
 
-static int by_name(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
-
-/* Names in dir, sorted, without hidden ones. False after a diagnostic. */
+/* Names in dir. False after a diagnostic. */
 static bool list_dir(Album *album, const char *dir, StrList *names)
 {
-    DIR *stream = opendir(dir);
-    if (!stream) {
-        diag_resource(album->diag, NO_SPAN, "can't read the folder '%s': %s", dir, strerror(errno));
-        return false;
-    }
-    for (struct dirent *entry; (entry = readdir(stream));)
-        if (entry->d_name[0] != '.')
-            vec_push(album->arena, names, arena_strdup(album->arena, entry->d_name));
-    closedir(stream);
-    if (names->len)
-        qsort(names->at, (size_t)names->len, sizeof *names->at, by_name);
-    return true;
+    if (listing_read(dir, album->arena, names))
+        return true;
+    diag_resource(album->diag, NO_SPAN, "can't read the folder '%s': %s", dir, strerror(errno));
+    return false;
 }
 
 /* "tabby, tabby cat" names both "tabby" and "tabby cat". */
@@ -58,12 +47,6 @@ static int64_t class_of(const Album *album, const char *name)
     return *end == '\0' && end != name && number >= 0 && number < album->n_labels ? number : -1;
 }
 
-static bool is_dir(const char *path)
-{
-    struct stat s;
-    return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
-}
-
 static bool find_classes(Album *album, const char *dir, StrList *folders, int64_t **classes)
 {
     StrList names = {0};
@@ -71,7 +54,7 @@ static bool find_classes(Album *album, const char *dir, StrList *folders, int64_
     if (!list_dir(album, dir, &names))
         return false;
     for (int64_t i = 0; i < names.len; i++)
-        if (is_dir(arena_printf(album->arena, "%s/%s", dir, names.at[i])))
+        if (path_is_dir(arena_printf(album->arena, "%s/%s", dir, names.at[i])))
             vec_push(album->arena, folders, names.at[i]);
     *classes = NEW_ARRAY(album->arena, int64_t, folders->len + 1);
     for (int64_t i = 0; i < folders->len; i++)

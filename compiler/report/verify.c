@@ -348,6 +348,7 @@ static bool load_compiled(Verify *v)
         return false;
     if (!v->per_op)
         expose_values(v);
+    v->compiled.options.pipeline.plan = v->reference.options.pipeline.plan; /* of the same precision: pictures once are enough */
     if (!build_optimize(&v->compiled))
         return false;
     if (v->per_op)

@@ -1,0 +1,53 @@
+/* Calibration: int8's products find their scales while running; what is left to know comes from pictures.
+ *
+ *   cnxc compile model/ --precision=int8 --calibrate=pictures/ -o tiny
+ *
+ *   pictures → set.c     which, in what order; every second one judges
+ *            → observe.c the float model's products: their largest columns, some of their rows
+ *            → improve.c of each product multipliers, rounding and a correction of the bias, each kept where it helps
+ *            → a plan for the quantize pass (passes/quantize.h), by names of values
+ *
+ * Nothing depends on the number of threads, nor on the order of a folder. */
+#include "compiler/build/calibrate/calibrate.h"
+#include "compiler/build/calibrate/improve.h"
+#include "compiler/build/calibrate/observe.h"
+#include "compiler/build/output.h"
+
+static QuantizePlan *plan_products(const Observation *o, const Build *build)
+{
+    QuantizePlan *plan = NEW(build->arena, QuantizePlan);
+    plan->products.arena = build->arena;
+    for (int64_t i = 0; i < o->products.len; i++) {
+        const Observed *product = &o->products.at[i];
+        const char *said;
+        build_progress(&o->build, arena_printf(build->arena, "calibrate %lld of %lld products", (long long)i + 1,
+                                               (long long)o->products.len));
+        strmap_put(&plan->products, product->name, improve(product, build->arena, &said));
+        if (build->options.verbose)
+            fprintf(stderr, "cnxc: %s  %s dB\n", escaped(build->arena, product->name), said);
+    }
+    return plan;
+}
+
+static bool make_plan(Build *build, const char *dir, Arena *arena)
+{
+    CalibrationSet set = {0};
+    Observation o = {.dir = dir};
+    if (!set_read(&set, build->options.calibrate, arena, build->diag) || !observe(&o, build, &set, arena))
+        return false;
+    if (!o.products.len)
+        diag_warning(build->diag, NO_SPAN, "the model has no products that can be calibrated");
+    build->options.pipeline.plan = plan_products(&o, build);
+    return true;
+}
+
+bool calibrate(Build *build)
+{
+    Arena *arena = arena_new();
+    const char *dir = build->temp_dir ? build->temp_dir : output_temp_dir(NULL, arena, build->diag);
+    bool ok = dir && make_plan(build, dir, arena);
+    if (!build->temp_dir)
+        output_cleanup();
+    arena_free(arena);
+    return ok;
+}

@@ -1,0 +1,144 @@
+"""--calibrate: what it gains where hidden channels run hot, that the decision stands in the graph, that nothing but the pictures' content
+matters to it, and what it refuses."""
+# RUN: %python %s %cnxc %root
+import filecmp
+import glob
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "Inputs"))
+import hot_block  # noqa: E402
+
+CNXC, ROOT = map(os.path.abspath, sys.argv[1:3])
+INT8 = "--precision=int8"
+
+
+def run(*words, code=0, cwd=None):
+    """Standard error."""
+    result = subprocess.run(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=cwd)
+    assert result.returncode == code, (words, result.returncode, result.stderr)
+    return result.stderr
+
+
+def compiled(folder, *options):
+    """Path of an executable; its name is part of it, so that all have one."""
+    os.makedirs(folder)
+    path = os.path.join(folder, "model")
+    return path, run(CNXC, "compile", *options, "-o", path)
+
+
+def logits(program, pixels, folder):
+    path = os.path.join(folder, "logits.npy")
+    run(program, "--input", f"picture={pixels}", "--output", f"logits={path}")
+    return np.load(path)
+
+
+def check_gain(folder, model, calibrate):
+    """Multipliers where channels run hot, and a third of the error at most; returns the calibrated program."""
+    path, said = compiled(f"{folder}/calibrated", model, INT8, f"--calibrate={calibrate}", "-v")
+    assert re.search(r"^cnxc: o0  to nearest [0-9.]+, multipliers [0-9.]+", said, re.M), said
+    assert re.search(r"^cnxc: h0  to nearest [0-9.]+(, rounding [0-9.]+)?(, bias [0-9.]+)? dB$", said, re.M), said
+    assert re.search(r"^cnxc: z.*  to nearest", said, re.M), said
+    programs = {"float": compiled(f"{folder}/float", model)[0], "plain": compiled(f"{folder}/plain", model, INT8)[0], "calibrated": path}
+    hot_block.write_pixels(f"{folder}/test.npy", 32, seed=3)
+    answers = {name: logits(program, f"{folder}/test.npy", folder) for name, program in programs.items()}
+    errors = {name: np.sqrt(np.mean((answer - answers["float"]) ** 2)) for name, answer in answers.items()}
+    assert errors["calibrated"] < errors["plain"] / 3, errors
+    return path
+
+
+def check_dump(folder, model, calibrate, program):
+    """A printed graph needs no pictures: it is the same program."""
+    dump = f"{folder}/dump.onnxtxt"
+    text = run(CNXC, "compile", model, INT8, f"--calibrate={calibrate}", "--print-after=fuse-block", "--emit=tile", "-o", f"{folder}/one.tile")
+    text = text[text.index("\n") + 1:]
+    assert re.search(r"= Mul \(\w+, h_factors\)", text) or "h_factors" in text, text[:2000]
+    with open(dump, "w") as f:
+        f.write(text)
+    run(CNXC, "compile", dump, "-O0", "--emit=tile", "-o", f"{folder}/two.tile")
+    assert filecmp.cmp(f"{folder}/one.tile", f"{folder}/two.tile", shallow=False)
+    again = compiled(f"{folder}/again", dump, "-O0")[0]
+    assert np.array_equal(logits(program, f"{folder}/test.npy", folder), logits(again, f"{folder}/test.npy", folder))
+
+
+def check_same(folder, model, calibrate, program):
+    """Threads, the order in which a folder was filled, and how pixels are cut into files change no bit."""
+    pixels = np.load(f"{calibrate}/pixels.npy")
+    for name in ("cut/b.npy", "cut/a.npy"):
+        os.makedirs(f"{folder}/cut", exist_ok=True)
+        np.save(f"{folder}/{name}", pixels[:7] if "a.npy" in name else pixels[7:])
+    for name, options in {"one": [f"--calibrate={calibrate}", "-j", "1"], "three": [f"--calibrate={calibrate}", "-j", "3"],
+                          "parts": [f"--calibrate={folder}/cut"]}.items():
+        other, _ = compiled(f"{folder}/{name}", model, INT8, *options)
+        assert filecmp.cmp(program, other, shallow=False), name
+
+
+def check_cache(folder, model, calibrate):
+    """An executable in the cache belongs to what the pictures hold."""
+    os.environ["XDG_CACHE_HOME"] = f"{folder}/cache"
+    mine, entries = shutil.copytree(calibrate, f"{folder}/mine"), []
+    for change in (lambda: None, lambda: None, lambda: hot_block.write_pixels(f"{mine}/pixels.npy", 8, seed=5)):
+        change()
+        run(CNXC, "run", INT8, f"--calibrate={mine}", model, "--info")
+        entries.append(len([name for name in os.listdir(f"{folder}/cache/cnxc") if re.search("-[0-9a-f]{16}$", name)]))
+    assert entries == [1, 1, 2], entries
+
+
+def check_errors(folder, model, calibrate):
+    for options, code, message in [
+        ([f"--calibrate={calibrate}"], 2, "--calibrate goes with --precision=int8"),
+        (["--precision=bf16", f"--calibrate={calibrate}"], 2, "--calibrate goes with --precision=int8"),
+        ([INT8, f"--calibrate={folder}/nowhere"], 4, "can't read the folder"),
+        ([INT8, f"--calibrate={folder}/empty"], 1, "holds no pictures"),
+        ([INT8, f"--calibrate={folder}/single"], 1, "holds one picture"),
+        ([INT8, f"--calibrate={folder}/flat"], 1, "no batch of pixels: a .npy file of four dimensions"),
+        ([INT8, f"--calibrate={folder}/small"], 1, "its shape is 2x3x8x8, 'picture' takes Nx3x32x32"),
+        ([INT8, f"--calibrate={folder}/words"], 3, "nothing says how pictures are prepared"),
+    ]:
+        said = run(CNXC, "compile", model, *options, "-o", f"{folder}/none", code=code)
+        assert message in said and not os.path.exists(f"{folder}/none"), (options, said)
+    with open(model) as f:
+        said = subprocess.run([CNXC, "compile", "-", INT8, f"--calibrate={calibrate}", "-o", f"{folder}/none"], stdin=f, stderr=subprocess.PIPE,
+                              text=True)
+    assert said.returncode == 2 and "reads MODEL twice" in said.stderr, said
+    said = run(CNXC, "compile", f"{ROOT}/models/digits", INT8, f"--calibrate={folder}/damaged", "-o", f"{folder}/none", code=1)
+    assert "damaged/b.png: error:" in said and "can't be calibrated with" in said, said
+    assert not [name for name in os.listdir(folder) if name.startswith(".cnxc")]
+
+
+def make_errors(folder):
+    for name in ("empty", "single", "flat", "small", "words"):
+        os.makedirs(f"{folder}/{name}")
+    hot_block.write_pixels(f"{folder}/single/a.npy", 1, seed=1)
+    np.save(f"{folder}/flat/a.npy", np.zeros((4, 3), np.float32))
+    np.save(f"{folder}/small/a.npy", np.zeros((2, 3, 8, 8), np.float32))
+    os.makedirs(f"{folder}/damaged")
+    shutil.copy(glob.glob(f"{ROOT}/models/digits/test/*/*")[0], f"{folder}/damaged/a.png")
+    with open(f"{folder}/damaged/a.png", "rb") as f, open(f"{folder}/damaged/b.png", "wb") as to:
+        to.write(f.read()[:100])
+    for name in "ab":
+        with open(f"{folder}/words/{name}.txt", "w") as f:
+            f.write("no picture")
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix="cnxc-calibrate-") as folder:
+        model, calibrate = f"{folder}/hot.onnxtxt", f"{folder}/pixels"
+        hot_block.write_model(model)
+        hot_block.write_pixels(f"{calibrate}/pixels.npy", 17, seed=2)
+        program = check_gain(folder, model, calibrate)
+        check_dump(folder, model, calibrate, program)
+        check_same(folder, model, calibrate, program)
+        check_cache(folder, model, calibrate)
+        run(CNXC, "verify", model, INT8, f"--calibrate={calibrate}")
+        make_errors(folder)
+        check_errors(folder, model, calibrate)
+
+
+main()
