@@ -80,15 +80,18 @@ static void put_domain(FILE *out, const char *domain)
 
 void ops_markdown(FILE *out)
 {
-    fputs("# Operators\n\n"
-          "Generated from `ir/ops.def`; a test compares the two.\n\n"
-          "`?` marks what may be left out, `...` what may repeat. The opsets are those at which ONNX changed an\n"
-          "operator; every one from the first on is handled. Element types: float, double, float16 and bfloat16,\n"
-          "integers of 8 to 64 bits, bool, as each operator allows; constants of float8, int4 and int2 for\n"
-          "`DequantizeLinear`. Ranks go up to 8. An operator of the class spelling is another spelling of others,\n"
-          "which take its place before anything is scheduled.\n\n"
-          "## ONNX\n\n",
-          out);
+    fputs(
+        "# Operators\n\n"
+        "Generated from `ir/ops.def`; a test compares the two.\n\n"
+        "`?` marks what may be left out, `...` what may repeat. The opsets are those at which ONNX changed an\n"
+        "operator; every one from the first on is handled. Element types: float, double, float16 and bfloat16,\n"
+        "integers of 8 to 64 bits, bool, as each operator allows; constants of float8, int4 and int2 for\n"
+        "`DequantizeLinear`. Ranks go up to 8. An operator of the class spelling is another spelling of others,\n"
+        "which take its place before anything is scheduled.\n\n"
+        "Doubles and integers are added, compared, reduced and multiplied as matrices in their own type. Functions, convolutions,\n"
+        "`LayerNormalization`, `Softmax` and losses of doubles are computed in float.\n\n"
+        "## ONNX\n\n",
+        out);
     put_domain(out, "");
     fputs("\n## ONNX Runtime (domain `com.microsoft`)\n\n"
           "`QuantizeLinear` and `DequantizeLinear` of this domain are ONNX's.\n\n",

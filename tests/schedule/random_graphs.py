@@ -19,6 +19,7 @@ import collections
 import copy
 import os
 import random
+import re
 import shlex
 import shutil
 import subprocess
@@ -29,7 +30,7 @@ import time
 import numpy as np
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "Inputs"))
-import quantised_rules  # noqa: E402, F401
+import quantised_rules  # noqa: E402, F401: adds its rules
 from graph import OPERATORS, numbers  # noqa: E402
 from rules import RULES, make  # noqa: E402
 
@@ -216,29 +217,30 @@ def smaller(g):
         yield from (resized(g, d, to) for to in sorted({1, 2, d // 2, d - 1} - {d}))
 
 
+def kind(problem):
+    """Its words without names and numbers."""
+    return problem and re.sub(r"^v\d+ |\d.*|:.*", "", problem, flags=re.S)
+
+
 def shrink(bin_, g, options, limit=200):
-    """The smallest graph found whose problem begins as g's does."""
-    kind, tries = None, 0
+    """The smallest graph found that has a problem of g's kind, and what it is."""
 
     def problem(h):
         with tempfile.TemporaryDirectory() as folder:
             trial = Trial(bin_, h, folder)
             return trial.problem or trial.compare(options, collections.Counter())
 
-    of = lambda text: text and " ".join(text.split(":")[0].split()[-3:-1] if "ended" in text else text.split()[1:3])
-    said = problem(g)
-    kind = of(said)
-    while tries < limit:
+    said, tries, found = problem(g), 0, True
+    while found and tries < limit:
+        found = False
         for h in smaller(g):
             tries += 1
-            found = h.outputs and problem(h)
-            if found and of(found) == kind and (kind[:5] != "ended" or found[:8] == said[:8]):
-                g, said = h, found
+            now = problem(h) if h.outputs else None
+            found = now and kind(now) == kind(said)
+            if found:
+                g, said = h, now
+            if found or tries == limit:
                 break
-            if tries >= limit:
-                break
-        else:
-            break
     return g, said
 
 
