@@ -49,6 +49,7 @@ RegionKind region_kind_of(const Node *anchor)
     case OP_Conv:
     case OP_ConvNHWC: return conv_kind(anchor);
     case OP_MatMul:
+    case OP_MatMulInteger:
     case OP_RowQuantizedMatMul:
     case OP_Gemm: return REGION_GEMM;
     case OP_LayerNormalization: return REGION_LAYERNORM;
@@ -62,27 +63,42 @@ RegionKind region_kind_of(const Node *anchor)
 
 static bool is_float(const Value *value) { return value && value->type.dtype == DT_FLOAT; }
 
-/* Computes floats from floats, element by element, with an expression that kernels have. */
-static bool is_float_map(const Node *node)
+/* What quantised graphs compute with. */
+static bool is_integer(const Value *value)
+{
+    DType dtype = value ? value->type.dtype : DT_UNDEFINED;
+    return dtype == DT_INT8 || dtype == DT_UINT8 || dtype == DT_INT32;
+}
+
+static bool takes_integers(const Node *first)
+{
+    return first->op->class == CLASS_ELEMENTWISE || first->op->kind == OP_MatMulInteger;
+}
+
+/* Computes floats from floats, or also from and to integers, element by element, with an expression that kernels have. */
+static bool is_map(const Node *node, bool integers)
 {
     if (node->op->class != CLASS_ELEMENTWISE || node->op->kind == OP_BatchNormalization)
         return false;
     for (int64_t i = 0; i < node->inputs.len; i++)
-        if (node->inputs.at[i] && !is_float(node->inputs.at[i]))
+        if (node->inputs.at[i] && !is_float(node->inputs.at[i]) && !(integers && is_integer(node->inputs.at[i])))
             return false;
-    return node->outputs.len == 1 && is_float(node->outputs.at[0]);
+    return node->outputs.len == 1 && (is_float(node->outputs.at[0]) || (integers && is_integer(node->outputs.at[0])));
 }
 
 bool region_may_begin(const Node *node)
 {
     if (node->op->class == CLASS_ELEMENTWISE)
-        return is_float_map(node);
-    return region_kind_of(node) && node_has_one_output(node) && is_float(node->outputs.at[0]) && is_float(node->inputs.at[0]);
+        return is_map(node, true);
+    if (!region_kind_of(node) || !node_has_one_output(node))
+        return false;
+    return node->op->kind == OP_MatMulInteger || (is_float(node->outputs.at[0]) && is_float(node->inputs.at[0]));
 }
 
 bool region_may_follow(const Node *first, const Node *node)
 {
-    return is_float_map(node) && shape_equal(&node->outputs.at[0]->type.shape, &first->outputs.at[0]->type.shape);
+    return is_map(node, takes_integers(first)) &&
+           shape_equal(&node->outputs.at[0]->type.shape, &first->outputs.at[0]->type.shape);
 }
 
 static bool contains(Node *const *nodes, int n, const Node *node)

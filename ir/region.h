@@ -6,8 +6,8 @@
  *   block                          the regions of a ConvNeXt block, one after the other (region_is_block)
  *   (no kind)                      nothing: the body runs node by node
  *
- * Of a map's or an anchor's body the last value, and no other, is given out; all are floats, and the elementwise part is an
- * expression that one kernel has room for. */
+ * Of a map's or an anchor's body the last value, and no other, is given out, and the elementwise part is an expression that one
+ * kernel has room for. All are floats, but in a map and behind MatMulInteger also integers. */
 #ifndef CNXC_IR_REGION_H
 #define CNXC_IR_REGION_H
 

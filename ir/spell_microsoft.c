@@ -1,7 +1,8 @@
 /* ONNX Runtime's own operators on quantised tensors. A map, a pool or a Concat is one of floats between DequantizeLinear and
- * QuantizeLinear; ONNX Runtime computes some of them in another order, and now and then comes out one step beside.
+ * QuantizeLinear; ONNX Runtime computes some of them in another order, and now and then comes out one step beside. Sums and products
+ * are said in its order.
  *
- *   QLinearAdd(a, as, az, b, bs, bz, cs, cz)  ->  QuantizeLinear(Add(DequantizeLinear(a, as, az), DequantizeLinear(b, bs, bz)), cs, cz) */
+ *   QLinearSigmoid(x, xs, xz, ys, yz)  ->  QuantizeLinear(Sigmoid(DequantizeLinear(x, xs, xz)), ys, yz) */
 #include "ir/spell_util.h"
 
 /* ── Maps ────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -19,10 +20,45 @@ static void result(Node *node, Value *x, int64_t i)
     spell_output(node, 0, spell_quantised(node, x, node->inputs.at[i], node_input(node, i + 1), to));
 }
 
-static void pair(Node *node, OpKind kind) { result(node, SPELL(node, kind, operand(node, 0), operand(node, 3)), 6); }
+/* x, which counts in steps of the result from 0 on, is the result, whose zero point is in it. */
+static void rounded(Node *node, Value *x)
+{
+    spell_output(node, 0, spell_rounded(node, x, NULL, node->outputs.at[0]->type.dtype));
+}
 
-void spell_QLinearAdd(Node *node) { pair(node, OP_Add); }
-void spell_QLinearMul(Node *node) { pair(node, OP_Mul); }
+/* The zero point at input i, as float. */
+static Value *point(Node *node, int64_t i)
+{
+    Value *zero = node_input(node, i);
+    return zero ? spell_cast(node, zero, DT_FLOAT) : spell_number(node, DT_FLOAT, 0);
+}
+
+/* The bytes at input i in steps of the result's scale: a * ratio. */
+static Value *in_steps(Node *node, int64_t i, Value *ratio)
+{
+    return SPELL(node, OP_Mul, spell_cast(node, node->inputs.at[i], DT_FLOAT), ratio);
+}
+
+/* a * (as / cs) + b * (bs / cs) + what the zero points come to, as ONNX Runtime adds them on x86. */
+void spell_QLinearAdd(Node *node)
+{
+    Value *const *in = node->inputs.at;
+    Value *a = SPELL(node, OP_Div, in[1], in[6]), *b = SPELL(node, OP_Div, in[4], in[6]);
+    Value *zeros = SPELL(node, OP_Add, SPELL(node, OP_Mul, a, point(node, 2)), SPELL(node, OP_Mul, b, point(node, 5)));
+    Value *fixed = SPELL(node, OP_Sub, point(node, 7), zeros);
+    rounded(node, SPELL(node, OP_Add, SPELL(node, OP_Add, in_steps(node, 0, a), fixed), in_steps(node, 3, b)));
+}
+
+/* (a - az) * (b - bz), a whole number, times as * bs / cs. */
+void spell_QLinearMul(Node *node)
+{
+    Value *const *in = node->inputs.at;
+    Value *product =
+        SPELL(node, OP_Mul, spell_centred(node, in[0], node_input(node, 2)), spell_centred(node, in[3], node_input(node, 5)));
+    Value *ratio = SPELL(node, OP_Div, SPELL(node, OP_Mul, in[1], in[4]), in[6]);
+    rounded(node, SPELL(node, OP_Add, SPELL(node, OP_Mul, product, ratio), point(node, 7)));
+}
+
 void spell_QLinearSigmoid(Node *node) { result(node, SPELL(node, OP_Sigmoid, operand(node, 0)), 3); }
 
 void spell_QLinearLeakyRelu(Node *node)

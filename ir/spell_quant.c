@@ -59,14 +59,11 @@ Value *spell_requantised(Node *at, Value *sum, Value *scale, Value *zero, DType 
     return spell_rounded(at, SPELL(at, OP_Mul, spell_cast(at, sum, DT_FLOAT), scale), zero, to);
 }
 
-Value *spell_dequantised(Node *at, Value *x, Value *scale, Value *zero)
-{
-    return spell(at, OP_DequantizeLinear, (Value *[]){x, scale, zero}, zero ? 3 : 2);
-}
+Value *spell_dequantised(Node *at, Value *x, Value *scale, Value *zero) { return SPELL(at, OP_DequantizeLinear, x, scale, zero); }
 
 Value *spell_quantised(Node *at, Value *x, Value *scale, Value *zero, DType to)
 {
-    Node *node = spell_node(at, OP_QuantizeLinear, (Value *[]){x, scale, zero}, zero ? 3 : 2);
+    Node *node = spell_node(at, OP_QuantizeLinear, (Value *[]){x, scale, zero}, 3);
     if (!zero && to != DT_UINT8)
         node_set_int(node, "output_dtype", to);
     return spelled(node);

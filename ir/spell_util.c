@@ -22,6 +22,8 @@ Value *spell_constant(Node *at, Tensor *tensor)
 
 Node *spell_node(Node *at, OpKind kind, Value *const *inputs, int64_t n)
 {
+    while (n && !inputs[n - 1])
+        n--;
     return graph_add_op(at->graph, at, op_get(kind), inputs, n, base_of(at), at->span);
 }
 

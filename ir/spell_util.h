@@ -9,7 +9,7 @@
 #include "ir/ops.def"
 #undef OP
 
-/* A node before at, of at's name and place. spelled: its output when its attributes are set. */
+/* A node before at, of at's name and place; the last inputs may be NULL. spelled: its output when its attributes are set. */
 Node *spell_node(Node *at, OpKind kind, Value *const *inputs, int64_t n);
 Value *spelled(Node *node);
 Value *const *spelled_all(Node *node, int64_t n); /* of one with n outputs */

@@ -107,9 +107,20 @@ static IrValue cast_float(Emit *e, IrValue x, DType from, DType to)
     return to == DT_DOUBLE ? LLVMBuildFPExt(e->ir, x, e->vd, "") : round_to(e, x, to);
 }
 
+/* To 8 or 16 bits by way of 32: LLVM takes the intrinsic for them apart, lane by lane. */
+static IrValue float_to_short(Emit *e, IrValue x, DType to)
+{
+    IrValue is_nan = LLVMBuildFCmp(e->ir, LLVMRealUNO, x, x, "");
+    x = emit_select(e, is_nan, constant(e, DT_FLOAT, 0), x);
+    x = emit_min(e, emit_max(e, x, constant(e, DT_FLOAT, dtype_lowest(to))), constant(e, DT_FLOAT, dtype_highest(to)));
+    return LLVMBuildTrunc(e->ir, LLVMBuildFPToSI(e->ir, x, e->vi, ""), vector_type(e, to), "");
+}
+
 /* Truncates towards zero; what does not fit becomes the nearest value that does. */
 static IrValue float_to_int(Emit *e, IrValue x, DType to)
 {
+    if (dtype_size(to) < 4 && LLVMTypeOf(x) == e->vf)
+        return float_to_short(e, x, to);
     IrType types[] = {vector_type(e, to), LLVMTypeOf(x)};
     return emit_intrinsic_of(e, is_unsigned(to) ? "llvm.fptoui.sat" : "llvm.fptosi.sat", types, 2, &x, 1);
 }

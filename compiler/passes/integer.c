@@ -1,4 +1,10 @@
-/* Products of integers as products of floats, exact because no sum leaves what a float holds of whole numbers, 2^24. What is
+/* Products of integers. Where weights are constants that int8 holds when their zero points are off, they are kept for the kernels,
+ * convolutions of patches that lie side by side among them:
+ *
+ *   y = ConvInteger<strides = [2, 2]>(x, w, z)     t = Transpose(x)  r = Reshape(Transpose(Reshape(t)))
+ *                                            ->    y = Transpose(MatMulInteger(r, v, z))
+ *
+ * All others become products of floats, exact because no sum leaves what a float holds of whole numbers, 2^24. What is
  * summed up is cut into ranges that are short enough, and their sums are added as int32:
  *
  *   y = MatMulInteger(a, b, z)       K = 3072      a1 = Slice(c, 0, 1200)  p1 = MatMul(a1, b1)  i1 = Cast(p1)
@@ -9,13 +15,16 @@
 #include "compiler/passes/integer.h"
 
 #include "compiler/passes/passes.h"
+#include "compiler/passes/permute.h"
 #include "compiler/passes/rewrite.h"
 
+#include "ir/infer.h"
 #include "ir/spell_util.h"
 
 #include <math.h>
 
 #define EXACT ((double)(1 << 24))
+enum { FEW_TERMS = 64 }; /* of a convolution; fewer are as fast in floats, and no more work to lay out */
 
 /* Weights as rows that are summed up: index o, k, i of [outer][k][inner] belongs to row k. */
 typedef struct Rows {
@@ -112,6 +121,18 @@ static Value *partial_sum(Node *node, OpKind kind, const Factors *f, const Rows 
     return spell_cast(node, spelled(product), DT_INT32);
 }
 
+/* Where sums that are one product become floats again, the product's floats will do. */
+static void drop_casts(Node *node, Value *sum)
+{
+    const Value *output = node->outputs.at[0];
+    Node *cast = sum->producer;
+    for (int64_t i = output->users.len - 1; i >= 0 && cast && cast->op->kind == OP_Cast; i--) {
+        Node *user = output->users.at[i];
+        if (user->op->kind == OP_Cast && value_is_float(user->outputs.at[0]))
+            node_forward(user, cast->inputs.at[0]);
+    }
+}
+
 static void by_ranges(Node *node, OpKind kind, const Factors *f, const Rows *rows)
 {
     Arena *scratch = arena_new();
@@ -131,11 +152,12 @@ static void by_ranges(Node *node, OpKind kind, const Factors *f, const Rows *row
     arena_free(scratch);
     if (diag_failed(node->graph->model->diag))
         return;
+    drop_casts(node, sum);
     spell_output(node, 0, sum);
     node_remove(node);
 }
 
-void integer_matmul_by_floats(Node *node)
+static void matmul_by_floats(Node *node)
 {
     Value *a = node->inputs.at[0], *b = node->inputs.at[1], *a_zero = node_input(node, 2), *b_zero = node_input(node, 3);
     int a_rank = value_rank(a), b_rank = value_rank(b);
@@ -151,7 +173,7 @@ void integer_matmul_by_floats(Node *node)
     by_ranges(node, OP_MatMul, &f, &rows);
 }
 
-void integer_conv_by_floats(Node *node)
+static void conv_by_floats(Node *node)
 {
     Value *x = node->inputs.at[0], *w = node->inputs.at[1], *x_zero = node_input(node, 2), *w_zero = node_input(node, 3);
     const Dim *dims = w->type.shape.dims;
@@ -164,4 +186,139 @@ void integer_conv_by_floats(Node *node)
     f.a = factor(node, x, x_zero, 0);
     rows.weights = f.b = factor(node, w, w_zero, 0);
     by_ranges(node, OP_Conv, &f, &rows);
+}
+
+/* ── For the kernels ─────────────────────────────────────────────────────────────────────────────────── */
+
+static bool is_one(const Value *value) { return shape_count(&value->type.shape) == 1; }
+
+/* Rows with one constant zero point. */
+static bool are_rows(const Value *a, const Value *zero)
+{
+    return value_rank(a) >= 2 && (!zero || (zero->constant && is_one(zero)));
+}
+
+/* Weights less their zero points, which stand along axis, as int8; NULL: not constant, or it does not hold them. */
+static Tensor *centred_bytes(Node *at, const Value *w, const Value *zero, int axis)
+{
+    const Tensor *t = w->constant;
+    int64_t inner = 1;
+    if (!t || (zero && !zero->constant) || (zero && zero->constant->count > 1 && value_rank(zero) > 1))
+        return NULL;
+    for (int i = axis + 1; i < t->rank; i++)
+        inner *= t->dims[i];
+    Tensor *bytes = tensor_new(at->graph->model->arena, DT_INT8, t->rank, t->dims);
+    for (int64_t i = 0; i < t->count; i++) {
+        int64_t z = zero ? tensor_get_int(zero->constant, zero->constant->count > 1 ? i / inner % t->dims[axis] : 0) : 0;
+        int64_t value = tensor_get_int(t, i) - z;
+        if (value < INT8_MIN || value > INT8_MAX)
+            return NULL;
+        tensor_set_int(bytes, i, value);
+    }
+    return bytes;
+}
+
+/* Into a region's body constants come as inputs. */
+static bool is_given(const Value *value) { return value->constant || (value->is_input && value->graph->parent); }
+
+bool integer_matmul_is_legal(const Node *node)
+{
+    const Value *b = node->inputs.at[1], *zero = node_input(node, 2);
+    return is_given(b) && b->type.dtype == DT_INT8 && value_rank(b) == 2 && shape_count(&b->type.shape) > 0 &&
+           !node_input(node, 3) && value_rank(node->inputs.at[0]) >= 2 && (!zero || (is_given(zero) && is_one(zero)));
+}
+
+static Value *product_of_bytes(Node *at, Value *a, Tensor *b, Value *zero)
+{
+    return SPELL(at, OP_MatMulInteger, a, spell_constant(at, b), zero);
+}
+
+/* Σ a of each row, less a's zero point as many times: what every column has more for each that its zero point is above 0. */
+static Value *row_totals(Node *at, Value *a, Value *zero)
+{
+    Value *total = spell_cast(at, a, DT_INT32);
+    int64_t last = value_rank(a) - 1;
+    if (zero)
+        total = SPELL(at, OP_Sub, total, spell_cast(at, zero, DT_INT32));
+    return SPELL(at, OP_ReduceSum, total, spell_ints(at, &last, 1));
+}
+
+/* Zero points that bytes do not hold the weights without. */
+static Value *beside_zeros(Node *node, Value *a, Value *zero, Value *b_zero)
+{
+    const Tensor *b = node->inputs.at[1]->constant;
+    int64_t middle = b->dtype == DT_UINT8 ? INT8_MAX + 1 : 0;
+    Tensor *bytes = tensor_new(node->graph->model->arena, DT_INT8, 2, b->dims);
+    for (int64_t i = 0; i < b->count; i++)
+        tensor_set_int(bytes, i, tensor_get_int(b, i) - middle);
+    Value *rest = spell_number(node, DT_INT32, (double)-middle);
+    rest = b_zero ? SPELL(node, OP_Add, spell_cast(node, b_zero, DT_INT32), rest) : rest;
+    return SPELL(node, OP_Sub, product_of_bytes(node, a, bytes, zero), SPELL(node, OP_Mul, row_totals(node, a, zero), rest));
+}
+
+void integer_make_matmul(Node *node)
+{
+    Value *a = node->inputs.at[0], *b = node->inputs.at[1], *zero = node_input(node, 2), *b_zero = node_input(node, 3);
+    if (!b->constant || value_rank(b) != 2 || !b->constant->count || !are_rows(a, zero) || (b_zero && value_rank(b_zero) > 1)) {
+        matmul_by_floats(node);
+        return;
+    }
+    Tensor *bytes = centred_bytes(node, b, b_zero, 1);
+    spell_output(node, 0, bytes ? product_of_bytes(node, a, bytes, zero) : beside_zeros(node, a, zero, b_zero));
+    node_remove(node);
+}
+
+bool integer_patches(const Node *conv)
+{
+    Window w;
+    node_window(conv, &w);
+    bool apart = w.n == 2 && node_attr_int(conv, "group") == 1;
+    for (int i = 0; i < w.n && apart; i++)
+        apart = w.kernel[i] == w.stride[i] && w.dilation[i] == 1 && !w.begin[i] && !w.end[i];
+    return apart && shape_is_fixed(&(Shape){
+                        .rank = 2, .dims = {conv->outputs.at[0]->type.shape.dims[2], conv->outputs.at[0]->type.shape.dims[3]}});
+}
+
+static Value *permuted(Node *at, Value *x, const int64_t *perm, int rank)
+{
+    Node *node = spell_node(at, OP_Transpose, &x, 1);
+    node_set_ints(node, "perm", perm, rank);
+    return spelled(node);
+}
+
+/* [N,C,H,W] → [N,H',W',kh*kw*C], a row for each patch. */
+static Value *patches(Node *conv, Value *x)
+{
+    static const int64_t last[] = {0, 2, 3, 1}, order[] = {0, 1, 3, 2, 4, 5};
+    const Dim *out = conv->outputs.at[0]->type.shape.dims, *in = x->type.shape.dims;
+    int64_t height = out[2].size, width = out[3].size, channels = in[1].size;
+    Window w;
+    node_window(conv, &w);
+    x = permuted(conv, x, last, 4);
+    if (w.kernel[0] == 1 && w.kernel[1] == 1)
+        return x;
+    const int64_t size[] = {height * w.kernel[0], width * w.kernel[1]};
+    for (int i = 0; i < 2; i++)
+        x = in[i + 2].size == size[i] ? x : range_of(conv, x, i + 1, 0, size[i]);
+    x = spell_reshape(conv, x, 6, (const int64_t[]){0, height, w.kernel[0], width, w.kernel[1], channels});
+    x = permuted(conv, x, order, 6);
+    return spell_reshape(conv, x, 4, (const int64_t[]){0, height, width, w.kernel[0] * w.kernel[1] * channels});
+}
+
+void integer_make_conv(Node *node)
+{
+    static const int64_t first[] = {0, 3, 1, 2};
+    Value *x = node->inputs.at[0], *w = node->inputs.at[1], *zero = node_input(node, 2);
+    const int64_t terms = shape_count(&w->type.shape) / w->type.shape.dims[0].size;
+    bool may = terms >= FEW_TERMS && value_rank(x) == 4 && integer_patches(node) && are_rows(x, zero);
+    Tensor *bytes = may ? centred_bytes(node, w, node_input(node, 3), 0) : NULL;
+    if (!bytes) {
+        conv_by_floats(node);
+        return;
+    }
+    Arena *arena = node->graph->model->arena;
+    bytes = tensor_reshaped(arena, tensor_permuted(arena, bytes, (const int64_t[]){2, 3, 1, 0}), 2,
+                            (const int64_t[]){terms, w->constant->dims[0]});
+    spell_output(node, 0, permuted(node, product_of_bytes(node, patches(node, x), bytes, zero), first, 4));
+    node_remove(node);
 }

@@ -12,6 +12,7 @@
  * element types. Requires types, and sizes of all dimensions but the batch's; preserves names and results. */
 #include "compiler/passes/legalize.h"
 
+#include "compiler/passes/dequantized.h"
 #include "compiler/passes/integer.h"
 #include "compiler/passes/passes.h"
 #include "compiler/passes/rewrite.h"
@@ -309,8 +310,8 @@ static const struct Form {
     void (*make)(Node *node); /* may replace the node */
 } forms[] = {
     {ANY_OP, "what it is spelled by", is_no_spelling, make_spelled}, /* first: its attributes are read as they were written */
-    {OP_ConvInteger, "Conv instead", NULL, integer_conv_by_floats},
-    {OP_MatMulInteger, "MatMul instead", NULL, integer_matmul_by_floats},
+    {OP_ConvInteger, "another product instead", NULL, integer_make_conv},
+    {OP_MatMulInteger, "by constant int8, one zero point", integer_matmul_is_legal, integer_make_matmul},
     {OP_Softmax, "over one dimension", softmax_is_legal, make_softmax}, /* before its axis is named: it says what is flattened */
     {OP_LogSoftmax, "over one dimension", softmax_is_legal, make_softmax},
     {OP_CastLike, "Cast instead", NULL, make_cast},
@@ -374,7 +375,8 @@ static bool legalize(Graph *graph)
 
 bool pass_legalize(Graph *graph)
 {
-    bool changed = legalize(graph) || model_opset(graph->model, "") != OPSET;
+    bool changed = dequantized_to_integers(graph);
+    changed |= legalize(graph) || model_opset(graph->model, "") != OPSET;
     model_set_opset(graph->model, "", OPSET);
     return pass_prune(graph) || changed;
 }

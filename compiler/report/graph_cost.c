@@ -29,6 +29,7 @@ static int64_t inner_length(const Node *node)
             length *= dim_at(w, i);
         return length;
     case OP_RowQuantizedMatMul:
+    case OP_MatMulInteger:
     case OP_MatMul: return dim_at(&a->type.shape, a->type.shape.rank - 1);
     case OP_Gemm: return dim_at(&a->type.shape, node_attr_int(node, "transA") ? 0 : a->type.shape.rank - 1);
     default: return 0;

@@ -509,10 +509,11 @@ static Panels panels_slice(const Panels *all, int64_t start, int64_t k)
 }
 
 /* A long sum in slices, each of which adds to what the columns hold: the left operand's columns of a slice stay in L2
- * while the panels pass by. */
+ * while the panels pass by. Columns of bytes have no place for sums. */
 static void emit_slices(Lowering *l, const Gemm *g)
 {
-    int64_t k = g->panels->k, step = slice_rows(l->cpu, g->a.dims[0], g->panels);
+    bool keeps_sums = dtype_size(g->c.dtype) == product_sum_bytes(g->panels->product);
+    int64_t k = g->panels->k, step = keeps_sums ? slice_rows(l->cpu, g->a.dims[0], g->panels) : k;
     Pos first = pos_add(pos_at(g->first), g->panel);
     for (int64_t start = 0; start < k; start += step) {
         Gemm part = *g;

@@ -8,6 +8,7 @@
 
 #include "compiler/schedule/conv.h"
 #include "compiler/schedule/elementwise.h"
+#include "compiler/schedule/integer.h"
 #include "compiler/schedule/matmul.h"
 #include "compiler/schedule/node.h"
 #include "compiler/schedule/norm.h"
@@ -73,12 +74,21 @@ bool region_fuse(Lowering *l, const Node *region, Fusion *fusion)
     return true;
 }
 
+static bool (*product_lowering(const Node *anchor))(Lowering *, const Node *, Epilogue *)
+{
+    switch (anchor->op->kind) {
+    case OP_RowQuantizedMatMul: return quantized_lower;
+    case OP_MatMulInteger: return integer_lower;
+    default: return product_lower;
+    }
+}
+
 static bool lower_with(Lowering *l, RegionKind kind, const Node *anchor, Epilogue *epilogue)
 {
     switch (kind) {
     case REGION_CONV:
     case REGION_DWCONV: return conv_lower(l, anchor, epilogue);
-    case REGION_GEMM: return (anchor->op->kind == OP_RowQuantizedMatMul ? quantized_lower : product_lower)(l, anchor, epilogue);
+    case REGION_GEMM: return product_lowering(anchor)(l, anchor, epilogue);
     case REGION_LAYERNORM: return layernorm_lower(l, anchor, epilogue);
     default: unreachable();
     }
