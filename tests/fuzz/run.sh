@@ -20,7 +20,7 @@ search() { # TARGET LOG
 row() { # TARGET
     cat "$work/logs/$1"-*.log | awk -v target="$1" -v found="$(find "$work/findings" -name "$1-*" | wc -l)" '
         /^#[0-9]+/ { executed = substr($1, 2) }
-        / cov: / { for (i = 1; i < NF; i++) { if ($i == "cov:") cov = $(i + 1); if ($i == "ft:") ft = $(i + 1) } }
+        / cov: / { for (i = 1; i < NF; i++) { if ($i == "cov:" && $(i + 1) > cov) cov = $(i + 1); if ($i == "ft:" && $(i + 1) > ft) ft = $(i + 1) } }
         /^cpu: / { total += executed; executed = 0; seconds += $2 + $3 }
         END { printf "| %s | %d | %d | %d | %.0f | %d |\n", target, total, cov, ft, seconds, found }'
 }
