@@ -105,7 +105,12 @@ static double leaky(double x, double alpha, double unused)
     return x < 0 ? alpha * x : x;
 }
 static double selu(double x, double alpha, double gamma) { return gamma * (x > 0 ? x : alpha * expm1(x)); }
-static double hard_sigmoid(double x, double alpha, double beta) { return fmax(0, fmin(1, alpha * x + beta)); }
+/* Not by fmax and fmin, which drop a NaN. */
+static double hard_sigmoid(double x, double alpha, double beta)
+{
+    double y = alpha * x + beta;
+    return y < 0 ? 0 : y > 1 ? 1 : y;
+}
 
 static bool map_with(Tensor *const *inputs, Tensor **outputs, double (*f)(double, double, double), double a, double b)
 {

@@ -65,6 +65,7 @@ def elementwise():
         case("i" + op.lower(), "int32[2,37] x", "int32[2,37] y", f"u = Mul(x, e)\ny = {op}(u)", [tensor("e", values=[3], dtype="int32")])
     for op in positive:
         case("f" + op.lower(), "float[2,37] x", "float[2,37] y", f"t = Abs(x)\nu = Add(t, e)\ny = {op}(u)", [tensor("e", values=[1.5])])
+    case("nanhard", "float[2,37] x", "float[2,37] y, float[2,37] z", "t = Log(x)\ny = HardSigmoid(t)\nz = HardSwish(t)")
     case("where", "float[2,3,5] x, float[5] z", "float[2,3,5] y", "c = Greater(x, z)\ny = Where(c, x, z)")
     case("toint", "float[7,9] x", "int32[7,9] y", "t = Mul(x, s)\ny = Cast <to=6> (t)", [tensor("s", values=[10.0])])
     case("ints", "int64[7] x", "int64[7] y", "t = Mul(x, x)\ny = Sub(t, x)")
