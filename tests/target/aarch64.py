@@ -102,7 +102,7 @@ PYTHON = {"gelu": lambda x: x * 0.5 * math.erfc(-x / math.sqrt(2)), "sigmoid": l
 
 def functions():
     with open(os.path.join(os.path.dirname(USER), "..", "..", "codegen", "test_math.c")) as f:
-        rows = re.findall(r'\{"(\w+)", OP_(\w+), [\d.]+, ([-\de.]+)f?, ([-\de.]+)f?, (\w+), ([\de.-]+)\}', f.read())
+        rows = re.findall(r'\{"(\w+)", OP_(\w+), \{[\d.]+\}, ([-\de.]+)f?, ([-\de.]+)f?, (\w+), ([\de.-]+)\}', f.read())
     known = {name: PYTHON.get(name) or getattr(math, name, None) for name, *_ in rows}
     return [(op, known[name], float(low), float(high), float(bound), of) for name, op, low, high, of, bound in rows if known[name]]
 
