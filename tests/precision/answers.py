@@ -9,6 +9,7 @@ the repository holds every fifth; --pictures names a folder with more.
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,7 +18,7 @@ import zipfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "Inputs"))
 import variants  # noqa: E402
 
-ROWS = {"bf16": ["--precision=bf16"], "int8": ["--precision=int8"]}
+ROWS = {"bf16": ["--precision=bf16"], "int8": ["--precision=int8"], "int8 calibrated": ["--precision=int8", "--calibrate={}"]}
 MODELS = ["digits", *variants.VARIANTS]
 # Of 1,000 answers, how many may differ from float32's, and how many right ones may be lost or won.
 BOUNDS = {"digits": (1, 1), **dict.fromkeys(variants.VARIANTS, (2, 1))}
@@ -27,8 +28,8 @@ LOOSE = {("hot", "int8"): (30, 15)}
 MANY, EITHER_WAY = 1000, 3
 
 
-def evaluate(cnxc, model, pictures, options):
-    command = [cnxc, "eval", model, pictures, *options, "--against=f32", "--json"]
+def evaluate(cnxc, model, pictures, calibrate, options):
+    command = [cnxc, "eval", model, pictures, *(option.format(calibrate) for option in options), "--against=f32", "--json"]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
@@ -50,16 +51,17 @@ def line(name, row, answer):
 
 
 def models(root, names, folder, pictures):
-    """Of each its name, the model and the folder of pictures."""
+    """Of each its name, the model and the folders of pictures, to be answered and to calibrate with."""
     kanji, digits = os.path.join(root, "models", "kanji"), os.path.join(root, "models", "digits")
     with zipfile.ZipFile(os.path.join(kanji, "pictures.zip")) as archive:
         archive.extractall(folder)
     for name in names:
         if name == "digits":
-            yield name, digits, os.path.join(digits, "test")
+            copied = shutil.copytree(os.path.join(digits, "test"), os.path.join(folder, name), ignore=shutil.ignore_patterns("*.tsv"))
+            yield name, digits, copied, copied
         else:
             variants.make(name, kanji, os.path.join(folder, name))
-            yield name, os.path.join(folder, name), pictures or os.path.join(folder, "test")
+            yield name, os.path.join(folder, name), pictures or os.path.join(folder, "test"), os.path.join(folder, "calibrate")
 
 
 def main():
@@ -73,9 +75,9 @@ def main():
     a = ap.parse_args()
     failed = False
     with tempfile.TemporaryDirectory(prefix="cnxc-answers-") as folder:
-        for name, model, pictures in models(a.root, a.models, folder, a.pictures):
+        for name, model, pictures, calibrate in models(a.root, a.models, folder, a.pictures):
             for row in a.rows:
-                answer = evaluate(a.cnxc, model, pictures, ROWS[row])
+                answer = evaluate(a.cnxc, model, pictures, calibrate, ROWS[row])
                 wrong = list(problems(name, row, answer))
                 failed |= bool(wrong)
                 print(line(name, row, answer), *wrong, sep="   ", flush=True)
