@@ -1,6 +1,6 @@
 /* Regions, as `cnxc info` shows them: what was fused, how it is scheduled, and what that asks of the caches.
  *
- *   encoder.stages.0.layers.0_1  block of ConvNHWC LayerNormalization MatMul Add Gelu MatMul Add Add, 245.7 MMAC
+ *   encoder.stages.0.layers.0_1  block of ConvNHWC LayerNormalization MatMul Add Gelu MatMul Add Add, 245.7 MMAC, f32
  *     14 chunks, blocks of 4 rows (224 pixels), 384 hidden columns at a time
  *     288 x dwconv_f32_14x16_k7x7 (and 11 more forms), 14 x layernorm_f32_224x96, 2688 x gemm_f32_14x32_k96 …
  *     a chunk: scratch 430.1 kB + data 258.0 kB = 66 % of L2, weights 307.6 kB; tile 21.5 kB = 66 % of L1 */
@@ -56,6 +56,43 @@ static int64_t block_rows(const Node *region, int64_t pixels)
     return width > 0 && pixels % width == 0 ? pixels / width : 0;
 }
 
+typedef VEC(Survey) Surveys;
+
+static Surveys surveys_of(const Build *build, const Node *region, const PhaseList *phases)
+{
+    Surveys list = {0};
+    for (int64_t i = 0; i < phases->len; i++)
+        if (phases->at[i]->origin == region)
+            vec_push(build->arena, &list, survey_phase(build->program, phases->at[i], build->arena));
+    return list;
+}
+
+/* Of its products: "int8", or "f32 and bf16" where they differ; NULL: there are none. */
+static const char *precision_of(const Surveys *surveys, Arena *arena)
+{
+    StrBuf names = {.arena = arena};
+    for (int64_t i = 0; i < surveys->len; i++) {
+        const char *name = surveys->at[i].precision ? precision_name(surveys->at[i].precision) : NULL;
+        if (name && !(names.len && strstr(names.text, name)))
+            sb_printf(&names, "%s%s", names.len ? " and " : "", name);
+    }
+    return names.text;
+}
+
+/* The least signal to noise of its integer products on pictures; 0: none was measured. Values keep their names. */
+static double decibels_of(const Build *build, const Node *region)
+{
+    const QuantizePlan *plan = build->options.pipeline.plan;
+    Nodes nodes = nodes_of(region, build->arena);
+    double least = 0;
+    for (int64_t i = 0; plan && i < nodes.nodes.len; i++) {
+        const ProductPlan *of = strmap_get(&plan->products, nodes.nodes.at[i]->outputs.at[0]->name);
+        if (of && !of->precision && (!least || of->decibels < least))
+            least = of->decibels;
+    }
+    return least;
+}
+
 /* ── Text ────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static double percent_of(int64_t bytes, int64_t cache) { return cache > 0 ? 100.0 * (double)bytes / (double)cache : 0; }
@@ -96,13 +133,18 @@ static void print_region(const Build *build, const Node *region, const PhaseList
 {
     Arena *arena = build->arena;
     const Value *output = node_output(region, 0);
-    printf("  %s  %s of %s, %.1f MMAC\n", output ? escaped(arena, output->name) : "", node_attr_string(region, "kind"),
+    Surveys surveys = surveys_of(build, region, phases);
+    const char *precision = precision_of(&surveys, arena);
+    double decibels = decibels_of(build, region);
+    printf("  %s  %s of %s, %.1f MMAC", output ? escaped(arena, output->name) : "", node_attr_string(region, "kind"),
            body_ops(region, arena), (double)node_macs(region) * 1e-6);
-    for (int64_t i = 0; i < phases->len; i++)
-        if (phases->at[i]->origin == region) {
-            Survey survey = survey_phase(build->program, phases->at[i], arena);
-            print_survey(build, region, &survey);
-        }
+    if (precision)
+        printf(", %s", precision);
+    if (decibels > 0)
+        printf(", %.1f dB", decibels);
+    putchar('\n');
+    for (int64_t i = 0; i < surveys.len; i++)
+        print_survey(build, region, &surveys.at[i]);
 }
 
 static void print_unfused(const Build *build)
@@ -155,13 +197,18 @@ static json_t *region_json(const Build *build, const Node *region, const PhaseLi
     Nodes nodes = nodes_of(region, arena);
     for (int64_t i = 0; i < nodes.nodes.len; i++)
         json_array_append_new(ops, json_string(nodes.nodes.at[i]->op->name));
-    for (int64_t i = 0; i < phases->len; i++)
-        if (phases->at[i]->origin == region) {
-            Survey survey = survey_phase(build->program, phases->at[i], arena);
-            json_array_append_new(list, survey_json(region, &survey));
-        }
-    return json_pack("{s:s, s:s, s:o, s:I, s:o}", "output", output ? output->name : "", "kind", node_attr_string(region, "kind"),
-                     "ops", ops, "macs", (json_int_t)node_macs(region), "phases", list);
+    Surveys surveys = surveys_of(build, region, phases);
+    for (int64_t i = 0; i < surveys.len; i++)
+        json_array_append_new(list, survey_json(region, &surveys.at[i]));
+    json_t *json = json_pack("{s:s, s:s, s:o, s:I, s:o}", "output", output ? output->name : "", "kind",
+                             node_attr_string(region, "kind"), "ops", ops, "macs", (json_int_t)node_macs(region), "phases", list);
+    const char *precision = precision_of(&surveys, arena);
+    double decibels = decibels_of(build, region);
+    if (precision)
+        json_object_set_new(json, "precision", json_string(precision));
+    if (decibels > 0)
+        json_object_set_new(json, "snr_db", json_real(decibels));
+    return json;
 }
 
 json_t *regions_json(const Build *build)

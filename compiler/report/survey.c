@@ -233,6 +233,7 @@ static void finish_steps(Survey *survey, Arena *arena)
         step->form = short_name(k->name, arena);
         if (is_product(k) && step->work > most) {
             most = step->work;
+            survey->precision = k->gemm.product.b;
             survey->tile_bytes = 4 * (k->gemm.m * k->gemm.k + k->gemm.k * k->gemm.nr + k->gemm.m * k->gemm.n);
         }
     }

@@ -20,6 +20,7 @@ typedef struct Survey {
     int64_t pixels;           /* rows that LayerNorm writes: the block of pixels; 0: no LayerNorm here */
     int64_t hidden;           /* columns of the hidden tensor that lie in scratch at a time; 0: no such tensor */
     int64_t scratch_bytes, data_bytes, weight_bytes; /* touched, in whole cache lines; data: tensors and arena */
+    DType precision;          /* of the product with most work, its weights'; undefined: there is no product */
     int64_t tile_bytes;       /* of the product with most work: its rows of A, its panel of B, its tile of C */
 } Survey;
 
