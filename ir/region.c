@@ -171,6 +171,15 @@ bool region_is_block(Node *const *regions, int n)
 
 /* ── Checking ────────────────────────────────────────────────────────────────────────────────────────── */
 
+static const char bf16_name[] = "bf16";
+
+DType region_precision(const Node *region)
+{
+    return str_equal(node_attr_string(region, "precision"), bf16_name) ? DT_BFLOAT16 : DT_UNDEFINED;
+}
+
+void region_set_bf16(Node *region) { node_set_string(region, "precision", bf16_name); }
+
 #define FAIL(...) (diag_error(diag, region->span, __VA_ARGS__), false)
 
 static bool check_nodes(const Node *region, const char *kind, Node *const *nodes, int64_t n, Diag *diag)
@@ -186,7 +195,7 @@ static bool check_nodes(const Node *region, const char *kind, Node *const *nodes
     return true;
 }
 
-bool region_check(const Node *region, Diag *diag)
+static bool check_kind(const Node *region, Diag *diag)
 {
     RegionKind kind = region_kind(region);
     const char *name = node_attr_string(region, "kind");
@@ -209,4 +218,12 @@ bool region_check(const Node *region, Diag *diag)
     return (n <= MAX_BLOCK_REGIONS && region_is_block(nodes, (int)n)) ||
            FAIL("Region of kind block expects regions, each working on the one before: dwconv, layernorm, gemm, some of reduce "
                 "and map, gemm that adds the block's input");
+}
+
+bool region_check(const Node *region, Diag *diag)
+{
+    const char *precision = node_attr_string(region, "precision");
+    if (*precision && !region_precision(region))
+        return FAIL("Region has precision '%s', expected bf16 or none", precision);
+    return check_kind(region, diag);
 }

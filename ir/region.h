@@ -32,6 +32,10 @@ enum {
     MAX_BLOCK_REGIONS = 12
 };
 
+/* What its products are computed in where the region says so itself, precision = "bf16"; DT_UNDEFINED: as the program's. */
+DType region_precision(const Node *region);
+void region_set_bf16(Node *region);
+
 RegionKind region_kind(const Node *region);         /* REGION_ANY also where the kind is not known */
 const char *region_kind_name(RegionKind kind);
 RegionKind region_kind_of(const Node *anchor);      /* of a region that begins with it; REGION_ANY: none */

@@ -6,7 +6,6 @@
 #include "compiler/build/build.h"
 #include "compiler/build/artifact.h"
 #include "compiler/build/bytes.h"
-#include "compiler/build/calibrate/calibrate.h"
 #include "compiler/build/prefix.h"
 #include "compiler/build/resource.h"
 #include "compiler/frontend/input/pictures.h"
@@ -60,13 +59,13 @@ bool build_load(Build *build)
 static bool make_plan(Build *build)
 {
     double start = stage_begin(build, "calibrate");
-    bool ok = calibrate(build);
+    bool ok = build->planner(build);
     return stage_end(build, "calibrate", start) && ok;
 }
 
 bool build_optimize(Build *build)
 {
-    if (build->options.calibrate && !build->options.pipeline.plan && !make_plan(build))
+    if (build->planner && !build->options.pipeline.plan && !make_plan(build))
         return false;
     double start = stage_begin(build, "optimize");
     bool ok = pipeline_optimize(build->model, &build->options.pipeline);

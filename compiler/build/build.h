@@ -20,6 +20,8 @@ typedef struct BuildOptions {
     PipelineOptions pipeline; /* its level and times are those of the later stages, too */
     const char *preproc;      /* whose arithmetic prepares pictures; NULL: as the model says */
     const char *calibrate;    /* int8: the folder of pictures that its products are planned by; NULL: none */
+    double max_drop;          /* with calibrate: points of accuracy that it may lose … */
+    double budget;            /* … found in so many seconds; 0: whatever it loses */
     bool static_libc, verbose;
     bool dry_run;             /* print the link's commands, run none */
     bool symbols;             /* keep those of the artifact that nobody needs to run it */
@@ -29,6 +31,7 @@ typedef struct Build {
     BuildOptions options;
     Arena *arena;
     Diag *diag;
+    bool (*planner)(struct Build *build); /* int8: sets options.pipeline.plan, or is false after a diagnostic; NULL: no plan */
     Model *model;             /* after build_load */
     CpuList cpus;             /* set by the caller before build_program: the most demanding first */
     TileLimits *limits;       /* after build_program: of each CPU, what code generation found */

@@ -105,6 +105,8 @@ static void key_calibration(Key *key, const Build *build)
         return;
     (void)set_hash(build->options.calibrate, &hash);
     key_bytes(key, &hash, sizeof hash);
+    double max_drop = build->options.budget > 0 ? build->options.max_drop : -1;
+    key_bytes(key, &max_drop, sizeof max_drop);
 }
 
 static uint64_t build_key(const Build *build)

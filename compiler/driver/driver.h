@@ -11,13 +11,14 @@
 typedef struct Options {
     /* As written; NULL, 0 or empty where nothing was said. */
     const char *output, *emit, *cpu, *target, *level, *precision, *task, *problem_type, *weights, *prefix, *preproc, *budget;
-    const char *image_size, *print_after, *color, *diagnostics, *format, *against, *confusion, *calibrate;
+    const char *image_size, *print_after, *color, *diagnostics, *format, *against, *confusion, *calibrate, *max_drop;
     StrList outputs, dims, runner, arguments; /* arguments: MODEL and what follows it */
     int64_t jobs, threads, runs, seed;
     bool static_libc, time_passes, verify_each, save_temps, verbose, dry_run, config_only;
     bool json, per_op, per_node, peak, host, xml, help, version;
     /* Derived by options_parse. */
     int opt_level;                    /* 0 … 3 */
+    double drop, seconds;             /* of --max-drop: points; of --budget, 0: nothing was said */
     const System *system;             /* of --target; this machine's by default */
     int64_t image_height, image_width;
     VEC(DimBinding) dim_bindings;

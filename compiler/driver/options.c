@@ -5,7 +5,9 @@
  * Long names take two dashes, or one as in clang: --save-temps, -save-temps. A long name is never abbreviated: scripts that do so
  * break when options are added. After "--" everything is an argument. */
 #include "compiler/driver/driver.h"
+#include "compiler/build/calibrate/calibrate.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -319,6 +321,41 @@ static void check_pass_name(Driver *driver)
         usage_error(driver, "--print-after: no pass '%s'; there are all, %s", name, list.text ? list.text : "");
 }
 
+/* "90", "90s", "10m", "1h" */
+static void derive_budget(Driver *driver)
+{
+    const char *text = driver->options.budget;
+    char *end = NULL;
+    if (!text)
+        return;
+    double value = isdigit((unsigned char)*text) ? strtod(text, &end) : 0;
+    double unit = !end || value <= 0               ? 0
+                  : !*end || strcmp(end, "s") == 0 ? 1
+                  : strcmp(end, "m") == 0          ? 60
+                  : strcmp(end, "h") == 0          ? 3600
+                                                   : 0;
+    driver->options.seconds = value * unit;
+    if (!(value * unit > 0 && value * unit <= 1e6))
+        usage_error(driver, "--budget takes a time such as 90s, 10m or 1h, got '%s'", text);
+}
+
+static void derive_max_drop(Driver *driver)
+{
+    Options *o = &driver->options;
+    const char *text = o->max_drop;
+    char *end = NULL;
+    if (!text) {
+        if (o->budget && driver->command->bit != C_TUNE)
+            usage_error(driver, "--budget goes with --max-drop");
+        return;
+    }
+    o->drop = isdigit((unsigned char)*text) ? strtod(text, &end) : -1;
+    if (!(o->drop >= 0 && o->drop <= 100) || *end)
+        usage_error(driver, "--max-drop takes points from 0 to 100, such as 0.3, got '%s'", text);
+    else if (!o->calibrate)
+        usage_error(driver, "--max-drop goes with --calibrate");
+}
+
 static void check_calibration(Driver *driver)
 {
     const Options *o = &driver->options;
@@ -371,6 +408,8 @@ void options_parse(Driver *driver, int argc, char **argv)
     derive_system(driver);
     check_pass_name(driver);
     check_calibration(driver);
+    derive_budget(driver);
+    derive_max_drop(driver);
 }
 
 static FrontendOptions frontend_options(const Options *o)
@@ -385,6 +424,8 @@ static FrontendOptions frontend_options(const Options *o)
                              .n_outputs = o->outputs.len};
 }
 
+static const double SEARCH_SECONDS = 600; /* of --max-drop, where no budget is given */
+
 Build options_build(Driver *driver)
 {
     const Options *o = &driver->options;
@@ -393,14 +434,20 @@ Build options_build(Driver *driver)
                                 .print_after = o->print_after,
                                 .time_passes = o->time_passes,
                                 .verify_each = o->verify_each};
+    bool calibrated = o->calibrate && pipeline.precision == DT_INT8;
     return (Build){.arena = driver->arena,
                    .diag = &driver->diag,
+                   .planner = calibrated ? calibrate : NULL,
                    .options = {.input = o->arguments.at[0],
                                .system = o->system,
                                .frontend = frontend_options(o),
                                .pipeline = pipeline,
                                .preproc = o->preproc,
-                               .calibrate = pipeline.precision == DT_INT8 ? o->calibrate : NULL,
+                               .max_drop = o->drop,
+                               .budget = !o->max_drop     ? 0
+                                         : o->seconds > 0 ? o->seconds
+                                                          : SEARCH_SECONDS,
+                               .calibrate = calibrated ? o->calibrate : NULL,
                                .static_libc = o->static_libc,
                                .verbose = o->verbose,
                                .dry_run = o->dry_run,

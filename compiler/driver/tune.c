@@ -17,7 +17,6 @@
 #include "ir/base/str.h"
 #include "ir/base/parallel.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <jansson.h>
 #include <math.h>
@@ -61,26 +60,6 @@ typedef struct Tuner {
 } Tuner;
 
 /* ── Budget and progress ─────────────────────────────────────────────────────────────────────────────── */
-
-/* "90", "90s", "10m", "1h"; 0 after a diagnostic. */
-static double parse_budget(Driver *driver)
-{
-    const char *text = driver->options.budget;
-    if (!text)
-        return default_budget;
-    char *end = NULL;
-    double value = isdigit((unsigned char)*text) ? strtod(text, &end) : 0;
-    double unit = !end || value <= 0               ? 0
-                  : !*end || strcmp(end, "s") == 0 ? 1
-                  : strcmp(end, "m") == 0          ? 60
-                  : strcmp(end, "h") == 0          ? 3600
-                                                   : 0;
-    double seconds = value * unit;
-    if (seconds > 0 && seconds <= 1e6)
-        return seconds;
-    usage_error(driver, "--budget takes a time such as 90s, 10m or 1h, got '%s'", text);
-    return 0;
-}
 
 static double seconds_left(const Tuner *t) { return t->start + t->budget - clock_seconds(); }
 
@@ -529,7 +508,10 @@ static bool prepare(Tuner *t)
 
 ExitCode subcommand_tune(Driver *driver)
 {
-    Tuner tuner = {.driver = driver, .arena = driver->arena, .start = clock_seconds(), .budget = parse_budget(driver)};
+    Tuner tuner = {.driver = driver,
+                   .arena = driver->arena,
+                   .start = clock_seconds(),
+                   .budget = driver->options.seconds > 0 ? driver->options.seconds : default_budget};
     const Options *o = &driver->options;
     if (!o->output)
         usage_error(driver, "tune needs -o PROFILE.xml, where to write what it finds");

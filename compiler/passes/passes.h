@@ -17,6 +17,7 @@ bool pass_weights(Graph *graph);      /* weight matrices that are still to be tr
 bool pass_quantize(Graph *graph, const QuantizePlan *plan); /* products of constant weights → products of 8-bit integers;
                                                                plan NULL: nothing is planned */
 bool pass_fuse(Graph *graph);         /* regions: an anchor and its elementwise neighbours; elementwise chains */
+bool pass_precision(Graph *graph, const QuantizePlan *plan); /* after pass_fuse: regions that a plan leaves to bf16 */
 bool pass_fuse_block(Graph *graph);   /* after pass_fuse: the regions of a ConvNeXt block → one of kind "block" */
 bool pass_prune(Graph *graph);        /* dead nodes and constants */
 

@@ -17,7 +17,7 @@ typedef struct Pass {
     bool (*run)(Graph *graph); /* true: it changed something */
     bool portable;             /* leaves plain ONNX of the model's own opset */
     int min_level;             /* of -O */
-    bool (*quantize)(Graph *graph, const QuantizePlan *plan); /* in run's place, for int8 alone */
+    bool (*planned)(Graph *graph, const QuantizePlan *plan); /* in run's place, for int8 alone */
 } Pass;
 
 static const Pass passes[] = {
@@ -31,6 +31,7 @@ static const Pass passes[] = {
     {"weights", pass_weights, false, 0, NULL},          /* Transposes that affine did not take along */
     {"quantize", NULL, false, 0, pass_quantize}, /* beyond this point no pass changes what is computed */
     {"fuse", pass_fuse, false, 1, NULL},                /* nothing but the next looks into bodies after it */
+    {"precision", NULL, false, 1, pass_precision},
     {"fuse-block", pass_fuse_block, false, 2, NULL},
 };
 
@@ -62,7 +63,7 @@ static void print_after(const Pass *pass, const Model *model, bool changed)
 static void run_pass(const Pass *pass, Model *model, const PipelineOptions *options)
 {
     double start = clock_seconds();
-    bool changed = pass->run ? pass->run(model->graph) : pass->quantize(model->graph, options->plan);
+    bool changed = pass->run ? pass->run(model->graph) : pass->planned(model->graph, options->plan);
     if (options->time_passes)
         fprintf(stderr, "%10.3f ms    pass %s%s\n", (clock_seconds() - start) * 1e3, pass->name, changed ? "" : " (unchanged)");
     if (must_verify(options) && !diag_failed(model->diag))
@@ -79,7 +80,7 @@ static bool runs(const Pass *pass, const PipelineOptions *options)
 static bool run_passes(Model *model, const PipelineOptions *options, bool portable)
 {
     for (int64_t i = 0; i < countof(passes) && !diag_failed(model->diag); i++) {
-        if (options->before_quantize && passes[i].quantize)
+        if (options->before_quantize && passes[i].planned)
             break;
         if (passes[i].portable == portable && runs(&passes[i], options))
             run_pass(&passes[i], model, options);

@@ -146,8 +146,8 @@ static Value *divided(Node *at, Value *rows, const float *multipliers, int64_t k
     return mul->outputs.at[0];
 }
 
-/* Before at: rows times q's weights, in integers; NULL: the weights are not finite. */
-static Node *product_before(Node *at, Value *rows, const Quantizable *q, const ProductPlan *plan)
+/* Of rows times q's weights, in integers. False: the weights are not finite. */
+static bool product_operands(Node *at, Value *rows, const Quantizable *q, const ProductPlan *plan, Value *operands[3])
 {
     Graph *graph = at->graph;
     Arena *arena = graph->model->arena;
@@ -156,19 +156,22 @@ static Node *product_before(Node *at, Value *rows, const Quantizable *q, const P
     int8_t *bytes = (int8_t *)(uintptr_t)quantized->data;
     const float *floats = multiplied(arena, w, plan->multipliers);
     if (!quantize_weights(floats, w->dims[0], w->dims[1], bytes, (float *)(uintptr_t)scale->data))
-        return NULL;
+        return false;
     if (plan->rounded)
         memcpy(bytes, plan->rounded, (size_t)w->count);
-    Value *operands[] = {divided(at, rows, plan->multipliers, w->dims[0]),
-                         constant_new(graph, arena_printf(arena, "%s_int8", q->weights->name), quantized, at->span),
-                         constant_new(graph, arena_printf(arena, "%s_scale", q->weights->name), scale, at->span)};
-    Node *product = node_before(at, OP_RowQuantizedMatMul, operands, 3, at->outputs.at[0]->name);
+    operands[0] = divided(at, rows, plan->multipliers, w->dims[0]);
+    operands[1] = constant_new(graph, arena_printf(arena, "%s_int8", q->weights->name), quantized, at->span);
+    operands[2] = constant_new(graph, arena_printf(arena, "%s_scale", q->weights->name), scale, at->span);
+    return true;
+}
+
+static void set_attributes(Node *product, const Quantizable *q)
+{
     if (q->symmetric)
         node_set_int(product, "symmetric", 1);
     if (q->range)
         node_set_int(product, "range", q->range);
     node_infer(product);
-    return product;
 }
 
 /* The bias, and what calibration adds to it. */
@@ -185,12 +188,13 @@ static Value *corrected(Node *at, Value *bias, const float *correction)
 
 static bool quantize_matmul(Node *node, const Quantizable *q, const ProductPlan *plan)
 {
-    Node *product = product_before(node, q->input, q, plan);
-    if (!product)
+    Value *operands[3];
+    if (!product_operands(node, q->input, q, plan, operands))
         return false;
     if (q->add)
         node_set_input(q->add, q->add->inputs.at[1] == q->bias, corrected(q->add, q->bias, plan->correction));
-    return node_forward(node, product->outputs.at[0]);
+    set_attributes(node_replace(node, OP_RowQuantizedMatMul, operands, 3), q);
+    return true;
 }
 
 /* ── Patches ─────────────────────────────────────────────────────────────────────────────────────────── */
@@ -266,12 +270,17 @@ static bool patches_of(Node *conv, Quantizable *q)
 
 static bool quantize_patches(Node *conv, const Quantizable *q, const ProductPlan *plan)
 {
-    Node *product = product_before(conv, patch_rows(conv, q->patch), q, plan);
-    if (!product)
+    Value *operands[3];
+    if (!product_operands(conv, patch_rows(conv, q->patch), q, plan, operands))
         return false;
-    if (!q->bias)
-        return node_forward(conv, product->outputs.at[0]);
-    Value *operands[] = {product->outputs.at[0], corrected(conv, q->bias, plan->correction)};
+    if (!q->bias) {
+        set_attributes(node_replace(conv, OP_RowQuantizedMatMul, operands, 3), q);
+        return true;
+    }
+    Node *product = node_before(conv, OP_RowQuantizedMatMul, operands, 3, conv->outputs.at[0]->name);
+    set_attributes(product, q);
+    operands[0] = product->outputs.at[0];
+    operands[1] = corrected(conv, q->bias, plan->correction);
     node_infer(node_replace(conv, OP_Add, operands, 2));
     return true;
 }
@@ -295,6 +304,8 @@ static bool quantize(Node *node, const QuantizePlan *plan)
     if (!quantizable(node, &q))
         return false;
     const ProductPlan *of = plan ? strmap_get(&plan->products, node->outputs.at[0]->name) : NULL;
+    if (of && of->precision)
+        return false;
     return (q.patch[0] ? quantize_patches : quantize_matmul)(node, &q, of ? of : &none);
 }
 

@@ -4,8 +4,9 @@
 
 #include "ir/graph.h"
 
-/* What becomes of a product. Zeroed: rounded to nearest, and nothing else. */
+/* What becomes of a product. Zeroed: integers, rounded to nearest, and nothing else. */
 typedef struct ProductPlan {
+    DType precision; /* float or bf16: it stays a product of floats, of that precision; undefined: of integers */
     const float *multipliers; /* [K] of the weights' rows; the columns of what is multiplied are divided by them; NULL: 1 */
     const int8_t *rounded; /* [K,N] the weights, of scales as those to nearest have; NULL: to nearest */
     const float *correction; /* [N] added to the bias; NULL: 0 */

@@ -6,12 +6,11 @@
  *
  * If no folder is named so, and there are as many as classes, they are the classes in sorted order, as ImageNet's. */
 #include "compiler/report/album.h"
+#include "compiler/build/classes.h"
 #include "ir/base/listing.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 /* ── Folders ─────────────────────────────────────────────────────────────────────────────────────────── */
 
@@ -24,43 +23,15 @@ static bool list_dir(Album *album, const char *dir, StrList *names)
     return false;
 }
 
-/* "tabby, tabby cat" names both "tabby" and "tabby cat". */
-static bool label_has(const char *label, const char *name)
-{
-    size_t length = strlen(name);
-    for (const char *at = label;; at += strlen(", ")) {
-        if (strncasecmp(at, name, length) == 0 && (at[length] == '\0' || at[length] == ','))
-            return true;
-        at = strstr(at, ", ");
-        if (!at)
-            return strcmp(label, name) == 0;
-    }
-}
-
-static int64_t class_of(const Album *album, const char *name)
-{
-    for (int64_t i = 0; i < album->n_labels; i++)
-        if (label_has(album->labels[i], name))
-            return i;
-    char *end;
-    long long number = strtoll(name, &end, 10);
-    return *end == '\0' && end != name && number >= 0 && number < album->n_labels ? number : -1;
-}
-
 static bool find_classes(Album *album, const char *dir, StrList *folders, int64_t **classes)
 {
     StrList names = {0};
-    int64_t known = 0;
     if (!list_dir(album, dir, &names))
         return false;
     for (int64_t i = 0; i < names.len; i++)
         if (path_is_dir(arena_printf(album->arena, "%s/%s", dir, names.at[i])))
             vec_push(album->arena, folders, names.at[i]);
-    *classes = NEW_ARRAY(album->arena, int64_t, folders->len + 1);
-    for (int64_t i = 0; i < folders->len; i++)
-        known += ((*classes)[i] = class_of(album, folders->at[i])) >= 0;
-    for (int64_t i = 0; known == 0 && folders->len == album->n_labels && i < folders->len; i++)
-        (*classes)[i] = i;
+    *classes = classes_of_folders(album->labels, album->n_labels, folders, album->arena);
     return true;
 }
 

@@ -22,6 +22,7 @@
 #include "ir/interp.h"
 #include "ir/npy.h"
 #include "ir/op.h"
+#include "ir/region.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -254,9 +255,21 @@ static double element_error(double got, double expected)
     return got == expected ? 0 : fabs(got - expected);
 }
 
-static double tolerance(DType precision)
+/* Whether a region says that its products are bf16. */
+static bool has_bf16(const Graph *graph)
 {
-    return precision == DT_BFLOAT16 ? TOLERANCE_BF16 : precision == DT_INT8 ? TOLERANCE_INT8 : TOLERANCE;
+    FOR_NODES (node, graph)
+        if (node->op->kind == OP_Region && (region_precision(node) || has_bf16(node_attr_graph(node, "body"))))
+            return true;
+    return false;
+}
+
+static double tolerance(const Verify *v)
+{
+    DType precision = v->compiled.options.pipeline.precision;
+    if (precision == DT_BFLOAT16 || has_bf16(v->compiled.model->graph))
+        return TOLERANCE_BF16;
+    return precision == DT_INT8 ? TOLERANCE_INT8 : TOLERANCE;
 }
 
 static void compare(Verify *v, int64_t index)
@@ -277,7 +290,7 @@ static void compare(Verify *v, int64_t index)
         c->signal += isfinite(exact) ? exact * exact : 0;
     }
     c->compared = true;
-    c->ok = c->error <= tolerance(v->compiled.options.pipeline.precision) * fmax(c->magnitude, 1e-3);
+    c->ok = c->error <= tolerance(v) * fmax(c->magnitude, 1e-3);
 }
 
 /* In decibels; infinite where nothing is lost. */

@@ -63,6 +63,16 @@ static bool take_quantized(const Block *b)
            quantized_fits(&b->q2, &b->down);
 }
 
+/* As if the region's body were being lowered. */
+static Product product_in(Lowering *l, const Node *region, const View *a)
+{
+    Scope scope = {.region = region, .outer = l->scope};
+    l->scope = &scope;
+    Product product = product_for(l, a);
+    l->scope = scope.outer;
+    return product;
+}
+
 Block *block_of(Lowering *l, const Node *region)
 {
     Block *b = NEW(l->arena, Block);
@@ -70,11 +80,11 @@ Block *block_of(Lowering *l, const Node *region)
         region_enter(l, node);
         b->regions[b->n++] = node;
     }
-    const Node *down = b->regions[b->n - 1];
+    const Node *up = b->regions[BLOCK_UP], *down = b->regions[b->n - 1];
     b->x = view_of_input(l, b->regions[BLOCK_DEPTHWISE], 0);
-    b->product = product_for(l, &b->x);
-    if (b->x.strides[3] != 4 || !take_depthwise(l, b) || !take_norm(l, b) ||
-        !take_product(l, b->regions[BLOCK_UP], &b->up, &b->w1, &b->q1) || !take_product(l, down, &b->down, &b->w2, &b->q2) ||
+    b->product = product_in(l, up, &b->x);
+    if (region_precision(up) != region_precision(down) || b->x.strides[3] != 4 || !take_depthwise(l, b) || !take_norm(l, b) ||
+        !take_product(l, up, &b->up, &b->w1, &b->q1) || !take_product(l, down, &b->down, &b->w2, &b->q2) ||
         !is_per_column(&b->up) || !take_quantized(b))
         return NULL;
     if (block_is_quantized(b))

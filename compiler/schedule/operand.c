@@ -16,6 +16,7 @@
 
 #include "compiler/schedule/lower.h"
 #include "compiler/schedule/map.h"
+#include "ir/region.h"
 
 #include <string.h>
 
@@ -29,12 +30,19 @@ static bool is_head(const Lowering *l, const View *a)
     return value_dims(l->graph->inputs.at[0], dims) > 0 && dims[0] == a->dims[0];
 }
 
+/* Of products of floats: what a region says, or else the program. Passes have said which products are of integers. */
+static DType precision_here(const Lowering *l)
+{
+    for (const Scope *scope = l->scope; scope; scope = scope->outer)
+        if (region_precision(scope->region))
+            return region_precision(scope->region);
+    return l->program->precision == DT_INT8 ? DT_FLOAT : l->program->precision;
+}
+
 Product product_for(const Lowering *l, const View *a)
 {
-    if (l->program->precision == DT_INT8) /* passes have said which products are of integers */
-        return product_of(l->cpu, DT_FLOAT);
     bool few = !view_count(a) || a->rank < 1 || a->dims[a->rank - 1] < FEW_CHANNELS;
-    return product_of(l->cpu, few || is_head(l, a) ? DT_FLOAT : l->program->precision);
+    return product_of(l->cpu, few || is_head(l, a) ? DT_FLOAT : precision_here(l));
 }
 
 /* From a float, value `from` of an expression, to an element of A. */

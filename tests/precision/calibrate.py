@@ -1,5 +1,5 @@
 """--calibrate: what it gains where hidden channels run hot, that the decision stands in the graph, that nothing but the pictures' content
-matters to it, and what it refuses."""
+matters to it, and what it refuses; --max-drop: which layers go back, and its table."""
 # RUN: %python %s %cnxc %root
 import filecmp
 import glob
@@ -79,6 +79,36 @@ def check_same(folder, model, calibrate, program):
         assert filecmp.cmp(program, other, shallow=False), name
 
 
+def table(text):
+    """Of --max-drop: rows of what was done, to which layer, its level, the points lost (None where none were counted) and its time."""
+    rows = re.findall(r"^  (all|tried|back) +(\S*?) +(int8|bf16|f32) +(?:lost +([0-9.-]+))? +error +([0-9.]+)  time +([0-9.]+) %$", text, re.M)
+    return [(what, layer, level, float(lost) if lost else None, float(time)) for what, layer, level, lost, _, time in rows]
+
+
+def check_drop(folder, model):
+    """--max-drop takes layers back until it holds; the decision stands in the graph."""
+    hot_block.write_pixels(f"{folder}/many/pixels.npy", 400, seed=2)
+    options = [INT8, f"--calibrate={folder}/many"]
+    said = run(CNXC, "compile", model, *options, "--max-drop=0", "--print-after=fuse-block", "--emit=tile", "-o", f"{folder}/drop.tile")
+    head, text = said.split("# after fuse-block", 1)
+    assert head.startswith("max-drop 0: points of agreement with float32 on 200 pictures\n"), head
+    rows = table(head)
+    assert [row[0] for row in rows[:5]] == ["all", "tried", "tried", "tried", "tried"], head
+    assert rows[0][3] > 0 and rows[-1][0] == "back" and rows[-1][3] <= 0 and all(row[3] > 0 for row in rows[5:-1]), head
+    with open(f"{folder}/drop.onnxtxt", "w") as f:
+        f.write(text[text.index("\n") + 1:])
+    run(CNXC, "compile", f"{folder}/drop.onnxtxt", "-O0", "--emit=tile", "-o", f"{folder}/drop.again.tile")
+    assert filecmp.cmp(f"{folder}/drop.tile", f"{folder}/drop.again.tile", shallow=False)
+    more = rows[0][3] / 2
+    again = run(CNXC, "compile", model, *options, f"--max-drop={more}", "-j", "1", "-o", f"{folder}/drop")
+    assert table(again) == rows[:len(table(again))] and len(table(again)) < len(rows) and table(again)[-1][3] <= more, again
+    said = run(CNXC, "compile", model, *options, "--max-drop=100", "-o", f"{folder}/drop")
+    assert len(table(said)) == 1, said
+    said = run(CNXC, "compile", model, *options, "--max-drop=0", "--budget=0.01s", "-o", f"{folder}/late", code=3)
+    assert "max-drop 0: points of" in said and "0.01 seconds are over; --budget gives it more time" in said, said
+    assert not os.path.exists(f"{folder}/late")
+
+
 def check_cache(folder, model, calibrate):
     """An executable in the cache belongs to what the pictures hold."""
     os.environ["XDG_CACHE_HOME"] = f"{folder}/cache"
@@ -94,6 +124,12 @@ def check_errors(folder, model, calibrate):
     for options, code, message in [
         ([f"--calibrate={calibrate}"], 2, "--calibrate goes with --precision=int8"),
         (["--precision=bf16", f"--calibrate={calibrate}"], 2, "--calibrate goes with --precision=int8"),
+        ([INT8, "--max-drop=1"], 2, "--max-drop goes with --calibrate"),
+        ([INT8, f"--calibrate={calibrate}", "--max-drop=few"], 2, "--max-drop takes points from 0 to 100, such as 0.3, got 'few'"),
+        ([INT8, f"--calibrate={calibrate}", "--max-drop=1x"], 2, "--max-drop takes points from 0 to 100, such as 0.3, got '1x'"),
+        ([INT8, f"--calibrate={calibrate}", "--budget=1m"], 2, "--budget goes with --max-drop"),
+        ([INT8, f"--calibrate={calibrate}", "--max-drop=1", "--budget=soon"], 2, "--budget takes a time such as 90s, 10m or 1h, got 'soon'"),
+        ([INT8, f"--calibrate={calibrate}", "--max-drop=1", "--outputs=y"], 3, "--max-drop needs logits or probabilities to judge by"),
         ([INT8, f"--calibrate={folder}/nowhere"], 4, "can't read the folder"),
         ([INT8, f"--calibrate={folder}/empty"], 1, "holds no pictures"),
         ([INT8, f"--calibrate={folder}/single"], 1, "holds one picture"),
@@ -107,6 +143,8 @@ def check_errors(folder, model, calibrate):
         said = subprocess.run([CNXC, "compile", "-", INT8, f"--calibrate={calibrate}", "-o", f"{folder}/none"], stdin=f, stderr=subprocess.PIPE,
                               text=True)
     assert said.returncode == 2 and "reads MODEL twice" in said.stderr, said
+    said = run(CNXC, "compile", f"{ROOT}/models/digits", INT8, f"--calibrate={folder}/classes", "--max-drop=50", "-o", f"{folder}/judged")
+    assert said.startswith("max-drop 50: points of top-1 on 5 pictures\n"), said
     said = run(CNXC, "compile", f"{ROOT}/models/digits", INT8, f"--calibrate={folder}/damaged", "-o", f"{folder}/none", code=1)
     assert "damaged/b.png: error:" in said and "can't be calibrated with" in said, said
     assert not [name for name in os.listdir(folder) if name.startswith(".cnxc")]
@@ -118,6 +156,9 @@ def make_errors(folder):
     hot_block.write_pixels(f"{folder}/single/a.npy", 1, seed=1)
     np.save(f"{folder}/flat/a.npy", np.zeros((4, 3), np.float32))
     np.save(f"{folder}/small/a.npy", np.zeros((2, 3, 8, 8), np.float32))
+    for label in map(os.path.dirname, glob.glob(f"{ROOT}/models/digits/test/*/")):
+        os.makedirs(f"{folder}/classes/{os.path.basename(label)}")
+        shutil.copy(sorted(glob.glob(f"{label}/*"))[0], f"{folder}/classes/{os.path.basename(label)}")
     os.makedirs(f"{folder}/damaged")
     shutil.copy(glob.glob(f"{ROOT}/models/digits/test/*/*")[0], f"{folder}/damaged/a.png")
     with open(f"{folder}/damaged/a.png", "rb") as f, open(f"{folder}/damaged/b.png", "wb") as to:
@@ -135,6 +176,7 @@ def main():
         program = check_gain(folder, model, calibrate)
         check_dump(folder, model, calibrate, program)
         check_same(folder, model, calibrate, program)
+        check_drop(folder, model)
         check_cache(folder, model, calibrate)
         run(CNXC, "verify", model, INT8, f"--calibrate={calibrate}")
         make_errors(folder)

@@ -5,11 +5,13 @@
  *   pictures → set.c     which, in what order; every second one judges
  *            → observe.c the float model's products: their largest columns, some of their rows
  *            → improve.c of each product multipliers, rounding and a correction of the bias, each kept where it helps
+ *            → mix.c     with --max-drop: the layers that are better left to bf16 or float32
  *            → a plan for the quantize pass (passes/quantize.h), by names of values
  *
  * Nothing depends on the number of threads, nor on the order of a folder. */
 #include "compiler/build/calibrate/calibrate.h"
 #include "compiler/build/calibrate/improve.h"
+#include "compiler/build/calibrate/mix.h"
 #include "compiler/build/calibrate/observe.h"
 #include "compiler/build/output.h"
 
@@ -32,13 +34,14 @@ static QuantizePlan *plan_products(const Observation *o, const Build *build)
 static bool make_plan(Build *build, const char *dir, Arena *arena)
 {
     CalibrationSet set = {0};
-    Observation o = {.dir = dir};
-    if (!set_read(&set, build->options.calibrate, arena, build->diag) || !observe(&o, build, &set, arena))
+    Observation o = {0};
+    if (!set_read(&set, build->options.calibrate, arena, build->diag) || !observe(&o, build, &set, dir, arena))
         return false;
     if (!o.products.len)
         diag_warning(build->diag, NO_SPAN, "the model has no products that can be calibrated");
-    build->options.pipeline.plan = plan_products(&o, build);
-    return true;
+    QuantizePlan *plan = plan_products(&o, build);
+    build->options.pipeline.plan = plan;
+    return build->options.budget <= 0 || mix_precisions(&o, build, plan, arena);
 }
 
 bool calibrate(Build *build)

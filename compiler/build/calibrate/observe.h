@@ -2,8 +2,7 @@
 #ifndef CNXC_BUILD_CALIBRATE_OBSERVE_H
 #define CNXC_BUILD_CALIBRATE_OBSERVE_H
 
-#include "compiler/build/build.h"
-#include "compiler/build/calibrate/set.h"
+#include "compiler/build/calibrate/run.h"
 #include "compiler/passes/quantize.h"
 
 /* Some of the rows that were multiplied, evenly spread over pictures and pixels. */
@@ -22,13 +21,14 @@ typedef struct Observed {
 
 typedef struct Observation {
     Build build;       /* the same model in float32, for this machine */
-    const char *dir;   /* of temporary files */
-    const char *program;
+    SetRun run;        /* of its program, for what products multiply, each value once */
     VEC(Observed) products;
-    VEC(const Value *) values; /* that they multiply, each once */
 } Observation;
 
+/* A build of the same model that runs on this machine, in float32. False after a diagnostic. */
+bool host_build(Build *build, const Build *of, Arena *arena);
+
 /* Compiles the float model of `of` and runs it on the set; memory of all that comes from the arena. False after a diagnostic. */
-bool observe(Observation *o, const Build *of, const CalibrationSet *set, Arena *arena);
+bool observe(Observation *o, const Build *of, const CalibrationSet *set, const char *dir, Arena *arena);
 
 #endif

@@ -3,7 +3,7 @@ import os
 
 import numpy as np
 
-SIZE, CHANNELS, HIDDEN, WIDER, LABELS = 32, 16, 64, 32, 10
+SIZE, CHANNELS, HIDDEN, WIDER, LABELS = 32, 64, 128, 64, 400
 HOT = {3: 30, 40: 20}
 
 GRAPH = """<ir_version: 10, opset_import: ["" : 20], metadata_props: ["cnxc.labels": "[{labels}]"]>
