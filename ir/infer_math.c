@@ -279,7 +279,7 @@ static Shape outer_dims(const Shape *shape)
 
 bool infer_RowQuantizedMatMul(Node *node, Diag *diag)
 {
-    int64_t range = node_attr_int(node, "range"), symmetric = node_attr_int(node, "symmetric");
+    int64_t range = node_attr_int(node, "range");
     if (!infer_check_dtype(node, 0, 1 << DT_FLOAT, diag) || !infer_check_dtype(node, 1, 1 << DT_INT8, diag) ||
         !infer_check_dtype(node, 2, 1 << DT_FLOAT, diag) || !infer_check_min_rank(node, 0, 1, diag) ||
         !infer_check_rank(node, 1, 2, diag) || !infer_check_rank(node, 2, 1, diag))
@@ -292,8 +292,6 @@ bool infer_RowQuantizedMatMul(Node *node, Diag *diag)
     if (range < 0 || (range && b->dims[0].size % range))
         return FAIL(node, diag, "range of RowQuantizedMatMul is %lld, expected a divisor of %lld rows of B, or 0",
                     (long long)range, (long long)b->dims[0].size);
-    if (symmetric != 0 && symmetric != 1)
-        return FAIL(node, diag, "symmetric of RowQuantizedMatMul is %lld, expected 0 or 1", (long long)symmetric);
     out.dims[out.rank - 1] = b->dims[1];
     node_set_output(node, 0, DT_FLOAT, out);
     return true;

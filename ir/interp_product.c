@@ -222,9 +222,9 @@ static double *load_b(Arena *arena, const Tensor *b, bool transposed, int64_t k,
 }
 
 /* One row of A by one range of B's rows: out[n] += step * Σ q * B + low * Σ B. */
-static void add_range(const double *a, const double *b, int64_t k, int64_t n, bool symmetric, double *out)
+static void add_range(const double *a, const double *b, int64_t k, int64_t n, double *out)
 {
-    RowScale scale = quantize_scale(a, k, symmetric);
+    RowScale scale = quantize_scale(a, k);
     for (int64_t i = 0; i < k; i++, b += n) {
         double factor = quantize_element(&scale, a[i]) * (double)scale.step + scale.low;
         for (int64_t j = 0; j < n; j++)
@@ -237,14 +237,13 @@ REF(RowQuantizedMatMul)
     (void)diag;
     const Tensor *b = inputs[1];
     int64_t k = b->dims[0], n = b->dims[1], range = node_attr_int(node, "range"), rows = k ? inputs[0]->count / k : 0;
-    bool symmetric = node_attr_int(node, "symmetric");
     range = range ? range : k;
     Arena *scratch = arena_new();
     double *at = tensor_doubles(scratch, inputs[0]), *bt = tensor_doubles(scratch, b), *row = NEW_ARRAY(scratch, double, n);
     for (int64_t i = 0; i < rows; i++) {
         memset(row, 0, (size_t)n * sizeof *row);
         for (int64_t from = 0; from < k; from += range)
-            add_range(at + i * k + from, bt + from * n, range, n, symmetric, row);
+            add_range(at + i * k + from, bt + from * n, range, n, row);
         for (int64_t j = 0; j < n; j++)
             tensor_set(outputs[0], i * n + j, row[j] * tensor_get(inputs[2], j));
     }

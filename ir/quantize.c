@@ -2,8 +2,9 @@
 #include "ir/quantize.h"
 
 #include <math.h>
+#include <stdbool.h>
 
-RowScale quantize_scale(const double *row, int64_t n, bool symmetric)
+RowScale quantize_scale(const double *row, int64_t n)
 {
     float low = 0, high = 0;
     bool is_nan = false;
@@ -13,10 +14,8 @@ RowScale quantize_scale(const double *row, int64_t n, bool symmetric)
         low = a < low ? a : low;
         high = a > high ? a : high;
     }
-    float most = high > -low ? high : -low, span = symmetric ? most : high - low;
-    int steps = symmetric ? SYMMETRIC_STEPS : SPAN_STEPS;
-    span = span < LEAST_SPAN ? LEAST_SPAN : span;
-    return (RowScale){is_nan ? NAN : span / (float)steps, symmetric ? 0 : low, (float)steps / span};
+    float span = high - low < LEAST_SPAN ? LEAST_SPAN : high - low;
+    return (RowScale){is_nan ? NAN : span / SPAN_STEPS, low, SPAN_STEPS / span};
 }
 
 int32_t quantize_element(const RowScale *scale, double element)

@@ -110,15 +110,15 @@ void emit_for_vectors(Emit *e, int64_t n, VectorBody *body, void *context, IrVal
 /* What body collects over the row into four slots from `start`, combined over slots and lanes: a scalar. */
 IrValue emit_collect(Emit *e, int64_t n, VectorBody *body, void *context, double start, EmitCombine *combine);
 
-/* 8-bit integers with steps of their own (quantize.c). The largest magnitude of a row is collected in four slots that begin at
- * zero; of it, or of high - low, come the scalars step and 1 / step, and with it the bytes of x, or of x - low. */
+/* 8-bit integers with steps of their own (quantize.c). What a row spans is collected in slots that begin at zero, the greatest
+ * elements, then the lowest; of it come scalars, and with them the bytes of x - low. */
+enum { QUANTIZE_SLOTS = 4 };
 typedef struct QuantizeStep {
-    IrValue step, inverse;
+    IrValue step, inverse, low;
 } QuantizeStep;
-IrValue quantize_greater(Emit *e, IrValue most, IrValue x);
-IrValue quantize_greatest(Emit *e, const IrValue *slots);
-QuantizeStep quantize_step(Emit *e, IrValue span, bool symmetric);
-IrValue quantize_bytes(Emit *e, IrValue x, IrValue inverse, DType dtype, bool symmetric); /* inverse: a vector */
+void quantize_widen(Emit *e, IrValue *spans, int slot, IrValue x);
+QuantizeStep quantize_step(Emit *e, const IrValue *spans);
+IrValue quantize_bytes(Emit *e, IrValue x, IrValue inverse, DType dtype); /* x - low, inverse: vectors */
 
 /* Softmax's first two passes over a row of n floats (softmax.c): its greatest element, and Σ exp(x - max), whose
  * terms are also stored at out unless it is NULL. Scalars. */

@@ -15,7 +15,7 @@ typedef struct RowNorm {
     double epsilon;
     IrValue row, in, out;        /* number and addresses of the present row */
     IrValue mean, scale;         /* vectors */
-    IrValue inverse;             /* a vector: what makes differences from the mean 8-bit integers */
+    IrValue lowest, inverse;     /* vectors: the lowest element, what makes differences from it 8-bit integers */
 } RowNorm;
 
 static IrValue load_at(Emit *e, const RowNorm *r, IrValue first, int64_t active)
@@ -93,31 +93,36 @@ void kernel_layernorm(Emit *e, const Kernel *kernel)
 static void add_squares_and_span(Emit *e, void *context, IrValue first, int64_t active, int slot, IrValue *carried)
 {
     add_squares(e, context, first, active, slot, carried);
-    IrValue difference = emit_keep_lanes(e, difference_at(e, context, first, active), active, 0);
-    carried[SLOTS + slot] = quantize_greater(e, carried[SLOTS + slot], difference);
+    quantize_widen(e, carried + SLOTS, slot, emit_keep_lanes(e, difference_at(e, context, first, active), active, 0));
 }
 
 static void write_bytes(Emit *e, void *context, IrValue first, int64_t active, int slot, IrValue *carried)
 {
     (void)slot, (void)carried;
     const RowNorm *r = context;
-    IrValue difference = difference_at(e, r, first, active);
-    IrValue bytes = quantize_bytes(e, difference, r->inverse, r->kernel->layernorm_quantize.out, true);
+    IrValue x = LLVMBuildFSub(e->ir, load_at(e, r, first, active), r->lowest, "");
+    IrValue bytes = quantize_bytes(e, x, r->inverse, r->kernel->layernorm_quantize.out);
     emit_store_lanes(e, bytes, emit_index(e, r->out, first, 1), active);
 }
 
-/* The row's deviation is one factor: it is not multiplied into what becomes an integer, but into the step. */
-static void write_quantized(Emit *e, RowNorm *r)
+static void store_for_row(Emit *e, const RowNorm *r, int argument, IrValue value)
 {
-    IrValue slots[2 * SLOTS];
-    for (int i = 0; i < 2 * SLOTS; i++)
+    emit_store_scalar(e, value, emit_index(e, emit_arg(e, argument), r->row, F32));
+}
+
+/* The row's deviation is one factor: it is not multiplied into what becomes an integer, but into the step and the lowest. */
+static void write_quantized(Emit *e, RowNorm *r, IrValue mean)
+{
+    IrValue slots[SLOTS + 2 * QUANTIZE_SLOTS];
+    for (int i = 0; i < SLOTS + 2 * QUANTIZE_SLOTS; i++)
         slots[i] = emit_splat_const(e, 0);
-    emit_for_vectors(e, r->n, add_squares_and_span, r, slots, 2 * SLOTS);
+    emit_for_vectors(e, r->n, add_squares_and_span, r, slots, SLOTS + 2 * QUANTIZE_SLOTS);
     IrValue squares = emit_combine_add(e, emit_combine_add(e, slots[0], slots[1]), emit_combine_add(e, slots[2], slots[3]));
     IrValue scale = deviation(e, r, divided(e, r, emit_across(e, squares, emit_combine_add)));
-    QuantizeStep step = quantize_step(e, quantize_greatest(e, slots + SLOTS), true);
-    IrValue at = emit_index(e, emit_arg(e, LAYERNORM_QUANTIZE_STEP), r->row, F32);
-    emit_store_scalar(e, LLVMBuildFMul(e->ir, step.step, scale, ""), at);
+    QuantizeStep step = quantize_step(e, slots + SLOTS);
+    store_for_row(e, r, LAYERNORM_QUANTIZE_STEP, LLVMBuildFMul(e->ir, step.step, scale, ""));
+    store_for_row(e, r, LAYERNORM_QUANTIZE_LOW, LLVMBuildFMul(e->ir, step.low, scale, ""));
+    r->lowest = emit_splat(e, LLVMBuildFAdd(e->ir, mean, step.low, ""));
     r->inverse = emit_splat(e, step.inverse);
     emit_for_vectors(e, r->n, write_bytes, r, NULL, 0);
 }
@@ -129,7 +134,8 @@ void kernel_layernorm_quantize(Emit *e, const Kernel *kernel)
     r.row = rows.index;
     r.in = emit_index(e, emit_arg(e, LAYERNORM_QUANTIZE_IN), rows.index, kernel->layernorm_quantize.in_row);
     r.out = emit_index(e, emit_arg(e, LAYERNORM_QUANTIZE_OUT), rows.index, kernel->layernorm_quantize.out_row);
-    r.mean = emit_splat(e, row_mean(e, &r, add_elements));
-    write_quantized(e, &r);
+    IrValue mean = row_mean(e, &r, add_elements);
+    r.mean = emit_splat(e, mean);
+    write_quantized(e, &r, mean);
     emit_loop_end(e, &rows, NULL);
 }

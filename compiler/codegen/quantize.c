@@ -1,21 +1,21 @@
 /* Rows of floats as 8-bit integers (ir/quantize.h says which).
  *
- * The span of a row is found on the bits of its elements: as integers, magnitudes are ordered as floats are, with NaN above
- * infinity, and one instruction compares them. An element becomes an integer by one multiply-add: what is added, 1.5 * 2^23,
- * leaves no bits below 1, so that the sum is rounded to an integer, which are its low bits.
+ * The span of a row is found on the bits of its elements: as signed integers, those above 0 are ordered as floats are, with NaN
+ * above infinity; as unsigned ones those below, the lowest last. One instruction compares them. An element becomes an integer by
+ * one multiply-add: what is added, 1.5 * 2^23, leaves no bits below 1, so that the sum is rounded to an integer, which are its low
+ * bits.
  *
- *     most = max |x|;  x * 127 / most + 1.5 * 2^23 + 128  =  0x4b40_00q0     step = most / 127
- *     high, low;  (x - low) * 255 / (high - low) + 1.5 * 2^23                step = (high - low) / 255             */
+ *     high, low;  (x - low) * 255 / (high - low) + 1.5 * 2^23  =  0x4b40_00q0     step = (high - low) / 255     */
 #include "compiler/codegen/emit.h"
 
 #include "ir/quantize.h"
 
-enum { F32 = 4, SLOTS = 4 };
+enum { F32 = 4 };
 
 typedef struct RowBytes {
     const Kernel *kernel;
     IrValue in, out;             /* addresses of the present row */
-    IrValue low, inverse;        /* vectors; low NULL: symmetric */
+    IrValue low, inverse;        /* vectors */
 } RowBytes;
 
 /* ── The span ────────────────────────────────────────────────────────────────────────────────────────── */
@@ -37,7 +37,11 @@ static IrValue greater(Emit *e, IrValue a, IrValue b) { return combine_bits(e, "
 /* The farther below 0: as unsigned numbers the bits of others are below. */
 static IrValue lesser(Emit *e, IrValue a, IrValue b) { return combine_bits(e, "llvm.umax", a, b); }
 
-IrValue quantize_greater(Emit *e, IrValue most, IrValue x) { return greater(e, most, emit_unary(e, "llvm.fabs", x)); }
+void quantize_widen(Emit *e, IrValue *spans, int slot, IrValue x)
+{
+    spans[slot] = greater(e, spans[slot], x);
+    spans[QUANTIZE_SLOTS + slot] = lesser(e, spans[QUANTIZE_SLOTS + slot], x);
+}
 
 static IrValue load_at(Emit *e, const RowBytes *r, IrValue first, int64_t active)
 {
@@ -46,14 +50,7 @@ static IrValue load_at(Emit *e, const RowBytes *r, IrValue first, int64_t active
 
 static void widen_span(Emit *e, void *context, IrValue first, int64_t active, int slot, IrValue *spans)
 {
-    const RowBytes *r = context;
-    IrValue x = load_at(e, r, first, active);
-    if (r->kernel->quantize.symmetric) {
-        spans[slot] = quantize_greater(e, spans[slot], x);
-        return;
-    }
-    spans[slot] = greater(e, spans[slot], x);
-    spans[SLOTS + slot] = lesser(e, spans[SLOTS + slot], x);
+    quantize_widen(e, spans, slot, load_at(e, context, first, active));
 }
 
 static IrValue combine_slots(Emit *e, const IrValue *slots, EmitCombine *combine)
@@ -63,41 +60,11 @@ static IrValue combine_slots(Emit *e, const IrValue *slots, EmitCombine *combine
 
 /* ── Steps and bytes ─────────────────────────────────────────────────────────────────────────────────── */
 
-IrValue quantize_greatest(Emit *e, const IrValue *slots) { return combine_slots(e, slots, greater); }
-
 /* A NaN stays. */
 static IrValue at_least_span(Emit *e, IrValue span)
 {
     IrValue least = LLVMConstReal(e->f32, LEAST_SPAN);
     return emit_select(e, LLVMBuildFCmp(e->ir, LLVMRealOLT, span, least, ""), least, span);
-}
-
-QuantizeStep quantize_step(Emit *e, IrValue span, bool symmetric)
-{
-    IrValue steps = LLVMConstReal(e->f32, symmetric ? SYMMETRIC_STEPS : SPAN_STEPS);
-    span = at_least_span(e, span);
-    return (QuantizeStep){LLVMBuildFDiv(e->ir, span, steps, ""), LLVMBuildFDiv(e->ir, steps, span, "")};
-}
-
-/* What is added to the integers so that the type holds them. */
-static double zero_of(DType dtype, bool symmetric) { return dtype == DT_UINT8 ? symmetric ? 128 : 0 : symmetric ? 0 : -128; }
-
-IrValue quantize_bytes(Emit *e, IrValue x, IrValue inverse, DType dtype, bool symmetric)
-{
-    IrValue magic = emit_splat_const(e, 0x1.8p23 + zero_of(dtype, symmetric));
-    IrValue bits = LLVMBuildBitCast(e->ir, emit_fma(e, x, inverse, magic), e->vi, "");
-    return LLVMBuildTrunc(e->ir, bits, emit_vector_of(e, e->i8), "");
-}
-
-static void write_bytes(Emit *e, void *context, IrValue first, int64_t active, int slot, IrValue *carried)
-{
-    (void)slot, (void)carried;
-    const RowBytes *r = context;
-    IrValue x = load_at(e, r, first, active);
-    if (r->low)
-        x = LLVMBuildFSub(e->ir, x, r->low, "");
-    IrValue bytes = quantize_bytes(e, x, r->inverse, r->kernel->quantize.out, !r->low);
-    emit_store_lanes(e, bytes, emit_index(e, r->out, first, 1), active);
 }
 
 /* 0 where no element is below it: then `bits` are those of one above. */
@@ -107,26 +74,42 @@ static IrValue low_of(Emit *e, IrValue bits)
     return emit_select(e, below, bits, LLVMConstReal(e->f32, 0));
 }
 
+QuantizeStep quantize_step(Emit *e, const IrValue *spans)
+{
+    IrValue low = low_of(e, combine_slots(e, spans + QUANTIZE_SLOTS, lesser)), steps = LLVMConstReal(e->f32, SPAN_STEPS);
+    IrValue span = at_least_span(e, LLVMBuildFSub(e->ir, combine_slots(e, spans, greater), low, ""));
+    return (QuantizeStep){LLVMBuildFDiv(e->ir, span, steps, ""), LLVMBuildFDiv(e->ir, steps, span, ""), low};
+}
+
+IrValue quantize_bytes(Emit *e, IrValue x, IrValue inverse, DType dtype)
+{
+    IrValue magic = emit_splat_const(e, 0x1.8p23 + (dtype == DT_UINT8 ? 0 : -128));
+    IrValue bits = LLVMBuildBitCast(e->ir, emit_fma(e, x, inverse, magic), e->vi, "");
+    return LLVMBuildTrunc(e->ir, bits, emit_vector_of(e, e->i8), "");
+}
+
+static void write_bytes(Emit *e, void *context, IrValue first, int64_t active, int slot, IrValue *carried)
+{
+    (void)slot, (void)carried;
+    const RowBytes *r = context;
+    IrValue x = LLVMBuildFSub(e->ir, load_at(e, r, first, active), r->low, "");
+    emit_store_lanes(e, quantize_bytes(e, x, r->inverse, r->kernel->quantize.out), emit_index(e, r->out, first, 1), active);
+}
+
 void kernel_quantize(Emit *e, const Kernel *kernel)
 {
     RowBytes r = {.kernel = kernel};
-    IrValue spans[2 * SLOTS];
-    bool symmetric = kernel->quantize.symmetric;
+    IrValue spans[2 * QUANTIZE_SLOTS];
     Loop rows = emit_loop_begin(e, kernel->quantize.rows, NULL, 0);
-    for (int i = 0; i < 2 * SLOTS; i++)
+    for (int i = 0; i < 2 * QUANTIZE_SLOTS; i++)
         spans[i] = emit_splat_const(e, 0);
     r.in = emit_index(e, emit_arg(e, QUANTIZE_IN), rows.index, kernel->quantize.in_row);
     r.out = emit_index(e, emit_arg(e, QUANTIZE_OUT), rows.index, kernel->quantize.out_row);
-    emit_for_vectors(e, kernel->quantize.n, widen_span, &r, spans, symmetric ? SLOTS : 2 * SLOTS);
-    IrValue span = quantize_greatest(e, spans);
-    if (!symmetric) {
-        IrValue low = low_of(e, combine_slots(e, spans + SLOTS, lesser));
-        emit_store_scalar(e, low, emit_index(e, emit_arg(e, QUANTIZE_LOW), rows.index, F32));
-        r.low = emit_splat(e, low);
-        span = LLVMBuildFSub(e->ir, span, low, "");
-    }
-    QuantizeStep step = quantize_step(e, span, symmetric);
+    emit_for_vectors(e, kernel->quantize.n, widen_span, &r, spans, 2 * QUANTIZE_SLOTS);
+    QuantizeStep step = quantize_step(e, spans);
+    emit_store_scalar(e, step.low, emit_index(e, emit_arg(e, QUANTIZE_LOW), rows.index, F32));
     emit_store_scalar(e, step.step, emit_index(e, emit_arg(e, QUANTIZE_STEP), rows.index, F32));
+    r.low = emit_splat(e, step.low);
     r.inverse = emit_splat(e, step.inverse);
     emit_for_vectors(e, kernel->quantize.n, write_bytes, &r, NULL, 0);
     emit_loop_end(e, &rows, NULL);

@@ -1,13 +1,13 @@
 /* int8 (--precision=int8): products of constant weights get 8-bit ones, and find the scales of what they multiply themselves.
  *
  *   n = LayerNormalization(x, ones)                n = LayerNormalization(x, ones)
- *   p = MatMul(n, w1)                              p = cnxc.RowQuantizedMatMul<symmetric = 1>(n, w1_int8, w1_scale)
+ *   p = MatMul(n, w1)                              p = cnxc.RowQuantizedMatMul(n, w1_int8, w1_scale)
  *   h = Gelu(Add(p, b))                     ->     h = Gelu(Add(p, b))
  *   q = MatMul(h, w2)                              q = cnxc.RowQuantizedMatMul<range = 384>(h, w2_int8, w2_scale)
  *
- * A column of weights has one scale, its largest magnitude over 127. A row behind a LayerNormalization, whose scale is folded
- * into the weights by now, is as large above zero as below; any other finds its least and greatest element, one pair for each
- * range of columns, since after a Gelu a few are much larger than the rest.
+ * A column of weights has one scale, its largest magnitude over 127. A row finds its least and greatest element, one pair for
+ * each range of columns, since after a Gelu a few are much larger than the rest; behind a LayerNormalization, whose scale is
+ * folded into the weights by now, one for all.
  *
  * Patches that do not overlap (downsampling) are rows of all their pixels:
  *
@@ -65,7 +65,7 @@ static float largest(const Columns *c, int64_t column)
 
 static void quantize_column(const Columns *c, int64_t column)
 {
-    float most = largest(c, column), scale = most / SYMMETRIC_STEPS;
+    float most = largest(c, column), scale = most / WEIGHT_STEPS;
     c->scales[column] = scale;
     for (int64_t i = 0; i < c->k && scale > 0; i++)
         c->to[i * c->n + column] = (int8_t)lrint((double)c->from[i * c->n + column] / scale);
@@ -167,8 +167,6 @@ static bool product_operands(Node *at, Value *rows, const Quantizable *q, const 
 
 static void set_attributes(Node *product, const Quantizable *q)
 {
-    if (q->symmetric)
-        node_set_int(product, "symmetric", 1);
     if (q->range)
         node_set_int(product, "range", q->range);
     node_infer(product);
@@ -292,8 +290,8 @@ bool quantizable(Node *node, Quantizable *q)
     bool fits = node->op->kind == OP_MatMul ? matmul_of(node, q) : node->op->kind == OP_ConvNHWC && patches_of(node, q);
     if (!fits)
         return false;
-    q->symmetric = value_made_by(q->input, OP_LayerNormalization) != NULL;
-    q->range = q->symmetric ? 0 : range_of(q->matrix->dims[0]);
+    q->normal = value_made_by(q->input, OP_LayerNormalization) != NULL;
+    q->range = q->normal ? 0 : range_of(q->matrix->dims[0]);
     return true;
 }
 

@@ -23,7 +23,7 @@ typedef struct Quantizable {
     const Tensor *matrix; /* the weights as float [K,N] */
     Value *bias; /* [N], that is added; NULL: none */
     Node *add; /* who adds it; NULL: the node itself, or nobody */
-    bool symmetric;
+    bool normal; /* what is multiplied comes out of a LayerNormalization */
     int64_t range; /* of K; 0: all */
     int64_t patch[2]; /* height and width; 0: rows, as they are */
 } Quantizable;

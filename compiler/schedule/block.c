@@ -59,8 +59,7 @@ static bool take_quantized(const Block *b)
 {
     if (!b->q1.b && !b->q2.b)
         return true;
-    return b->q1.b && b->q2.b && b->q1.symmetric && b->q1.n_ranges == 1 && quantized_fits(&b->q1, &b->up) &&
-           quantized_fits(&b->q2, &b->down);
+    return b->q1.b && b->q2.b && b->q1.n_ranges == 1 && quantized_fits(&b->up) && quantized_fits(&b->down);
 }
 
 /* As if the region's body were being lowered. */

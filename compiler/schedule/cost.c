@@ -103,7 +103,7 @@ static double layernorm_quantize_cycles(const Kernel *kernel, const CpuProfile *
 /* Two passes over a row: what it spans, then its bytes. */
 static double quantize_cycles(const Kernel *kernel, const CpuProfile *cpu)
 {
-    double vector = instructions(cpu, kernel->quantize.symmetric ? 4 : 6) + accesses(cpu, 2.25);
+    double vector = instructions(cpu, 6) + accesses(cpu, 2.25);
     return (double)kernel->quantize.rows * (vectors(cpu, kernel->quantize.n) * vector + LANE_SUM);
 }
 

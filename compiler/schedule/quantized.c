@@ -30,7 +30,6 @@ bool quantized_weights(Lowering *l, const Node *node, QuantizedWeights *w)
     *w = (QuantizedWeights){.b = view_of_input(l, node, 1).constant, .scale = view_of_input(l, node, 2).constant};
     if (!w->b || !w->scale || !w->b->count)
         return false;
-    w->symmetric = node_attr_int(node, "symmetric");
     w->range = range ? range : w->b->dims[0];
     w->n_ranges = w->b->dims[0] / w->range;
     w->padded = (w->b->dims[1] + COLUMN_UNIT - 1) / COLUMN_UNIT * COLUMN_UNIT;
@@ -40,10 +39,7 @@ bool quantized_weights(Lowering *l, const Node *node, QuantizedWeights *w)
 static int64_t columns_of(const QuantizedWeights *w) { return w->b->dims[1]; }
 
 /* What is added to integers to be bytes: see kernels.def. */
-static int64_t zero_of(Product product, bool symmetric)
-{
-    return product.a == DT_UINT8 ? symmetric ? 128 : 0 : symmetric ? 0 : -128;
-}
+static int64_t zero_of(Product product) { return product.a == DT_UINT8 ? 0 : -128; }
 
 /* Σ b over a range of rows, of each column. */
 static void add_rows(const QuantizedWeights *w, int64_t range, int32_t *totals)
@@ -66,7 +62,7 @@ static Tensor *table_new(Lowering *l, const QuantizedWeights *w, DType dtype)
 
 static void pack_totals(Lowering *l, const char *name, QuantizedWeights *w)
 {
-    int64_t n = columns_of(w), zero = zero_of(w->panels.product, w->symmetric);
+    int64_t n = columns_of(w), zero = zero_of(w->panels.product);
     Tensor *start = table_new(l, w, DT_INT32), *totals = table_new(l, w, DT_FLOAT);
     int32_t *row = NEW_ARRAY(l->arena, int32_t, n);
     for (int64_t r = 0; r < w->n_ranges; r++) {
@@ -78,8 +74,7 @@ static void pack_totals(Lowering *l, const char *name, QuantizedWeights *w)
     }
     if (zero)
         w->start = ref_to(buffer_constant(l, arena_printf(l->arena, "%s.start", name), start, 0));
-    if (!w->symmetric)
-        w->totals = ref_to(buffer_constant(l, arena_printf(l->arena, "%s.totals", name), totals, 0));
+    w->totals = ref_to(buffer_constant(l, arena_printf(l->arena, "%s.totals", name), totals, 0));
 }
 
 void quantized_pack(Lowering *l, const char *name, QuantizedWeights *w, int64_t nr, const ScheduleChoice *choice)
@@ -99,8 +94,7 @@ QuantizedRows quantized_rows(Lowering *l, Space space, int64_t m, const Quantize
 {
     QuantizedRows rows = {.bytes = operand_place(l, space, m, w->range, &w->panels)};
     rows.step = view_temp(l, space, DT_FLOAT, 1, &m, false);
-    if (!w->symmetric)
-        rows.low = view_temp(l, space, DT_FLOAT, 1, &m, false);
+    rows.low = view_temp(l, space, DT_FLOAT, 1, &m, false);
     return rows;
 }
 
@@ -108,8 +102,7 @@ QuantizedRows quantized_part(QuantizedRows rows, Pos first, int64_t m)
 {
     rows.bytes = view_slice(rows.bytes, 0, first, m, 1);
     rows.step = view_slice(rows.step, 0, first, m, 1);
-    if (rows.low.ref.buffer)
-        rows.low = view_slice(rows.low, 0, first, m, 1);
+    rows.low = view_slice(rows.low, 0, first, m, 1);
     return rows;
 }
 
@@ -121,7 +114,6 @@ void quantize_rows(Lowering *l, View floats, const QuantizedRows *rows)
     kernel.quantize.in_row = floats.strides[0];
     kernel.quantize.out_row = rows->bytes.strides[0];
     kernel.quantize.out = rows->bytes.dtype;
-    kernel.quantize.symmetric = !rows->low.ref.buffer;
     emit_call(l, &kernel,
               (Ref[]){[QUANTIZE_IN] = floats.ref,
                       [QUANTIZE_OUT] = rows->bytes.ref,
@@ -139,7 +131,7 @@ void layernorm_quantize_rows(Lowering *l, View in, const QuantizedRows *out, dou
     kernel.layernorm_quantize.out_row = out->bytes.strides[0];
     kernel.layernorm_quantize.epsilon = epsilon;
     kernel.layernorm_quantize.out = out->bytes.dtype;
-    emit_call(l, &kernel, (Ref[]){in.ref, out->bytes.ref, out->step.ref}, N_LAYERNORM_QUANTIZE_ARGS);
+    emit_call(l, &kernel, (Ref[]){in.ref, out->bytes.ref, out->step.ref, out->low.ref}, N_LAYERNORM_QUANTIZE_ARGS);
 }
 
 static void quantize_phase(Lowering *l, const char *name, View floats, const QuantizedRows *rows, const Panels *panels)
@@ -161,10 +153,10 @@ static void quantize_phase(Lowering *l, const char *name, View floats, const Qua
 
 /* ── What follows the sums ───────────────────────────────────────────────────────────────────────────── */
 
-bool quantized_fits(const QuantizedWeights *w, const Fusion *rest)
+bool quantized_fits(const Fusion *rest)
 {
-    int operands = w->symmetric ? 4 : QUANTIZED_OPERANDS, steps = w->symmetric ? 4 : 6;
-    return !rest || (operands + rest->expr.n_operands - 1 <= MAX_OPERANDS && steps + rest->expr.n_steps <= MAX_STEPS);
+    enum { OPERANDS = 6, STEPS = 6 }; /* with what is added */
+    return !rest || (OPERANDS + rest->expr.n_operands - 1 <= MAX_OPERANDS && STEPS + rest->expr.n_steps <= MAX_STEPS);
 }
 
 static int operand(Fusion *fusion, Ref ref, int64_t m, int64_t n, int64_t row, int64_t step)
@@ -193,11 +185,9 @@ int quantized_product(Lowering *l, Gemm *gemm, const QuantizedWeights *w, const 
     int value = step(fusion, OP_Cast, 0, 0);
     value = step(fusion, OP_Mul, value, operand(fusion, rows->step.ref, m, n, 4, 0));
     value = step(fusion, OP_Mul, value, operand(fusion, w->scales, m, n, 0, 4));
-    if (!w->symmetric) {
-        int low = operand(fusion, rows->low.ref, m, n, 4, 0);
-        int total = operand(fusion, ref_pos(w->totals, range, row_bytes), m, n, 0, 4);
-        value = step(fusion, OP_Add, value, step(fusion, OP_Mul, low, total));
-    }
+    int low = operand(fusion, rows->low.ref, m, n, 4, 0);
+    int total = operand(fusion, ref_pos(w->totals, range, row_bytes), m, n, 0, 4);
+    value = step(fusion, OP_Add, value, step(fusion, OP_Mul, low, total));
     if (add)
         value = step(fusion, OP_Add, value, operand(fusion, add->ref, m, n, add->strides[0], add->strides[1]));
     int own = fusion->expr.n_operands;
@@ -215,10 +205,9 @@ int quantized_product(Lowering *l, Gemm *gemm, const QuantizedWeights *w, const 
 
 /* ── Phases ──────────────────────────────────────────────────────────────────────────────────────────── */
 
-static const Fusion *taken(const QuantizedWeights *w, Epilogue *epilogue)
+static const Fusion *taken(Epilogue *epilogue)
 {
-    return epilogue && epilogue->fusion && quantized_fits(w, epilogue->fusion) ? epilogue_take(epilogue, epilogue_is_linear)
-                                                                               : NULL;
+    return epilogue && epilogue->fusion && quantized_fits(epilogue->fusion) ? epilogue_take(epilogue, epilogue_is_linear) : NULL;
 }
 
 /* One range after the other, the later ones added to what `out` holds. */
@@ -244,7 +233,7 @@ bool quantized_lower(Lowering *l, const Node *node, Epilogue *epilogue)
     View a = view_of_input(l, node, 0), rows;
     if (!quantized_weights(l, node, &w))
         return lower_unsupported(l, "RowQuantizedMatMul by weights that are not constant, or empty,");
-    const Fusion *rest = taken(&w, epilogue);
+    const Fusion *rest = taken(epilogue);
     const Value *result = rest ? rest->result : node->outputs.at[0];
     View out = float_output(l, result, NULL, true);
     if (view_count(&out)) {

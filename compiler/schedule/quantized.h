@@ -7,18 +7,17 @@
 /* What RowQuantizedMatMul multiplies by. Of each range of its rows there are panels, totals and a start. */
 typedef struct QuantizedWeights {
     const Tensor *b, *scale;
-    bool symmetric;
     int64_t range, n_ranges; /* rows of b */
     Panels panels;           /* a group for each range */
     Ref start;               /* of the sums: int32 [n_ranges, padded]; buffer NULL: 0 */
-    Ref scales, totals;      /* float [padded], [n_ranges, padded]; totals: buffer NULL: symmetric */
+    Ref scales, totals;      /* float [padded], [n_ranges, padded] */
     int64_t padded;          /* columns */
 } QuantizedWeights;
 
 /* Left rows, and the scales that they have found. */
 typedef struct QuantizedRows {
     View bytes;              /* [m, range] */
-    View step, low;          /* float [m]; low: buffer NULL: symmetric */
+    View step, low;          /* float [m] */
 } QuantizedRows;
 
 /* False: another operator, or not constant. */
@@ -33,10 +32,9 @@ void quantize_rows(Lowering *l, View floats, const QuantizedRows *rows);
 void layernorm_quantize_rows(Lowering *l, View in, const QuantizedRows *out, double epsilon);
 
 /* What the product of a range starts from, multiplies and does to its sums: they become floats, to which `add`, [m, n] or a
- * row of it, is added (NULL: nothing), then the rest of the expression (NULL: none). Its first operands are the product's own,
- * as many as QUANTIZED_OPERANDS at most; the caller gives the others their place. */
-enum { QUANTIZED_OPERANDS = 6 };
-bool quantized_fits(const QuantizedWeights *w, const Fusion *rest);
+ * row of it, is added (NULL: nothing), then the rest of the expression (NULL: none). Its first operands are the product's own;
+ * the caller gives the others their place. */
+bool quantized_fits(const Fusion *rest);
 /* fusion: what gemm->epilogue will be; the number of own operands */
 int quantized_product(Lowering *l, Gemm *gemm, const QuantizedWeights *w, const QuantizedRows *rows, Pos range, const View *add,
                       const Fusion *rest, Fusion *fusion);

@@ -30,26 +30,23 @@ def runs(cpu):
         return NEEDS[cpu] <= set(next(line for line in f if line.startswith("flags")).split())
 
 
-def quantize(a, symmetric):
+def quantize(a):
     """Integers, steps and lowest values of the rows."""
     high, low = np.maximum(a.max(1), f32(0)), np.minimum(a.min(1), f32(0))
-    span = np.maximum(high, -low) if symmetric else high - low
-    span, steps = np.maximum(span, f32(2.0 ** -100)), f32(127 if symmetric else 255)
-    low = np.zeros_like(low) if symmetric else low
+    span, steps = np.maximum(high - low, f32(2.0 ** -100)), f32(255)
     inverse = steps / span
     with np.errstate(invalid="ignore"):
         q = np.rint((a - low[:, None]).astype(np.float64) * inverse[:, None].astype(np.float64))
     return q, span / steps, low
 
 
-def product(a, b, scale, symmetric, k, bias):
+def product(a, b, scale, k, bias):
     y = None
     for at in range(0, a.shape[1], k):
-        q, step, low = quantize(a[:, at:at + k], symmetric)
+        q, step, low = quantize(a[:, at:at + k])
         part = b[at:at + k].astype(np.int64)
         value = ((np.nan_to_num(q).astype(np.int64) @ part).astype(f32) * step[:, None]) * scale
-        if not symmetric:
-            value = value + low[:, None] * (part.sum(0) * scale.astype(np.float64)).astype(f32)
+        value = value + low[:, None] * (part.sum(0) * scale.astype(np.float64)).astype(f32)
         y = value if y is None else value + y
     return y + bias
 
@@ -64,8 +61,8 @@ def write_model(path, cases, weights, relu):
     held = ", ".join(f"int8[{k},{n}] w{i} = {{{text(weights[i][0])}}}, float[{n}] s{i} = {{{text(weights[i][1])}}}, "
                      f"float[{n}] b{i} = {{{text(weights[i][2])}}}" for i, (m, k, n, *_) in enumerate(cases))
     last = "t{0} = Add(p{0}, b{0})  y{0} = Relu(t{0})\n" if relu else "y{0} = Add(p{0}, b{0})\n"
-    nodes = "".join(f"  p{i} = cnxc.RowQuantizedMatMul <symmetric = {s}, range = {r}> (x{i}, w{i}, s{i})  " + last.format(i)
-                    for i, (_, _, _, s, r) in enumerate(cases))
+    nodes = "".join(f"  p{i} = cnxc.RowQuantizedMatMul <range = {r}> (x{i}, w{i}, s{i})  " + last.format(i)
+                    for i, (_, _, _, r) in enumerate(cases))
     with open(path, "w") as f:
         f.write(f'<ir_version: 8, opset_import: ["" : 20, "cnxc" : 1]>\nproducts ({ins}) => ({outs})\n<{held}>\n{{\n{nodes}}}\n')
 
@@ -99,16 +96,16 @@ def special_rows(x):
 
 def main():
     rng = np.random.default_rng(11)
-    # m, k, n, symmetric, range
-    cases = [(1, 64, 16, 1, 0), (5, 67, 33, 1, 0), (29, 64, 48, 0, 0), (14, 96, 32, 0, 32), (3, 65, 5, 0, 13), (40, 130, 70, 1, 26),
-             (49, 256, 40, 0, 64), (7, 3, 1, 0, 0), (33, 31, 100, 1, 0)]
+    # m, k, n, range
+    cases = [(1, 64, 16, 0), (5, 67, 33, 0), (29, 64, 48, 0), (14, 96, 32, 32), (3, 65, 5, 13), (40, 130, 70, 26), (49, 256, 40, 64),
+             (7, 3, 1, 0), (33, 31, 100, 0)]
     xs = [(rng.standard_normal((m, k)) * np.exp(rng.uniform(-3, 3, (m, 1)))).astype(f32) for m, k, *_ in cases]
     special_rows(xs[2]), special_rows(xs[5]), special_rows(xs[6])
     weights = [(rng.integers(-128, 128, (k, n), np.int8), rng.uniform(1e-3, 1e-2, n).astype(f32),
                 rng.standard_normal(n).astype(f32)) for _, k, n, *_ in cases]
     weights[0][0][:] = -128  # with 255 the largest sum of neighbours that there is
     xs[0][:] = np.abs(xs[0]).max()
-    want = [product(x, *w[:2], s, r or k, w[2]) for x, w, (_, k, _, s, r) in zip(xs, weights, cases)]
+    want = [product(x, *w[:2], r or k, w[2]) for x, w, (_, k, _, r) in zip(xs, weights, cases)]
     cpus = [cpu for cpu in (*NEEDS, *ARM) if runs(cpu)]
     failed = 0
     with tempfile.TemporaryDirectory(prefix="cnxc-int8-") as folder:

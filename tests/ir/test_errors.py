@@ -40,8 +40,6 @@ cases = [
     ("float[N,5] x, int8[4,3] w, float[3] s", "", "y = cnxc.RowQuantizedMatMul(x, w, s)", 1, "the last dimension of A"),
     ("float[N,4] x, int8[4,3] w, float[3] s", "", "y = cnxc.RowQuantizedMatMul <range = 3> (x, w, s)", 1,
      "range of RowQuantizedMatMul is 3, expected a divisor of 4 rows of B, or 0"),
-    ("float[N,4] x, int8[4,3] w, float[3] s", "", "y = cnxc.RowQuantizedMatMul <symmetric = 2> (x, w, s)", 1,
-     "symmetric of RowQuantizedMatMul is 2, expected 0 or 1"),
     # dimensions
     ("float[1,0,4] x", "", "y = Relu(x)", 3, "dimension 1 of input 'x' is 0: empty inputs are not supported"),
     ("float[4611686018427387904,4] x", "", "y = Relu(x)", 1, "overflows"),

@@ -82,7 +82,7 @@ static void requantize_row(const Observed *p, double *row, float *to)
 {
     int64_t range = p->q.range ? p->q.range : p->k;
     for (int64_t from = 0; from < p->k; from += range) {
-        RowScale scale = quantize_scale(row + from, range, p->q.symmetric);
+        RowScale scale = quantize_scale(row + from, range);
         for (int64_t i = from; i < from + range; i++)
             to[i] = scale.low + (float)quantize_element(&scale, row[i]) * scale.step;
     }
@@ -185,7 +185,7 @@ static const float *multipliers_of(const Observed *p, Arena *arena)
 static void try_multipliers(Improving *x, Trial *best)
 {
     const Observed *p = x->p;
-    Trial t = {.plan.multipliers = p->q.patch[0] || p->q.symmetric ? NULL : multipliers_of(p, x->arena)};
+    Trial t = {.plan.multipliers = p->q.patch[0] || p->q.normal ? NULL : multipliers_of(p, x->arena)};
     if (!t.plan.multipliers)
         return;
     float *weights = NEW_ARRAY(x->arena, float, p->k * p->n);

@@ -53,7 +53,7 @@ typedef struct Mix {
 
 static bool are_block(const Observed *up, const Observed *down)
 {
-    return up->q.symmetric && !up->q.patch[0] && !down->q.patch[0] && up->k == down->n && up->n == down->k;
+    return up->q.normal && !up->q.patch[0] && !down->q.patch[0] && up->k == down->n && up->n == down->k;
 }
 
 static void find_layers(Mix *m)

@@ -86,7 +86,7 @@ static void round_row(const Group *group, int64_t i, int64_t begin, int64_t colu
     int8_t *to = group->rounded + (group->first + i) * group->n + begin;
     for (int64_t c = 0; c < columns; c++) {
         double scale = group->scales[begin + c], q = scale > 0 ? rint(w[i][c] / scale) : 0;
-        q = fmin(fmax(q, -SYMMETRIC_STEPS), SYMMETRIC_STEPS);
+        q = fmin(fmax(q, -WEIGHT_STEPS), WEIGHT_STEPS);
         to[c] = (int8_t)q;
         errors[c] = (w[i][c] - q * scale) / *at(group, i, i);
     }

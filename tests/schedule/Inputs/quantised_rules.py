@@ -114,7 +114,7 @@ def multiply_floats(g, op):
     x = g.pick(("float",), 2, 3, lambda s: s[-1] != "N" and (rows or "N" not in s), (3, 32))
     shape, n = g.types[x][1], g.r.choice((1, 5, 16, 33))
     w = g.weight(np.random.default_rng(g.n).integers(-127, 128, (shape[-1], n), np.int8))
-    attrs = {"symmetric": g.r.choice((0, 1)), "range": g.r.choice([0] + [k for k in (8, 16, 32) if shape[-1] % k == 0])} if rows else {}
+    attrs = {"range": g.r.choice([0] + [k for k in (8, 16, 32) if shape[-1] % k == 0])} if rows else {}
     g.node(op, [x, w, scaled(g, "int8", (n,), 0.001, 0.01)[0]], ("float", shape[:-1] + (n,)), **attrs)
 
 
