@@ -69,6 +69,12 @@ typedef struct CnxrtPreprocessor {
     int64_t reserved[6];
 } CnxrtPreprocessor;
 
+/* Whose arithmetic it is, as --preproc= calls it. */
+static inline const char *preprocessor_name(const CnxrtPreprocessor *p)
+{
+    return p->torchvision ? "torchvision" : p->vertical_first ? "pil" : "pil12";
+}
+
 enum { /* CnxrtPreprocessor.resize_rule; s: shortest_edge */
        CNXRT_RESIZE_CONVNEXT = 0, /* transformers': below 384 as CENTER, from 384 to s × s whatever the shape */
        CNXRT_RESIZE_CENTER = 1,   /* timm's: the short edge to s / crop_pct, then the central s × s */

@@ -156,6 +156,7 @@ static const char *info_json(const Build *build)
     set_text(root, "cpu", build->cpu->name);
     json_object_set_new(root, "cpus", cpus_json(build));
     set_text(root, "precision", precision_name(build->program->precision));
+    set_text(root, "preproc", info->preprocessor ? preprocessor_name(info->preprocessor) : NULL);
     json_object_set_new(root, "opt_level", json_integer(build->options.pipeline.opt_level));
     json_object_set_new(root, "inputs", values_json(graph->inputs.at, graph->inputs.len));
     json_object_set_new(root, "outputs", values_json(graph->outputs.at, graph->outputs.len));
@@ -178,6 +179,8 @@ static const char *info_json(const Build *build)
     return copy;
 }
 
+const CnxrtPreprocessor *artifact_pictures(const Build *build) { return pictures_read(build->model, build->diag); }
+
 /* ── The whole ───────────────────────────────────────────────────────────────────────────────────────── */
 
 void artifact_describe(Build *build)
@@ -189,7 +192,7 @@ void artifact_describe(Build *build)
     info->version = CNXC_VERSION;
     info->weights_file = build->weights_name;
     info->n_variants = build->programs.len;
-    info->preprocessor = pictures_read(model, build->diag);
+    info->preprocessor = artifact_pictures(build);
     info->pixel_input = info->preprocessor ? pixel_input(model->graph) : -1;
     info->logits_output = logits_output(model->graph, &probabilities);
     info->scores = score_kind(model, info->logits_output, probabilities);

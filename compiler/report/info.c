@@ -50,12 +50,15 @@ void info_print(const Build *build, const Layers *layers)
     const char *task = model_prop(build->model, "cnxc.task");
     const char *const *labels;
     int64_t n_labels = prop_strings(build->model, "cnxc.labels", &labels);
+    const CnxrtPreprocessor *pictures = artifact_pictures(build);
     printf("%-12s %s\n", "model", escaped(build->arena, build->options.input));
     printf("%-12s %s\n", "task", task ? escaped(build->arena, task) : "raw");
     print_values(build, "inputs", graph->inputs.at, graph->inputs.len);
     print_values(build, "outputs", graph->outputs.at, graph->outputs.len);
     if (n_labels)
         printf("%-12s %lld: %s%s\n", "labels", (long long)n_labels, escaped(build->arena, labels[0]), n_labels > 1 ? ", …" : "");
+    if (pictures)
+        printf("%-12s prepared as by --preproc=%s\n", "pictures", preprocessor_name(pictures));
     print_layers(layers);
     printf("%-12s %.3f GMAC an image\n", "arithmetic", (double)layers->cost.macs * 1e-9);
     printf("%-12s %lld (%.1f MB)\n", "parameters", (long long)layers->cost.parameters,

@@ -50,6 +50,8 @@ bool cli_info(Cli *cli)
         put_escaped(stdout, m->labels[0]);
         puts(m->n_labels > 1 ? ", ..." : "");
     }
+    if (m->preprocessor)
+        printf("%-9sprepared as by --preproc=%s\n", "pictures", preprocessor_name(m->preprocessor));
     print_cpus(m);
     printf("%-9s%.2f MB%s", "weights", (double)m->weights_bytes * 1e-6, m->weights ? "" : " in ");
     if (!m->weights)

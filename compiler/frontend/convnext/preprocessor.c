@@ -154,13 +154,16 @@ static void check_format(const JsonFile *json, const char *key)
         bad(json, key, "channels_first or channels_last");
 }
 
-/* False: another processor, whose settings mean nothing here. */
-static bool check_type(const JsonFile *json)
+/* False: another processor, whose settings mean nothing here. Both arithmetics are saved under the name of the one with
+ * torchvision's; who names Pillow's wants it. */
+static bool read_type(const JsonFile *json, CnxrtPreprocessor *p)
 {
     const char *type = NULL, *key = key_get(json, "image_processor_type") ? "image_processor_type" : "feature_extractor_type";
     if (!key_string(json, key, &type) || !type || str_starts_with(type, "ConvNextImageProcessor") ||
-        str_starts_with(type, "ConvNextFeatureExtractor"))
+        str_starts_with(type, "ConvNextFeatureExtractor")) {
+        p->torchvision = !str_equal(type, "ConvNextImageProcessorPil");
         return true;
+    }
     diag_unsupported(json->diag, key_span(json, key), "image processor %s is not supported, expected ConvNextImageProcessor",
                      type);
     return false;
@@ -190,7 +193,7 @@ bool hf_preprocessor(const char *dir, int64_t num_channels, HfPictures *pictures
     int64_t errors = diag->n_errors;
     JsonFile *json = json_file_open(dir, "preprocessor_config.json", arena, diag);
     CnxrtPreprocessor p = pictures_default();
-    if (!json || !check_type(json))
+    if (!json || !read_type(json, &p))
         return false;
     read_resize(json, &p);
     read_crop(json, &p);
@@ -210,6 +213,7 @@ static bool timm_pictures(const HfConfig *config, json_t *settings, HfPictures *
     int64_t errors = json.diag->n_errors;
     CnxrtPreprocessor p = pictures_default();
     json.root = settings;
+    p.torchvision = 0; /* its transforms resize Pillow's pictures */
     p.shortest_edge = config->image_height;
     p.resize_rule =
         str_equal(json_string_value(key_get(&json, "crop_mode")), "squash") ? CNXRT_RESIZE_SQUASH : CNXRT_RESIZE_CENTER;

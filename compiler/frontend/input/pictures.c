@@ -29,6 +29,7 @@ CnxrtPreprocessor pictures_default(void)
                                .n_mean = 1,
                                .mean = {0.5},
                                .std = {0.5},
+                               .torchvision = 1,
                                .vertical_first = 1};
 }
 
