@@ -57,21 +57,52 @@ static bool reduce(const Node *node, Tensor *const *inputs, Tensor **outputs, do
     return true;
 }
 
-#define REDUCE(name, start, step, finish)                          \
-    REF(name)                                                      \
-    {                                                              \
-        UNUSED;                                                    \
-        return reduce(node, inputs, outputs, start, step, finish); \
+/* Sums and products of integers wrap, at any size. */
+typedef uint64_t WholeStep(uint64_t accumulator, uint64_t element);
+
+static uint64_t whole_sum(uint64_t a, uint64_t x) { return a + x; }
+static uint64_t whole_square(uint64_t a, uint64_t x) { return a + x * x; }
+static uint64_t whole_product(uint64_t a, uint64_t x) { return a * x; }
+
+static bool reduce_whole(const Node *node, Tensor *const *inputs, Tensor **outputs, int64_t start, WholeStep *step)
+{
+    int64_t n;
+    Walk walk = walk_reduced(node, inputs[0], &n);
+    for (int64_t i = 0; i < outputs[0]->count; i++)
+        tensor_set_int(outputs[0], i, start);
+    for (int64_t i = 0; i < inputs[0]->count; i++, walk_next(&walk)) {
+        uint64_t so_far = (uint64_t)tensor_get_int(outputs[0], walk.offset[0]);
+        tensor_set_int(outputs[0], walk.offset[0], (int64_t)step(so_far, (uint64_t)tensor_get_int(inputs[0], i)));
+    }
+    return true;
+}
+
+#define REDUCE(name, start, step, finish, whole)                              \
+    REF(name)                                                                 \
+    {                                                                         \
+        UNUSED;                                                               \
+        WholeStep *of_integers = tensor_is_integer(inputs[0]) ? whole : NULL; \
+        if (of_integers)                                                      \
+            return reduce_whole(node, inputs, outputs, start, of_integers);   \
+        return reduce(node, inputs, outputs, start, step, finish);            \
     }
 
-REDUCE(ReduceL1, 0, sum_abs, NULL)
-REDUCE(ReduceL2, 0, sum_square, root)
-REDUCE(ReduceMax, -INFINITY, greatest, NULL)
-REDUCE(ReduceMean, 0, sum, mean)
-REDUCE(ReduceMin, INFINITY, least, NULL)
-REDUCE(ReduceProd, 1, product, NULL)
-REDUCE(ReduceSum, 0, sum, NULL)
-REDUCE(ReduceSumSquare, 0, sum_square, NULL)
+REDUCE(ReduceL1, 0, sum_abs, NULL, NULL)
+REDUCE(ReduceL2, 0, sum_square, root, NULL)
+REDUCE(ReduceMean, 0, sum, mean, NULL)
+REDUCE(ReduceProd, 1, product, NULL, whole_product)
+REDUCE(ReduceSum, 0, sum, NULL, whole_sum)
+REDUCE(ReduceSumSquare, 0, sum_square, NULL, whole_square)
+
+#define EXTREME(name, start, step)                               \
+    REF(name)                                                    \
+    {                                                            \
+        UNUSED;                                                  \
+        return reduce(node, inputs, outputs, start, step, NULL); \
+    }
+
+EXTREME(ReduceMax, -INFINITY, greatest)
+EXTREME(ReduceMin, INFINITY, least)
 
 static bool global_pool(const Tensor *x, Tensor *out, double start, Step *step, Finish *finish)
 {

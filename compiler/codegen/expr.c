@@ -248,6 +248,16 @@ static bool constant_value(const Expr *expr, int value, double *number)
     return true;
 }
 
+/* Of integers, which wrap. */
+static IrValue whole_power(Emit *e, IrValue x, DType dtype, int64_t power)
+{
+    IrValue result = constant(e, dtype, 1);
+    for (; power; power >>= 1, x = LLVMBuildMul(e->ir, x, x, ""))
+        if (power & 1)
+            result = LLVMBuildMul(e->ir, result, x, "");
+    return result;
+}
+
 static IrValue power(Emit *e, const Expr *expr, const ExprStep *step, const Typed *a, const Typed *b)
 {
     double number;
@@ -256,6 +266,10 @@ static IrValue power(Emit *e, const Expr *expr, const ExprStep *step, const Type
         if (simple)
             return simple;
     }
+    enum { MOST_WHOLE = 64 };
+    if (!is_float(a->dtype) && constant_value(expr, step->in[1], &number) && number >= 0 && number <= MOST_WHOLE &&
+        number == floor(number))
+        return whole_power(e, a->value, a->dtype, (int64_t)number);
     IrValue x = cast(e, a->value, a->dtype, DT_FLOAT), y = cast(e, b->value, b->dtype, DT_FLOAT);
     return cast(e, math_pow(e, x, y), DT_FLOAT, a->dtype);
 }

@@ -67,6 +67,11 @@ def elementwise():
         case("f" + op.lower(), "float[2,37] x", "float[2,37] y", f"t = Abs(x)\nu = Add(t, e)\ny = {op}(u)", [tensor("e", values=[1.5])])
     case("nanhard", "float[2,37] x", "float[2,37] y, float[2,37] z", "t = Log(x)\ny = HardSigmoid(t)\nz = HardSwish(t)")
     case("where", "float[2,3,5] x, float[5] z", "float[2,3,5] y", "c = Greater(x, z)\ny = Where(c, x, z)")
+    # beyond their type, and beyond 2^53
+    case("wrapprod", "uint8[3,7,5] x", "uint8[3,5] y", "u = Mul(x, e)\nv = Add(u, f)\ny = ReduceProd <keepdims=0>(v, a)",
+         [tensor("e", values=[3], dtype="uint8"), tensor("f", values=[199], dtype="uint8"), tensor("a", 1, values=[1], dtype="int64")])
+    case("wrappow", "uint8[3,7] x", "uint8[3,7] y", "u = Add(x, f)\ny = Pow(u, t)",
+         [tensor("f", values=[199], dtype="uint8"), tensor("t", values=[5], dtype="int64")])
     case("toint", "float[7,9] x", "int32[7,9] y", "t = Mul(x, s)\ny = Cast <to=6> (t)", [tensor("s", values=[10.0])])
     case("ints", "int64[7] x", "int64[7] y", "t = Mul(x, x)\ny = Sub(t, x)")
     case("clip", "float[N,9] x", "float[N,9] y", "y = Clip(x, lo, hi)", [tensor("lo", values=[-0.3]), tensor("hi", values=[0.4])])
