@@ -105,7 +105,7 @@ static void k_step(Emit *e, Tile *t, int64_t u)
 {
     const Kernel *kernel = t->kernel;
     const int64_t nv = t->nv;
-    IrValue b[MAX_CARRIED];
+    IrValue b[MAX_CARRIED] = {NULL};
     for (int64_t j = 0; j < nv * t->rows; j++)
         b[j] = emit_load(e, emit_offset(e, *walker(t, AT_B), u * panel_row(t) + j * t->lanes * F32));
     for (int64_t i = 0; i < t->m; i += t->rows) {

@@ -150,7 +150,7 @@ static void by_ranges(Node *node, OpKind kind, const Factors *f, const Rows *row
         sum = sum ? SPELL(node, OP_Add, sum, part) : part;
     }
     arena_free(scratch);
-    if (diag_failed(node->graph->model->diag))
+    if (!sum || diag_failed(node->graph->model->diag))
         return;
     drop_casts(node, sum);
     spell_output(node, 0, sum);
