@@ -5,6 +5,7 @@
 A row is a precision with its options; it must keep the float32 program's answers, and the table says how far it does. Of kanji's pictures
 the repository holds every fifth; --pictures names a folder with more.
 """
+# UNSUPPORTED: sanitize
 # RUN: %python %s %cnxc %root
 import argparse
 import json
