@@ -14,7 +14,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { GROUP = 256, COLUMNS = 64 /* of weights at a time */ };
+enum { GROUP = 768, COLUMNS = 32 /* of weights at a time */ };
 static const double DAMPING = 0.4; /* of the mean of H's diagonal, where there are as many rows as columns (measured) */
 
 typedef struct Group {
@@ -52,25 +52,29 @@ static void damp(Group *group)
 /* H, of which the upper half is there, becomes R: from the last column to the first. */
 static void factor(Group *group)
 {
+    double column[GROUP];
     for (int64_t j = group->g - 1; j >= 0; j--) {
-        *at(group, j, j) = sqrt(*at(group, j, j));
+        double root = *at(group, j, j) = sqrt(*at(group, j, j));
         for (int64_t i = 0; i < j; i++)
-            *at(group, i, j) /= *at(group, j, j);
+            column[i] = *at(group, i, j) /= root;
         for (int64_t i = 0; i < j; i++)
             for (int64_t l = i; l < j; l++)
-                *at(group, i, l) -= *at(group, i, j) * *at(group, l, j);
+                *at(group, i, l) -= column[i] * column[l];
     }
 }
 
 /* R becomes its inverse: from the first column to the last. */
 static void invert(Group *group)
 {
+    double column[GROUP];
     for (int64_t j = 0; j < group->g; j++) {
         double last = 1 / *at(group, j, j);
+        for (int64_t i = 0; i < j; i++)
+            column[i] = *at(group, i, j);
         for (int64_t i = 0; i < j; i++) {
             double sum = 0;
             for (int64_t l = i; l < j; l++)
-                sum += *at(group, i, l) * *at(group, l, j);
+                sum += *at(group, i, l) * column[l];
             *at(group, i, j) = -sum * last;
         }
         *at(group, j, j) = last;
@@ -123,8 +127,10 @@ void round_by_rows(const float *rows, int64_t m, const float *weights, int64_t k
 {
     Arena *arena = arena_new();
     Group group = {rows, m, k, 0, 0, NEW_ARRAY(arena, double, GROUP *GROUP), weights, n, scales, rounded};
-    for (; group.first < k; group.first += group.g) {
-        group.g = k - group.first < GROUP ? k - group.first : GROUP;
+    int64_t parts = (k + GROUP - 1) / GROUP;
+    for (int64_t i = 0; i < parts; i++) {
+        group.first = k * i / parts;
+        group.g = k * (i + 1) / parts - group.first;
         round_group(&group);
     }
     arena_free(arena);
