@@ -15,7 +15,7 @@ typedef struct RowNorm {
     double epsilon;
     IrValue row, in, out;        /* number and addresses of the present row */
     IrValue mean, scale;         /* vectors */
-    IrValue lowest, inverse;     /* vectors: the lowest element, what makes differences from it 8-bit integers */
+    IrValue lowest, inverse; /* vectors: the lowest of what becomes integers, and what makes differences from it these */
 } RowNorm;
 
 static IrValue load_at(Emit *e, const RowNorm *r, IrValue first, int64_t active)
@@ -90,17 +90,28 @@ void kernel_layernorm(Emit *e, const Kernel *kernel)
 
 /* ── As 8-bit integers ───────────────────────────────────────────────────────────────────────────────── */
 
+/* The difference, or that times its column's factor: what becomes an integer. */
+static IrValue scaled_at(Emit *e, const RowNorm *r, IrValue first, int64_t active)
+{
+    IrValue difference = difference_at(e, r, first, active);
+    if (!r->kernel->layernorm_quantize.scaled)
+        return difference;
+    IrValue at = emit_index(e, emit_arg(e, LAYERNORM_QUANTIZE_FACTORS), first, F32);
+    return LLVMBuildFMul(e->ir, difference, emit_load_lanes(e, e->f32, at, active), "");
+}
+
 static void add_squares_and_span(Emit *e, void *context, IrValue first, int64_t active, int slot, IrValue *carried)
 {
     add_squares(e, context, first, active, slot, carried);
-    quantize_widen(e, carried + SLOTS, slot, emit_keep_lanes(e, difference_at(e, context, first, active), active, 0));
+    quantize_widen(e, carried + SLOTS, slot, emit_keep_lanes(e, scaled_at(e, context, first, active), active, 0));
 }
 
 static void write_bytes(Emit *e, void *context, IrValue first, int64_t active, int slot, IrValue *carried)
 {
     (void)slot, (void)carried;
     const RowNorm *r = context;
-    IrValue x = LLVMBuildFSub(e->ir, load_at(e, r, first, active), r->lowest, "");
+    IrValue x = r->kernel->layernorm_quantize.scaled ? scaled_at(e, r, first, active) : load_at(e, r, first, active);
+    x = LLVMBuildFSub(e->ir, x, r->lowest, "");
     IrValue bytes = quantize_bytes(e, x, r->inverse, r->kernel->layernorm_quantize.out);
     emit_store_lanes(e, bytes, emit_index(e, r->out, first, 1), active);
 }
@@ -122,7 +133,7 @@ static void write_quantized(Emit *e, RowNorm *r, IrValue mean)
     QuantizeStep step = quantize_step(e, slots + SLOTS);
     store_for_row(e, r, LAYERNORM_QUANTIZE_STEP, LLVMBuildFMul(e->ir, step.step, scale, ""));
     store_for_row(e, r, LAYERNORM_QUANTIZE_LOW, LLVMBuildFMul(e->ir, step.low, scale, ""));
-    r->lowest = emit_splat(e, LLVMBuildFAdd(e->ir, mean, step.low, ""));
+    r->lowest = emit_splat(e, r->kernel->layernorm_quantize.scaled ? step.low : LLVMBuildFAdd(e->ir, mean, step.low, ""));
     r->inverse = emit_splat(e, step.inverse);
     emit_for_vectors(e, r->n, write_bytes, r, NULL, 0);
 }

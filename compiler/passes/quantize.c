@@ -19,6 +19,8 @@
  *
  *   q = MatMul(h, w2)                              m = Mul(h, h_factors)  q = cnxc.RowQuantizedMatMul(m, w2_int8, w2_scale)
  *
+ * Behind a LayerNormalization its scale, which is free by now, divides the columns.
+ *
  * The head and products over few channels stay as they are: they are little work, and the answer. Requires affine folding for
  * the best results; preserves names of outputs. What was decided stands in the graph: printed, it compiles to the same code. */
 #include "compiler/passes/quantize.h"
@@ -131,9 +133,22 @@ static const float *multiplied(Arena *arena, const Tensor *w, const float *multi
     return to;
 }
 
+/* A LayerNormalization that nothing else uses, whose scale is folded into the weights: it can take another. */
+static Node *norm_to_scale(const Value *rows)
+{
+    Node *norm = value_made_by(rows, OP_LayerNormalization);
+    if (!norm || !value_only_user(rows) || !norm->inputs.at[1]->constant || node_input(norm, 2))
+        return NULL;
+    for (int64_t i = 0; i < norm->inputs.at[1]->constant->count; i++)
+        if (tensor_get(norm->inputs.at[1]->constant, i) != 1)
+            return NULL;
+    return norm;
+}
+
 /* Columns of rows divided by their multipliers. */
 static Value *divided(Node *at, Value *rows, const float *multipliers, int64_t k)
 {
+    Node *norm = norm_to_scale(rows);
     if (!multipliers)
         return rows;
     Tensor *factors = tensor_new(at->graph->model->arena, DT_FLOAT, 1, &k);
@@ -141,6 +156,10 @@ static Value *divided(Node *at, Value *rows, const float *multipliers, int64_t k
         tensor_set(factors, i, 1 / (double)multipliers[i]);
     const char *name = arena_printf(at->graph->model->arena, "%s_factors", rows->name);
     Value *operands[] = {rows, constant_new(at->graph, name, factors, at->span)};
+    if (norm) {
+        node_set_input(norm, 1, operands[1]);
+        return rows;
+    }
     Node *mul = node_before(at, OP_Mul, operands, 2, rows->name);
     node_infer(mul);
     return mul->outputs.at[0];

@@ -97,10 +97,18 @@ Block *block_of(Lowering *l, const Node *region)
     return b->hidden && view_count(&b->out) ? b : NULL;
 }
 
+/* LayerNorm's results, or these times a vector of factors, such as calibration makes. */
+static bool is_scaled_norm(const Fusion *norm)
+{
+    const Expr *expr = &norm->expr;
+    return !expr->n_steps || (expr->n_steps == 1 && expr->steps[0].op == OP_Mul && expr->n_operands == 2 &&
+                              norm->operands[1].dtype == DT_FLOAT && norm->operands[1].strides[3] == 4);
+}
+
 bool block_fits_bytes(const Block *b)
 {
     int64_t group = b->product.k_pack;
-    return b->x.dims[3] % group == 0 && b->q2.range % group == 0 && !b->norm.expr.n_steps;
+    return b->x.dims[3] % group == 0 && b->q2.range % group == 0 && is_scaled_norm(&b->norm);
 }
 
 /* ── Sizes ──────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -153,7 +161,7 @@ static void normalise(Lowering *l, const Block *b, Rows *r)
 {
     if (block_is_quantized(b)) {
         r->q = quantized_part(b->r1, pos_at(0), r->pixels);
-        layernorm_quantize_rows(l, r->a, &r->q, b->epsilon);
+        layernorm_quantize_rows(l, r->a, &r->q, b->epsilon, b->norm.expr.n_steps ? b->norm.operands[1].ref : (Ref){0});
         operand_end_rows(l, r->q.bytes, &b->p1);
         return;
     }

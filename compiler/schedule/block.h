@@ -56,7 +56,8 @@ int64_t block_flops(const Block *b, int64_t products); /* of the depthwise convo
 /* The left rows, the start and what follows the sums: of W1, whose C is the caller's; of W2 or a range of it, with C. */
 void block_finish_up(Lowering *l, const Block *b, const Rows *r, Gemm *gemm);
 void block_finish_down(Lowering *l, const Block *b, const Rows *r, Pos range, bool first, bool last, Gemm *gemm);
-bool block_fits_bytes(const Block *b); /* of a quantized one: no row ends within a group, and nothing comes after LayerNorm */
+bool block_fits_bytes(
+    const Block *b); /* of a quantized one: no row ends within a group, and nothing but factors comes after LayerNorm */
 static inline bool block_is_quantized(const Block *b) { return b->q1.b != NULL; }
 const ScheduleChoice *block_choice(const Lowering *l, const Block *b);
 void block_shape(Lowering *l, const Block *b); /* of the open phase */

@@ -96,7 +96,8 @@ static double layernorm_cycles(const Kernel *kernel, const CpuProfile *cpu)
 /* With the largest magnitude in the second pass, and bytes for the results. */
 static double layernorm_quantize_cycles(const Kernel *kernel, const CpuProfile *cpu)
 {
-    double vector = instructions(cpu, 7) + accesses(cpu, 3.25);
+    int factors = kernel->layernorm_quantize.scaled ? 2 : 0; /* multiplied by in both passes */
+    double vector = instructions(cpu, 7 + factors) + accesses(cpu, 3.25 + factors);
     return (double)kernel->layernorm_quantize.rows * (vectors(cpu, kernel->layernorm_quantize.n) * vector + 2 * LANE_SUM);
 }
 

@@ -122,7 +122,7 @@ void quantize_rows(Lowering *l, View floats, const QuantizedRows *rows)
               N_QUANTIZE_ARGS);
 }
 
-void layernorm_quantize_rows(Lowering *l, View in, const QuantizedRows *out, double epsilon)
+void layernorm_quantize_rows(Lowering *l, View in, const QuantizedRows *out, double epsilon, Ref factors)
 {
     Kernel kernel = {.kind = KERNEL_LAYERNORM_QUANTIZE};
     kernel.layernorm_quantize.rows = in.dims[0];
@@ -131,7 +131,8 @@ void layernorm_quantize_rows(Lowering *l, View in, const QuantizedRows *out, dou
     kernel.layernorm_quantize.out_row = out->bytes.strides[0];
     kernel.layernorm_quantize.epsilon = epsilon;
     kernel.layernorm_quantize.out = out->bytes.dtype;
-    emit_call(l, &kernel, (Ref[]){in.ref, out->bytes.ref, out->step.ref, out->low.ref}, N_LAYERNORM_QUANTIZE_ARGS);
+    kernel.layernorm_quantize.scaled = factors.buffer;
+    emit_call(l, &kernel, (Ref[]){in.ref, out->bytes.ref, out->step.ref, out->low.ref, factors}, N_LAYERNORM_QUANTIZE_ARGS);
 }
 
 static void quantize_phase(Lowering *l, const char *name, View floats, const QuantizedRows *rows, const Panels *panels)

@@ -43,7 +43,7 @@ def check_gain(folder, model, calibrate):
     """Multipliers where channels run hot, and a third of the error at most; returns the calibrated program."""
     path, said = compiled(f"{folder}/calibrated", model, INT8, f"--calibrate={calibrate}", "-v")
     assert re.search(r"^cnxc: o0  to nearest [0-9.]+, multipliers [0-9.]+", said, re.M), said
-    assert re.search(r"^cnxc: h0  to nearest [0-9.]+(, rounding [0-9.]+)?(, bias [0-9.]+)? dB$", said, re.M), said
+    assert re.search(r"^cnxc: h0  to nearest [0-9.]+, multipliers [0-9.]+", said, re.M), said
     assert re.search(r"^cnxc: z.*  to nearest", said, re.M), said
     programs = {"float": compiled(f"{folder}/float", model)[0], "plain": compiled(f"{folder}/plain", model, INT8)[0], "calibrated": path}
     hot_block.write_pixels(f"{folder}/test.npy", 32, seed=3)
@@ -58,7 +58,7 @@ def check_dump(folder, model, calibrate, program):
     dump = f"{folder}/dump.onnxtxt"
     text = run(CNXC, "compile", model, INT8, f"--calibrate={calibrate}", "--print-after=fuse-block", "--emit=tile", "-o", f"{folder}/one.tile")
     text = text[text.index("\n") + 1:]
-    assert re.search(r"= Mul \(\w+, h_factors\)", text) or "h_factors" in text, text[:2000]
+    assert "h_factors" in text and "n_factors" in text and "Mul (h, h_factors)" in text, text[:2000]
     with open(dump, "w") as f:
         f.write(text)
     run(CNXC, "compile", dump, "-O0", "--emit=tile", "-o", f"{folder}/two.tile")

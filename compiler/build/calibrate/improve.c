@@ -2,8 +2,8 @@
  * the float ones, on rows of pictures that nothing was learned from. The best trial stays:
  *
  *   nearest        what the pass makes without a plan
- *   multipliers    hidden columns divided by (largest magnitude)^½ over the median of that, weights' rows multiplied by it: those
- *                  that run hot no longer set the scale of all
+ *   multipliers    columns divided by (largest magnitude)^½ over the median of that, weights' rows multiplied by it: those that
+ *                  run hot no longer set the scale of all
  *   rounding       by second moments (rounding.c)
  *   correction     the mean error of each result, into the bias
  *
@@ -20,8 +20,8 @@
 #include <string.h>
 
 enum { ROWS = 8, COLUMNS = 256 /* of sums at a time */ };
-/* Of the squared error, for which a form is worth it: multipliers cost a multiplication of each hidden element. */
-static const double LEAST_GAIN = 0.01, LEAST_GAIN_OF_MULTIPLIERS = 0.1;
+/* Of the squared error, for which a form is worth it: multipliers of hidden columns cost a multiplication of each element. */
+static const double LEAST_GAIN = 0.01, LEAST_GAIN_OF_HIDDEN = 0.1;
 static const double MOST_SPREAD = 64;  /* of a multiplier from 1: what pictures did not show may still come */
 
 typedef struct Trial {
@@ -185,7 +185,7 @@ static const float *multipliers_of(const Observed *p, Arena *arena)
 static void try_multipliers(Improving *x, Trial *best)
 {
     const Observed *p = x->p;
-    Trial t = {.plan.multipliers = p->q.patch[0] || p->q.normal ? NULL : multipliers_of(p, x->arena)};
+    Trial t = {.plan.multipliers = p->q.patch[0] ? NULL : multipliers_of(p, x->arena)};
     if (!t.plan.multipliers)
         return;
     float *weights = NEW_ARRAY(x->arena, float, p->k * p->n);
@@ -193,7 +193,7 @@ static void try_multipliers(Improving *x, Trial *best)
         weights[i] = best->weights[i] * t.plan.multipliers[i / p->n];
     t.weights = weights;
     if (to_nearest(x, &t))
-        keep_better(x, best, &t, LEAST_GAIN_OF_MULTIPLIERS, "multipliers");
+        keep_better(x, best, &t, p->q.normal ? LEAST_GAIN : LEAST_GAIN_OF_HIDDEN, "multipliers");
 }
 
 /* ── Rounding, correction ────────────────────────────────────────────────────────────────────────────── */
