@@ -81,7 +81,7 @@ static bool slide(const Node *node, const Window *w, int i, bool ceil_mode, Dim 
         *dim = (Dim){.size = -1};
         return true;
     }
-    if (extent > padded)
+    if (extent > padded + (ceil_mode ? w->stride[i] - 1 : 0)) /* ceil_mode lets a window begin that does not end inside */
         return FAIL(node, diag, "%s's kernel spans %lld in spatial dimension %d, its padded input only %lld", node->op->name,
                     (long long)extent, i, (long long)padded);
     if (dim->size == 0)

@@ -173,6 +173,9 @@ for auto_pad in ("SAME_UPPER", "SAME_LOWER", "VALID"):
     case("Conv", [image, rand(4, 6, 2, 4)], const=(1,), auto_pad=auto_pad, strides=[2, 3])
 case("Conv", [rand(2, 3, 10), rand(4, 3, 3)], const=(1,), pads=[1, 1])
 case("Conv", [rand(2, 2, 4, 5, 6), rand(3, 2, 2, 3, 2)], const=(1,), strides=[1, 2, 2])
+# with ceil_mode a window may be wider than what is there
+case("AveragePool", [rand(1, 2, 1, 3)], opset=19, kernel_shape=[3, 2], strides=[2, 2], pads=[0, 0, 1, 0], ceil_mode=1)
+case("MaxPool", [rand(1, 2, 1, 3)], opset=12, kernel_shape=[3, 2], strides=[2, 2], pads=[0, 0, 1, 0], dilations=[1, 2], ceil_mode=1)
 for op in ("AveragePool", "MaxPool"):
     case(op, [image], kernel_shape=[3, 2])
     case(op, [image], kernel_shape=[3, 3], pads=[1, 1, 1, 1], strides=[2, 2])
