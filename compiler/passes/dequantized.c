@@ -7,7 +7,8 @@
  *
  *   q = QuantizeLinear(y, u, v)             ->    q = Cast(Clip(Round(Mul(Cast(sum), s * t / u)) + v)), y alone used by it
  *
- * Likewise Gemm, and Conv, whose bias is in steps of s * t. A tensor that is quantised only to be dequantised stays float:
+ * Likewise Gemm, and Conv, whose bias is in steps of s * t. What only moves elements between DequantizeLinear and a product moves
+ * bytes. A tensor that is quantised only to be dequantised stays float, and to do so twice by the same scale is to do it once:
  *
  *   d = DequantizeLinear(QuantizeLinear(x, s, z), s, z)   ->   d = Mul(Clip(Round(Div(x, s)), 0 - z, 255 - z), s)
  *
@@ -44,10 +45,29 @@ static bool dequantised(const Value *value, Factor *f)
     return is_bytes(f->x);
 }
 
-/* With one scale for all. */
-static bool activation(const Value *value, Factor *f)
+static bool moves(const Node *node)
 {
-    return dequantised(value, f) && is_one(f->scale) && (!f->zero || f->zero->constant);
+    return node && (node->op->kind == OP_Transpose || node->op->kind == OP_Reshape || node->op->kind == OP_Flatten);
+}
+
+/* x, moved as node moves its input. */
+static Value *moved(Node *at, const Node *node, Value *x)
+{
+    Node *move = spell_node(at, node->op->kind, (Value *[]){x, node_input(node, 1)}, 2);
+    node_copy_attrs(move, node);
+    return spelled(move);
+}
+
+/* With one scale for all, perhaps moved on the way. */
+static bool activation(Node *at, const Value *value, Factor *f)
+{
+    const Node *move = value->producer;
+    if (!moves(move))
+        return dequantised(value, f) && is_one(f->scale) && (!f->zero || (f->zero->constant && is_one(f->zero)));
+    if (!activation(at, move->inputs.at[0], f))
+        return false;
+    f->x = moved(at, move, f->x);
+    return true;
 }
 
 /* Constant, with one scale, or one for each index of axis. */
@@ -120,7 +140,7 @@ static void finish(Node *node, Value *sum, Value *scale, Value *bias)
 static bool matmul_of_integers(Node *node)
 {
     Factor a, b;
-    if (!activation(node->inputs.at[0], &a) || value_rank(a.x) < 2 || !matrix(node, node->inputs.at[1], false, &b))
+    if (!activation(node, node->inputs.at[0], &a) || value_rank(a.x) < 2 || !matrix(node, node->inputs.at[1], false, &b))
         return false;
     Value *sum = SPELL(node, OP_MatMulInteger, a.x, b.x, a.zero, b.zero);
     finish(node, sum, scale_of(node, &a, &b, 0), NULL);
@@ -132,7 +152,7 @@ static bool gemm_of_integers(Node *node)
     Factor a, b;
     Value *c = node_input(node, 2);
     if (node_attr_int(node, "transA") || node_attr_float(node, "alpha") != 1 || (c && node_attr_float(node, "beta") != 1) ||
-        !activation(node->inputs.at[0], &a) || !matrix(node, node->inputs.at[1], node_attr_int(node, "transB"), &b))
+        !activation(node, node->inputs.at[0], &a) || !matrix(node, node->inputs.at[1], node_attr_int(node, "transB"), &b))
         return false;
     Value *sum = SPELL(node, OP_MatMulInteger, a.x, b.x, a.zero, b.zero);
     finish(node, sum, scale_of(node, &a, &b, 0), c);
@@ -177,7 +197,7 @@ static bool conv_of_integers(Node *node)
     Factor x, w;
     Value *bias = node_input(node, 2);
     int n = value_rank(node->inputs.at[0]) - 2;
-    if (!activation(node->inputs.at[0], &x) || !weights(node->inputs.at[1], 0, &w) || !conv_is_exact(node, w.x))
+    if (!activation(node, node->inputs.at[0], &x) || !weights(node->inputs.at[1], 0, &w) || !conv_is_exact(node, w.x))
         return false;
     Node *conv = spell_node(node, OP_ConvInteger, (Value *[]){x.x, w.x, x.zero, w.zero}, 4);
     node_copy_attrs(conv, node);
@@ -203,24 +223,67 @@ static bool only_dequantised(const Value *value)
     return !value->is_output;
 }
 
-static bool back_again(Node *node)
+/* What a quantiser leaves of numbers: multiples of step. */
+typedef struct Steps {
+    double step, lowest, highest;
+} Steps;
+
+/* Of a quantiser and of what dequantises its integers by the same constants. */
+static bool steps_of(const Node *quantizer, const Node *back, Steps *s)
 {
-    Node *quantizer = value_made_by(node->inputs.at[0], OP_QuantizeLinear);
-    double scale, zero = 0;
-    if (!quantizer || !only_dequantised(node->inputs.at[0]) || !same_constant(quantizer->inputs.at[1], node->inputs.at[1]) ||
-        !same_constant(node_input(quantizer, 2), node_input(node, 2)) || !value_is_scalar(node->inputs.at[1], &scale) ||
-        (node_input(node, 2) && !value_is_scalar(node->inputs.at[2], &zero)) || !value_is_float(node->outputs.at[0]) ||
+    DType dtype = back->inputs.at[0]->type.dtype;
+    const Value *zero_point = node_input(back, 2);
+    double zero = 0;
+    if (quantizer->outputs.at[0]->type.dtype != dtype || !same_constant(quantizer->inputs.at[1], back->inputs.at[1]) ||
+        !same_constant(node_input(quantizer, 2), zero_point) || !value_is_scalar(back->inputs.at[1], &s->step) ||
+        (zero_point && !value_is_scalar(zero_point, &zero)) || !value_is_float(back->outputs.at[0]) ||
         !value_is_float(quantizer->inputs.at[0]))
         return false;
-    DType dtype = node->inputs.at[0]->type.dtype;
-    Value *step = spell_number(node, DT_FLOAT, scale), *x = SPELL(node, OP_Div, quantizer->inputs.at[0], step);
-    Value *low = spell_number(node, DT_FLOAT, dtype_lowest(dtype) - zero);
-    x = SPELL(node, OP_Clip, SPELL(node, OP_Round, x), low, spell_number(node, DT_FLOAT, dtype_highest(dtype) - zero));
+    s->lowest = dtype_lowest(dtype) - zero;
+    s->highest = dtype_highest(dtype) - zero;
+    return true;
+}
+
+static bool back_again(Node *node)
+{
+    const Node *quantizer = value_made_by(node->inputs.at[0], OP_QuantizeLinear);
+    Steps s;
+    if (!quantizer || !only_dequantised(node->inputs.at[0]) || !steps_of(quantizer, node, &s))
+        return false;
+    Value *step = spell_number(node, DT_FLOAT, s.step), *low = spell_number(node, DT_FLOAT, s.lowest);
+    Value *x = SPELL(node, OP_Round, SPELL(node, OP_Div, quantizer->inputs.at[0], step));
+    x = SPELL(node, OP_Clip, x, low, spell_number(node, DT_FLOAT, s.highest));
     spell_output(node, 0, SPELL(node, OP_Mul, x, step));
     node_remove(node);
     return true;
 }
 
+/* The DequantizeLinear whose elements value still has; NULL. */
+static const Node *dequantizer_of(const Value *value)
+{
+    while (moves(value->producer))
+        value = value->producer->inputs.at[0];
+    return value_made_by(value, OP_DequantizeLinear);
+}
+
+/* What quantizer takes are its steps already. */
+static bool is_in_steps(const Node *quantizer)
+{
+    const Node *before = dequantizer_of(quantizer->inputs.at[0]);
+    Steps s;
+    return before && steps_of(quantizer, before, &s);
+}
+
+static bool once_more(Node *node)
+{
+    const Node *quantizer = value_made_by(node->inputs.at[0], OP_QuantizeLinear);
+    Steps s;
+    if (!quantizer || !steps_of(quantizer, node, &s) || !is_in_steps(quantizer))
+        return false;
+    return node_forward(node, quantizer->inputs.at[0]);
+}
+
+static const Rule again_rules[] = {{OP_DequantizeLinear, "once more", once_more}};
 static const Rule product_rules[] = {{OP_MatMul, "integers", matmul_of_integers},
                                      {OP_Gemm, "integers", gemm_of_integers},
                                      {OP_Conv, "integers", conv_of_integers}};
@@ -228,7 +291,9 @@ static const Rule rest_rules[] = {{OP_DequantizeLinear, "there and back", back_a
 
 bool dequantized_to_integers(Graph *graph)
 {
-    bool changed = rewrite(graph, product_rules, countof(product_rules));
+    bool changed = rewrite(graph, again_rules, countof(again_rules));
+    changed |= pass_prune(graph);
+    changed |= rewrite(graph, product_rules, countof(product_rules));
     changed |= pass_prune(graph);
     return rewrite(graph, rest_rules, countof(rest_rules)) || changed;
 }

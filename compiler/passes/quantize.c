@@ -21,8 +21,9 @@
  *
  * Behind a LayerNormalization its scale, which is free by now, divides the columns.
  *
- * The head and products over few channels stay as they are: they are little work, and the answer. Requires affine folding for
- * the best results; preserves names of outputs. What was decided stands in the graph: printed, it compiles to the same code. */
+ * The head and products over few channels stay as they are: they are little work, and the answer; so do products of what a
+ * graph has quantised itself. Requires affine folding for the best results; preserves names of outputs. What was decided stands in
+ * the graph: printed, it compiles to the same code. */
 #include "compiler/passes/quantize.h"
 
 #include "compiler/passes/passes.h"
@@ -100,9 +101,22 @@ static int64_t range_of(int64_t k)
     return 0;
 }
 
+/* Made of integers: somebody else has quantised it. */
+static bool is_of_integers(const Value *a)
+{
+    const Node *node;
+    while ((node = a->producer)) {
+        Value *constant, *other = node->op->class == CLASS_MOVE ? node->inputs.at[0] : constant_operand(node, &constant);
+        if (!other)
+            return node->op->kind == OP_Cast && !value_is_float(node->inputs.at[0]);
+        a = other;
+    }
+    return false;
+}
+
 static bool is_worthwhile(const Value *a, int64_t k, int64_t n)
 {
-    return value_rank(a) > 2 && k >= FEW_CHANNELS && n > 0 && value_is_float(a);
+    return value_rank(a) > 2 && k >= FEW_CHANNELS && n > 0 && value_is_float(a) && !is_of_integers(a);
 }
 
 static bool matmul_of(Node *node, Quantizable *q)

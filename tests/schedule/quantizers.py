@@ -1,10 +1,10 @@
 # RUN: %python %s %cnxc %root/tests/goldens/models
 """Models as ONNX Runtime's quantizer writes them, compiled, beside ONNX Runtime itself: quantizers.py CNXC MODELS.
 
-QDQ by tensor and by channel, QOperator, and dynamic. What is allowed: of a graph in QDQ form nothing beside ONNX Runtime as it
-computes node by node (ORT_DISABLE_ALL); where it fuses, it comes out up to ten steps beside itself. Its own operators of QOperator
-add fused or not as the CPU has it, and one step there may be some at the end (STEPS of the last quantiser). Dynamic graphs end in
-floats.
+QDQ and QOperator by tensor and by channel, with unsigned and signed activations, and dynamic. What is allowed: of a graph in QDQ form
+nothing beside ONNX Runtime as it computes node by node (ORT_DISABLE_ALL); where it fuses, it comes out up to ten steps beside
+itself. Its own operators of QOperator add fused or not as the CPU has it, and one step there may be some at the end (STEPS of the
+last quantiser). Dynamic graphs end in floats.
 """
 import logging
 import os
@@ -19,6 +19,8 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 
 CNXC, MODELS = sys.argv[1:]
 SOURCES = ("cls_basic4/model_legacy17.onnx", "v2_cls/model_dynamo.onnx")
+FORMS = (("QDQ", False, "QUInt8"), ("QDQ", True, "QUInt8"), ("QDQ", True, "QInt8"), ("QOperator", False, "QUInt8"),
+         ("QOperator", True, "QUInt8"), ("QOperator", True, "QInt8"))
 STEPS = {"QDQ": 0, "QOperator": 6}
 SHAPE = (1, 3, 64, 64)
 logging.disable(logging.WARNING)
@@ -61,10 +63,10 @@ def compiled(path, model, x, folder, options):
 def quantised(source, folder):
     """(path, what it may be off) of each form."""
     name = onnx.load(source).graph.input[0].name
-    for form, by_channel in ("QDQ", False), ("QDQ", True), ("QOperator", True):
-        path = f"{folder}/{form}{by_channel}.onnx"
+    for form, by_channel, activations in FORMS:
+        path = f"{folder}/{form}-{'channel' if by_channel else 'tensor'}-{activations}.onnx"
         quantize_static(source, path, Pictures(name), quant_format=QuantFormat[form], per_channel=by_channel,
-                        activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8)
+                        activation_type=QuantType[activations], weight_type=QuantType.QInt8)
         yield path, STEPS[form] * last_step(onnx.load(path))
     path = f"{folder}/dynamic.onnx"
     quantize_dynamic(source, path, per_channel=True, weight_type=QuantType.QInt8)
