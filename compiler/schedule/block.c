@@ -216,7 +216,7 @@ void block_finish_up(Lowering *l, const Block *b, const Rows *r, Gemm *gemm)
 {
     View bias = row_view(b->bias1);
     if (block_is_quantized(b)) {
-        quantized_product(l, gemm, &b->q1, &r->q, pos_at(0), b->bias1.buffer ? &bias : NULL,
+        quantized_product(gemm, &b->q1, &r->q, pos_at(0), b->bias1.buffer ? &bias : NULL,
                           b->n == BLOCK_PLAIN ? before_bytes(l, b->up_rest) : b->up_rest, NEW(l->arena, Fusion));
     } else {
         gemm->a = r->a;
@@ -249,7 +249,7 @@ static int finish_down_quantized(Lowering *l, const Block *b, const Rows *r, Pos
     View bias = row_view(b->bias2), *add = !first ? &gemm->c : b->bias2.buffer ? &bias : NULL;
     quantize_rows(l, r->h, &rows);
     operand_end_rows(l, rows.bytes, &b->p2);
-    return quantized_product(l, gemm, &b->q2, &rows, range, add, rest, NEW(l->arena, Fusion));
+    return quantized_product(gemm, &b->q2, &rows, range, add, rest, NEW(l->arena, Fusion));
 }
 
 void block_finish_down(Lowering *l, const Block *b, const Rows *r, Pos range, bool first, bool last, Gemm *gemm)

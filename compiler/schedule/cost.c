@@ -93,7 +93,7 @@ static double layernorm_cycles(const Kernel *kernel, const CpuProfile *cpu)
     return (double)kernel->layernorm.rows * (vectors(cpu, kernel->layernorm.n) * vector + LANE_SUM);
 }
 
-/* With the largest magnitude in the second pass, and bytes for the results. */
+/* With what a row spans in the second pass, and bytes for the results. */
 static double layernorm_quantize_cycles(const Kernel *kernel, const CpuProfile *cpu)
 {
     int factors = kernel->layernorm_quantize.scaled ? 2 : 0; /* multiplied by in both passes */

@@ -6,7 +6,7 @@
  * A range of b's rows is a product of its own, whose floats are added up in y: each row has a step and a low for each. All that
  * follows the sums is the kernel's expression, so bias, activation and residual come behind it as behind any product.
  *
- * Instructions want bytes of one sign. Where bytes are the integers plus or less 128, Σ b as many times is in every sum: sums
+ * Instructions want bytes of one sign. Where they are signed, they are 128 less, and so is every sum by Σ b as many times: sums
  * start from the opposite, and are the same on every CPU. */
 #include "compiler/schedule/quantized.h"
 
@@ -177,11 +177,10 @@ static int step(Fusion *fusion, OpKind op, int a, int b)
     return value;
 }
 
-int quantized_product(Lowering *l, Gemm *gemm, const QuantizedWeights *w, const QuantizedRows *rows, Pos range, const View *add,
+int quantized_product(Gemm *gemm, const QuantizedWeights *w, const QuantizedRows *rows, Pos range, const View *add,
                       const Fusion *rest, Fusion *fusion)
 {
     int64_t m = rows->bytes.dims[0], n = columns_of(w), row_bytes = w->padded * 4;
-    (void)l;
     *fusion = (Fusion){.expr.n_operands = 1};
     int value = step(fusion, OP_Cast, 0, 0);
     value = step(fusion, OP_Mul, value, operand(fusion, rows->step.ref, m, n, 4, 0));
@@ -222,7 +221,7 @@ static void product_phases(Lowering *l, const char *name, const QuantizedWeights
         bool last = i == w->n_ranges - 1;
         quantize_phase(l, arena_printf(l->arena, "%s.int8", name), view_slice(a, 1, pos_at(i * w->range), w->range, 1), &rows,
                        &w->panels);
-        quantized_product(l, &gemm, w, &rows, pos_at(i), i ? &out : NULL, last ? rest : NULL, NEW(l->arena, Fusion));
+        quantized_product(&gemm, w, &rows, pos_at(i), i ? &out : NULL, last ? rest : NULL, NEW(l->arena, Fusion));
         phase_open(l, name, 2 * m * w->range * n);
         gemm_sections(l, &gemm);
     }

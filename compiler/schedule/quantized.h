@@ -36,7 +36,7 @@ void layernorm_quantize_rows(Lowering *l, View in, const QuantizedRows *out, dou
  * the caller gives the others their place. */
 bool quantized_fits(const Fusion *rest);
 /* fusion: what gemm->epilogue will be; the number of own operands */
-int quantized_product(Lowering *l, Gemm *gemm, const QuantizedWeights *w, const QuantizedRows *rows, Pos range, const View *add,
+int quantized_product(Gemm *gemm, const QuantizedWeights *w, const QuantizedRows *rows, Pos range, const View *add,
                       const Fusion *rest, Fusion *fusion);
 
 bool quantized_lower(Lowering *l, const Node *node, Epilogue *epilogue);
