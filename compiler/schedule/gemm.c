@@ -216,9 +216,11 @@ Panels panels_runtime(Lowering *l, const char *name, View b, int64_t nr)
 }
 
 /* Any panel may read nr elements, so up to 64 more than there are. */
+int64_t columns_padded(int64_t n) { return round_up(n, 64); }
+
 Ref bias_vector(Lowering *l, const char *name, const View *bias, int64_t n)
 {
-    return bias_padded(l, name, bias, n, round_up(n, 64));
+    return bias_padded(l, name, bias, n, columns_padded(n));
 }
 
 Ref bias_padded(Lowering *l, const char *name, const View *bias, int64_t n, int64_t padded)

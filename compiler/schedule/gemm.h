@@ -44,6 +44,7 @@ bool layout_fits(const WeightLayout *layout, Product product); /* no group cross
 Panels panels_constant(Lowering *l, const char *name, const Tensor *weights, WeightLayout layout, Product product, int64_t nr);
 Panels panels_group(Panels panels, Pos group);        /* one group of a grouped layout */
 Panels panels_runtime(Lowering *l, const char *name, View b, int64_t nr); /* [groups, K…, N], floats: phases that pack */
+int64_t columns_padded(int64_t n); /* any panel may read so many more than there are */
 Ref bias_vector(Lowering *l, const char *name, const View *bias, int64_t n); /* padded with zeros; NULL: all zero */
 Ref bias_padded(Lowering *l, const char *name, const View *bias, int64_t n, int64_t padded); /* to so many elements */
 void gemm_emit(Lowering *l, const Gemm *gemm);

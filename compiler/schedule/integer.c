@@ -13,15 +13,10 @@
 #include "compiler/schedule/node.h"
 #include "compiler/schedule/operand.h"
 
-enum { COLUMN_UNIT = 64 /* any panel may read so many more than there are */ };
-
-/* What is added to elements of `from` to be elements of `to`. */
-static int64_t shift_of(DType from, DType to) { return from == to ? 0 : to == DT_UINT8 ? 128 : -128; }
-
 /* -zero * Σ b of each column; buffer NULL: 0. */
 static Ref start_of(Lowering *l, const char *name, const Tensor *b, int64_t zero)
 {
-    int64_t k = b->dims[0], n = b->dims[1], padded = (n + COLUMN_UNIT - 1) / COLUMN_UNIT * COLUMN_UNIT;
+    int64_t k = b->dims[0], n = b->dims[1], padded = columns_padded(n);
     const int8_t *row = b->data;
     if (!zero)
         return (Ref){0};
@@ -54,7 +49,7 @@ static View rows_for(Lowering *l, const char *name, View a, const Panels *panels
     View out = operand_rows(l, name, rows.dims[0], rows.dims[1], panels);
     Expr expr = {.n_operands = 1, .n_steps = 3};
     expr.steps[0] = (ExprStep){.op = OP_Cast, .dtype = to};
-    expr.steps[1] = (ExprStep){.op = OP_Constant, .dtype = to, .imm = {(double)shift_of(rows.dtype, to)}};
+    expr.steps[1] = (ExprStep){.op = OP_Constant, .dtype = to, .imm = {(double)operand_shift(panels->product, rows.dtype)}};
     expr.steps[2] = (ExprStep){.op = OP_Add, .dtype = to, .in = {1, 2}};
     if (rows.dtype == to)
         expr.n_steps = 0;
@@ -89,7 +84,7 @@ static void multiply(Lowering *l, const Node *node, const Value *result, const F
     Gemm gemm = {.a = operand_groups(rows_for(l, name, a, &panels), product), .c = c, .panels = &panels, .count = panels.n_full};
     gemm.tail = true;
     gemm.epilogue = rest;
-    gemm.bias = start_of(l, name, b, zero_of(l, node) + shift_of(a.dtype, product.a));
+    gemm.bias = start_of(l, name, b, zero_of(l, node) + operand_shift(product, a.dtype));
     gemm.init = gemm.bias.buffer ? GEMM_INIT_BIAS : GEMM_INIT_ZERO;
     for (int i = 1; rest && i < rest->expr.n_operands; i++)
         linear_rows(&rest->operands[i], &gemm.operands[i]);

@@ -73,6 +73,8 @@ static View end_of(View rows, const Panels *panels)
     return view_slice(rows, 1, pos_at(rows.dims[1]), panels->product.k_pack * panels->k - rows.dims[1], 1);
 }
 
+int64_t operand_shift(Product product, DType from) { return from == product.a ? 0 : product.a == DT_UINT8 ? 128 : -128; }
+
 View operand_rows(Lowering *l, const char *name, int64_t m, int64_t k, const Panels *panels)
 {
     View rows = operand_place(l, SPACE_ARENA, m, k, panels);

@@ -5,6 +5,8 @@
 #include "compiler/schedule/gemm.h"
 
 Product product_for(const Lowering *l, const View *a); /* of constant weights times these rows */
+/* What is added to 8-bit integers of `from` to be bytes that the product reads. */
+int64_t operand_shift(Product product, DType from);
 /* [m, k] as a product with the panels reads them: rows end in zeros where panels are deeper. */
 View operand_rows(Lowering *l, const char *name, int64_t m, int64_t k, const Panels *panels);  /* in the arena */
 View operand_place(Lowering *l, Space space, int64_t m, int64_t k,

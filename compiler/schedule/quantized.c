@@ -18,7 +18,7 @@
 
 #include <string.h>
 
-enum { CHUNK = 16384, COLUMN_UNIT = 64 /* any panel may read so many more than there are */ };
+enum { CHUNK = 16384 };
 
 /* ── Weights ─────────────────────────────────────────────────────────────────────────────────────────── */
 
@@ -32,14 +32,11 @@ bool quantized_weights(Lowering *l, const Node *node, QuantizedWeights *w)
         return false;
     w->range = range ? range : w->b->dims[0];
     w->n_ranges = w->b->dims[0] / w->range;
-    w->padded = (w->b->dims[1] + COLUMN_UNIT - 1) / COLUMN_UNIT * COLUMN_UNIT;
+    w->padded = columns_padded(w->b->dims[1]);
     return true;
 }
 
 static int64_t columns_of(const QuantizedWeights *w) { return w->b->dims[1]; }
-
-/* What is added to integers to be bytes: see kernels.def. */
-static int64_t zero_of(Product product) { return product.a == DT_UINT8 ? 0 : -128; }
 
 /* Σ b over a range of rows, of each column. */
 static void add_rows(const QuantizedWeights *w, int64_t range, int32_t *totals)
@@ -62,7 +59,7 @@ static Tensor *table_new(Lowering *l, const QuantizedWeights *w, DType dtype)
 
 static void pack_totals(Lowering *l, const char *name, QuantizedWeights *w)
 {
-    int64_t n = columns_of(w), zero = zero_of(w->panels.product);
+    int64_t n = columns_of(w), zero = operand_shift(w->panels.product, DT_UINT8);
     Tensor *start = table_new(l, w, DT_INT32), *totals = table_new(l, w, DT_FLOAT);
     int32_t *row = NEW_ARRAY(l->arena, int32_t, n);
     for (int64_t r = 0; r < w->n_ranges; r++) {
