@@ -1,10 +1,11 @@
 """Pictures: run_pictures.py CNXC [--target SYSTEM --runner EMULATOR]. The image processor's pixel values, bit for bit,
-and logits from picture to end.
+and scores from picture to end.
 
 Each case of images/ becomes an executable with the case's processor settings (the network behind them does not
 matter) and must dump exactly the pixel values that transformers makes, with Pillow and with torchvision; each case of
-e2e/ must give its logits. The network has as many channels as the case: files become RGB for three, and are taken
-as they are for another number.
+e2e/ must give its scores with Pillow's arithmetic, and with no option those that transformers gives with
+torchvision's. The network has as many channels as the case: files become RGB for three, and are taken as they are for
+another number.
 """
 import argparse
 import concurrent.futures
@@ -99,16 +100,24 @@ def check_torchvision(cnxc, case):
     return "" if zlib.crc32(got.astype(want["dtype"]).tobytes()) == want["crc32"] else "torchvision: other bits"
 
 
-def check_logits(cnxc, case):
-    folder, want = os.path.join(goldens.HERE, case["dir"]), case["logits"]
+def check_scores(cnxc, case, preproc, top):
+    folder = os.path.join(goldens.HERE, case["dir"])
     with tempfile.TemporaryDirectory(prefix="cnxc-picture-") as temp:
-        executable = compile_with(cnxc, case["model"],
-                                  os.path.join(folder, "preprocessor_config.json"), temp, case["pixel_values_shape"])
+        executable = compile_with(cnxc, case["model"], os.path.join(folder, "preprocessor_config.json"), temp,
+                                  case["pixel_values_shape"], *preproc)
         answer = json.loads(goldens.execute(executable, "--json", os.path.join(folder, case["input"])))[0]["predictions"]
-    for got, (_, label, score) in zip(answer, case["top"]):
+    for got, (_, label, score) in zip(answer, top):
         if got["label"] != label or abs(got["score"] - score) > 1e-5:
             return f"{got['label']} {got['score']}, expected {label} {score}"
-    return "" if len(answer) == len(case["top"]) else f"{len(answer)} answers"
+    return "" if len(answer) == len(top) else f"{len(answer)} answers"
+
+
+def check_scores_pil(cnxc, case):
+    return check_scores(cnxc, case, ["--preproc=pil"], case["top"])
+
+
+def check_scores_default(cnxc, case):
+    return check_scores(cnxc, case, [], case["torchvision"]["top"])
 
 
 def main():
@@ -120,7 +129,7 @@ def main():
     cnxc, manifest = a.cnxc, goldens.manifest()
     images = [c for c in manifest["images"] if c["name"] not in NOT_BY_FILE]
     work = [(check, c) for c in images for check in (check_pixels, check_torchvision)]
-    work += [(check_logits, c) for c in manifest["e2e"]]
+    work += [(check, c) for c in manifest["e2e"] for check in (check_scores_pil, check_scores_default)]
     failed = 0
 
     def run(item):
