@@ -3,8 +3,9 @@
  *
  * A file is hostile: an error of the library jumps back here, and reading past the end is an error (not the library's
  * silent gray). Each scan of a progressive file costs a pass over all coefficients, so that work has a bound that grows with
- * the file; a file too short for one bit a block, which is the least that Huffman coding needs, is cut short for certain, and
- * memory for its coefficients is never asked for. */
+ * the file. Some files are cut short for certain, and memory for their coefficients is never asked for: those too short for
+ * one bit a block, which is the least that Huffman coding needs, and those of several scans without the marker that ends them. */
+#define _GNU_SOURCE /* memmem */
 #include "runtime/image/decode.h"
 
 #include <setjmp.h>
@@ -141,6 +142,15 @@ static double count_blocks(const struct jpeg_decompress_struct *info)
     return blocks;
 }
 
+/* Several scans are read up to the marker that ends the picture; of one scan, no more than its rows. */
+static bool ends_somewhere(struct jpeg_decompress_struct *info)
+{
+    static const uint8_t end_of_image[] = {0xff, JPEG_EOI};
+    const struct jpeg_source_mgr *rest = info->src;
+    return !jpeg_has_multiple_scans(info) ||
+           memmem(rest->next_input_byte, rest->bytes_in_buffer, end_of_image, sizeof end_of_image);
+}
+
 /* Requires that reader->fail is set. */
 static bool read_picture(Reader *reader, struct jpeg_decompress_struct *info, Decoded *decoded)
 {
@@ -149,7 +159,7 @@ static bool read_picture(Reader *reader, struct jpeg_decompress_struct *info, De
     Image *image = &decoded->image;
     if (!image_check_size(info->image_width, info->image_height, reader->error))
         return false;
-    if (!info->arith_code && count_blocks(info) > 8.0 * (double)reader->size)
+    if ((!info->arith_code && count_blocks(info) > 8.0 * (double)reader->size) || !ends_somewhere(info))
         source_end(info);
     if (!image_allocate(image, info->image_width, info->image_height, info->num_components, reader->error))
         return false;

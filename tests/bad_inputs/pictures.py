@@ -32,6 +32,8 @@ picture("65500x65500 JPEG header", bytes.fromhex("ffd8ffc0001108ffdcffdc03012200
 for width, height in ((2**31 - 1, 1), (10**9, 1), (1, 2**31 - 1), (178956971, 1)):
     picture(f"PNG of {width}x{height} in 65 bytes", PNG + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, 6, 0, 0, 0)) +
             chunk(b"IDAT", b"x\x9c\x03\0\0\0\0\1"), r"p\.png.*pixels", peak_mb=16)
+picture("progressive arithmetic JPEG of 13370x13370 in 430 bytes, cut short",
+        bytes.fromhex("ffd8ffdb004300" + "01" * 64 + "ffca000b08343a343a01011100ffda00080101000000") + b"\0" * 339, r"p\.jpg.*cut short", file="p.jpg", peak_mb=16)
 picture("PNG of many short rows", png(1, 4000000), "", exit=0, peak_mb=80)  # 12 of RGB, 32 of libpng's and zlib's own at the most
 picture("truncated PNG", png(64, 64)[:60], r"p\.png")
 picture("PNG without data", PNG + chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 0, 0, 0, 0)) + chunk(b"IEND", b""), r"p\.png")
