@@ -9,10 +9,12 @@ static const Command commands[] = {
      "cnxc compile model.onnx --emit=shared -o libtiny.so\n"
      "cnxc compile model/ --emit=onnxtxt -o tiny.onnxtxt\n",
      1, 1, false},
-    {"run", C_RUN, "[options] MODEL IMAGE...", "compile to a cache and run; what follows MODEL goes to the program",
+    {"run", C_RUN, "MODEL IMAGE... [options] [-- program's options]",
+     "compile to a cache and run; options of the program do without -- where cnxc has none of that name",
      "cnxc run model/ cat.jpg                 # five best labels\n"
-     "cnxc run model/ -k 1 --json cat.jpg dog.png\n",
-     1, -1, true},
+     "cnxc run model/ -k 1 --json cat.jpg dog.png\n"
+     "cnxc run model/ cat.jpg --precision=bf16 -- --info\n",
+     1, 1, true},
     {"bench", C_BENCH, "MODEL [options]", "time per image, arithmetic per second, share of this machine's peak",
      "cnxc bench model/ --threads 1\n"
      "cnxc bench model.onnx --per-op --json\n",

@@ -13,6 +13,7 @@ typedef struct Options {
     const char *output, *emit, *cpu, *target, *level, *precision, *task, *problem_type, *weights, *prefix, *preproc, *budget;
     const char *image_size, *print_after, *color, *diagnostics, *format, *against, *confusion, *calibrate, *max_drop;
     StrList outputs, dims, runner, arguments; /* arguments: MODEL and what follows it */
+    StrList forwarded;                /* of run: the program's words */
     int64_t jobs, threads, runs, seed;
     bool static_libc, time_passes, verify_each, save_temps, verbose, dry_run, config_only;
     bool json, per_op, per_node, peak, host, xml, help, version;
@@ -33,7 +34,7 @@ typedef struct Command {
     const char *summary;              /* one line */
     const char *examples;             /* lines, each "command   # what it does" */
     int min_arguments, max_arguments; /* -1: any number */
-    bool forwards;                    /* what follows MODEL belongs to the compiled program */
+    bool forwards;                    /* what follows MODEL and is no option of cnxc's belongs to the compiled program */
 } Command;
 
 enum {
@@ -70,6 +71,11 @@ typedef struct Option {
     const char *help;
 } Option;
 
+typedef struct ProgramOption {
+    const char *name, *argument; /* argument: NULL for flags */
+    const char *help;
+} ProgramOption;
+
 struct Driver {
     Arena *arena;
     Diag diag;
@@ -81,6 +87,12 @@ struct Driver {
 const Command *command_find(const char *name);
 int64_t command_count(void);
 const Command *command_at(int64_t index);
+
+/* program.c: the options of compiled programs. */
+int64_t program_option_count(void);
+const ProgramOption *program_option_at(int64_t index);
+/* Which one word is; complete: it needs no value, or has it in the word. NULL: none. */
+const ProgramOption *program_option_find(const char *word, bool *complete);
 
 /* options.c. options_parse reports mistakes and leaves them in driver->diag. */
 void options_parse(Driver *driver, int argc, char **argv);

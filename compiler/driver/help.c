@@ -20,26 +20,6 @@ static const char *option_form(Arena *arena, const Option *option)
     return arena_printf(arena, "%s%c%s%s", option->name, joined ? '=' : ' ', option->metavar, alias);
 }
 
-/* help, wrapped to the terminal's usual width, every line after the first indented. */
-static void print_wrapped(FILE *out, const char *text, int indent, int width)
-{
-    int column = indent;
-    while (*text) {
-        int length = (int)strcspn(text, " ");
-        if (column > indent && column + 1 + length > width) {
-            fprintf(out, "\n%*s", indent, "");
-            column = indent;
-        } else if (column > indent) {
-            fputc(' ', out);
-            column++;
-        }
-        fprintf(out, "%.*s", length, text);
-        column += length;
-        text += length + (text[length] == ' ');
-    }
-    fputc('\n', out);
-}
-
 enum { FORM_WIDTH = 26, PAGE_WIDTH = 100 };
 
 static const char *option_help(Arena *arena, const Option *option)
@@ -48,13 +28,17 @@ static const char *option_help(Arena *arena, const Option *option)
     return lists ? arena_printf(arena, "%s (%s)", option->help, option->choices) : option->help;
 }
 
-static void print_option(FILE *out, Arena *arena, const Option *option)
+static const char *program_form(Arena *arena, const ProgramOption *option)
 {
-    const char *form = option_form(arena, option);
+    return option->argument ? arena_printf(arena, "%s %s", option->name, option->argument) : option->name;
+}
+
+static void print_form(FILE *out, const char *form, const char *help)
+{
     fprintf(out, "  %-*s", FORM_WIDTH - 2, form);
     if (strlen(form) > FORM_WIDTH - 4)
         fprintf(out, "\n%*s", FORM_WIDTH, "");
-    print_wrapped(out, option_help(arena, option), FORM_WIDTH, PAGE_WIDTH);
+    print_wrapped(out, help, FORM_WIDTH, PAGE_WIDTH);
 }
 
 static void print_indented(FILE *out, const char *lines)
@@ -65,6 +49,18 @@ static void print_indented(FILE *out, const char *lines)
         lines += length + (lines[length] == '\n');
     }
 }
+
+/* What the environment says; the last also to a compiled program. */
+static const struct {
+    const char *names, *help;
+} variables[] = {
+    {"XDG_CACHE_HOME, HOME",
+     "cnxc run, bench and eval keep what they compiled in $XDG_CACHE_HOME/cnxc, or else $HOME/.cache/cnxc"},
+    {"CNXC_CACHE_BYTES", "how much the cache may hold, 4 GiB by default"},
+    {"TMPDIR", "where files lie that only cnxc needs; /tmp by default"},
+    {"CC, LD, AR, OBJCOPY", "the tools that link, instead of those that the target's packages have"},
+    {"NO_COLOR, TERM", "no colour in messages if NO_COLOR is not empty, or TERM is dumb; compiled programs heed them, too"},
+};
 
 static void print_overview(FILE *out)
 {
@@ -78,7 +74,7 @@ static void print_overview(FILE *out)
           out);
     for (int64_t i = 0; i < command_count(); i++)
         fprintf(out, "  %-10s %s\n", command_at(i)->name, command_at(i)->summary);
-    fputs("\n'cnxc COMMAND --help' lists a command's options.\n"
+    fputs("\n'cnxc COMMAND --help' lists a command's options, which may stand before it, too, with one dash or two.\n"
           "Exit codes: 0 ok, 1 the input is wrong, 2 usage, 3 valid but unsupported, 4 files or memory, 70 a bug "
           "of cnxc.\n",
           out);
@@ -99,7 +95,10 @@ void help_print(FILE *out, const Command *command)
     fprintf(out, "Usage: cnxc %s %s\n  %s\n\nOptions:\n", command->name, command->usage, command->summary);
     for (int64_t i = 0; i < option_count(); i++)
         if (option_at(i)->commands & command->bit)
-            print_option(out, arena, option_at(i));
+            print_form(out, option_form(arena, option_at(i)), option_help(arena, option_at(i)));
+    fputs(command->forwards ? "\nOptions of the program:\n" : "", out);
+    for (int64_t i = 0; command->forwards && i < program_option_count(); i++)
+        print_form(out, program_form(arena, program_option_at(i)), program_option_at(i)->help);
     arena_free(arena);
 }
 
@@ -111,26 +110,42 @@ static void print_markdown_cell(FILE *out, const char *text)
         fprintf(out, *text == '|' ? "\\%c" : "%c", *text);
 }
 
+static void print_markdown_row(FILE *out, const char *form, const char *help)
+{
+    fputs("| `", out);
+    print_markdown_cell(out, form);
+    fputs("` | ", out);
+    print_markdown_cell(out, help);
+    fputs(" |\n", out);
+}
+
+static void print_markdown_command(FILE *out, Arena *arena, const Command *command)
+{
+    fprintf(out, "\n## cnxc %s\n\n`cnxc %s %s`: %s.\n\n", command->name, command->name, command->usage, command->summary);
+    if (*command->examples)
+        fprintf(out, "```\n%s```\n\n", command->examples);
+    fputs("| option | meaning |\n| --- | --- |\n", out);
+    for (int64_t i = 0; i < option_count(); i++)
+        if (option_at(i)->commands & command->bit)
+            print_markdown_row(out, option_form(arena, option_at(i)), option_help(arena, option_at(i)));
+}
+
 static void print_markdown(FILE *out, Arena *arena)
 {
-    fputs("# Commands and options\n\nWritten by `cnxc help --format=markdown` from the compiler's own tables.\n", out);
-    for (int64_t i = 0; i < command_count(); i++) {
-        const Command *command = command_at(i);
-        fprintf(out, "\n## cnxc %s\n\n`cnxc %s %s`: %s.\n\n", command->name, command->name, command->usage, command->summary);
-        if (*command->examples)
-            fprintf(out, "```\n%s```\n\n", command->examples);
-        fputs("| option | meaning |\n| --- | --- |\n", out);
-        for (int64_t j = 0; j < option_count(); j++) {
-            const Option *option = option_at(j);
-            if (!(option->commands & command->bit))
-                continue;
-            fputs("| `", out);
-            print_markdown_cell(out, option_form(arena, option));
-            fputs("` | ", out);
-            print_markdown_cell(out, option_help(arena, option));
-            fputs(" |\n", out);
-        }
-    }
+    fputs(
+        "# Commands and options\n\nWritten by `cnxc help --format=markdown` from the compiler's own tables. Names take one dash or "
+        "two, and options stand anywhere, before the command, too.\n",
+        out);
+    for (int64_t i = 0; i < command_count(); i++)
+        print_markdown_command(out, arena, command_at(i));
+    fputs(
+        "\n## The program\n\nOptions of what `cnxc compile` writes and `cnxc run` runs.\n\n| option | meaning |\n| --- | --- |\n",
+        out);
+    for (int64_t i = 0; i < program_option_count(); i++)
+        print_markdown_row(out, program_form(arena, program_option_at(i)), program_option_at(i)->help);
+    fputs("\n## Environment\n\n| variable | meaning |\n| --- | --- |\n", out);
+    for (int64_t i = 0; i < countof(variables); i++)
+        print_markdown_row(out, variables[i].names, variables[i].help);
 }
 
 /* ── The man page ────────────────────────────────────────────────────────────────────────────────────── */
@@ -145,26 +160,36 @@ static void print_roff(FILE *out, const char *text)
     }
 }
 
+static void print_man_item(FILE *out, const char *form, const char *help)
+{
+    fputs(".TP\n.B ", out);
+    print_roff(out, form);
+    fputc('\n', out);
+    print_roff(out, help);
+    fputs(".\n", out);
+}
+
+static void print_man_lists(FILE *out, Arena *arena)
+{
+    for (int64_t i = 0; i < command_count(); i++)
+        print_man_item(out, arena_printf(arena, "cnxc %s %s", command_at(i)->name, command_at(i)->usage), command_at(i)->summary);
+    fputs(".SH OPTIONS\nNames take one dash or two, and options stand anywhere, before the command, too.\n", out);
+    for (int64_t i = 0; i < option_count(); i++)
+        print_man_item(out, option_form(arena, option_at(i)), option_help(arena, option_at(i)));
+    fputs(".SH OPTIONS OF THE PROGRAM\nThat\n.B cnxc compile\nwrites and\n.B cnxc run\nruns.\n", out);
+    for (int64_t i = 0; i < program_option_count(); i++)
+        print_man_item(out, program_form(arena, program_option_at(i)), program_option_at(i)->help);
+    fputs(".SH ENVIRONMENT\n", out);
+    for (int64_t i = 0; i < countof(variables); i++)
+        print_man_item(out, variables[i].names, variables[i].help);
+}
+
 static void print_man(FILE *out, Arena *arena)
 {
     fputs(".TH CNXC 1 \"\" \"cnxc " CNXC_VERSION "\" \"User commands\"\n.SH NAME\ncnxc \\- compile ConvNeXt models "
           "to native code\n.SH SYNOPSIS\n.B cnxc\n.I COMMAND\n[\\fIoptions\\fR] [\\fIarguments\\fR]\n.SH COMMANDS\n",
           out);
-    for (int64_t i = 0; i < command_count(); i++) {
-        fputs(".TP\n.B ", out);
-        print_roff(out, arena_printf(arena, "cnxc %s %s", command_at(i)->name, command_at(i)->usage));
-        fputc('\n', out);
-        print_roff(out, command_at(i)->summary);
-        fputs(".\n", out);
-    }
-    fputs(".SH OPTIONS\n", out);
-    for (int64_t i = 0; i < option_count(); i++) {
-        fputs(".TP\n.B ", out);
-        print_roff(out, option_form(arena, option_at(i)));
-        fputc('\n', out);
-        print_roff(out, option_help(arena, option_at(i)));
-        fputs(".\n", out);
-    }
+    print_man_lists(out, arena);
     fputs(".SH EXIT STATUS\n0 ok; 1 the input is wrong; 2 usage; 3 valid but unsupported; 4 files, memory or "
           "another resource; 70 a bug of cnxc.\n.SH EXAMPLES\n.nf\n",
           out);
@@ -191,11 +216,13 @@ static void print_option_words(FILE *out, const Option *option, const char *sepa
     }
 }
 
-static void print_command_words(FILE *out, unsigned bit)
+static void print_command_words(FILE *out, const Command *command)
 {
     for (int64_t i = 0; i < option_count(); i++)
-        if (option_at(i)->commands & bit)
+        if (option_at(i)->commands & command->bit)
             print_option_words(out, option_at(i), " ");
+    for (int64_t i = 0; command->forwards && i < program_option_count(); i++)
+        fprintf(out, "%s ", program_option_at(i)->name);
 }
 
 static void print_bash(FILE *out)
@@ -205,7 +232,7 @@ static void print_bash(FILE *out)
           out);
     for (int64_t i = 0; i < command_count(); i++) {
         fprintf(out, "    %s) words='", command_at(i)->name);
-        print_command_words(out, command_at(i)->bit);
+        print_command_words(out, command_at(i));
         fputs("' ;;\n", out);
     }
     fputs("    esac\n    [ \"$COMP_CWORD\" -eq 1 ] && words='", out);
@@ -227,7 +254,7 @@ static void print_zsh(FILE *out)
     fputs("\nelse\n    case $words[2] in\n", out);
     for (int64_t i = 0; i < command_count(); i++) {
         fprintf(out, "    %s) compadd -- ", command_at(i)->name);
-        print_command_words(out, command_at(i)->bit);
+        print_command_words(out, command_at(i));
         fputs(";;\n", out);
     }
     fputs("    esac\n    _files\nfi\n", out);
@@ -240,7 +267,7 @@ static void print_fish(FILE *out)
         const Command *command = command_at(i);
         fprintf(out, "complete -c cnxc -n __fish_use_subcommand -a %s -d \"%s\"\n", command->name, command->summary);
         fprintf(out, "complete -c cnxc -n '__fish_seen_subcommand_from %s' -a '", command->name);
-        print_command_words(out, command->bit);
+        print_command_words(out, command);
         fputs("'\n", out);
     }
 }

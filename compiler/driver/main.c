@@ -77,7 +77,7 @@ static ExitCode finish_output(Driver *driver, ExitCode code)
 static bool asks_for_json(int argc, char **argv)
 {
     for (int i = 1; i < argc; i++)
-        if (strcmp(argv[i], "--diagnostics=json") == 0)
+        if (strcmp(without_dashes(argv[i]), "diagnostics=json") == 0)
             return true;
     return false;
 }

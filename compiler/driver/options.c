@@ -2,8 +2,11 @@
  *
  *   --emit=shared   --emit shared   -o FILE   -oFILE   -O2   -j4   -mcpu=znver5
  *
- * Long names take two dashes, or one as in clang: --save-temps, -save-temps. A long name is never abbreviated: scripts that do so
- * break when options are added. After "--" everything is an argument. */
+ * Names take one dash or two, as in clang: --save-temps, -save-temps. A long name is never abbreviated: scripts that do so
+ * break when options are added. Options stand anywhere, before the command, too. After "--" everything is an argument.
+ *
+ * `cnxc run` has two readers. An option that only one of them knows is that one's wherever it stands; what both know, --help and
+ * --version, is the program's behind MODEL; behind "--" all is the program's. */
 #include "compiler/driver/driver.h"
 #include "compiler/build/calibrate/calibrate.h"
 
@@ -46,8 +49,8 @@ static bool spells(const Option *option, const char *name, const char *word, con
 {
     if (!name)
         return false;
-    if (strncmp(name, "--", 2) == 0 && word[1] != '-')
-        name++; /* -save-temps */
+    name = without_dashes(name);
+    word = without_dashes(word);
     size_t length = strlen(name);
     if (strncmp(word, name, length) != 0 || (word[length] != '\0' && word[length] != '='))
         return false;
@@ -58,6 +61,8 @@ static bool spells(const Option *option, const char *name, const char *word, con
 /* Is word this short name with its value joined to it: -oFILE, -O2, -j4? */
 static bool joins(const Option *option, const char *word, const char **value)
 {
+    if (option->kind == KIND_LEVEL && word[1] == '-')
+        word++; /* --O2 */
     if (!is_short(option->name) || !takes_value(option) || strncmp(word, option->name, 2) != 0 || !word[2])
         return false;
     *value = word + 2;
@@ -77,34 +82,38 @@ static const Option *option_find(const char *word, unsigned commands, const char
     return NULL;
 }
 
-static const char *nearest_option(const char *word, unsigned commands)
+/* The command line so far: which words are whose. */
+static bool forwards(const Driver *driver) { return driver->command && driver->command->forwards; }
+
+static const char *nearest_option(const Driver *driver, const char *word, unsigned commands)
 {
-    const char *names[2 * countof(options)];
-    int64_t count = 0;
+    VEC(const char *) names = {0};
     for (int64_t i = 0; i < countof(options); i++) {
         if (!(options[i].commands & commands))
             continue;
-        names[count++] = options[i].name;
+        vec_push(driver->arena, &names, options[i].name);
         if (options[i].alias)
-            names[count++] = options[i].alias;
+            vec_push(driver->arena, &names, options[i].alias);
     }
-    return nearest_name(word, names, count);
+    for (int64_t i = 0; forwards(driver) && i < program_option_count(); i++)
+        vec_push(driver->arena, &names, program_option_at(i)->name);
+    return nearest_name(word, names.at, names.len);
 }
 
 static void unknown_option(Driver *driver, const char *word)
 {
-    size_t length = strcspn(word, "=");
-    const char *name = arena_strndup(driver->arena, word, length), *value;
+    const char *name = arena_strndup(driver->arena, word, strcspn(word, "=")), *value;
     const char *command = driver->command ? driver->command->name : NULL;
-    unsigned bits = driver->command ? driver->command->bit : C_ALL;
-    const char *near = nearest_option(name, bits);
-    const Option *elsewhere = option_find(word, C_ALL, &value);
-    if (elsewhere && command)
-        usage_error(driver, "option '%s' does not belong to 'cnxc %s'", name, command);
+    const char *near = nearest_option(driver, name, driver->command ? driver->command->bit : C_ALL);
+    bool complete, programs = program_option_find(word, &complete), elsewhere = option_find(word, C_ALL, &value);
+    if ((elsewhere || programs) && !command)
+        usage_error(driver, "no command beside option '%s': cnxc COMMAND … %s", name, word);
     else if (elsewhere)
-        usage_error(driver, "no command before option '%s': cnxc COMMAND … %s", name, word);
+        usage_error(driver, "option '%s' does not belong to 'cnxc %s'", name, command);
     else if (near && strcmp(near, name) == 0) /* a level, which is part of the word */
         usage_error(driver, "%s needs a value: %sLEVEL", name, name);
+    else if (programs)
+        usage_error(driver, "option '%s' belongs to compiled programs and to 'cnxc run', not to 'cnxc %s'", name, command);
     else if (near)
         usage_error(driver, "unknown option '%s'; did you mean '%s'?", name, near);
     else
@@ -206,8 +215,10 @@ static void store(Driver *driver, const Option *option, const char *value)
 
 typedef struct Words {
     char **at;
-    int count, next;
+    int count, next, command; /* command: which of them is the command's name; 0: none */
 } Words;
+
+static bool is_option(const char *word) { return word[0] == '-' && word[1] != '\0'; }
 
 static void parse_option(Driver *driver, Words *words)
 {
@@ -227,6 +238,28 @@ static void parse_option(Driver *driver, Words *words)
     }
 }
 
+/* Takes the next word, and its value, if it is an option of the program that is to run. */
+static bool forward_option(Driver *driver, Words *words)
+{
+    Options *o = &driver->options;
+    bool complete;
+    const char *word = words->at[words->next], *value;
+    if (!forwards(driver) || !program_option_find(word, &complete) ||
+        (!o->arguments.len && option_find(word, driver->command->bit, &value)))
+        return false;
+    vec_push(driver->arena, &o->forwarded, words->at[words->next++]);
+    if (!complete && words->next < words->count)
+        vec_push(driver->arena, &o->forwarded, words->at[words->next++]);
+    return true;
+}
+
+static void parse_argument(Driver *driver, Words *words)
+{
+    Options *o = &driver->options;
+    bool program = forwards(driver) && o->arguments.len;
+    vec_push(driver->arena, program ? &o->forwarded : &o->arguments, words->at[words->next++]);
+}
+
 static void unknown_command(Driver *driver, const char *word)
 {
     const char *names[32];
@@ -242,31 +275,36 @@ static void unknown_command(Driver *driver, const char *word)
         usage_error(driver, "unknown command '%s'; 'cnxc --help' lists them", word);
 }
 
+/* The command is the first word that is neither an option nor an option's value. */
+static void find_command(Driver *driver, Words *words)
+{
+    for (int i = 1; i < words->count && !words->command; i++) {
+        const char *word = words->at[i], *value;
+        bool complete, dashed = is_option(word);
+        const Option *option = dashed ? option_find(word, C_ALL, &value) : NULL;
+        if (option ? takes_value(option) && !value : dashed && program_option_find(word, &complete) && !complete)
+            i++;
+        else if (!dashed)
+            words->command = i;
+    }
+    if (words->command && !(driver->command = command_find(words->at[words->command])))
+        unknown_command(driver, words->at[words->command]);
+}
+
 static void parse_words(Driver *driver, Words *words)
 {
     bool only_arguments = false;
     while (words->next < words->count && !diag_failed(&driver->diag)) {
-        char *word = words->at[words->next];
-        bool dashed = word[0] == '-' && word[1] != '\0' && !only_arguments;
-        if (dashed && strcmp(word, "--") == 0) {
-            only_arguments = true;
+        const char *word = words->at[words->next];
+        if (words->next == words->command)
             words->next++;
-        } else if (dashed) {
+        else if (!only_arguments && strcmp(word, "--") == 0)
+            only_arguments = true, words->next++;
+        else if (only_arguments || !is_option(word))
+            parse_argument(driver, words);
+        else if (!forward_option(driver, words))
             parse_option(driver, words);
-        } else if (!driver->command) {
-            driver->command = command_find(word);
-            if (!driver->command)
-                unknown_command(driver, word);
-            words->next++;
-        } else {
-            vec_push(driver->arena, &driver->options.arguments, word);
-            words->next++;
-            if (driver->command->forwards)
-                break;
-        }
     }
-    while (words->next < words->count && !diag_failed(&driver->diag))
-        vec_push(driver->arena, &driver->options.arguments, words->at[words->next++]);
 }
 
 /* ── What follows from the words ─────────────────────────────────────────────────────────────────────── */
@@ -392,7 +430,8 @@ static void check_arguments(Driver *driver)
 
 void options_parse(Driver *driver, int argc, char **argv)
 {
-    Words words = {argv, argc, 1};
+    Words words = {.at = argv, .count = argc, .next = 1};
+    find_command(driver, &words);
     parse_words(driver, &words);
     Options *o = &driver->options;
     o->opt_level = o->level ? atoi(o->level) : 3;

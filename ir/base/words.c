@@ -1,4 +1,4 @@
-/* "Did you mean": the name that a slip of the hand may have turned into the word.
+/* "Did you mean": the name that a slip of the hand may have turned into the word. And what help and options need of text.
  *
  *   "clasify" of "compile", "classify", "check"  →  "classify" */
 #include "ir/base/words.h"
@@ -55,4 +55,29 @@ const char *nearest_name(const char *word, const char *const *candidates, int64_
         }
     }
     return nearest;
+}
+
+const char *without_dashes(const char *word)
+{
+    word += *word == '-';
+    return word + (*word == '-');
+}
+
+void print_wrapped(FILE *out, const char *text, int indent, int width)
+{
+    int column = indent;
+    while (*text) {
+        int length = (int)strcspn(text, " ");
+        if (column > indent && column + 1 + length > width) {
+            fprintf(out, "\n%*s", indent, "");
+            column = indent;
+        } else if (column > indent) {
+            fputc(' ', out);
+            column++;
+        }
+        fprintf(out, "%.*s", length, text);
+        column += length;
+        text += length + (text[length] == ' ');
+    }
+    fputc('\n', out);
 }

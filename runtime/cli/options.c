@@ -1,4 +1,4 @@
-/* Options: one table gives parsing, help and suggestions. */
+/* Options: one table (options.def) gives parsing, help and suggestions. One dash before a name does as well as two. */
 #include "runtime/cli/cli.h"
 #include "ir/base/words.h"
 
@@ -13,44 +13,31 @@ typedef struct Option {
     const char *name;     /* with its dashes */
     const char *argument; /* for help; NULL: none */
     OptionKind kind;
-    size_t field;         /* in Cli: bool, int64_t, const char * or NamedFile *, by kind */
-    size_t count;         /* NAMED: field that counts them; NUMBER: the largest value */
+    size_t field, count;  /* as options.def says */
     const char *help;
 } Option;
 
 static const Option options[] = {
-    {"-k", "N", OPTION_NUMBER, offsetof(Cli, k), 1000000, "labels to show for each picture; default 5"},
-    {"--json", NULL, OPTION_FLAG, offsetof(Cli, json), 0, "answers as JSON; also with --bench and --info"},
-    {"--input", "NAME=FILE.npy", OPTION_NAMED, offsetof(Cli, inputs), offsetof(Cli, n_inputs),
-     "the tensor of an input (float32 NCHW for pictures), - for standard input"},
-    {"--output", "NAME=FILE.npy", OPTION_NAMED, offsetof(Cli, outputs), offsetof(Cli, n_outputs),
-     "writes the tensor of an output"},
-    {"--dump-pixels", "FILE.npy", OPTION_TEXT, offsetof(Cli, dump_pixels), 0,
-     "writes what the image processor makes of the pictures"},
-    {"--bench", NULL, OPTION_FLAG, offsetof(Cli, bench), 0, "measures: median, p90, p99"},
-    {"--runs", "N", OPTION_NUMBER, offsetof(Cli, runs), MOST_RUNS,
-     "with --bench: measures so many runs; default: two seconds' worth, at least 10"},
-    {"--per-op", NULL, OPTION_FLAG, offsetof(Cli, per_op), 0, "with --bench: the time of each phase (median)"},
-    {"--threads", "N", OPTION_NUMBER, offsetof(Cli, n_threads), CNXRT_MAX_THREADS,
-     "threads to use; default: all processors if the model is large enough.\n"
-     "                             Answers do not depend on it"},
-    {"--weights", "FILE", OPTION_TEXT, offsetof(Cli, weights), 0, "weights from this file"},
-    {"--info", NULL, OPTION_FLAG, offsetof(Cli, info), 0, "what the model is: inputs, outputs, labels, CPU"},
-    {"--selftest", NULL, OPTION_FLAG, offsetof(Cli, selftest), 0, "checks CPU and weights, and that 1 and N threads agree"},
-    {"--version", NULL, OPTION_FLAG, offsetof(Cli, version), 0, "the model's name and cnxc's version"},
-    {"--help", NULL, OPTION_FLAG, offsetof(Cli, help), 0, "this text"},
+#define PROGRAM_OPTION(name, argument, kind, field, count, help) \
+    {name, argument, OPTION_##kind, offsetof(Cli, field), count, help},
+#include "runtime/cli/options.def"
+#undef PROGRAM_OPTION
 };
 enum { N_OPTIONS = sizeof options / sizeof *options };
 
 static void *field_of(Cli *cli, size_t offset) { return (char *)cli + offset; }
 
-static const Option *find_option(const char *name, size_t length)
+static const Option *find_option(const char *word, size_t length)
 {
-    if (length == 2 && memcmp(name, "-h", 2) == 0)
+    const char *bare = without_dashes(word);
+    length -= (size_t)(bare - word);
+    if (length == 1 && *bare == 'h')
         return find_option("--help", strlen("--help"));
-    for (int i = 0; i < N_OPTIONS; i++)
-        if (strlen(options[i].name) == length && memcmp(options[i].name, name, length) == 0)
+    for (int i = 0; i < N_OPTIONS; i++) {
+        const char *name = without_dashes(options[i].name);
+        if (strlen(name) == length && memcmp(name, bare, length) == 0)
             return &options[i];
+    }
     return NULL;
 }
 
@@ -191,7 +178,8 @@ void cli_print_help(const Cli *cli)
         char left[64];
         snprintf(left, sizeof left, "%s%s%s", options[i].name, options[i].argument ? " " : "",
                  options[i].argument ? options[i].argument : "");
-        printf("  %-26s %s\n", left, options[i].help);
+        printf("  %-26s ", left);
+        print_wrapped(stdout, options[i].help, 29, 110);
     }
     printf("\nPictures are JPEG, PNG or WebP; - is standard input. Tensors are NumPy's .npy, any batch.\n"
            "Exit codes: 0 ok, 1 the input is wrong, 2 usage, 3 valid but unsupported, 4 files, memory or another\n"

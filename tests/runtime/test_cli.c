@@ -100,6 +100,11 @@ static void test_lines(void **state)
     expect(said, 0, "\t0.", NULL);
     assert_int_equal(count_lines(said.out), 1);
     expect(run("-k2", "--threads=3", "--", picture), 0, "input.png\t", NULL);
+    said = run("-threads", "3", "--k=2", picture); /* one dash or two */
+    expect(said, 0, "input.png\t", NULL);
+    assert_int_equal(count_lines(said.out), 2);
+    expect(run("-h"), 0, "Examples:", NULL);
+    expect(run("---json", picture), 2, NULL, "unknown option '---json'");
 }
 
 static void test_json(void **state)
