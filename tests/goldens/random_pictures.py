@@ -1,6 +1,7 @@
-"""Random picture files of every kind for run_pillow.py: what Pillow can write, and PNGs of its own for the rest.
+"""Random picture files of every kind for run_pillow.py and run_pipeline.py: what Pillow can write, and PNGs of its own for the rest.
 
     write(rng, channels, path) -> a description of what was written
+    write_photo(rng, path)     -> the same of a JPEG as cameras make it
 
 Everything follows from rng, so a case can be made again. channels is 3 for any picture, 1 or 4 for one whose own
 mode is L or RGBA.
@@ -82,6 +83,21 @@ def write_jpeg(rng, channels, path):
         options["icc_profile"] = rng.bytes(100)
     picture(rng, mode).save(path, "JPEG", **options)
     return f"JPEG {mode} { {k: v for k, v in options.items() if not isinstance(v, bytes)} }"
+
+
+CAMERAS = [(640, 480), (1024, 768), (1280, 960), (1920, 1080), (2048, 1536), (3264, 2448)]
+
+
+def write_photo(rng, path):
+    """A camera's size, upright or not, smooth with some noise."""
+    w, h = CAMERAS[rng.integers(len(CAMERAS))]
+    y, x = np.mgrid[:h, :w].astype(np.float32)
+    f = rng.uniform(0, 0.05, (2, 3))
+    waves = [np.sin(y * f[0, c] + x * f[1, c] + rng.uniform(0, 6)) * 110 + 127 for c in range(3)]
+    a = np.stack(waves, 2) + rng.integers(-15, 16, (h, w, 1))
+    options = {"quality": int(rng.integers(60, 98)), "subsampling": int(rng.integers(3)), **orientation_options(rng)}
+    Image.fromarray(a.clip(0, 255).astype(np.uint8)).save(path, "JPEG", **options)
+    return f"photo {w}x{h} {options}"
 
 
 def write_webp(rng, channels, path):
