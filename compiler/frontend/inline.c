@@ -7,14 +7,14 @@
  *
  * The function's inputs become the call's, its outputs keep the call's names, everything else gets a name of its
  * own. An attribute that refers to one of the function's takes the call's value, or the default, or is left
- * out. Before anything is copied, the calls are walked once: recursion is an error, and so is a set of functions
- * that would grow beyond MAX_NODES (twenty functions that call each other twice are a million nodes). */
+ * out. Before anything is copied, the calls are walked once: recursion is an error, and a set of functions that would
+ * grow beyond what its text can ask for is refused (twenty functions that call each other twice are a million nodes). */
 #include "compiler/frontend/frontend.h"
 #include "ir/op.h"
 
 #include <string.h>
 
-enum { MAX_NODES = 1 << 20, MAX_CALL_DEPTH = 200 };
+enum { FREE_NODES = 4096, MAX_GROWTH = 16, MAX_CALL_DEPTH = 200 }; /* a ConvNeXt of functions grows by 4 to 15 */
 
 typedef struct Callee {
     const Function *function;
@@ -26,6 +26,7 @@ typedef struct Inliner {
     Model *model;
     Diag *diag;
     StrMap callees;          /* "domain.name:overload" → Callee */
+    int64_t max_nodes;       /* after inlining, by the number that are written */
 } Inliner;
 
 /* One call being replaced. */
@@ -78,8 +79,11 @@ static int64_t graph_size(Inliner *in, const Graph *graph, int depth)
         if (size < 0)
             return -1;
         total += size;
-        if (total > MAX_NODES) {
-            diag_unsupported(in->diag, node->span, "the model has more than %d nodes once its functions are inlined", MAX_NODES);
+        if (total > in->max_nodes) {
+            diag_unsupported(
+                in->diag, node->span,
+                "the model has more than %lld nodes once its functions are inlined, too many for the nodes it is written in",
+                (long long)in->max_nodes);
             return -1;
         }
     }
@@ -315,11 +319,12 @@ static bool check_no_refs(Inliner *in, const Graph *graph)
 
 bool model_inline_functions(Model *model, Diag *diag)
 {
-    Inliner in = {model, diag, {.arena = model->arena}};
+    Inliner in = {model, diag, {.arena = model->arena}, FREE_NODES + MAX_GROWTH * model->graph->n_nodes};
     for (int64_t i = 0; i < model->functions.len; i++) {
         const Function *f = &model->functions.at[i];
         Callee *callee = NEW(model->arena, Callee);
         callee->function = f;
+        in.max_nodes += MAX_GROWTH * f->graph->n_nodes;
         strmap_put(&in.callees, arena_printf(model->arena, "%s.%s:%s", f->domain, f->name, f->overload), callee);
     }
     if (!check_no_refs(&in, model->graph) || graph_size(&in, model->graph, 0) < 0 || !inline_graph(&in, model->graph))
