@@ -1,0 +1,60 @@
+#!/bin/bash
+# ./demo and ./check as a newcomer runs them: debian_root.sh WORK [CODENAME], as root. Makes a bare Debian in WORK/CODENAME,
+# nothing in it but what its installer needs, copies the sources into it and runs both there: all else they install themselves.
+# Without a name it is the other one of the two that cnxc is for, 12 (bookworm) and 13 (trixie). A root that is there is not
+# bare any more, so it is made anew. Ends with "N passed, N failed".
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+. /etc/os-release
+[ "$VERSION_CODENAME" = trixie ] && other=bookworm || other=trixie
+codename=${2:-$other} work=$1
+export container=lxc # tells debootstrap that devices and /proc are there, or not to be had
+export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+
+# From where this machine's packages are, and by its ways to get there.
+make_root() { # ROOT
+    mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $VERSION_CODENAME" | head -n 1)
+    rm -rf "$1"
+    debootstrap --variant=minbase "$codename" "$1" $mirror || return 1
+    {
+        echo "deb $mirror $codename main"
+        echo "deb $mirror $codename-updates main"
+        echo "deb ${mirror%/}-security $codename-security main"
+    } >"$1/etc/apt/sources.list"
+    apt-config dump Acquire >"$1/etc/apt/apt.conf.d/90outside"
+    cp /etc/resolv.conf "$1/etc/"
+}
+
+# What is checked out here becomes a repository there: tests ask git for its files.
+copy_sources() { # ROOT
+    mkdir -p "$1/cnxc" || return 1
+    git ls-files -z --cached --others --exclude-standard | tar -c --null --verbatim-files-from -T - |
+        tar -x --no-same-owner -C "$1/cnxc" && git -C "$1/cnxc" init -q && git -C "$1/cnxc" add --all
+}
+
+passed=0 failed=0
+result() { # NAME CODE
+    [ "$2" = 0 ] && passed=$((passed + 1)) || { failed=$((failed + 1)) && echo "FAIL $1"; }
+}
+
+# Runs where mounts are private.
+inside() { # ROOT
+    mount -t proc proc "$1/proc" && mount --rbind /dev "$1/dev" && mount -t sysfs sysfs "$1/sys" || exit 1
+    [ ! -d /etc/ssl/certs ] || { mkdir -p "$1/etc/ssl/certs" && mount --bind /etc/ssl/certs "$1/etc/ssl/certs"; }
+    for command in ./demo ./check; do
+        chroot "$1" sh -c "cd /cnxc && $command" 2>&1 | tee "$work/$command.log"
+        result "$command in $codename" "${PIPESTATUS[0]}"
+    done
+    ! grep -h "warning:" "$work"/*.log
+    result "no compiler warns" $?
+    echo "$passed passed, $failed failed"
+    [ "$failed" = 0 ]
+}
+
+if [ "${3:-}" = inside ]; then
+    inside "$work/$codename"
+    exit
+fi
+[ "$(id -u)" = 0 ] || { echo "debian_root.sh: only root can make a root" && exit 1; }
+mkdir -p "$work" && work=$(realpath "$work") && make_root "$work/$codename" && copy_sources "$work/$codename" &&
+    exec unshare --mount "$PWD/tests/systems/debian_root.sh" "$work" "$codename" inside
