@@ -55,7 +55,7 @@ typedef enum cnxrt_status {
     CNXRT_ERROR_THREADS = 7,          /* a thread could not be started */
     CNXRT_ERROR_FILE = 8,             /* a file cannot be read */
     CNXRT_ERROR_WEIGHTS_FORMAT = 9,   /* not a weights file, or cut short */
-    CNXRT_ERROR_WEIGHTS_MODEL = 10,   /* weights of another model */
+    CNXRT_ERROR_WEIGHTS_MODEL = 10,   /* weights of another model, precision or packing */
     CNXRT_ERROR_WEIGHTS_DAMAGED = 11, /* the weights' contents and their checksum differ, or the file changed in use */
     CNXRT_ERROR_IMAGE = 12,           /* not a picture, or a damaged one */
     CNXRT_ERROR_UNSUPPORTED = 13,     /* a valid picture or request that this model does not support */

@@ -22,7 +22,7 @@ const char *cnxrt_status_text(cnxrt_status status)
     case CNXRT_ERROR_THREADS: return "a thread could not be started";
     case CNXRT_ERROR_FILE: return "a file cannot be read";
     case CNXRT_ERROR_WEIGHTS_FORMAT: return "not a weights file, or cut short";
-    case CNXRT_ERROR_WEIGHTS_MODEL: return "the weights belong to another model";
+    case CNXRT_ERROR_WEIGHTS_MODEL: return "the weights belong to another model, precision or packing";
     case CNXRT_ERROR_WEIGHTS_DAMAGED: return "the weights are damaged: their checksum is wrong";
     case CNXRT_ERROR_IMAGE: return "not a picture, or a damaged one";
     case CNXRT_ERROR_UNSUPPORTED: return "valid, but not supported by this model";

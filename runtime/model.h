@@ -129,7 +129,7 @@ typedef struct CnxrtModel {
     const uint8_t *weights;      /* embedded, header included; NULL: in a file */
     int64_t weights_bytes;       /* header included */
     const char *weights_file;    /* default name, beside the artifact; NULL if embedded */
-    uint64_t graph_hash, weights_hash;
+    uint64_t graph_hash, weights_hash; /* those it was compiled with; a file's contents may be others */
     int64_t pixel_input;         /* index of the input that takes pictures; -1: none */
     int64_t logits_output;       /* index of the output that holds logits or probabilities; -1: none */
     int64_t scores;              /* how that output becomes scores */

@@ -1,10 +1,11 @@
-/* Weights: map them, and refuse any that are not exactly this model's.
+/* Weights: map them, and refuse any that are not for this model's code. Those of a file may be another checkpoint's, packed by
+ * `cnxc weights`: the hash of the graph says what they fit, that of the contents that they are whole.
  *
  *   byte 0   "CNXCWGT\0", ABI, bytes of the whole file, hash of the graph, XXH3-64 of the rest
  *   byte 64  the packed constants, used in place: nothing is copied or converted
  *
- * A weights file may come from elsewhere, so each field is compared with the model's, and the checksum with the
- * contents, before the first use. */
+ * A weights file may come from elsewhere, so its fields are compared with the model's, and its checksum with the contents, before
+ * the first use. */
 #define _GNU_SOURCE
 #include "runtime/weights.h"
 #include "runtime/hash.h"
@@ -21,7 +22,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static cnxrt_status check_header(const CnxrtModel *compiled, const uint8_t *header, int64_t bytes)
+/* Sets the hash of the contents. */
+static cnxrt_status check_header(const CnxrtModel *compiled, const void *header, int64_t bytes, uint64_t *hash)
 {
     CnxrtWeightsHeader h;
     if (bytes < (int64_t)sizeof h)
@@ -29,19 +31,22 @@ static cnxrt_status check_header(const CnxrtModel *compiled, const uint8_t *head
     memcpy(&h, header, sizeof h);
     if (memcmp(h.magic, "CNXCWGT", sizeof h.magic) != 0 || h.bytes != (uint64_t)bytes)
         return CNXRT_ERROR_WEIGHTS_FORMAT;
-    if (h.abi != CNXRT_ABI || h.graph_hash != compiled->graph_hash || bytes != compiled->weights_bytes ||
-        h.weights_hash != compiled->weights_hash)
+    if (h.abi != CNXRT_ABI || h.graph_hash != compiled->graph_hash || bytes != compiled->weights_bytes)
         return CNXRT_ERROR_WEIGHTS_MODEL;
+    *hash = h.weights_hash;
     return CNXRT_OK;
 }
 
 cnxrt_status weights_verify(const CnxrtModel *compiled, const Weights *weights)
 {
-    cnxrt_status status = check_header(compiled, weights->header, compiled->weights_bytes);
+    uint64_t hash;
+    cnxrt_status status = check_header(compiled, weights->header, compiled->weights_bytes, &hash);
     if (status != CNXRT_OK)
         return status;
+    if (!weights->mapped_bytes && hash != compiled->weights_hash)
+        return CNXRT_ERROR_WEIGHTS_MODEL;
     size_t bytes = (size_t)compiled->weights_bytes - sizeof(CnxrtWeightsHeader);
-    return hash_bytes(weights->data, bytes) == compiled->weights_hash ? CNXRT_OK : CNXRT_ERROR_WEIGHTS_DAMAGED;
+    return hash_bytes(weights->data, bytes) == hash ? CNXRT_OK : CNXRT_ERROR_WEIGHTS_DAMAGED;
 }
 
 /* The file's bytes in memory of our own; MAP_FAILED: out of memory, or the file cannot be read or is shorter by now. */
@@ -72,7 +77,8 @@ static cnxrt_status map_file(const CnxrtModel *compiled, int fd, bool copy, Weig
     if (map == MAP_FAILED)
         return CNXRT_ERROR_MEMORY;
     *weights = (Weights){(uint8_t *)map + sizeof(CnxrtWeightsHeader), map, bytes, copy ? -1 : fd, info.st_mtim};
-    cnxrt_status status = check_header(compiled, map, info.st_size);
+    uint64_t hash;
+    cnxrt_status status = check_header(compiled, map, info.st_size, &hash);
     return status == CNXRT_OK ? weights_verify(compiled, weights) : status;
 }
 
@@ -92,20 +98,37 @@ static bool place_beside(const char *name, char path[PATH_MAX])
     return n > 0 && n < PATH_MAX;
 }
 
-cnxrt_status weights_open(const CnxrtModel *compiled, const char *path, bool copy, Weights *weights)
+/* -1: it can't be. */
+static int open_file(const CnxrtModel *compiled, const char *path)
 {
     char beside[PATH_MAX];
+    if (!path && compiled->weights_file && place_beside(compiled->weights_file, beside))
+        path = beside;
+    return path ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1; /* a FIFO must not block */
+}
+
+cnxrt_status weights_look(const CnxrtModel *compiled, const char *path, uint64_t *hash)
+{
+    CnxrtWeightsHeader header;
+    struct stat info;
+    int fd = open_file(compiled, path);
+    bool ok = fd >= 0 && fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
+    ssize_t n = ok ? pread(fd, &header, sizeof header, 0) : 0;
+    if (fd >= 0)
+        close(fd);
+    if (!ok)
+        return CNXRT_ERROR_FILE;
+    return n == (ssize_t)sizeof header ? check_header(compiled, &header, info.st_size, hash) : CNXRT_ERROR_WEIGHTS_FORMAT;
+}
+
+cnxrt_status weights_open(const CnxrtModel *compiled, const char *path, bool copy, Weights *weights)
+{
     *weights = (Weights){0};
     if (!path && compiled->weights) {
         *weights = (Weights){compiled->weights + sizeof(CnxrtWeightsHeader), compiled->weights, .file = -1};
         return CNXRT_OK;
     }
-    if (!path) {
-        if (!compiled->weights_file || !place_beside(compiled->weights_file, beside))
-            return CNXRT_ERROR_FILE;
-        path = beside;
-    }
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not block */
+    int fd = open_file(compiled, path);
     if (fd < 0)
         return CNXRT_ERROR_FILE;
     cnxrt_status status = map_file(compiled, fd, copy, weights);

@@ -21,6 +21,9 @@ typedef struct Weights {
 cnxrt_status weights_open(const CnxrtModel *compiled, const char *path, bool copy, Weights *weights);
 void weights_close(Weights *weights);
 
+/* What a file's header says, NULL for the model's own place: that its weights fit, and their hash. */
+cnxrt_status weights_look(const CnxrtModel *compiled, const char *path, uint64_t *hash);
+
 /* Whether the mapped file was written to or cut since it was checked: then its pages are no longer what was checked, or not
  * there. One fstat. What happens during a run is not seen; who must not depend on it has a copy. */
 bool weights_changed(const Weights *weights);

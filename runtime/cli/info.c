@@ -1,6 +1,7 @@
 /* Info: what the model is, for people; --json gives what the C API's info_json gives. */
 #include "runtime/cli/cli.h"
 #include "runtime/cpu.h"
+#include "runtime/weights.h"
 #include "ir/base/npy.h"
 
 static void print_tensor(const char *kind, const CnxrtTensor *tensor)
@@ -31,6 +32,24 @@ static void print_cpus(const CnxrtModel *m)
         printf("%-9s%s\n", "", "this machine is unsuitable");
 }
 
+/* Those of a file may have been exchanged: the hash of its contents tells which are there. */
+static void print_weights(const Cli *cli)
+{
+    const CnxrtModel *m = &compiled_model;
+    uint64_t hash = m->weights_hash;
+    printf("%-9s%.2f MB", "weights", (double)m->weights_bytes * 1e-6);
+    if (!m->weights || cli->weights) {
+        cnxrt_status status = weights_look(m, cli->weights, &hash);
+        fputs(" in ", stdout);
+        put_escaped(stdout, cli->weights ? cli->weights : m->weights_file);
+        if (status != CNXRT_OK)
+            printf(": %s", cnxrt_status_text(status));
+        else
+            printf(", %016llx%s", (unsigned long long)hash, hash == m->weights_hash ? "" : ", not those it was compiled with");
+    }
+    putchar('\n');
+}
+
 bool cli_info(Cli *cli)
 {
     const CnxrtModel *m = &compiled_model;
@@ -53,10 +72,7 @@ bool cli_info(Cli *cli)
     if (m->preprocessor)
         printf("%-9sprepared as by --preproc=%s\n", "pictures", preprocessor_name(m->preprocessor));
     print_cpus(m);
-    printf("%-9s%.2f MB%s", "weights", (double)m->weights_bytes * 1e-6, m->weights ? "" : " in ");
-    if (!m->weights)
-        put_escaped(stdout, m->weights_file ? m->weights_file : "a file");
-    putchar('\n');
+    print_weights(cli);
     if (!variant)
         variant = m->variants[0];
     int64_t shared = variant->by_image ? 0 : variant->arena_bytes, own = variant->scratch_bytes + variant->arena_bytes - shared;

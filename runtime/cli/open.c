@@ -33,6 +33,9 @@ bool cli_open(Cli *cli, int64_t n_threads)
         if (status == CNXRT_ERROR_FILE)
             return cli_error(cli, CLI_RESOURCE, file, "the weights cannot be read%s",
                              cli->weights ? "" : "; they belong beside the program, or --weights FILE names their place");
+        if (status == CNXRT_ERROR_WEIGHTS_MODEL)
+            return cli_error(cli, CLI_INPUT, file, "%s; 'cnxc weights MODEL --for=%s -o FILE' packs some for this program",
+                             cnxrt_status_text(status), cli->program);
         return cli_fail(cli, status, weights ? file : NULL);
     }
     status = cnxrt_context_create(cli->model, NULL, 0, &cli->context);

@@ -1,5 +1,6 @@
 /* Weights in a file: the right ones are taken, each flipped bit and each wrong field is noticed. */
 #define FAKE_WEIGHTS_FILE "fake.weights"
+#include "runtime/hash.h"
 #include "runtime/weights.h"
 #include "tests/runtime/fake_model.h"
 
@@ -56,12 +57,40 @@ static void test_each_bit(void **state)
         cnxrt_status status = status_of(bytes, sizeof bytes);
         if (i / 8 < offsetof(CnxrtWeightsHeader, abi) || i / 8 / 8 == offsetof(CnxrtWeightsHeader, bytes) / 8)
             assert_int_equal(status, CNXRT_ERROR_WEIGHTS_FORMAT);
-        else if (i / 8 < sizeof(CnxrtWeightsHeader))
+        else if (i / 8 < offsetof(CnxrtWeightsHeader, weights_hash))
             assert_int_equal(status, CNXRT_ERROR_WEIGHTS_MODEL);
         else
             assert_int_equal(status, CNXRT_ERROR_WEIGHTS_DAMAGED);
         bytes[i / 8] ^= (uint8_t)(1 << i % 8);
     }
+}
+
+/* Another checkpoint's, packed for this graph: taken by its own hash, which a look at the header tells. */
+static void test_others(void **state)
+{
+    FakeWeights other = fake_weights;
+    Weights weights;
+    uint64_t hash = 0;
+    (void)state;
+    other.w[0] = -other.w[0];
+    other.header.weights_hash = hash_bytes(other.w, sizeof other.w);
+    write_file(&other, sizeof other);
+    assert_int_equal(weights_open(&compiled_model, path, false, &weights), CNXRT_OK);
+    assert_memory_equal(weights.data, other.w, sizeof other.w);
+    assert_int_equal(weights_verify(&compiled_model, &weights), CNXRT_OK);
+    weights_close(&weights);
+    assert_int_equal(weights_look(&compiled_model, path, &hash), CNXRT_OK);
+    assert_int_equal(hash, other.header.weights_hash);
+    other.header.graph_hash++;
+    write_file(&other, sizeof other);
+    assert_int_equal(weights_look(&compiled_model, path, &hash), CNXRT_ERROR_WEIGHTS_MODEL);
+    write_file(&other, sizeof other - 1);
+    assert_int_equal(weights_look(&compiled_model, path, &hash), CNXRT_ERROR_WEIGHTS_FORMAT);
+    assert_int_equal(weights_look(&compiled_model, "/", &hash), CNXRT_ERROR_FILE);
+    /* Embedded ones are those that it was compiled with, or damaged. */
+    other.header.graph_hash--;
+    weights = (Weights){(const uint8_t *)other.w, (const uint8_t *)&other, .file = -1};
+    assert_int_equal(weights_verify(&compiled_model, &weights), CNXRT_ERROR_WEIGHTS_MODEL);
 }
 
 static void test_sizes(void **state)
@@ -130,8 +159,9 @@ static void test_replaced(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_right),      cmocka_unit_test(test_each_bit), cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_not_a_file), cmocka_unit_test(test_changed),  cmocka_unit_test(test_replaced),
+        cmocka_unit_test(test_right),    cmocka_unit_test(test_each_bit),   cmocka_unit_test(test_others),
+        cmocka_unit_test(test_sizes),    cmocka_unit_test(test_not_a_file), cmocka_unit_test(test_changed),
+        cmocka_unit_test(test_replaced),
     };
     int fd = mkstemp(path);
     if (fd < 0)
