@@ -7,6 +7,8 @@
  *   {"name": "tiny", "version": "0.1.0", "task": "image-classification", "cpu": "znver5", "precision": "f32",
  *    "inputs": [{"name": "pixel_values", "dtype": "float", "shape": ["batch_size", 3, 224, 224]}], …} */
 #include "compiler/build/artifact.h"
+#include "compiler/build/recipe.h"
+#include "compiler/build/record.h"
 #include "compiler/frontend/input/pictures.h"
 #include "ir/base/escape.h"
 
@@ -198,4 +200,6 @@ void artifact_describe(Build *build)
     info->scores = score_kind(model, info->logits_output, probabilities);
     info->n_labels = prop_strings(model, "cnxc.labels", &info->labels);
     info->info_json = info_json(build);
+    if (info->weights_file)
+        record_put(info, recipe_text(build), build->arena);
 }

@@ -7,6 +7,7 @@
 #include "compiler/build/artifact.h"
 #include "compiler/build/bytes.h"
 #include "compiler/build/prefix.h"
+#include "compiler/build/recipe.h"
 #include "compiler/build/resource.h"
 #include "compiler/frontend/input/pictures.h"
 #include "compiler/link/weights_object.h"
@@ -52,6 +53,8 @@ bool build_load(Build *build)
 {
     double start = stage_begin(build, "load");
     build->model = frontend_load(build->options.input, &build->options.frontend, build->arena, build->diag);
+    if (build->model)
+        build->tensors = recipe_tensors(build->model->graph, build->arena);
     bool ok = build->model && pictures_choose(build->model, build->options.preproc, build->diag);
     return stage_end(build, "load", start) && ok;
 }
@@ -134,7 +137,7 @@ static bool write_header(Build *build, FILE *file)
     uint8_t head[WEIGHTS_OBJECT_HEAD];
     if (!bytes_hash(fileno(file), at + (int64_t)sizeof header, at + bytes, &header.weights_hash))
         return false;
-    header.graph_hash = graph_hash(build);
+    header.graph_hash = build->graph_hash ? build->graph_hash : graph_hash(build);
     build->info.weights_hash = header.weights_hash;
     build->info.graph_hash = header.graph_hash;
     weights_object_head(head, bytes, build->options.system->elf_machine);
@@ -162,6 +165,8 @@ static bool write_weights(Build *build)
         artifact_describe(build);
     return stage_end(build, "weights", start) && ok;
 }
+
+bool build_weights(Build *build) { return schedule_all(build) && write_weights(build); }
 
 /* ── Code and link ───────────────────────────────────────────────────────────────────────────────────── */
 

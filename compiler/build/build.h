@@ -18,6 +18,7 @@ typedef struct BuildOptions {
     const System *system;     /* that code is made for */
     FrontendOptions frontend;
     PipelineOptions pipeline; /* its level and times are those of the later stages, too */
+    StrList words;            /* those of the command line that decide code and packing, for who packs other weights */
     const char *preproc;      /* whose arithmetic prepares pictures; NULL: as the model says */
     const char *calibrate;    /* int8: the folder of pictures that its products are planned by; NULL: none */
     double max_drop;          /* with calibrate: points of accuracy that it may lose … */
@@ -33,6 +34,8 @@ typedef struct Build {
     Diag *diag;
     bool (*planner)(struct Build *build); /* int8: sets options.pipeline.plan, or is false after a diagnostic; NULL: no plan */
     Model *model;             /* after build_load */
+    uint64_t graph_hash;      /* set by the caller before build_weights: of the artifact they are for; 0: of what is built */
+    StrList tensors;          /* after build_load: what is in it (recipe.h) */
     CpuList cpus;             /* set by the caller before build_program: the most demanding first */
     TileLimits *limits;       /* after build_program: of each CPU, what code generation found */
     VEC(Program *) programs;  /* after build_program: one for each of them, sharing weights */
@@ -41,8 +44,8 @@ typedef struct Build {
     const char *temp_dir;     /* set by the caller before build_objects */
     const char *prefix;       /* set by the caller before build_objects */
     const char *weights_name; /* of a separate weights file, NULL: embedded */
-    const char *weights_path; /* in temp_dir, after build_objects */
-    ArtifactInfo info;        /* after build_objects */
+    const char *weights_path; /* in temp_dir, after build_objects or build_weights */
+    ArtifactInfo info;        /* likewise */
 } Build;
 
 /* Each is false after diagnostics, requires the one before, and may run once. */
@@ -52,6 +55,8 @@ bool build_program(Build *build);  /* passes, then a schedule for each CPU */
 bool build_schedules(Build *build); /* of an optimised model, for each of build->cpus; more than once is fine */
 /* Code of all variants, where it spills registers after scheduling again with other tiles; then weights and descriptor. */
 bool build_objects(Build *build);
+/* Weights alone, of an optimised model, without the tiles of build->limits; weights_name and temp_dir are set. */
+bool build_weights(Build *build);
 bool build_code(Build *build, int64_t variant, CodeKind kind, const char *path); /* text; of variant 0 with the descriptor */
 bool build_artifact(Build *build, ArtifactKind kind, const char *path); /* link; path in temp_dir. A dry run needs no model */
 /* Where the objects lie in the temporary folder. */

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE /* RTLD_DEFAULT */
 #include "compiler/build/output.h"
 #include "compiler/build/folder.h"
+#include "compiler/frontend/input/external.h"
 #include "compiler/frontend/input/file.h"
 #include "ir/base/child.h"
 #include "ir/base/path.h"
@@ -181,4 +182,18 @@ bool output_check(const char *path, const char *input, Diag *diag)
         return false;
     }
     return true;
+}
+
+bool output_check_parts(const char *path, const char *model, Arena *arena, Diag *diag)
+{
+    static const char *const configs[] = {"config.json", "preprocessor_config.json"};
+    for (int64_t i = 0; i < countof(configs); i++)
+        if (!output_check(path, arena_printf(arena, "%s/%s", model, configs[i]), diag))
+            return false;
+    if (!output_check(path, model, diag)) /* a header or data beside the output */
+        return false;
+    if (strcmp(path, "-") == 0 || !external_is_open(path, arena))
+        return true;
+    diag_resource(diag, NO_SPAN, "the output '%s' holds weights of the input", path);
+    return false;
 }

@@ -21,5 +21,7 @@ bool output_commit(const char *from, const char *to, Diag *diag);
 
 /* May path be written? Refuses folders, and the same file as one of the inputs. False after a diagnostic. */
 bool output_check(const char *path, const char *input, Diag *diag);
+/* Likewise for a model that is loaded: none of its files. */
+bool output_check_parts(const char *path, const char *model, Arena *arena, Diag *diag);
 
 #endif

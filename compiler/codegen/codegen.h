@@ -9,6 +9,8 @@ typedef struct ArtifactInfo {
     const char *name;            /* prefix */
     const char *version;
     const char *info_json;
+    const void *record;          /* record_bytes, which info_json lies in; NULL: it stands alone (build/record.h) */
+    int64_t record_bytes;
     const char *weights_file;    /* NULL: embedded, symbol cnxrt_weights */
     uint64_t graph_hash, weights_hash;
     int64_t weights_bytes;       /* header included */

@@ -154,6 +154,15 @@ static IrValue preprocessor_constant(Emit *e, const CnxrtPreprocessor *preproces
     return numbers(e, words, PREPROCESSOR_WORDS);
 }
 
+static IrValue info_text(Emit *e, const ArtifactInfo *info)
+{
+    if (!info->record)
+        return text(e, info->info_json);
+    IrValue offset = number(e, info->info_json - (const char *)info->record);
+    IrValue bytes = LLVMConstStringInContext2(e->context, info->record, (size_t)info->record_bytes, 1);
+    return LLVMConstInBoundsGEP2(e->i8, address_of(e, bytes), &offset, 1);
+}
+
 static IrValue weights_symbol(Emit *e, const ArtifactInfo *info)
 {
     if (info->weights_file)
@@ -213,7 +222,7 @@ void descriptor_emit(Emit *e, const Program *program, const Graph *graph, const 
         number(e, CNXRT_ABI),
         text(e, info->name),
         text(e, info->version),
-        text(e, info->info_json),
+        info_text(e, info),
         number(e, graph->inputs.len),
         number(e, graph->outputs.len),
         tensors_constant(e, graph),

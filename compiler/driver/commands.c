@@ -34,6 +34,11 @@ static const Command commands[] = {
      "cnxc tune model/ -o mine.xml --budget=10m --threads 1\n"
      "cnxc compile model/ -mcpu=mine.xml -o tiny\n",
      1, 1, false},
+    {"weights", C_WEIGHTS, "MODEL --for=PROGRAM -o FILE [options]",
+     "pack another checkpoint of the same graph for a compiled program",
+     "cnxc weights retrained/ --for=tiny -o tiny.weights       # tiny: cnxc compile model/ -o tiny --weights=tiny.weights\n"
+     "cnxc weights retrained/ --for=libtiny.so -o new.weights\n",
+     1, 1, false},
     {"targets", C_TARGETS, "[options]", "CPUs that are known, and which one this machine is",
      "cnxc targets --peak\n"
      "cnxc targets --host --xml > mine.xml    # then: cnxc compile model/ -mcpu=mine.xml -o tiny\n",

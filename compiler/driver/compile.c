@@ -7,7 +7,6 @@
 #include "compiler/build/prefix.h"
 #include "compiler/driver/driver.h"
 #include "compiler/frontend/convnext/convnext.h"
-#include "compiler/frontend/input/external.h"
 #include "compiler/frontend/input/pictures.h"
 #include "compiler/frontend/onnx/onnx.h"
 #include "compiler/report/dot.h"
@@ -247,19 +246,9 @@ static bool check_cpus(Compile *c)
     return !diag_failed(c->build.diag);
 }
 
-/* May path be written, now that it is known which files the model consists of? */
 static bool check_place(Compile *c, const char *path)
 {
-    static const char *const configs[] = {"config.json", "preprocessor_config.json"};
-    for (int64_t i = 0; i < countof(configs); i++)
-        if (!output_check(path, arena_printf(c->build.arena, "%s/%s", c->build.options.input, configs[i]), c->build.diag))
-            return false;
-    if (!output_check(path, c->build.options.input, c->build.diag)) /* a header or data beside the output */
-        return false;
-    if (strcmp(path, "-") == 0 || !external_is_open(path, c->build.arena))
-        return true;
-    diag_resource(c->build.diag, NO_SPAN, "the output '%s' holds weights of the input", path);
-    return false;
+    return output_check_parts(path, c->build.options.input, c->build.arena, c->build.diag);
 }
 
 /* A header that is there must be one that cnxc wrote: foo.so has no business with a stranger's foo.h. */

@@ -10,7 +10,8 @@
 
 typedef struct Options {
     /* As written; NULL, 0 or empty where nothing was said. */
-    const char *output, *emit, *cpu, *target, *level, *precision, *task, *problem_type, *weights, *prefix, *preproc, *budget;
+    const char *output, *emit, *cpu, *target, *level, *precision, *task, *problem_type, *weights, *prefix, *preproc, *budget,
+        *program;
     const char *image_size, *print_after, *color, *diagnostics, *format, *against, *confusion, *calibrate, *max_drop;
     StrList outputs, dims, runner, arguments; /* arguments: MODEL and what follows it */
     StrList forwarded;                /* of run: the program's words */
@@ -48,8 +49,10 @@ enum {
     C_TUNE = 128,
     C_TARGETS = 256,
     C_HELP = 512,
+    C_WEIGHTS = 1024,
     C_BUILD = C_COMPILE | C_RUN | C_BENCH | C_EVAL | C_VERIFY | C_INFO | C_CHECK | C_TUNE, /* those that read a model */
-    C_ALL = 1023,
+    C_ALL = 2047,
+    C_RECIPE = 1 << 16, /* no command: options that decide code and packing, which an artifact remembers */
 };
 
 typedef enum OptionKind {
@@ -98,6 +101,8 @@ const ProgramOption *program_option_find(const char *word, bool *complete);
 void options_parse(Driver *driver, int argc, char **argv);
 int64_t option_count(void);
 const Option *option_at(int64_t index);
+/* As if the words of an artifact's recipe stood on the command line. */
+void options_repeat(Driver *driver, StrList words);
 Build options_build(Driver *driver);               /* of MODEL; CPUs and outputs not yet chosen */
 Build options_build_in(Driver *driver, const char *precision); /* the same in another precision than the command line's */
 const CpuProfile *options_profile(Driver *driver); /* of -mcpu; NULL after a diagnostic */
@@ -120,6 +125,7 @@ ExitCode subcommand_check(Driver *driver);
 ExitCode subcommand_info(Driver *driver);
 ExitCode subcommand_tune(Driver *driver);
 ExitCode subcommand_targets(Driver *driver);
+ExitCode subcommand_weights(Driver *driver);
 
 /* The exit code that the diagnostics so far ask for. */
 static inline ExitCode driver_exit_code(const Driver *driver)

@@ -428,13 +428,24 @@ static void check_arguments(Driver *driver)
                     command->name, command->usage);
 }
 
+static void derive(Driver *driver)
+{
+    Options *o = &driver->options;
+    o->opt_level = o->level ? atoi(o->level) : 3;
+    derive_image_size(driver);
+    derive_dims(driver);
+    derive_system(driver);
+    check_calibration(driver);
+    derive_budget(driver);
+    derive_max_drop(driver);
+}
+
 void options_parse(Driver *driver, int argc, char **argv)
 {
     Words words = {.at = argv, .count = argc, .next = 1};
     find_command(driver, &words);
     parse_words(driver, &words);
-    Options *o = &driver->options;
-    o->opt_level = o->level ? atoi(o->level) : 3;
+    const Options *o = &driver->options;
     if (diag_failed(&driver->diag) || o->help || o->version || (o->cpu && strcmp(o->cpu, "help") == 0))
         return;
     if (!driver->command) {
@@ -442,13 +453,48 @@ void options_parse(Driver *driver, int argc, char **argv)
         return;
     }
     check_arguments(driver);
-    derive_image_size(driver);
-    derive_dims(driver);
-    derive_system(driver);
     check_pass_name(driver);
-    check_calibration(driver);
-    derive_budget(driver);
-    derive_max_drop(driver);
+    if (driver->command->bit != C_WEIGHTS) /* whose options are a program's */
+        derive(driver);
+}
+
+/* ── What an artifact remembers ──────────────────────────────────────────────────────────────────────── */
+
+static void add_word(Driver *driver, StrList *words, const Option *option, const char *value)
+{
+    const char *joint = option->kind == KIND_LEVEL ? "" : "=";
+    if (value)
+        vec_push(driver->arena, words, arena_printf(driver->arena, "%s%s%s", option->name, joint, value));
+}
+
+/* The options that decide code and packing, as they would be typed on any machine. */
+static StrList words_of(Driver *driver)
+{
+    StrList words = {0};
+    vec_push(driver->arena, &words, arena_printf(driver->arena, "--target=%s", driver->options.system->name));
+    for (int64_t i = 0; i < option_count(); i++) {
+        const Option *option = option_at(i);
+        const void *field = (const char *)&driver->options + option->field;
+        const StrList *list = field;
+        if (!(option->commands & C_RECIPE))
+            continue;
+        for (int64_t j = 0; option->kind == KIND_LIST && j < list->len; j++)
+            add_word(driver, &words, option, list->at[j]);
+        if (option->kind != KIND_LIST)
+            add_word(driver, &words, option, *(const char *const *)field);
+    }
+    return words;
+}
+
+void options_repeat(Driver *driver, StrList list)
+{
+    const Command *command = driver->command;
+    Words words = {(char **)(uintptr_t)list.at, (int)list.len, 0};
+    driver->command = command_find("compile");
+    while (words.next < words.count && !diag_failed(&driver->diag))
+        parse_option(driver, &words);
+    derive(driver);
+    driver->command = command;
 }
 
 static FrontendOptions frontend_options(const Options *o)
@@ -481,6 +527,7 @@ Build options_build(Driver *driver)
                                .system = o->system,
                                .frontend = frontend_options(o),
                                .pipeline = pipeline,
+                               .words = words_of(driver),
                                .preproc = o->preproc,
                                .max_drop = o->drop,
                                .budget = !o->max_drop     ? 0

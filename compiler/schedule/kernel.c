@@ -43,8 +43,7 @@ static void put_product(StrBuf *sb, Product p)
 #define PARAMS_END(params) }
 #include "compiler/schedule/kernels.def"
 
-/* Every parameter of the kernel, as text: equal texts are equal kernels. */
-static const char *describe(Arena *arena, const Kernel *k)
+const char *kernel_text(Arena *arena, const Kernel *k)
 {
     StrBuf sb = {.arena = arena};
     put_number(&sb, k->kind);
@@ -155,13 +154,13 @@ static const Kernel *find_named(const Program *program, const char *name)
 
 const Kernel *kernel_intern(Program *program, const Kernel *kernel)
 {
-    const char *description = describe(program->arena, kernel);
+    const char *description = kernel_text(program->arena, kernel);
     for (uint32_t hash = hash_text(description);; hash++) { /* on a collision the next free number */
         StrBuf sb = {.arena = program->arena};
         put_stem(&sb, kernel);
         sb_printf(&sb, "_%08x__%s", hash, kernel->kind == KERNEL_TILES ? program->cpu->tile_isa : program->cpu->isa);
         const Kernel *known = find_named(program, sb.text);
-        if (known && strcmp(describe(program->arena, known), description) == 0)
+        if (known && strcmp(kernel_text(program->arena, known), description) == 0)
             return known;
         if (known)
             continue;

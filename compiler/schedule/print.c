@@ -10,41 +10,68 @@
 
 #include <string.h>
 
-static void print_ref(const Ref *ref, FILE *out)
+typedef enum RefForm {
+    REF_NAMES,  /* "w + i0*64": for people */
+    REF_PLACES, /* "weights+4096 + i0*64": what code knows of it */
+    REF_SPACES, /* "weights + i0*64": without what other phases push about */
+} RefForm;
+
+typedef struct Printer {
+    FILE *out;
+    RefForm form;
+} Printer;
+
+static const char *const space_names[] = {"tensor", "arena", "scratch", "weights"};
+
+static void print_base(const Printer *p, const Buffer *buffer)
+{
+    if (p->form == REF_NAMES)
+        put_escaped(p->out, buffer->name);
+    else
+        fputs(space_names[buffer->space], p->out);
+    if (p->form == REF_PLACES || (p->form == REF_SPACES && buffer->space == SPACE_TENSOR))
+        fprintf(p->out, "+%lld", (long long)(buffer->space == SPACE_TENSOR ? buffer->index : buffer->offset));
+}
+
+static void print_ref(const Printer *p, const Ref *ref)
 {
     if (!ref->buffer) {
-        fputs("_", out);
+        fputs("_", p->out);
         return;
     }
-    put_escaped(out, ref->buffer->name);
+    print_base(p, ref->buffer);
     for (int i = 0; i < ref->n_terms; i++)
-        fprintf(out, " + %s*%lld", ref->terms[i].loop->var, (long long)ref->terms[i].stride);
+        fprintf(p->out, " + %s*%lld", ref->terms[i].loop->var, (long long)ref->terms[i].stride);
     if (ref->offset)
-        fprintf(out, " + %lld", (long long)ref->offset);
+        fprintf(p->out, " + %lld", (long long)ref->offset);
 }
 
-static void print_stmt(const Stmt *stmt, int depth, FILE *out)
+static void print_stmt(const Printer *p, const Stmt *stmt, int depth)
 {
-    fprintf(out, "%*s", depth * 2, "");
+    fprintf(p->out, "%*s", depth * 2, "");
     if (stmt->kind == STMT_CALL) {
-        fprintf(out, "%s(", stmt->kernel->name);
+        fprintf(p->out, "%s(", stmt->kernel->name);
         for (int i = 0; i < stmt->n_args; i++) {
-            fputs(i ? ", " : "", out);
-            print_ref(&stmt->args[i], out);
+            fputs(i ? ", " : "", p->out);
+            print_ref(p, &stmt->args[i]);
         }
-        fputs(")\n", out);
+        fputs(")\n", p->out);
         return;
     }
-    fprintf(out, "%s %s in %lld\n", depth == 1 ? "parallel" : "for", stmt->var, (long long)stmt->extent);
+    fprintf(p->out, "%s %s in %lld\n", depth == 1 ? "parallel" : "for", stmt->var, (long long)stmt->extent);
     for (int64_t i = 0; i < stmt->body.len; i++)
-        print_stmt(stmt->body.at[i], depth + 1, out);
+        print_stmt(p, stmt->body.at[i], depth + 1);
 }
 
-void phase_print(const Phase *phase, FILE *out)
+static void print_sections(const Printer *p, const Phase *phase)
 {
     for (int64_t i = 0; i < phase->sections.len; i++)
-        print_stmt(phase->sections.at[i], 1, out);
+        print_stmt(p, phase->sections.at[i], 1);
 }
+
+void phase_print(const Phase *phase, FILE *out) { print_sections(&(Printer){out, REF_NAMES}, phase); }
+
+void phase_print_code(const Phase *phase, FILE *out) { print_sections(&(Printer){out, REF_SPACES}, phase); }
 
 static void print_phase(const Phase *phase, const char *when, FILE *out)
 {
@@ -56,20 +83,24 @@ static void print_phase(const Phase *phase, const char *when, FILE *out)
 
 static void print_buffer(const Buffer *buffer, FILE *out)
 {
-    static const char *const spaces[] = {"tensor", "arena", "scratch", "weights"};
     fputs("buffer ", out);
     put_escaped(out, buffer->name);
-    fprintf(out, " %s %s %lld", spaces[buffer->space], dtype_name(buffer->dtype), (long long)buffer->bytes);
+    fprintf(out, " %s %s %lld", space_names[buffer->space], dtype_name(buffer->dtype), (long long)buffer->bytes);
     if (buffer->space == SPACE_TENSOR)
         fprintf(out, " number %lld\n", (long long)buffer->index);
     else
         fprintf(out, " at %lld\n", (long long)buffer->offset);
 }
 
-void program_print(const Program *program, FILE *out)
+static void print_head(const Program *program, FILE *out)
 {
     fprintf(out, "program %s arena %lld scratch %lld weights %lld%s\n", program->cpu->isa, (long long)program->arena_bytes,
             (long long)program->scratch_bytes, (long long)program->weights_bytes, program->by_image ? " batches by image" : "");
+}
+
+void program_print(const Program *program, FILE *out)
+{
+    print_head(program, out);
     for (int64_t i = 0; i < program->buffers.len; i++)
         print_buffer(program->buffers.at[i], out);
     for (int64_t i = 0; i < program->begin.len; i++)
@@ -78,4 +109,20 @@ void program_print(const Program *program, FILE *out)
         print_phase(program->image.at[i], "image", out);
     for (int64_t i = 0; i < program->end.len; i++)
         print_phase(program->end.at[i], "end", out);
+}
+
+void program_print_code(const Program *program, FILE *out)
+{
+    Arena *scratch = arena_new();
+    Printer p = {out, REF_PLACES};
+    print_head(program, out);
+    for (int64_t i = 0; i < program->kernels.len; i++)
+        fprintf(out, "kernel %s:%s\n", program->kernels.at[i]->name, kernel_text(scratch, program->kernels.at[i]));
+    for (int64_t i = 0; i < program->begin.len; i++)
+        print_sections(&p, program->begin.at[i]);
+    for (int64_t i = 0; i < program->image.len; i++)
+        print_sections(&p, program->image.at[i]);
+    for (int64_t i = 0; i < program->end.len; i++)
+        print_sections(&p, program->end.at[i]);
+    arena_free(scratch);
 }

@@ -182,6 +182,8 @@ typedef struct Program {
 
 /* Names the kernel by its parameters and returns the program's one with that name (schedule/kernel.c). */
 const Kernel *kernel_intern(Program *program, const Kernel *kernel);
+/* Every parameter of the kernel, as text: equal texts are equal kernels. */
+const char *kernel_text(Arena *arena, const Kernel *kernel);
 
 int64_t phase_chunks(const Phase *phase);
 bool phase_uses_tiles(const Phase *phase);           /* a kernel that wants the matrix unit configured */
@@ -203,6 +205,10 @@ bool program_verify(const Program *program, const char **problem);
 
 void program_print(const Program *program, FILE *out); /* --emit=tile */
 void phase_print(const Phase *phase, FILE *out);       /* its sections, as there */
+/* What becomes code and nothing else, so no names: programs, or phases, whose texts are equal get the same. A phase's leaves out
+ * where buffers lie. */
+void program_print_code(const Program *program, FILE *out);
+void phase_print_code(const Phase *phase, FILE *out);
 
 /* Writes the packed weights, 64-byte aligned each at its offset, streaming. False: errno says why. Several programs
  * share what share_weights found to be equal; n is at least 1. */

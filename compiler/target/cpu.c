@@ -149,3 +149,10 @@ static const CpuProfile *read_chained(const char *path, const ProfileChain *up, 
 }
 
 const CpuProfile *cpu_read(const char *path, Arena *arena, Diag *diag) { return read_chained(path, NULL, arena, diag); }
+
+const CpuProfile *cpu_read_text(const char *text, Arena *arena, Diag *diag)
+{
+    Source *source = NEW(arena, Source);
+    *source = (Source){.path = "profile", .text = arena_strdup(arena, text), .length = (int64_t)strlen(text)};
+    return profile_read(source, &(ProfileChain){.path = source->path, .find = find_shipped}, arena, diag);
+}

@@ -72,6 +72,7 @@ const char *cpu_nearest(const char *name);    /* for did-you-mean; NULL */
 
 /* A profile from a file. NULL after diagnostics. */
 const CpuProfile *cpu_read(const char *path, Arena *arena, Diag *diag);
+const CpuProfile *cpu_read_text(const char *text, Arena *arena, Diag *diag); /* what cpu_write has written */
 /* The profile as XML that cpu_read reads back: whole, extending nothing. */
 void cpu_write(const CpuProfile *cpu, FILE *out);
 

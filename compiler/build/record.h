@@ -1,0 +1,20 @@
+/* Records: what an artifact whose weights lie in a file says of itself, for whoever packs others for it. */
+#ifndef CNXC_BUILD_RECORD_H
+#define CNXC_BUILD_RECORD_H
+
+#include "compiler/codegen/codegen.h"
+
+#include <jansson.h>
+
+typedef struct Record {
+    json_t *info;   /* as NAME_info_json returns it */
+    json_t *recipe; /* recipe.h */
+} Record; /* objects, for the arena's life */
+
+/* Puts both texts into info->record; info->info_json then points into it. */
+void record_put(ArtifactInfo *info, const char *recipe, Arena *arena);
+
+/* That of a program, library or object. False after a diagnostic: it has none, or several. */
+bool record_find(Record *record, const char *path, Arena *arena, Diag *diag);
+
+#endif
