@@ -189,7 +189,9 @@ bool npy_parse(const uint8_t *bytes, size_t size, NpyArray *array, const char **
 
 /* ── Writing ─────────────────────────────────────────────────────────────────────────────────────────── */
 
-bool npy_write(FILE *out, int64_t dtype, int64_t rank, const int64_t *dims, const void *data, size_t bytes)
+enum { MOST_DIGITS = 21 }; /* of the first dimension, for which NumPy keeps room, so that a file can grow */
+
+bool npy_write_header(FILE *out, int64_t dtype, int64_t rank, const int64_t *dims)
 {
     int64_t type = find_type(dtype);
     char header[1024];
@@ -199,10 +201,17 @@ bool npy_write(FILE *out, int64_t dtype, int64_t rank, const int64_t *dims, cons
     for (int64_t i = 0; i < rank; i++)
         n += snprintf(header + n, sizeof header - (size_t)n, "%s%lld", i ? ", " : "", (long long)dims[i]);
     n += snprintf(header + n, sizeof header - (size_t)n, "%s), }", rank == 1 ? "," : "");
+    if (rank)
+        n += snprintf(header + n, sizeof header - (size_t)n, "%*s", MOST_DIGITS - snprintf(NULL, 0, "%lld", (long long)dims[0]),
+                      "");
     while ((10 + n + 1) % 64) /* NumPy pads so that the data is aligned */
         header[n++] = ' ';
     header[n++] = '\n';
     const uint8_t start[10] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, (uint8_t)n, (uint8_t)(n >> 8)};
-    return fwrite(start, 1, sizeof start, out) == sizeof start && fwrite(header, 1, (size_t)n, out) == (size_t)n &&
-           (bytes == 0 || fwrite(data, 1, bytes, out) == bytes);
+    return fwrite(start, 1, sizeof start, out) == sizeof start && fwrite(header, 1, (size_t)n, out) == (size_t)n;
+}
+
+bool npy_write(FILE *out, int64_t dtype, int64_t rank, const int64_t *dims, const void *data, size_t bytes)
+{
+    return npy_write_header(out, dtype, rank, dims) && (bytes == 0 || fwrite(data, 1, bytes, out) == bytes);
 }

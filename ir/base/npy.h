@@ -27,6 +27,9 @@ bool npy_parse(const uint8_t *bytes, size_t size, NpyArray *array, const char **
 /* Header and data, C order. False: errno says why. */
 bool npy_write(FILE *out, int64_t dtype, int64_t rank, const int64_t *dims, const void *data, size_t bytes);
 
+/* The header alone; its length does not depend on the first dimension. */
+bool npy_write_header(FILE *out, int64_t dtype, int64_t rank, const int64_t *dims);
+
 /* "float32" for 1 …; "a type unknown to .npy" */
 const char *npy_type_name(int64_t dtype);
 
