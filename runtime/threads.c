@@ -12,6 +12,7 @@
  * generation: sequentially consistent, so one of the two sees the other.) */
 #define _GNU_SOURCE
 #include "runtime/threads.h"
+#include "runtime/quota.h"
 
 #include <errno.h>
 #include <linux/futex.h>
@@ -176,11 +177,17 @@ void pool_free(ThreadPool *pool)
 
 bool pool_is_here(const ThreadPool *pool) { return pool->owner == getpid(); }
 
-int64_t allowed_cpus(void)
+static int64_t affine_cpus(void)
 {
     cpu_set_t set;
     if (sched_getaffinity(0, sizeof set, &set) == 0)
         return CPU_COUNT(&set);
     long online = sysconf(_SC_NPROCESSORS_ONLN); /* more processors than cpu_set_t holds */
     return online > 0 ? online : 1;
+}
+
+int64_t allowed_cpus(void)
+{
+    int64_t affine = affine_cpus(), quota = quota_cpus("/proc/self/cgroup", "/sys/fs/cgroup");
+    return affine < quota ? affine : quota;
 }

@@ -18,7 +18,7 @@ void pool_run(ThreadPool *pool, void (*job)(void *argument, int64_t thread), voi
 /* Inside a job: waits until all threads of the pool are here. */
 void pool_barrier(ThreadPool *pool);
 
-/* Processors that this process may use. */
+/* Processors that this process may use: by affinity, and by its cgroups' quota. */
 int64_t allowed_cpus(void);
 
 #endif
