@@ -1,6 +1,6 @@
 /* Asking compiled programs: a process for some pictures at a time, as a user would call it.
  *
- *   program -k 5 --json -- a.png b.png …              labels, best first; a picture that can't be read is missing
+ *   program -k 5 --json -- a.png b.png …              labels, best first; of a picture that can't be read there are none
  *   program --output logits=y.npy -- a.png b.png …    what the labels come from, a row each
  *
  * Paths go to programs as they are, and come back in the answer. */
@@ -35,6 +35,7 @@ static void take_answer(Answers *a, const Album *album, const json_t *answer)
 {
     const char *path = json_string_value(json_object_get(answer, "path"));
     int64_t picture = path ? album_find(album, path) : -1;
+    a->unreadable += json_object_get(answer, "error") != NULL;
     size_t rank;
     json_t *prediction;
     if (picture < 0)
@@ -68,7 +69,6 @@ static bool ask(Answers *a, const Album *album, int64_t begin, int64_t end, Aren
     json_t *answer;
     json_array_foreach (answers, index, answer)
         take_answer(a, album, answer);
-    a->unreadable += end - begin - (int64_t)json_array_size(answers);
     if (!json_is_array(answers) && code >= 0)
         diag_resource(album->diag, NO_SPAN, "the compiled program ended with exit code %d", code);
     json_decref(answers);
@@ -105,6 +105,7 @@ static const Tensor *output_of(Comparing *c, const Answers *answers)
 {
     Arena *arena = c->scratch;
     StrList words = command(answers, arena);
+    StrBuf labels = {.arena = arena};
     const char *path = arena_printf(arena, "%s/output.npy", c->dir);
     vec_push(arena, &words, "--output");
     vec_push(arena, &words, arena_printf(arena, "%s=%s", c->output, path));
@@ -112,7 +113,7 @@ static const Tensor *output_of(Comparing *c, const Answers *answers)
     for (int64_t i = 0; i < c->paths.len; i++)
         vec_push(arena, &words, c->paths.at[i]);
     vec_push(arena, &words, NULL);
-    int code = process_run(words.at, NULL, c->album->diag);
+    int code = process_run(words.at, &labels, c->album->diag);
     const Tensor *tensor = code == 0 ? tensor_read_npy(path, arena) : NULL;
     if (tensor && tensor->rank == 2 && tensor->dims[0] == c->paths.len)
         return tensor;

@@ -1,5 +1,7 @@
 /* The executable: what is asked for, in order of precedence, and how it ends. */
 #include "runtime/cli/cli.h"
+#include "runtime/cli/pipeline.h"
+#include "runtime/cli/signals.h"
 #include "runtime/cpu.h"
 #include "runtime/internal.h"
 
@@ -31,9 +33,25 @@ static bool check_cpu(Cli *cli)
                      least->cpu_name, compiled_model.n_variants > 1 ? " and better" : "", names);
 }
 
-static bool nothing_to_do(Cli *cli)
+static bool has_pictures(const Cli *cli) { return cli->n_pictures || cli->files_from; }
+
+/* What can't be meant, before anything is opened. */
+static bool check_usage(Cli *cli)
 {
-    return cli_error(cli, CLI_USAGE, NULL, "no picture and no --input; '%s --help' shows examples", cli->program);
+    bool measures = cli->bench || cli->selftest;
+    int forms = cli->json + cli->jsonl + cli->csv;
+    if (measures && has_pictures(cli))
+        return cli_error(cli, CLI_USAGE, NULL, "%s takes no pictures", cli->bench ? "--bench" : "--selftest");
+    if (cli->dump_pixels && !has_pictures(cli))
+        return cli_error(cli, CLI_USAGE, NULL, "--dump-pixels needs a picture");
+    if (!measures && !cli->n_inputs && !cli->n_outputs && !has_pictures(cli))
+        return cli_error(cli, CLI_USAGE, NULL, "no picture and no --input; '%s --help' shows examples", cli->program);
+    for (int64_t i = 0; cli->files_from && strcmp(cli->files_from, "-") == 0 && i < cli->n_pictures; i++)
+        if (strcmp(cli->pictures[i], "-") == 0)
+            return cli_error(cli, CLI_USAGE, NULL, "standard input is a list, so it is not a picture, too");
+    if (forms > 1)
+        return cli_error(cli, CLI_USAGE, NULL, "--json, --jsonl and --csv exclude each other");
+    return true;
 }
 
 static bool print_version(void)
@@ -43,28 +61,32 @@ static bool print_version(void)
     return true;
 }
 
+static bool run_tensors(Cli *cli)
+{
+    cli_close(cli); /* --dump-pixels had it open */
+    if (cli->files_from)
+        return cli_error(cli, CLI_USAGE, NULL,
+                         "what --output names is not of single pictures: name all pictures, without --files-from");
+    if (!cli_open(cli, cli->n_threads))
+        return false;
+    cli_check_weights(cli);
+    return cli_run_tensors(cli);
+}
+
 static bool run(Cli *cli)
 {
-    bool tensors = cli->n_inputs || cli->n_outputs;
-    if (!cli->bench && !cli->selftest && !tensors && cli->n_pictures == 0 && !cli->dump_pixels)
-        return nothing_to_do(cli);
-    if ((cli->bench || cli->selftest) && cli->n_pictures)
-        return cli_error(cli, CLI_USAGE, NULL, "%s takes no pictures", cli->bench ? "--bench" : "--selftest");
-    if (!outputs_check(cli))
+    if (!check_usage(cli) || !outputs_check(cli))
         return false;
-    if (!cli_open(cli, cli->dump_pixels && !tensors ? 1 : cli->n_threads))
+    if (has_pictures(cli) && pipeline_fits(cli))
+        return pipeline_run(cli, cli->n_outputs || !cli->dump_pixels);
+    if (!cli->bench && !cli->selftest)
+        return (!cli->dump_pixels || pipeline_run(cli, false)) && run_tensors(cli);
+    if (!cli_open(cli, cli->n_threads))
         return false;
     if (cli->selftest)
         return cli_selftest(cli);
-    if (cli->bench || tensors || !cli->dump_pixels) /* pixels do not depend on them */
-        cli_check_weights(cli);
-    if (cli->bench)
-        return cli_bench(cli);
-    if (cli->dump_pixels && !cli_dump_pixels(cli))
-        return false;
-    if (tensors)
-        return cli_run_tensors(cli);
-    return cli->dump_pixels || cli_classify(cli);
+    cli_check_weights(cli);
+    return cli_bench(cli);
 }
 
 static bool dispatch(Cli *cli, int argc, char **argv)
@@ -102,5 +124,6 @@ int cnxrt_main(int argc, char **argv)
     bool failed = ferror(stdout);
     if (fflush(stdout) != 0 || failed)
         cli_error(&cli, CLI_RESOURCE, NULL, "cannot write to standard output: %s", strerror(errno));
+    signals_obey();
     return cli.exit_code;
 }

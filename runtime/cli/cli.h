@@ -4,6 +4,7 @@
 
 #include "ir/base/escape.h"
 #include "runtime/api.h"
+#include "runtime/file.h"
 #include "runtime/model.h"
 
 #include <pthread.h>
@@ -24,8 +25,8 @@ typedef struct Cli {
 
     /* What the user asked for. */
     int64_t k, n_threads, runs; /* 0: default */
-    bool json, bench, per_op, info, selftest, version, help;
-    const char *weights, *dump_pixels;
+    bool json, jsonl, csv, strict, bench, per_op, info, selftest, version, help;
+    const char *weights, *dump_pixels, *files_from;
     NamedFile *inputs, *outputs;
     char **pictures;
     int64_t n_inputs, n_outputs, n_pictures;
@@ -47,9 +48,11 @@ void cli_print_help(const Cli *cli);
 /* "place: error: message", place NULL: the program's name. Keeps the first error's exit code. Returns false. */
 bool cli_error(Cli *cli, int exit_code, const char *place, const char *format, ...) __attribute__((format(printf, 4, 5)));
 bool cli_fail(Cli *cli, cnxrt_status status, const char *place); /* of the context, or of create (context NULL) */
+int cli_exit_code(cnxrt_status status);
 
 /* ── open.c ── */
-/* Creates model and context; n_threads 0: as many as are useful, up to the processors allowed. */
+int64_t cli_most_threads(void); /* the processors allowed */
+/* Creates model and context; n_threads 0: as many as are useful, up to these. */
 bool cli_open(Cli *cli, int64_t n_threads);
 void cli_close(Cli *cli);
 /* Compares embedded weights with their checksum beside other work; to be asked before anything that came of them is seen. */
@@ -57,8 +60,7 @@ void cli_check_weights(Cli *cli);
 bool cli_weights_are_good(Cli *cli); /* false after an error */
 
 /* ── pictures.c ── */
-bool cli_classify(Cli *cli);
-bool cli_dump_pixels(Cli *cli);
+int cli_read_picture(const char *path, bool standard, FileBytes *bytes); /* 0 or an errno value; standard: standard input */
 /* All pictures of the command line as one batch of the pixel input; malloc'ed, NULL after an error. */
 float *cli_read_pixels(Cli *cli);
 
@@ -73,6 +75,7 @@ enum TensorSource { TENSORS_GIVEN, TENSORS_MADE_UP }; /* MADE_UP: missing inputs
 bool cli_make_tensors(Cli *cli, enum TensorSource source, Tensors *tensors);
 void cli_free_tensors(Tensors *tensors);
 bool cli_run_tensors(Cli *cli);
+int64_t cli_find_output(const char *name); /* among all tensors; -1: there is none */
 
 /* ── bench.c, selftest.c, info.c ── */
 bool cli_bench(Cli *cli);
@@ -83,6 +86,12 @@ bool cli_info(Cli *cli);
 bool outputs_check(Cli *cli); /* none is an input, or a file that holds something else */
 /* Writes beside its place; outputs_commit puts all in place, outputs_discard removes what was not. "-" is standard output. */
 bool output_write(Cli *cli, const char *path, int64_t dtype, int64_t rank, const int64_t *dims, const void *data, size_t bytes);
+/* The same in steps: NULL after errno is set; ok: all was written, else errno says why not. */
+FILE *output_open(const char *path);
+bool output_close(Cli *cli, const char *path, FILE *out, bool ok); /* false after an error */
+bool output_is_file(const char *path);                             /* not a pipe or a device, where nothing can be changed */
+bool output_is_standard(const char *path);
+void output_paths_file(const char *path, char *text, size_t size); /* which pictures its rows are of: PATH.paths.txt */
 bool outputs_commit(Cli *cli);
 void outputs_discard(void);
 

@@ -11,13 +11,15 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+int64_t cli_most_threads(void) { return allowed_cpus() < CNXRT_MAX_THREADS ? allowed_cpus() : CNXRT_MAX_THREADS; }
+
 /* All processors allowed, but no more than have something to do: below some 0.3 ms of work (at 100 GFLOP/s) a thread
  * costs more in waking and waiting than it gives. */
 static int64_t default_threads(void)
 {
     const CnxrtVariant *variant = cpu_variant(&compiled_model);
     double useful = 1 + floor((variant ? variant_flops(variant, 1) : 0) / 30e6);
-    int64_t most = allowed_cpus() < CNXRT_MAX_THREADS ? allowed_cpus() : CNXRT_MAX_THREADS;
+    int64_t most = cli_most_threads();
     return useful < (double)most ? (int64_t)useful : most;
 }
 
@@ -74,7 +76,8 @@ bool cli_weights_are_good(Cli *cli)
         pthread_join(cli->weights_checker, &status);
     cli->weights_in_check = false;
     cli->weights_checked = true;
-    return (intptr_t)status == CNXRT_OK || cli_fail(cli, (cnxrt_status)(intptr_t)status, NULL);
+    cnxrt_status found = (cnxrt_status)(intptr_t)status; /* the context may be in use */
+    return found == CNXRT_OK || cli_error(cli, cli_exit_code(found), NULL, "%s", cnxrt_status_text(found));
 }
 
 void cli_close(Cli *cli)

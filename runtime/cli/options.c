@@ -165,7 +165,9 @@ void cli_print_help(const Cli *cli)
     printf("Examples:\n");
     if (compiled_model.preprocessor) {
         print_example(cli, " cat.jpg dog.png            one line an answer: PATH, LABEL, SCORE, best first", "", "", "", "");
-        print_example(cli, " -k 1 --json cat.jpg        the best answer as JSON", "", "", "", "");
+        print_example(cli, " photos/ -k 1 --jsonl       the pictures in a folder and below, a JSON object a line", "", "", "",
+                      "");
+        print_example(cli, " --files-from=- --csv       paths from standard input, as they come", "", "", "", "");
     }
     if (compiled_model.n_inputs && compiled_model.n_outputs)
         print_example(cli, " --input ", compiled_model.tensors[0].name, "=x.npy --output ",
@@ -173,7 +175,7 @@ void cli_print_help(const Cli *cli)
     print_example(cli, " --bench", "", "", "", "");
     fputs("\nUsage: ", stdout);
     put_escaped(stdout, cli->program);
-    printf(" [OPTION]... [PICTURE]...\n\nOptions:\n");
+    printf(" [OPTION]... [PICTURE|FOLDER]...\n\nOptions:\n");
     for (int i = 0; i < N_OPTIONS; i++) {
         char left[64];
         snprintf(left, sizeof left, "%s%s%s", options[i].name, options[i].argument ? " " : "",
@@ -181,7 +183,8 @@ void cli_print_help(const Cli *cli)
         printf("  %-26s ", left);
         print_wrapped(stdout, options[i].help, 29, 110);
     }
-    printf("\nPictures are JPEG, PNG or WebP; - is standard input. Tensors are NumPy's .npy, any batch.\n"
+    printf("\nPictures are JPEG, PNG or WebP; - is standard input. Folders are walked by name, and those inside them; only\n"
+           "names that end like pictures count. Tensors are NumPy's .npy, any batch.\n"
            "Exit codes: 0 ok, 1 the input is wrong, 2 usage, 3 valid but unsupported, 4 files, memory or another\n"
            "resource, 70 a bug.\n");
 }

@@ -3,6 +3,7 @@
  * Devices and pipes (/dev/stdout, a FIFO) cannot be renamed to and are written in place. */
 #include "runtime/cli/cli.h"
 #include "ir/base/npy.h"
+#include "runtime/cli/signals.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,8 +17,7 @@
 enum { MAX_PENDING = 256 };
 
 typedef struct Pending {
-    char temporary[PATH_MAX];
-    const char *path;
+    char temporary[PATH_MAX], path[PATH_MAX];
 } Pending;
 
 /* The executable's own state, read by a signal handler. */
@@ -30,21 +30,23 @@ static void remove_all(void)
         unlink(pending[i]->temporary);
 }
 
-static void on_signal(int number)
+static bool is_standard(const char *path) { return strcmp(path, "-") == 0; }
+
+/* A device or a pipe. */
+static bool in_place(const char *path)
 {
-    remove_all();
-    signal(number, SIG_DFL);
-    raise(number);
+    struct stat info;
+    return stat(path, &info) == 0 && !S_ISREG(info.st_mode);
 }
 
-static void catch_signals(void)
+bool output_is_standard(const char *path)
 {
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        if (signal(numbers[i], on_signal) == SIG_IGN)
-            signal(numbers[i], SIG_IGN); /* nohup stays in force */
-    signal(SIGXFSZ, SIG_IGN);            /* a file over the limit is a failed write */
+    struct stat a, b;
+    return is_standard(path) || (stat(path, &a) == 0 && !S_ISREG(a.st_mode) && fstat(STDOUT_FILENO, &b) == 0 &&
+                                 a.st_dev == b.st_dev && a.st_ino == b.st_ino);
 }
+
+bool output_is_file(const char *path) { return !is_standard(path) && !in_place(path); }
 
 void outputs_discard(void)
 {
@@ -52,12 +54,6 @@ void outputs_discard(void)
     for (int i = 0; i < n_pending; i++)
         free(pending[i]);
     n_pending = 0;
-}
-
-static bool in_place(const char *path)
-{
-    struct stat info;
-    return stat(path, &info) == 0 && !S_ISREG(info.st_mode);
 }
 
 /* ── What must not be written over ───────────────────────────────────────────────────────────────────── */
@@ -70,7 +66,7 @@ static bool same_file(const struct stat *a, const char *path)
 
 static bool is_input(const Cli *cli, const struct stat *output)
 {
-    bool found = same_file(output, cli->weights) || same_file(output, "/proc/self/exe");
+    bool found = same_file(output, cli->weights) || same_file(output, cli->files_from) || same_file(output, "/proc/self/exe");
     for (int64_t i = 0; i < cli->n_pictures; i++)
         found |= same_file(output, cli->pictures[i]);
     for (int64_t i = 0; i < cli->n_inputs; i++)
@@ -89,10 +85,23 @@ static bool is_replaceable(const char *path)
     return file && (n == 0 || (n == sizeof start && memcmp(start, "\x93NUMPY", sizeof start) == 0));
 }
 
+void output_paths_file(const char *path, char *text, size_t size) { snprintf(text, size, "%s.paths.txt", path); }
+
+/* It belongs to the .npy file; without one it is a stranger's. */
+static bool check_paths_file(Cli *cli, const char *path)
+{
+    char beside[PATH_MAX];
+    struct stat info;
+    output_paths_file(path, beside, sizeof beside);
+    if (stat(beside, &info) != 0 || (stat(path, &info) == 0 && stat(beside, &info) == 0 && !is_input(cli, &info)))
+        return true;
+    return cli_error(cli, CLI_RESOURCE, beside, "cannot write: it is there already");
+}
+
 static bool check(Cli *cli, const char *path)
 {
     struct stat info;
-    if (strcmp(path, "-") == 0 || stat(path, &info) != 0 || !S_ISREG(info.st_mode))
+    if (is_standard(path) || stat(path, &info) != 0 || !S_ISREG(info.st_mode))
         return true;
     if (is_input(cli, &info))
         return cli_error(cli, CLI_RESOURCE, path, "cannot write: it is an input, too");
@@ -103,7 +112,7 @@ bool outputs_check(Cli *cli)
 {
     bool ok = !cli->dump_pixels || check(cli, cli->dump_pixels);
     for (int64_t i = 0; ok && i < cli->n_outputs; i++)
-        ok = check(cli, cli->outputs[i].file);
+        ok = check(cli, cli->outputs[i].file) && check_paths_file(cli, cli->outputs[i].file);
     return ok;
 }
 
@@ -113,13 +122,13 @@ bool outputs_check(Cli *cli)
 static FILE *open_temporary(const char *path)
 {
     if (n_pending == 0)
-        catch_signals();
+        signals_catch(remove_all);
     Pending *entry = n_pending < MAX_PENDING ? malloc(sizeof *entry) : NULL;
     if (!entry) {
         errno = ENOMEM;
         return NULL;
     }
-    entry->path = path;
+    snprintf(entry->path, sizeof entry->path, "%s", path);
     int n = snprintf(entry->temporary, sizeof entry->temporary, "%s.%ld.tmp", path, (long)getpid());
     if (n >= (int)sizeof entry->temporary)
         errno = ENAMETOOLONG;
@@ -136,23 +145,39 @@ static FILE *open_temporary(const char *path)
     return file;
 }
 
+FILE *output_open(const char *path)
+{
+    return is_standard(path) ? stdout : in_place(path) ? fopen(path, "wbe") : open_temporary(path);
+}
+
+bool output_close(Cli *cli, const char *path, FILE *out, bool ok)
+{
+    int error = errno;
+    if (out && (out == stdout ? fflush(out) : fclose(out)) != 0 && ok) {
+        error = errno;
+        ok = false;
+    }
+    return (out && ok) || cli_error(cli, CLI_RESOURCE, path, "cannot write: %s", strerror(error));
+}
+
 bool output_write(Cli *cli, const char *path, int64_t dtype, int64_t rank, const int64_t *dims, const void *data, size_t bytes)
 {
-    bool standard = strcmp(path, "-") == 0;
     errno = 0;
-    FILE *out = standard ? stdout : in_place(path) ? fopen(path, "wbe") : open_temporary(path);
+    FILE *out = output_open(path);
     bool ok = out && npy_write(out, dtype, rank, dims, data, bytes);
-    if (out && (standard ? fflush(out) : fclose(out)) != 0)
-        ok = false;
-    return ok || cli_error(cli, CLI_RESOURCE, path, "cannot write: %s", strerror(errno));
+    return output_close(cli, path, out, ok);
 }
 
 bool outputs_commit(Cli *cli)
 {
     bool ok = true;
-    for (int i = 0; i < n_pending; i++)
-        if (ok && rename(pending[i]->temporary, pending[i]->path) != 0)
-            ok = cli_error(cli, CLI_RESOURCE, pending[i]->path, "cannot write: %s", strerror(errno));
+    for (int i = 0; ok && i < n_pending; i++) {
+        ok = rename(pending[i]->temporary, pending[i]->path) == 0;
+        if (!ok)
+            cli_error(cli, CLI_RESOURCE, pending[i]->path, "cannot write: %s", strerror(errno));
+        for (int before = 0; !ok && before < i; before++)
+            unlink(pending[before]->path);
+    }
     outputs_discard(); /* what was renamed is no longer there to remove */
     return ok;
 }

@@ -35,6 +35,12 @@ static int64_t find_tensor(const CnxrtTensor *tensors, int64_t n, const char *na
     return -1;
 }
 
+int64_t cli_find_output(const char *name)
+{
+    int64_t n = compiled_model.n_inputs, i = find_tensor(compiled_model.tensors + n, compiled_model.n_outputs, name);
+    return i < 0 ? i : n + i;
+}
+
 /* All given names must be the model's. */
 static bool check_names(Cli *cli, const NamedFile *files, int64_t n_files, const CnxrtTensor *tensors, int64_t n,
                         const char *kind)

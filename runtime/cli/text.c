@@ -42,7 +42,7 @@ bool cli_error(Cli *cli, int exit_code, const char *place, const char *format, .
     return false;
 }
 
-static int exit_code_of(cnxrt_status status)
+int cli_exit_code(cnxrt_status status)
 {
     switch (status) {
     case CNXRT_OK: return CLI_OK;
@@ -62,5 +62,5 @@ static int exit_code_of(cnxrt_status status)
 bool cli_fail(Cli *cli, cnxrt_status status, const char *place)
 {
     const char *details = cnxrt_context_error(cli->context);
-    return cli_error(cli, exit_code_of(status), place, "%s", *details ? details : cnxrt_status_text(status));
+    return cli_error(cli, cli_exit_code(status), place, "%s", *details ? details : cnxrt_status_text(status));
 }

@@ -23,6 +23,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 DIGITS = os.path.join(ROOT, "models", "digits")
 SMALL = os.path.join(ROOT, "tests", "goldens", "models", "cls_one_stage")  # compiles in a third of the time, by the same functions
 PICTURE = os.path.join(DIGITS, "test", "eight", "4000.png")
+PICTURES = os.path.dirname(PICTURE)
 STRIDE, LLVM_STRIDE = 397, 100003
 SECONDS = 600  # until what still runs is taken to hang, however busy the machine
 # What a call of the system can answer; EINTR is for calls that wait. strace makes a call fail by not making it, so close is not
@@ -49,7 +50,7 @@ def listing(folder):
     return {os.path.relpath(os.path.join(d, f), folder) for d, ds, fs in os.walk(folder) for f in [*fs, *ds]} - {"cache", "cache/cnxc"}
 
 
-def commands(cnxc, program):
+def commands(cnxc, program, pixels, paths):
     compile_ = [cnxc, "compile", SMALL, "-mcpu=x86-64-v3", "-j1"]
     return [
         Command("compile", [*compile_, "-o", "out"], ["out"]),
@@ -59,8 +60,11 @@ def commands(cnxc, program):
         Command("info", [cnxc, "info", DIGITS, "--json", f"-mcpu={ROOT}/docs/tuned-profile.xml"]),
         Command("picture", [program, "--threads=2", PICTURE]),
         Command("json", [program, "--threads=1", "--json", PICTURE]),
-        Command("pixels", [program, "--dump-pixels", "x.npy", PICTURE], ["x.npy"]),
-        Command("tensors", [program, "--threads=1", PICTURE, "--output", "logits=y.npy"], ["y.npy"]),
+        Command("pixels", [program, "--strict", "--dump-pixels", "x.npy", PICTURE], ["x.npy"]),
+        Command("tensors", [program, "--threads=1", "--input", f"pixel_values={pixels}", "--output", "logits=y.npy"], ["y.npy"]),
+        Command("folder", [program, "--threads=2", "-k1", "--jsonl", PICTURES]),
+        Command("list", [program, "--threads=2", "-k1", "--csv", "--strict", f"--files-from={paths}", "--output", "logits=y.npy"],
+                ["y.npy", "y.npy.paths.txt"]),
         Command("selftest", [program, "--selftest"]),
         Command("info of a program", [program, "--info"]),
     ]
@@ -186,7 +190,11 @@ def main():
         program = f"{folder}/digits"
         subprocess.run([args.cnxc, "compile", DIGITS, "-o", program], check=True)
         work = []
-        for command in commands(args.cnxc, program):
+        pixels, paths = f"{folder}/pixels.npy", f"{folder}/paths.txt"
+        subprocess.run([program, "--dump-pixels", pixels, PICTURE], check=True)
+        with open(paths, "w") as f:
+            f.write(f"{PICTURE}\n{PICTURES}\n")
+        for command in commands(args.cnxc, program, pixels, paths):
             if not re.search(args.command, command.name):
                 continue
             if "allocations" in args.only:

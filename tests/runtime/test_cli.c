@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,7 +21,7 @@ static char folder[] = "/tmp/cnxrt-cli-XXXXXX"; /* made by main, and the working
 
 typedef struct Said {
     int code;
-    char out[65536], err[8192];
+    char out[65536], err[65536];
 } Said;
 
 static void read_text(const char *path, char *text, size_t size)
@@ -33,6 +34,7 @@ static void read_text(const char *path, char *text, size_t size)
 }
 
 enum { CLOSED = 1, FULL = 2 }; /* standard output */
+static const char *list = "/dev/null"; /* standard input */
 
 static Said run_with(int output, const char *const *words)
 {
@@ -45,7 +47,9 @@ static Said run_with(int output, const char *const *words)
     pid_t child = fork();
     if (child == 0) {
         int out = open(output == FULL ? "/dev/full" : "said.out", O_WRONLY | O_CREAT | O_TRUNC, 0600);
-        int err = open("said.err", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+        int err = open("said.err", O_WRONLY | O_CREAT | O_TRUNC, 0600), in = open(list, O_RDONLY);
+        dup2(in, 0);
+        close(in);
         dup2(out, 1);
         dup2(err, 2);
         close(out);
@@ -113,7 +117,9 @@ static void test_json(void **state)
     Said said = run("--json", "-k", "4", picture);
     expect(said, 0, "[{\"path\": \"" PICTURES, NULL);
     expect(said, 0, "{\"label\": \"blue \\\"sky\\\"\", \"score\": 0.", NULL);
-    expect(run("--json", "missing.png"), 4, "[]\n", "missing.png: error: cannot read: No such file");
+    expect(run("--json", "missing.png"), 4,
+           "[{\"path\": \"missing.png\", \"error\": \"cannot read: No such file or directory\"}]\n",
+           "missing.png: error: cannot read: No such file");
 }
 
 static void test_bad_pictures(void **state)
@@ -126,7 +132,9 @@ static void test_bad_pictures(void **state)
     fputs("hello\n", file);
     fclose(file);
     expect(run("text.png", picture), 1, "input.png\t", "text.png: error: not a JPEG, PNG or WebP picture");
-    expect(run("/"), 4, NULL, "/: error: cannot read: Is a directory");
+    assert_int_equal(mkdir("empty", 0700), 0);
+    expect(run("empty"), 1, "", "error: no pictures in 'empty'");
+    rmdir("empty");
     expect(run("/dev/zero"), 4, NULL, "/dev/zero: error:");
 }
 
@@ -150,6 +158,139 @@ static void test_control_characters(void **state)
     snprintf(line, sizeof line, "%s: error: cannot read", shown);
     expect(run(name), 4, "", line);
     expect(run("--input", "a\x1b[2J=x.npy", "--output", "logits=y.npy"), 2, "", "no input 'a\\x1b[2J'");
+}
+
+/* ── Folders, lists ──────────────────────────────────────────────────────────────────────────────────── */
+
+static void shell(const char *command) { assert_int_equal(system(command), 0); }
+
+static void write_text(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+    fputs(text, file);
+    fclose(file);
+}
+
+/* photos: b.PNG, a folder b.d with a.jpg (no picture) and c.png, a link to itself, a GIF, and what does not count. */
+static void make_photos(void)
+{
+    char command[512];
+    snprintf(command, sizeof command,
+             "mkdir -p photos/b.d photos/.hidden photos/empty && cp %s photos/b.PNG && cp %s photos/b.d/c.png && "
+             "cp %s photos/.hidden/d.png && ln -sfn . photos/b.d/again",
+             picture, picture, picture);
+    shell(command);
+    write_text("photos/b.d/a.jpg", "no picture");
+    write_text("photos/a.gif", "GIF89a");
+    write_text("photos/notes.txt", "no name of a picture");
+}
+
+static void test_folders(void **state)
+{
+    static const char lines[] = "{\"path\": \"photos/a.gif\", \"error\": \"not a JPEG, PNG or WebP picture but a GIF\"}\n"
+                                "{\"path\": \"photos/b.PNG\", \"predictions\": [{\"label\": ";
+    (void)state;
+    make_photos();
+    expect(run("photos", "-k", "1", "--jsonl"), 3, lines, "photos/a.gif: error: not a JPEG, PNG or WebP picture but a GIF");
+    Said said = run("photos//", "-k", "1", "--csv");
+    expect(said, 3, "path,error,label_1,score_1\nphotos/a.gif,\"not a JPEG, PNG or WebP picture but a GIF\",,\nphotos/b.PNG,,",
+           NULL);
+    expect(said, 3, "\nphotos/b.d/a.jpg,\"not a JPEG, PNG or WebP picture\",,\nphotos/b.d/c.png,,", NULL);
+    assert_int_equal(count_lines(said.out), 5);
+    for (int threads = 1; threads < 5; threads++) {
+        char n[2] = {(char)('0' + threads), 0};
+        Said again = run("photos", "-k", "1", "--csv", "--threads", n);
+        assert_string_equal(again.out, said.out);
+    }
+    said = run("photos/b.PNG", "photos/empty", "photos/b.d", "-k", "1");
+    expect(said, 1, "photos/b.PNG\t", "photos/b.d/a.jpg: error:");
+    assert_int_equal(count_lines(said.out), 2);
+    expect(run("photos/empty"), 1, "", "error: no pictures in 'photos/empty'");
+    expect(run("--json", "photos/empty"), 1, "[]\n", NULL);
+}
+
+static void test_lists(void **state)
+{
+    (void)state;
+    make_photos();
+    write_text("list.txt", "photos/b.PNG\n\nphotos/b.d\nmissing.png\n-\nphotos/b.PNG");
+    Said said = run("--files-from=list.txt", "-k", "1", "--csv", "photos/b.d/c.png");
+    expect(said, 1, "score_1\nphotos/b.d/c.png,,", "photos/b.d/a.jpg: error:");
+    expect(said, 1, "\nphotos/b.d/c.png,,", "missing.png: error:");
+    expect(said, 1,
+           "\nmissing.png,cannot read: No such file or directory,,\n-,cannot read: No such file or directory,,\nphotos/b.PNG,,",
+           NULL);
+    assert_int_equal(count_lines(said.out), 8);
+    list = "list.txt";
+    Said standard = run("--files-from=-", "-k", "1", "--csv", "photos/b.d/c.png");
+    list = "/dev/null";
+    assert_string_equal(standard.out, said.out);
+    expect(run("--files-from=-"), 0, "", "");
+    expect(run("--files-from", "no.txt"), 4, "", "no.txt: error: cannot read: No such file");
+    expect(run("--files-from", "photos"), 4, "", "photos: error: cannot read: Is a directory");
+    expect(run("--files-from=-", "-"), 2, "", "standard input");
+    shell("printf 'photos/b.PNG\\0photos/b.d/c.png\\0' >nul.txt; head -c 20000 /dev/zero | tr '\\0' x >long.txt");
+    said = run("--files-from=nul.txt", "-k1");
+    expect(said, 0, "photos/b.d/c.png\t", "");
+    assert_int_equal(count_lines(said.out), 2);
+    expect(run("--files-from=long.txt", "-k1"), 4, "", "File name too long");
+}
+
+static void test_forms(void **state)
+{
+    (void)state;
+    expect(run("--json", "--csv", picture), 2, "", "exclude each other");
+    expect(run("--json", picture, "missing.png", picture), 4, "]},\n {\"path\": \"missing.png\", \"error\": \"cannot read", NULL);
+    Said said = run("--csv", "-k", "9", picture);
+    expect(said, 0, "label_4,score_4\n", NULL); /* there are four */
+    expect(said, 0, ",\"blue \"\"sky\"\"\",0.", NULL);
+    expect(said, 0, ",\"green, leaf\",0.", NULL);
+}
+
+static void test_rows(void **state)
+{
+    char header[4096] = {0}, paths[512];
+    float rows[4][FAKE_CLASSES];
+    (void)state;
+    make_photos();
+    Said said = run("photos", "-k1", "--jsonl", "--output", "logits=r.npy", "--dump-pixels=p.npy");
+    expect(said, 3, "{\"path\": \"photos/b.d/c.png\", \"predictions\"", NULL);
+    assert_int_equal(count_lines(said.out), 4);
+    FILE *file = fopen("r.npy", "rb");
+    assert_int_equal(fread(header, 1, 128, file), 128);
+    assert_non_null(strstr(header + 10, "'shape': (4, 4)"));
+    assert_int_equal(fread(rows, 1, sizeof rows + 1, file), sizeof rows);
+    fclose(file);
+    for (int r = 0; r < 4; r++)
+        assert_int_equal(isnan(rows[r][0]) != 0, r % 2 == 0); /* a.gif, b.PNG, a.jpg, c.png */
+    assert_memory_equal(rows[1], rows[3], sizeof rows[1]);
+    read_text("r.npy.paths.txt", paths, sizeof paths);
+    assert_string_equal(paths, "photos/a.gif\nphotos/b.PNG\nphotos/b.d/a.jpg\nphotos/b.d/c.png\n");
+    file = fopen("p.npy", "rb");
+    assert_int_equal(fread(header, 1, sizeof header, file), 128 + 4 * 3 * 8 * 8 * 4);
+    fclose(file);
+    assert_non_null(strstr(header + 10, "'shape': (4, 3, 8, 8)"));
+    assert_int_equal(access("p.npy.paths.txt", F_OK), -1);
+
+    expect(run("photos", "--output", "logits=-"), 2, NULL, "name the pictures one by one");
+    said = run(picture, "missing.png", "--output", "logits=-");
+    expect(said, 4, "\x93NUMPY", "missing.png: error:");
+    assert_null(strstr(said.out + 128, "input.png")); /* no answers between */
+}
+
+/* Nothing after the first failure, and no file. */
+static void test_strict(void **state)
+{
+    (void)state;
+    make_photos();
+    unlink("s.npy");
+    Said said = run("--strict", "--jsonl", picture, "photos", picture, "--output", "logits=s.npy");
+    expect(said, 3, "\n{\"path\": \"photos/a.gif\", \"error\": ", "photos/a.gif: error:");
+    assert_int_equal(count_lines(said.out), 2);
+    assert_int_equal(access("s.npy", F_OK), -1);
+    assert_int_equal(access("s.npy.paths.txt", F_OK), -1);
+    write_text("s.npy.paths.txt", "mine");
+    expect(run(picture, "--output", "logits=s.npy"), 4, "", "s.npy.paths.txt: error: cannot write: it is there already");
 }
 
 /* ── Tensors ─────────────────────────────────────────────────────────────────────────────────────────── */
@@ -302,18 +443,12 @@ static void test_closed_output(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lines),
-        cmocka_unit_test(test_json),
-        cmocka_unit_test(test_bad_pictures),
-        cmocka_unit_test(test_tensors),
-        cmocka_unit_test(test_labels),
-        cmocka_unit_test(test_bad_tensors),
-        cmocka_unit_test(test_control_characters),
-        cmocka_unit_test(test_full_disk),
-        cmocka_unit_test(test_precious),
-        cmocka_unit_test(test_usage),
-        cmocka_unit_test(test_reports),
-        cmocka_unit_test(test_closed_output),
+        cmocka_unit_test(test_lines),     cmocka_unit_test(test_json),          cmocka_unit_test(test_bad_pictures),
+        cmocka_unit_test(test_folders),   cmocka_unit_test(test_lists),         cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_rows),      cmocka_unit_test(test_strict),        cmocka_unit_test(test_tensors),
+        cmocka_unit_test(test_labels),    cmocka_unit_test(test_bad_tensors),   cmocka_unit_test(test_control_characters),
+        cmocka_unit_test(test_full_disk), cmocka_unit_test(test_precious),      cmocka_unit_test(test_usage),
+        cmocka_unit_test(test_reports),   cmocka_unit_test(test_closed_output),
     };
     if (!mkdtemp(folder) || chdir(folder) != 0)
         return 1;

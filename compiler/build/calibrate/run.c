@@ -1,6 +1,6 @@
 /* A program runs on a set a few images at a time, so that what it is asked for has room.
  *
- *   program --output h=calibration.0.npy … -- a.jpg b.jpg …
+ *   program --output h=calibration.0.npy … --strict -- a.jpg b.jpg …
  *   program --output h=calibration.0.npy … --input pixel_values=calibration.pixels.npy       a part of a batch */
 #include "compiler/build/calibrate/run.h"
 #include "compiler/build/artifact.h"
@@ -46,6 +46,7 @@ static bool put_pixels(const SetRun *run, const Chunk *chunk, StrList *words, Ar
 {
     const Value *input = artifact_pixels(run->build->model->graph);
     if (!chunk->files->is_batch) {
+        vec_push(arena, words, "--strict");
         vec_push(arena, words, "--");
         for (int64_t i = 0; i < chunk->images; i++)
             vec_push(arena, words, chunk->files[i].path);
@@ -71,7 +72,8 @@ static bool run_program(const SetRun *run, const Chunk *chunk, Arena *arena)
     if (!put_pixels(run, chunk, &words, arena))
         return false;
     vec_push(arena, &words, NULL);
-    int code = process_run(words.at, NULL, diag);
+    StrBuf answers = {.arena = arena}; /* which a classifier prints beside */
+    int code = process_run(words.at, &answers, diag);
     if (code > 0) {
         diag_error(diag, NO_SPAN, "the model can't be calibrated with '%s'%s", chunk->files->path,
                    chunk->images > 1 && !chunk->files->is_batch ? " and those after it" : "");
@@ -143,7 +145,8 @@ static void remove_files(const SetRun *run)
 {
     Arena *arena = arena_new();
     for (int64_t i = 0; i < run->values.len; i++)
-        unlink(value_path(run, i, arena));
+        for (int beside = 0; beside < 2; beside++) /* with the paths of pictures, which lie beside */
+            unlink(arena_printf(arena, "%s%s", value_path(run, i, arena), beside ? ".paths.txt" : ""));
     arena_free(arena);
 }
 
