@@ -15,6 +15,7 @@ enum { MAX_TAPS = 64, F32 = 4 };
 
 typedef struct Row {
     const Kernel *kernel;
+    int64_t tap;                 /* bytes from one weight to the next, which are whole vectors */
     IrValue weights[MAX_TAPS];
     IrValue sums[MAX_CARRIED];   /* width, then the input's and the weights' address */
 } Row;
@@ -55,13 +56,13 @@ static void multiply_row(Emit *e, Row *r)
     const Kernel *k = r->kernel;
     IrValue *in = &r->sums[k->dwconv.width], *weights = in + 1;
     for (int64_t kx = 0; kx < k->dwconv.kw; kx++)
-        r->weights[kx] = emit_load(e, emit_offset(e, *weights, kx * e->lanes * F32));
+        r->weights[kx] = emit_load(e, emit_offset(e, *weights, kx * r->tap));
     int64_t last = tap_column(k, k->dwconv.width - 1, k->dwconv.kw - 1);
     int64_t first = k->dwconv.x0 > 0 ? k->dwconv.x0 : 0;
     for (int64_t c = first; c <= last && c < k->dwconv.in_width; c++)
         multiply_column(e, r, c);
     *in = emit_offset(e, *in, k->dwconv.in_row);
-    *weights = emit_offset(e, *weights, k->dwconv.kw * e->lanes * F32);
+    *weights = emit_offset(e, *weights, k->dwconv.kw * r->tap);
 }
 
 static void store_row(Emit *e, const Row *r)
@@ -79,9 +80,10 @@ static void store_row(Emit *e, const Row *r)
 
 void kernel_dwconv(Emit *e, const Kernel *kernel)
 {
-    Row r = {.kernel = kernel};
+    Row r = {.kernel = kernel, .tap = e->lanes * F32};
     int64_t width = kernel->dwconv.width;
     assert(kernel->dwconv.kw <= MAX_TAPS && width + 2 <= MAX_CARRIED && kernel->dwconv.channels <= e->lanes);
+    emit_narrow(e, kernel->dwconv.channels);
     IrValue bias = emit_load_lanes(e, e->f32, emit_arg(e, DWCONV_BIAS), kernel->dwconv.channels);
     for (int64_t x = 0; x < width; x++)
         r.sums[x] = bias;

@@ -17,6 +17,7 @@
 
 IrValue emit_function_begin(Emit *e, const char *name, IrType type)
 {
+    emit_set_lanes(e, cpu_lanes(e->cpu));
     e->function = LLVMAddFunction(e->module, name, type);
     LLVMSetLinkage(e->function, LLVMInternalLinkage);
     for (int i = 0; i < e->n_attrs; i++)
@@ -45,6 +46,22 @@ IrValue emit_arg(const Emit *e, int index) { return LLVMGetParam(e->function, (u
 /* ── Constants and types ─────────────────────────────────────────────────────────────────────────────── */
 
 IrValue emit_i64(const Emit *e, int64_t value) { return LLVMConstInt(e->i64, (unsigned long long)value, 1); }
+
+void emit_set_lanes(Emit *e, int64_t lanes)
+{
+    e->lanes = lanes;
+    e->vf = emit_vector_of(e, e->f32);
+    e->vd = emit_vector_of(e, e->f64);
+    e->vi = emit_vector_of(e, e->i32);
+}
+
+int64_t emit_narrow(Emit *e, int64_t active)
+{
+    int64_t before = e->lanes, lanes = cpu_columns(e->cpu, active);
+    if (lanes < before)
+        emit_set_lanes(e, lanes);
+    return before;
+}
 
 IrType emit_vector_of(const Emit *e, IrType element) { return LLVMVectorType(element, (unsigned)e->lanes); }
 
@@ -166,6 +183,11 @@ static IrValue lanes_from(Emit *e, IrValue vector, int64_t first, int64_t count)
         mask[i] = LLVMConstInt(e->i32, (unsigned long long)(first + i), 0);
     IrValue none = LLVMGetPoison(LLVMTypeOf(vector));
     return LLVMBuildShuffleVector(e->ir, vector, none, LLVMConstVector(mask, (unsigned)count), "");
+}
+
+IrValue emit_low(Emit *e, IrValue vector)
+{
+    return LLVMGetVectorSize(LLVMTypeOf(vector)) == (unsigned)e->lanes ? vector : lanes_from(e, vector, 0, e->lanes);
 }
 
 IrValue emit_across(Emit *e, IrValue vector, EmitCombine *combine)

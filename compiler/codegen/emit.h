@@ -1,8 +1,9 @@
 /* Inside the code generator: a thin layer over LLVM's C API, and what its files offer one another.
  *
- * Everything is generated for vectors of `lanes` floats. A value of another element type has as many lanes, so
- * that one expression may mix types; bools are vectors of i1 in registers and bytes in memory. Only the first
- * `active` lanes of a tail are loaded (the rest is zero) or stored; active is known at compile time. */
+ * Everything is generated for vectors of `lanes` floats: those of the CPU, or half as many for a tail that they hold, where that
+ * costs half. A value of another element type has as many lanes, so that one expression may mix types; bools are vectors of i1
+ * in registers and bytes in memory. Only the first `active` lanes of a tail are loaded (the rest is zero) or stored; active is
+ * known at compile time. */
 #ifndef CNXC_CODEGEN_EMIT_H
 #define CNXC_CODEGEN_EMIT_H
 
@@ -23,7 +24,7 @@ typedef struct Emit {
     const System *system;        /* that of the CPU */
     const Isa *isa;              /* the CPU's */
     Arena *arena;
-    int64_t lanes;               /* floats in a vector */
+    int64_t lanes;               /* floats in a vector: emit_set_lanes */
     IrValue function;            /* being built */
     IrType none, i1, i8, i32, i64, f32, f64, ptr;
     IrType vf, vd, vi;           /* `lanes` of f32, f64, i32 */
@@ -46,6 +47,12 @@ IrValue emit_splat_i32(const Emit *e, int64_t value);   /* vi */
 IrValue emit_const_of(const Emit *e, IrType type, double value); /* scalar or vector, float or integer */
 /* The address of a constant table, shared by all that ask for its name. */
 IrValue emit_float_table(Emit *e, const char *name, const float *values, int64_t count);
+
+/* Vectors of so many lanes from here on, up to the end of the function. narrow: as few as cost least for the `active` ones
+ * (cpu_columns); returns how many there were. low: the first lanes of a vector that may have more. */
+void emit_set_lanes(Emit *e, int64_t lanes);
+int64_t emit_narrow(Emit *e, int64_t active);
+IrValue emit_low(Emit *e, IrValue vector);
 
 /* Types. */
 IrType emit_vector_of(const Emit *e, IrType element);

@@ -12,6 +12,8 @@
  *
  *     rows i, i+1:   c0 c1 c2 c3,  d0 d1 d2 d3   ←→   c0 c1 d0 d1,  c2 c3 d2 d3
  *
+ * Where half vectors cost half, the last one of a row may be half a vector, beside the lower half of A's element.
+ *
  * The K loop is unrolled by 4 and stays rolled otherwise. The expression is applied to the sums in registers; one
  * that needs many registers itself (Gelu) the schedule applies to a finished strip instead. */
 #include "compiler/codegen/isa.h"
@@ -33,12 +35,18 @@ enum { AT_A, AT_B, AT_PREFETCH, N_WALKERS };
 static IrValue *sum_at(Tile *t, int64_t i, int64_t j) { return &t->sums[i * t->nv + j]; }
 static IrValue *walker(Tile *t, int which) { return &t->sums[t->m * t->nv + which]; }
 
-/* Lanes of vector j that are columns of C. */
-static int64_t active_lanes(const Tile *t, int64_t j)
+/* Of n columns, those in vector j. */
+static int64_t lanes_of(const Tile *t, int64_t n, int64_t j)
 {
-    int64_t left = t->kernel->gemm.n - j * t->lanes;
+    int64_t left = n - j * t->lanes;
     return left < 0 ? 0 : left > t->lanes ? t->lanes : left;
 }
+
+/* Lanes of vector j that are columns of C. */
+static int64_t active_lanes(const Tile *t, int64_t j) { return lanes_of(t, t->kernel->gemm.n, j); }
+
+/* What follows is of vector j, of which the panel may have but a half. */
+static void enter_vector(Emit *e, const Tile *t, int64_t j) { emit_set_lanes(e, lanes_of(t, t->kernel->gemm.nr, j)); }
 
 static IrValue c_address(Emit *e, const Tile *t, int64_t i, int64_t j)
 {
@@ -48,6 +56,7 @@ static IrValue c_address(Emit *e, const Tile *t, int64_t i, int64_t j)
 static void init_sums(Emit *e, Tile *t)
 {
     for (int64_t j = 0; j < t->nv; j++) {
+        enter_vector(e, t, j);
         IrType element = emit_memory_type(e, t->kernel->gemm.product.sum), type = emit_vector_of(e, element);
         IrValue start = LLVMConstNull(type);
         if (t->kernel->gemm.init == GEMM_INIT_BIAS)
@@ -101,19 +110,33 @@ static IrValue load_rows(Emit *e, Tile *t, int64_t i, int64_t u)
     return LLVMBuildBitCast(e->ir, pair, e->vf, "");
 }
 
+/* A's element, which meets whole vectors and the half one: held before and after, LLVM neither makes its lower half a second time
+ * nor puts a sum in its place, for which the others would have to move. */
+static void hold_beside_half(Emit *e, const Tile *t, IrValue *a)
+{
+    if (t->nv > 1 && t->kernel->gemm.nr % t->lanes)
+        emit_hold(e, a, 1);
+}
+
 static void k_step(Emit *e, Tile *t, int64_t u)
 {
     const Kernel *kernel = t->kernel;
     const int64_t nv = t->nv;
     IrValue b[MAX_CARRIED] = {NULL};
-    for (int64_t j = 0; j < nv * t->rows; j++)
+    for (int64_t j = 0; j < nv * t->rows; j++) {
+        enter_vector(e, t, j / t->rows);
         b[j] = emit_load(e, emit_offset(e, *walker(t, AT_B), u * panel_row(t) + j * t->lanes * F32));
+    }
     for (int64_t i = 0; i < t->m; i += t->rows) {
+        enter_vector(e, t, 0);
         IrValue a = load_rows(e, t, i, u);
+        hold_beside_half(e, t, &a);
         for (int64_t j = 0; j < nv * t->rows; j++) {
             IrValue *sum = sum_at(t, i + j % t->rows, j / t->rows);
-            *sum = t->dot->emit(e, a, b[j], *sum);
+            enter_vector(e, t, j / t->rows);
+            *sum = t->dot->emit(e, emit_low(e, a), b[j], *sum);
         }
+        hold_beside_half(e, t, &a);
         if (kernel->gemm.product.b == DT_FLOAT &&
             !cpu_has_fma(e->cpu)) /* products take registers until they are added: LLVM must not begin the next row */
             emit_hold(e, sum_at(t, i, 0), (int)nv);
@@ -193,6 +216,7 @@ static void load_own(Emit *e, const Tile *t, IrValue i, int64_t j, IrValue *valu
 static void store_sums(Emit *e, Tile *t)
 {
     for (int64_t j = 0; j < t->nv && active_lanes(t, j); j++) {
+        enter_vector(e, t, j);
         IrValue values[MAX_OPERANDS] = {0};
         load_shared(e, t, j, values);
         for (int64_t i = 0; i < t->kernel->gemm.m; i++) {
@@ -205,11 +229,11 @@ static void store_sums(Emit *e, Tile *t)
 
 void kernel_gemm(Emit *e, const Kernel *kernel)
 {
-    Tile t = {.kernel = kernel, .nv = kernel->gemm.nr / e->lanes, .lanes = e->lanes};
+    Tile t = {.kernel = kernel, .nv = (kernel->gemm.nr + e->lanes - 1) / e->lanes, .lanes = e->lanes};
     t.dot = isa_dot(e->cpu, kernel->gemm.product);
     t.rows = product_rows(kernel->gemm.product);
     t.m = (kernel->gemm.m + t.rows - 1) / t.rows * t.rows;
-    assert(kernel->gemm.nr % e->lanes == 0 && t.m * t.nv + N_WALKERS <= MAX_CARRIED);
+    assert(cpu_columns(e->cpu, kernel->gemm.nr) == kernel->gemm.nr && t.m * t.nv + N_WALKERS <= MAX_CARRIED);
     init_sums(e, &t);
     exchange_rows(e, &t);
     if (t.dot->flushes)

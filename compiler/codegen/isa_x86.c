@@ -48,17 +48,25 @@ static IrValue permute_avx2(Emit *e, IrValue table, IrValue index)
     return emit_intrinsic_fixed(e, "llvm.x86.avx2.permps", (IrValue[]){emit_load(e, table), index}, 2);
 }
 
+/* The set's functions take half vectors as well. */
+static bool is_half(const Emit *e) { return e->lanes == 8; }
+
 static IrValue permute_avx512(Emit *e, IrValue table, IrValue index)
 {
+    if (is_half(e)) {
+        IrValue args[] = {emit_load(e, table), index, emit_load(e, emit_offset(e, table, 32))};
+        return emit_intrinsic_fixed(e, "llvm.x86.avx512.vpermi2var.ps.256", args, 3);
+    }
     return emit_intrinsic_fixed(e, "llvm.x86.avx512.permvar.sf.512", (IrValue[]){emit_load(e, table), index}, 2);
 }
 
 static IrValue scale_avx512(Emit *e, IrValue value, IrValue power)
 {
-    IrValue all = LLVMConstAllOnes(LLVMInt16TypeInContext(e->context));
+    IrValue all = LLVMConstAllOnes(LLVMIntTypeInContext(e->context, (unsigned)e->lanes));
     IrValue current_rounding = LLVMConstInt(e->i32, 4, 0);
     IrValue args[] = {value, power, LLVMConstNull(e->vf), all, current_rounding};
-    return emit_intrinsic_fixed(e, "llvm.x86.avx512.mask.scalef.ps.512", args, 5);
+    return is_half(e) ? emit_intrinsic_fixed(e, "llvm.x86.avx512.mask.scalef.ps.256", args, 4)
+                      : emit_intrinsic_fixed(e, "llvm.x86.avx512.mask.scalef.ps.512", args, 5);
 }
 
 /* ── bf16 ────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -68,7 +76,7 @@ static IrType pairs_type(const Emit *e) { return LLVMVectorType(LLVMBFloatTypeIn
 static IrValue vdpbf16ps(Emit *e, IrValue a, IrValue b, IrValue c)
 {
     IrValue args[] = {c, LLVMBuildBitCast(e->ir, b, pairs_type(e), ""), LLVMBuildBitCast(e->ir, a, pairs_type(e), "")};
-    return emit_intrinsic_fixed(e, "llvm.x86.avx512bf16.dpbf16ps.512", args, 3);
+    return emit_intrinsic_fixed(e, is_half(e) ? "llvm.x86.avx512bf16.dpbf16ps.256" : "llvm.x86.avx512bf16.dpbf16ps.512", args, 3);
 }
 
 static IrValue round_avx512(Emit *e, IrValue x)
@@ -76,7 +84,8 @@ static IrValue round_avx512(Emit *e, IrValue x)
     if (!(e->cpu->runtime_features & CNXRT_CPU_AVX512_BF16))
         return bf16_round(e, x);
     IrType i16 = LLVMInt16TypeInContext(e->context);
-    IrValue halves = emit_intrinsic_fixed(e, "llvm.x86.avx512bf16.cvtneps2bf16.512", &x, 1);
+    const char *name = is_half(e) ? "llvm.x86.avx512bf16.cvtneps2bf16.256" : "llvm.x86.avx512bf16.cvtneps2bf16.512";
+    IrValue halves = emit_intrinsic_fixed(e, name, &x, 1);
     halves = LLVMBuildZExt(e->ir, LLVMBuildBitCast(e->ir, halves, emit_vector_of(e, i16), ""), e->vi, "");
     return LLVMBuildBitCast(e->ir, LLVMBuildShl(e->ir, halves, emit_splat_i32(e, 16), ""), e->vf, "");
 }

@@ -25,7 +25,7 @@ static IrValue load_at(Emit *e, const RowNorm *r, IrValue first, int64_t active)
 
 static IrValue difference_at(Emit *e, const RowNorm *r, IrValue first, int64_t active)
 {
-    return LLVMBuildFSub(e->ir, load_at(e, r, first, active), r->mean, "");
+    return LLVMBuildFSub(e->ir, load_at(e, r, first, active), emit_low(e, r->mean), "");
 }
 
 static void add_elements(Emit *e, void *context, IrValue first, int64_t active, int slot, IrValue *sums)
@@ -46,14 +46,16 @@ static void write_elements(Emit *e, void *context, IrValue first, int64_t active
     (void)slot, (void)carried;
     const RowNorm *r = context;
     const Kernel *k = r->kernel;
+    int64_t lanes = emit_narrow(e, active);
     IrValue values[MAX_OPERANDS];
-    values[0] = LLVMBuildFMul(e->ir, difference_at(e, r, first, active), r->scale, "");
+    values[0] = LLVMBuildFMul(e->ir, difference_at(e, r, first, active), emit_low(e, r->scale), "");
     for (int q = 1; q < k->expr.n_operands; q++) {
         IrValue at = emit_index(e, emit_arg(e, N_LAYERNORM_ARGS + q - 1), r->row, k->operands[q].row);
         values[q] = expr_load(e, &k->operands[q], emit_index(e, at, first, k->operands[q].step), active);
     }
     int64_t size = dtype_size(expr_result_type(k));
     expr_finish(e, k, values, emit_index(e, r->out, first, size), active);
+    emit_set_lanes(e, lanes);
 }
 
 static IrValue divided(Emit *e, const RowNorm *r, IrValue total)

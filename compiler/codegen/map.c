@@ -13,6 +13,7 @@ static void map_elements(Emit *e, void *context, IrValue first, int64_t active, 
 {
     (void)slot, (void)carried;
     const MapRow *m = context;
+    int64_t lanes = emit_narrow(e, active);
     IrValue values[MAX_OPERANDS];
     for (int q = 0; q < m->n_operands; q++) {
         const Operand *operand = &m->kernel->operands[q];
@@ -20,6 +21,7 @@ static void map_elements(Emit *e, void *context, IrValue first, int64_t active, 
     }
     IrValue at = emit_index(e, m->out, first, m->kernel->map.out.step);
     expr_store(e, &m->kernel->map.out, expr_eval(e, m->kernel, values), at, active);
+    emit_set_lanes(e, lanes);
 }
 
 void kernel_map(Emit *e, const Kernel *kernel)

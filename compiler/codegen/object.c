@@ -52,9 +52,7 @@ static void make_types(Emit *e)
     e->f32 = LLVMFloatTypeInContext(e->context);
     e->f64 = LLVMDoubleTypeInContext(e->context);
     e->ptr = LLVMPointerTypeInContext(e->context, 0);
-    e->vf = emit_vector_of(e, e->f32);
-    e->vd = emit_vector_of(e, e->f64);
-    e->vi = emit_vector_of(e, e->i32);
+    emit_set_lanes(e, cpu_lanes(e->cpu));
 }
 
 static IrValue make_zeros(Emit *e)
@@ -69,7 +67,7 @@ static IrValue make_zeros(Emit *e)
 
 void emit_open(Emit *e, const char *name, const CpuProfile *cpu, Arena *arena)
 {
-    *e = (Emit){.cpu = cpu, .system = system_of(cpu->arch), .isa = isa_of(cpu), .arena = arena, .lanes = cpu_lanes(cpu)};
+    *e = (Emit){.cpu = cpu, .system = system_of(cpu->arch), .isa = isa_of(cpu), .arena = arena};
     e->context = LLVMContextCreate();
     e->module = LLVMModuleCreateWithNameInContext(name, e->context);
     e->ir = LLVMCreateBuilderInContext(e->context);

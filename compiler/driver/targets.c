@@ -60,6 +60,7 @@ static json_t *cpu_json(Shown shown)
                           "host", shown.host);
     put(o, "vector_bytes", cpu->vector_bytes), put(o, "vector_registers", cpu->n_vectors);
     put(o, "fma_per_cycle", cpu->fma_per_cycle), put(o, "fma_latency", cpu->fma_latency);
+    put(o, "datapath_bytes", cpu->datapath_bytes);
     put(o, "tile_registers", cpu->matrix_registers);
     put(o, "l1d_bytes", cpu->l1d_bytes), put(o, "l2_bytes", cpu->l2_bytes), put(o, "l3_bytes", cpu->l3_bytes);
     put(o, "l2_shared_by", cpu->l2_shared_by), put(o, "l3_shared_by", cpu->l3_shared_by);

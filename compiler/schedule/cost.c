@@ -21,12 +21,8 @@ static int64_t at_least_1(int64_t n) { return n < 1 ? 1 : n; }
 
 static double larger(double a, double b) { return a > b ? a : b; }
 
-/* Whole vectors that hold n floats. */
-static double vectors(const CpuProfile *cpu, int64_t n)
-{
-    int64_t lanes = cpu_lanes(cpu);
-    return (double)((n + lanes - 1) / lanes);
-}
+/* Vectors that hold n floats; a half one counts half. */
+static double vectors(const CpuProfile *cpu, int64_t n) { return (double)cpu_columns(cpu, n) / (double)cpu_lanes(cpu); }
 
 /* Cycles of so many vector instructions: a unit that multiplies and adds does anything simple. */
 static double instructions(const CpuProfile *cpu, double n) { return n / (double)at_least_1(cpu->fma_per_cycle); }
@@ -53,19 +49,19 @@ static double product_instructions(const CpuProfile *cpu, Product product) { ret
 
 /* A step in K of a tile whose sums are all in registers. Rows that go in pairs cost the same without another, and an
  * instruction to meet. */
-static double tile_step_cycles(const CpuProfile *cpu, Product product, int64_t rows, int64_t vectors)
+static double tile_step_cycles(const CpuProfile *cpu, Product product, int64_t rows, double columns)
 {
     int64_t unit = product_rows(product), units = (rows + unit - 1) / unit;
-    double step = (double)(units * unit * vectors) * product_instructions(cpu, product) + (double)(units * (unit - 1));
-    step = larger(instructions(cpu, step), accesses(cpu, (double)(unit * vectors)) + (double)rows / BROADCASTS);
+    double step = (double)(units * unit) * columns * product_instructions(cpu, product) + (double)(units * (unit - 1));
+    step = larger(instructions(cpu, step), accesses(cpu, (double)unit * columns) + (double)rows / BROADCASTS);
     return larger(step, (double)cpu->fma_latency); /* of the one sum each accumulator has in flight */
 }
 
 static double gemm_cycles(const Kernel *kernel, const CpuProfile *cpu)
 {
-    int64_t rows = kernel->gemm.m, columns = kernel->gemm.nr / cpu_lanes(cpu);
-    double store = accesses(cpu, 2) + expr_cycles(kernel, cpu);
-    return (double)kernel->gemm.k * tile_step_cycles(cpu, kernel->gemm.product, rows, columns) + (double)(rows * columns) * store;
+    int64_t rows = kernel->gemm.m;
+    double columns = vectors(cpu, kernel->gemm.nr), store = accesses(cpu, 2) + expr_cycles(kernel, cpu);
+    return (double)kernel->gemm.k * tile_step_cycles(cpu, kernel->gemm.product, rows, columns) + (double)rows * columns * store;
 }
 
 /* A matrix unit takes a row of a tile each cycle (Intel's optimization manual: tdpbf16ps every 16 cycles); its sums go through
@@ -197,11 +193,11 @@ double phase_cycles(const Phase *phase, const CpuProfile *cpu, int64_t threads)
 
 /* ── Products, before there are kernels ──────────────────────────────────────────────────────────────── */
 
-double panel_step_cycles(const CpuProfile *cpu, Product product, int64_t m, int64_t rows, int64_t vectors)
+double panel_step_cycles(const CpuProfile *cpu, Product product, int64_t m, int64_t rows, int64_t nr)
 {
     Tiling tiles = tile_product(product, m, rows);
     double cycles = 0;
     for (int i = 0; i < 2; i++)
-        cycles += (double)tiles.parts[i].count * tile_step_cycles(cpu, product, tiles.parts[i].size, vectors);
+        cycles += (double)tiles.parts[i].count * tile_step_cycles(cpu, product, tiles.parts[i].size, vectors(cpu, nr));
     return cycles;
 }

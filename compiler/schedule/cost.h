@@ -7,7 +7,7 @@
 double kernel_cycles(const Kernel *kernel, const CpuProfile *cpu); /* of one call */
 double phase_cycles(const Phase *phase, const CpuProfile *cpu, int64_t threads); /* of the thread that has most to do */
 
-/* Of a step in K over m rows of a product's panel of so many vectors, in tiles of at most `rows` rows. */
-double panel_step_cycles(const CpuProfile *cpu, Product product, int64_t m, int64_t rows, int64_t vectors);
+/* Of a step in K over m rows of a product's panel of nr columns, in tiles of at most `rows` rows. */
+double panel_step_cycles(const CpuProfile *cpu, Product product, int64_t m, int64_t rows, int64_t nr);
 
 #endif

@@ -27,11 +27,14 @@ static int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static Product float_product(const Lowering *l) { return product_of(l->cpu, DT_FLOAT); }
 
+/* Registers for so many columns: half a vector takes a whole one. */
+static int64_t vectors_of(const CpuProfile *cpu, int64_t n) { return (n + cpu_lanes(cpu) - 1) / cpu_lanes(cpu); }
+
 /* Rows of a tile of floats: columns and blocks are chosen by it for all products. */
 static int64_t gemm_rows(const Lowering *l, int64_t nr)
 {
     Product product = float_product(l);
-    int64_t rows = registers_tile_rows(l->cpu, product, nr / cpu_lanes(l->cpu));
+    int64_t rows = registers_tile_rows(l->cpu, product, vectors_of(l->cpu, nr));
     return limits_most(l->limits, KERNEL_GEMM, product, nr, at_most(rows, MAX_TILE_ROWS));
 }
 
@@ -46,19 +49,17 @@ const ScheduleChoice *gemm_choice(const Lowering *l, Product product, int64_t m,
     return cpu_choice(l->cpu, &shape);
 }
 
-static int64_t vectors_of(const CpuProfile *cpu, int64_t n) { return (n + cpu_lanes(cpu) - 1) / cpu_lanes(cpu); }
-
-/* Cycles of a step in K over m rows of a panel of nv vectors. */
-static double panel_cycles(const Lowering *l, int64_t m, int64_t nv)
+/* Cycles of a step in K over m rows of a panel. */
+static double panel_cycles(const Lowering *l, int64_t m, int64_t nr)
 {
-    return panel_step_cycles(l->cpu, float_product(l), m, gemm_rows(l, nv * cpu_lanes(l->cpu)), nv);
+    return panel_step_cycles(l->cpu, float_product(l), m, gemm_rows(l, nr), nr);
 }
 
 /* The same over all panels, the narrower last one included. */
-static double step_cycles(const Lowering *l, int64_t m, int64_t n, int64_t nv)
+static double step_cycles(const Lowering *l, int64_t m, int64_t n, int64_t nr)
 {
-    int64_t columns = vectors_of(l->cpu, n), rest = columns % nv;
-    double full = (double)(columns / nv) * panel_cycles(l, m, nv);
+    int64_t rest = cpu_columns(l->cpu, n % nr);
+    double full = (double)(n / nr) * panel_cycles(l, m, nr);
     return rest ? full + panel_cycles(l, m, rest) : full;
 }
 
@@ -74,16 +75,16 @@ int64_t gemm_columns(const Lowering *l, Product product, const ScheduleChoice *c
     /* Of the cheapest the first that leaves no narrower panel, or else the first. */
     const CpuProfile *cpu = l->cpu;
     const int64_t *widths = registers_panel_widths(cpu);
-    int64_t best = widths[0];
-    double least = step_cycles(l, m, n, best);
+    int64_t best = widths[0], lanes = cpu_lanes(cpu);
+    double least = step_cycles(l, m, n, best * lanes);
     for (int i = 1; i < N_PANEL_WIDTHS; i++) {
-        double cycles = step_cycles(l, m, n, widths[i]);
+        double cycles = step_cycles(l, m, n, widths[i] * lanes);
         if (cycles < least || (cycles <= least && is_even(cpu, n, widths[i]) && !is_even(cpu, n, best))) {
             best = widths[i];
             least = cycles;
         }
     }
-    return best * cpu_lanes(cpu);
+    return best * lanes;
 }
 
 /* ── Operands ────────────────────────────────────────────────────────────────────────────────────────── */
@@ -94,7 +95,7 @@ static Panels panels_sized(Lowering *l, Product product, int64_t k, int64_t n, i
 {
     Panels panels = {.product = product, .k = k, .n = n, .nr = nr, .n_full = n / nr, .tail_n = n % nr};
     panels.panel_bytes = k * nr * product_group_bytes(product);
-    panels.tail_nr = round_up(panels.tail_n, cpu_lanes(l->cpu));
+    panels.tail_nr = product.unit ? round_up(panels.tail_n, product.unit) : cpu_columns(l->cpu, panels.tail_n);
     return panels;
 }
 
@@ -276,7 +277,7 @@ static const View *sums_of(const Gemm *g) { return has_strip(g) ? &g->strip : &g
 static int64_t tile_rows(const Lowering *l, const Panels *p, int64_t nr)
 {
     int64_t rows = p->choice && p->choice->tile_rows ? p->choice->tile_rows : gemm_rows(l, nr);
-    rows = at_most(rows, registers_tile_rows(l->cpu, p->product, nr / cpu_lanes(l->cpu)));
+    rows = at_most(rows, registers_tile_rows(l->cpu, p->product, vectors_of(l->cpu, nr)));
     return limits_most(l->limits, KERNEL_GEMM, p->product, nr, rows);
 }
 
@@ -432,14 +433,14 @@ typedef struct Blocking {
  * then that all of it is more work by a twentieth. */
 static int64_t fair_blocks(const Lowering *l, int64_t m, const Panels *p, int64_t blocks)
 {
-    int64_t threads = schedule_threads(l->cpu), nv = p->nr / cpu_lanes(l->cpu), best = 0;
+    int64_t threads = schedule_threads(l->cpu), best = 0;
     double least = 0, best_time = 0;
     for (int64_t n = blocks; n < blocks + threads && n <= m; n++) {
         Tiling rows = tile_even(m, (m + n - 1) / n);
-        double big = step_cycles(l, rows.parts[0].size, p->n, nv), work = (double)rows.parts[0].count * big;
+        double big = step_cycles(l, rows.parts[0].size, p->n, p->nr), work = (double)rows.parts[0].count * big;
         int64_t count = rows.parts[0].count + rows.parts[1].count;
         if (rows.parts[1].count)
-            work += (double)rows.parts[1].count * step_cycles(l, rows.parts[1].size, p->n, nv);
+            work += (double)rows.parts[1].count * step_cycles(l, rows.parts[1].size, p->n, p->nr);
         double time = (double)((count + threads - 1) / threads) * big;
         least = best && least < work ? least : work;
         if (!best || (time < best_time && work <= least * 1.05)) {

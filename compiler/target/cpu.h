@@ -50,6 +50,7 @@ typedef struct CpuProfile {
     int64_t n_vectors;        /* architectural vector registers: 16 or 32 */
     int64_t fma_per_cycle;    /* multiply-adds of whole vectors */
     int64_t fma_latency;      /* cycles */
+    int64_t datapath_bytes;   /* of a vector that a unit takes at a time; 0: not known, taken for all */
     int64_t matrix_registers, matrix_rows, matrix_row_bytes; /* the matrix unit; 0 registers: none */
     int64_t l1d_bytes, l2_bytes, l3_bytes;             /* l3_bytes 0: none */
     int64_t line_bytes;
@@ -84,6 +85,14 @@ const ScheduleChoice *cpu_choice(const CpuProfile *cpu, const ScheduleShape *sha
 bool schedule_shape_equal(const ScheduleShape *a, const ScheduleShape *b);
 
 static inline int64_t cpu_lanes(const CpuProfile *cpu) { return cpu->vector_bytes / 4; } /* floats in a vector */
+/* Columns that hold n: whole vectors, and at the end half a one where that is enough and costs half. Only vectors of 64 bytes have
+ * halves: code for AVX2 is generated for whole ones. */
+static inline int64_t cpu_columns(const CpuProfile *cpu, int64_t n)
+{
+    bool halves = cpu->vector_bytes == 64 && cpu->datapath_bytes == 32;
+    int64_t least = halves ? cpu_lanes(cpu) / 2 : cpu_lanes(cpu);
+    return (n + least - 1) / least * least;
+}
 static inline bool cpu_has_fma(const CpuProfile *cpu)
 {
     return cpu->arch == ARCH_AARCH64 || (cpu->runtime_features & CNXRT_CPU_FMA);

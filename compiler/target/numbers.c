@@ -15,6 +15,7 @@ const ProfileNumber profile_numbers[] = {
     {"vectors", "registers", AT(n_vectors), 16, 32, false, true},
     {"vectors", "fma-per-cycle", AT(fma_per_cycle), 1, 16, false, true},
     {"vectors", "fma-latency", AT(fma_latency), 1, 64, false, true},
+    {"vectors", "datapath", AT(datapath_bytes), 16, 64, false, false},
     {"tiles", "registers", AT(matrix_registers), 0, 64, false, false},
     {"tiles", "rows", AT(matrix_rows), 1, 1024, false, false},
     {"tiles", "row-bytes", AT(matrix_row_bytes), 1, 4096, false, false},

@@ -103,8 +103,9 @@ static void gemm_cases(Suite *s)
     for (int64_t nv = 1; nv <= 4; nv++)
         for (int64_t i = 0; i < countof(ms); i++)
             for (int64_t tail = 0; tail < 4 && ms[i] * nv <= most; tail++, turn++) {
-                int64_t L = s->lanes, nr = nv * L, lost[] = {0, 1, L / 2, L - 1}, n = nr - lost[tail];
-                gemm_case(s, ms[i], n, nr, ks[turn % countof(ks)], turn % 3, turn % 5 == 0, turn % 2, turn % EPI_COUNT);
+                int64_t L = s->lanes, lost[] = {0, 1, L / 2, L - 1}, n = nv * L - lost[tail];
+                gemm_case(s, ms[i], n, cpu_columns(s->cpu, n), ks[turn % countof(ks)], turn % 3, turn % 5 == 0, turn % 2,
+                          turn % EPI_COUNT);
             }
 }
 
@@ -471,6 +472,10 @@ static void spills(void **state)
     assert_int_equal(tile_spills("x86-64-v3", 4, 24), 0);
     assert_int_equal(tile_spills("x86-64-v2", 5, 8), 0);
     assert_int_equal(tile_spills("x86-64-v2", 3, 12), 0);
+    assert_int_equal(tile_spills("znver4", 9, 40), 0); /* two vectors and half a one */
+    assert_int_equal(tile_spills("znver4", 14, 24), 0);
+    assert_int_equal(product_spills("znver4", DT_BFLOAT16, true, 9, 40), 0);
+    assert_int_equal(product_spills("znver4", DT_INT8, true, 9, 40), 0);
     assert_true(tile_spills("x86-64-v4", 10, 64) > 0);
     assert_true(tile_spills("x86-64-v3", 8, 16) > 0);
     const char *const arm[] = {"aarch64", "neoverse-v1"};
@@ -506,6 +511,7 @@ static void all_gemm(Suite *s) { gemm_cases(s), gemm_in_place(s); }
     static void name##_sse4(void **state) { (void)state, check_on("x86-64-v2", cases); }   \
     static void name##_avx2(void **state) { (void)state, check_on("x86-64-v3", cases); }   \
     static void name##_avx512(void **state) { (void)state, check_on("x86-64-v4", cases); } \
+    static void name##_halves(void **state) { (void)state, check_on("znver4", cases); }    \
     static void name##_neon(void **state) { (void)state, check_on("aarch64", cases); }
 EACH(gemm, all_gemm)
 EACH(dwconv, dw_cases)
@@ -516,8 +522,9 @@ EACH(elements, element_cases)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define EACH_TEST(name) \
-    cmocka_unit_test(name##_sse4), cmocka_unit_test(name##_avx2), cmocka_unit_test(name##_avx512), cmocka_unit_test(name##_neon)
+#define EACH_TEST(name)                                                                            \
+    cmocka_unit_test(name##_sse4), cmocka_unit_test(name##_avx2), cmocka_unit_test(name##_avx512), \
+        cmocka_unit_test(name##_halves), cmocka_unit_test(name##_neon)
         EACH_TEST(gemm), EACH_TEST(dwconv), EACH_TEST(rows), EACH_TEST(reduce), EACH_TEST(elements), cmocka_unit_test(spills),
     };
     return cmocka_run_group_tests_name("kernels", tests, NULL, NULL);
