@@ -100,6 +100,10 @@ CNXRT_API const char *cnxrt_status_text(cnxrt_status status);
 /* What the model is, as JSON: inputs, outputs, shapes, labels, CPU, precision, hashes. Needs no model object. */
 CNXRT_API const char *cnxrt_info_json(void);
 
+/* The sizes of pictures that there is code for, in the order of --image-size: height and width of the index-th, from 0 on;
+ * CNXRT_ERROR_ARGUMENT where there are no more. Needs no model object. */
+CNXRT_API cnxrt_status cnxrt_image_size(int64_t index, int64_t *height, int64_t *width);
+
 /* CNXRT_ABI_VERSION of the library itself, to compare with that of the header. */
 CNXRT_API int64_t cnxrt_abi_version(void);
 
@@ -117,6 +121,11 @@ CNXRT_API size_t cnxrt_workspace_bytes(const cnxrt_model *model);
 CNXRT_API cnxrt_status cnxrt_context_create(const cnxrt_model *model, void *workspace, size_t workspace_bytes,
                                             cnxrt_context **context);
 CNXRT_API void cnxrt_context_destroy(cnxrt_context *context); /* NULL is allowed */
+
+/* Which of the sizes the context runs from now on: shapes of inputs and outputs are those that cnxrt_info_json has for it, and
+ * pictures are prepared for it. The first one until then. A size that there is no code for is CNXRT_ERROR_UNSUPPORTED, and
+ * cnxrt_context_error names those there are. Allocates nothing. */
+CNXRT_API cnxrt_status cnxrt_context_set_image_size(cnxrt_context *context, int64_t height, int64_t width);
 
 /* Details of the last error of this context: one sentence, "" if there was none. Valid until the next call. */
 CNXRT_API const char *cnxrt_context_error(const cnxrt_context *context);

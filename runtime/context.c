@@ -57,12 +57,17 @@ static int64_t round_up(int64_t bytes)
 
 static int64_t arena_count(const cnxrt_model *model) { return model->variant->by_image ? model->n_threads : 1; }
 
+/* Enough for any of the sizes. */
 size_t cnxrt_workspace_bytes(const cnxrt_model *model)
 {
-    if (!model)
-        return 0;
-    return (size_t)(arena_count(model) * round_up(model->variant->arena_bytes) +
-                    model->n_threads * round_up(model->variant->scratch_bytes));
+    int64_t most = 0;
+    for (int64_t i = 0; model && i < (model->compiled->n_sizes ? model->compiled->n_sizes : 1); i++) {
+        const cnxrt_model *of = &model->first[i];
+        int64_t bytes =
+            arena_count(of) * round_up(of->variant->arena_bytes) + of->n_threads * round_up(of->variant->scratch_bytes);
+        most = bytes > most ? bytes : most;
+    }
+    return (size_t)most;
 }
 
 /* ── Create, destroy ─────────────────────────────────────────────────────────────────────────────────── */
@@ -79,6 +84,14 @@ static void make_frames(cnxrt_context *context)
             .scratch = scratch + t * round_up(variant->scratch_bytes),
             .tensors = context->tensors + t * n,
         };
+}
+
+void context_use(cnxrt_context *context, const cnxrt_model *model)
+{
+    if (context->model == model)
+        return;
+    context->model = model;
+    make_frames(context);
 }
 
 static bool allocate(cnxrt_context *context)

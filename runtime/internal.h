@@ -1,6 +1,6 @@
 /* What the runtime's files share: the objects behind the public handles.
  *
- *   model    checked processor, mapped weights, labels      immutable after create
+ *   model    checked processor, mapped weights, labels      immutable after create; one for each size of pictures, in a row
  *   context  workspace, one frame for each thread, a pool   one thread at a time, guarded by `busy`
  *
  * Nothing else holds state: no writable globals, so that two models live in one process. */
@@ -16,6 +16,7 @@
 #include <stdbool.h>
 
 struct cnxrt_model {
+    cnxrt_model *first;         /* of the sizes: what create gave; it owns what all of them share */
     const CnxrtModel *compiled;
     const CnxrtVariant *variant; /* the one for this machine */
     Weights weights;
@@ -28,7 +29,7 @@ struct cnxrt_model {
 };
 
 struct cnxrt_context {
-    const cnxrt_model *model;
+    const cnxrt_model *model;   /* of the size that runs */
     ThreadPool *pool;           /* NULL: one thread, or the caller's parallel_for */
     void *owned_workspace;      /* NULL if it is the caller's */
     uint8_t *workspace;
@@ -40,8 +41,11 @@ struct cnxrt_context {
     int64_t n_alone;            /* images of this run that the threads share out; 0: all run in step */
     int64_t *phase_ns;          /* time of each phase is added here; NULL: not measured */
     atomic_flag busy;
-    char error[256];
+    char error[384];
 };
+
+/* Runs another size from now on. */
+void context_use(cnxrt_context *context, const cnxrt_model *model);
 
 /* Every public entry to a context goes through these. */
 bool context_enter(cnxrt_context *context);

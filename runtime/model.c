@@ -114,6 +114,19 @@ static cnxrt_status read_options(const cnxrt_options *given, cnxrt_options *opti
     return CNXRT_OK;
 }
 
+/* Copies the first model for each of the other sizes. */
+static cnxrt_status make_sizes(cnxrt_model *first)
+{
+    for (int64_t i = 0; i < compiled_model.n_sizes; i++) {
+        first[i] = *first;
+        first[i].compiled = compiled_model.sizes[i];
+        first[i].variant = cpu_variant(first[i].compiled);
+        if (!first[i].variant)
+            return CNXRT_ERROR_CPU;
+    }
+    return CNXRT_OK;
+}
+
 cnxrt_status cnxrt_create(const cnxrt_options *given, cnxrt_model **out)
 {
     if (!out)
@@ -126,9 +139,10 @@ cnxrt_status cnxrt_create(const cnxrt_options *given, cnxrt_model **out)
     const CnxrtVariant *variant = cpu_variant(&compiled_model);
     if (!variant)
         return CNXRT_ERROR_CPU;
-    cnxrt_model *model = calloc(1, sizeof *model);
+    cnxrt_model *model = calloc(compiled_model.n_sizes ? (size_t)compiled_model.n_sizes : 1, sizeof *model);
     if (!model)
         return CNXRT_ERROR_MEMORY;
+    model->first = model;
     model->compiled = &compiled_model;
     model->variant = variant;
     model->n_threads = options.n_threads;
@@ -140,6 +154,8 @@ cnxrt_status cnxrt_create(const cnxrt_options *given, cnxrt_model **out)
         status = weights_verify(model->compiled, &model->weights);
     if (status == CNXRT_OK && !make_labels(model))
         status = CNXRT_ERROR_MEMORY;
+    if (status == CNXRT_OK)
+        status = make_sizes(model);
     if (status != CNXRT_OK) {
         cnxrt_destroy(model);
         return status;

@@ -7,6 +7,12 @@
  *   cnxrt_model → variants[0] sapphirerapids → phases, 37 MB of arena
  *                 variants[1] x86-64-v3      → phases, 38 MB of arena
  *
+ * Compiled for several sizes of pictures, it is the first size's, and lists a model for each: they differ in tensors,
+ * variants and preprocessor, and share the weights and all else.
+ *
+ *   cnxrt_model → sizes[0] 224x224: cnxrt_model itself
+ *                 sizes[1] 512x768: its tensors, its variants of both CPUs
+ *
  * The compiler links model, weights and runtime into one relocatable object and renames cnxrt_*
  * to the user's prefix, so any number of models live in one process.
  *
@@ -124,7 +130,7 @@ typedef struct CnxrtModel {
     const char *info_json;       /* what NAME_info_json returns */
     int64_t n_inputs, n_outputs;
     const CnxrtTensor *tensors;  /* inputs, then outputs */
-    int64_t n_variants;          /* at least 1 */
+    int64_t n_variants;          /* one for each CPU, at least 1 */
     const CnxrtVariant *const *variants; /* the most demanding first: the first one that runs is the best */
     const uint8_t *weights;      /* embedded, header included; NULL: in a file */
     int64_t weights_bytes;       /* header included */
@@ -137,7 +143,11 @@ typedef struct CnxrtModel {
     const char *const *labels;
     const CnxrtPreprocessor *preprocessor; /* NULL: pictures are not accepted */
     int64_t batch_free;          /* 0: runs exactly one "image", the whole static graph */
-    int64_t reserved[8];
+    int64_t size_input;          /* index of the input whose height and width are the pictures'; -1: none */
+    int64_t n_sizes;             /* that there is code for; 0: this one alone */
+    const struct CnxrtModel *const *sizes; /* as --image-size lists them, this one among them */
+    int64_t weights_in_common;   /* with several sizes: bytes of the weights that all of them use */
+    int64_t reserved[4];
 } CnxrtModel;
 
 /* The symbol is cnxrt_model; C calls it compiled_model, since cnxrt_model is a type of the public header. */

@@ -147,6 +147,20 @@ static json_t *cpus_json(const Build *build)
     return list;
 }
 
+/* What is different in each size. */
+static json_t *sizes_json(const Build *build)
+{
+    json_t *list = json_array();
+    for (int64_t i = 0; i < build->models.len; i++) {
+        const ImageSize *size = &build->options.sizes.at[i];
+        const Graph *graph = build->models.at[i]->graph;
+        json_array_append_new(list, json_pack("{s:I, s:I, s:o, s:o}", "height", (json_int_t)size->height, "width",
+                                              (json_int_t)size->width, "inputs", values_json(graph->inputs.at, graph->inputs.len),
+                                              "outputs", values_json(graph->outputs.at, graph->outputs.len)));
+    }
+    return list;
+}
+
 static const char *info_json(const Build *build)
 {
     const ArtifactInfo *info = &build->info;
@@ -158,12 +172,16 @@ static const char *info_json(const Build *build)
     set_text(root, "cpu", build->cpu->name);
     json_object_set_new(root, "cpus", cpus_json(build));
     set_text(root, "precision", precision_name(build->program->precision));
-    set_text(root, "preproc", info->preprocessor ? preprocessor_name(info->preprocessor) : NULL);
+    set_text(root, "preproc", info->sizes->preprocessor ? preprocessor_name(info->sizes->preprocessor) : NULL);
     json_object_set_new(root, "opt_level", json_integer(build->options.pipeline.opt_level));
     json_object_set_new(root, "inputs", values_json(graph->inputs.at, graph->inputs.len));
     json_object_set_new(root, "outputs", values_json(graph->outputs.at, graph->outputs.len));
+    if (info->n_sizes > 1)
+        json_object_set_new(root, "sizes", sizes_json(build));
     json_object_set_new(root, "labels", labels_json(info));
     json_object_set_new(root, "weights_bytes", json_integer(info->weights_bytes));
+    if (info->n_sizes > 1)
+        json_object_set_new(root, "weights_in_common", json_integer(info->weights_in_common));
     set_text(root, "weights_file", info->weights_file);
     set_hash(root, "graph_hash", info->graph_hash);
     set_hash(root, "weights_hash", info->weights_hash);
@@ -185,6 +203,20 @@ const CnxrtPreprocessor *artifact_pictures(const Build *build) { return pictures
 
 /* ── The whole ───────────────────────────────────────────────────────────────────────────────────────── */
 
+static const ArtifactSize *sizes_of(const Build *build)
+{
+    ArtifactSize *sizes = NEW_ARRAY(build->arena, ArtifactSize, build->models.len);
+    for (int64_t i = 0; i < build->models.len; i++)
+        sizes[i] = (ArtifactSize){build->models.at[i]->graph, pictures_read(build->models.at[i], build->diag)};
+    return sizes;
+}
+
+static int64_t size_input(const Graph *graph)
+{
+    const Value *input = frontend_sized_input(graph);
+    return input ? find_value((const Value *const *)graph->inputs.at, graph->inputs.len, input->name) : -1;
+}
+
 void artifact_describe(Build *build)
 {
     Model *model = build->model;
@@ -193,9 +225,13 @@ void artifact_describe(Build *build)
     info->name = build->prefix;
     info->version = CNXC_VERSION;
     info->weights_file = build->weights_name;
-    info->n_variants = build->programs.len;
-    info->preprocessor = artifact_pictures(build);
-    info->pixel_input = info->preprocessor ? pixel_input(model->graph) : -1;
+    info->n_variants = build->cpus.len;
+    info->weights_in_common = weights_in_common(build->programs.at, build->programs.len, build->cpus.len);
+    info->batch_free = build->program->batch_free;
+    info->n_sizes = build->models.len;
+    info->sizes = sizes_of(build);
+    info->size_input = size_input(model->graph);
+    info->pixel_input = info->sizes->preprocessor ? pixel_input(model->graph) : -1;
     info->logits_output = logits_output(model->graph, &probabilities);
     info->scores = score_kind(model, info->logits_output, probabilities);
     info->n_labels = prop_strings(model, "cnxc.labels", &info->labels);

@@ -49,13 +49,27 @@ static bool stage_end(const Build *build, const char *what, double start)
     return !diag_failed(build->diag);
 }
 
+static bool load_size(Build *build, ImageSize size)
+{
+    FrontendOptions options = build->options.frontend;
+    options.image_height = size.height;
+    options.image_width = size.width;
+    Model *model = frontend_load(build->options.input, &options, build->arena, build->diag);
+    vec_push(build->arena, &build->models, model);
+    return model && pictures_choose(model, build->options.preproc, build->diag);
+}
+
 bool build_load(Build *build)
 {
+    const BuildOptions *o = &build->options;
     double start = stage_begin(build, "load");
-    build->model = frontend_load(build->options.input, &build->options.frontend, build->arena, build->diag);
+    build->diag->once |= o->sizes.len > 1;
+    bool ok = o->sizes.len || load_size(build, (ImageSize){o->frontend.image_height, o->frontend.image_width});
+    for (int64_t i = 0; ok && i < o->sizes.len; i++)
+        ok = load_size(build, o->sizes.at[i]);
+    build->model = build->models.at[0];
     if (build->model)
         build->tensors = recipe_tensors(build->model->graph, build->arena);
-    bool ok = build->model && pictures_choose(build->model, build->options.preproc, build->diag);
     return stage_end(build, "load", start) && ok;
 }
 
@@ -71,19 +85,24 @@ bool build_optimize(Build *build)
     if (build->planner && !build->options.pipeline.plan && !make_plan(build))
         return false;
     double start = stage_begin(build, "optimize");
-    bool ok = pipeline_optimize(build->model, &build->options.pipeline);
+    bool ok = true;
+    for (int64_t i = 0; ok && i < build->models.len; i++)
+        ok = pipeline_optimize(build->models.at[i], &build->options.pipeline);
     return stage_end(build, "optimize", start) && ok;
 }
 
 bool build_program(Build *build) { return build_optimize(build) && build_schedules(build); }
+
+int64_t build_variants(const Build *build) { return (build->options.sizes.len ? build->options.sizes.len : 1) * build->cpus.len; }
 
 static bool schedule_all(Build *build)
 {
     double start = stage_begin(build, "schedule");
     bool ok = true;
     build->programs.len = 0;
-    for (int64_t i = 0; ok && i < build->cpus.len; i++) {
-        Program *program = schedule_graph(build->model->graph, build->options.pipeline.precision, build->cpus.at[i],
+    for (int64_t i = 0; ok && i < build_variants(build); i++) {
+        Graph *graph = build->models.at[i / build->cpus.len]->graph;
+        Program *program = schedule_graph(graph, build->options.pipeline.precision, build->cpus.at[i % build->cpus.len],
                                           &build->limits[i], build->arena, build->diag);
         vec_push(build->arena, &build->programs, program);
         ok = program != NULL;
@@ -97,7 +116,7 @@ static bool schedule_all(Build *build)
 
 bool build_schedules(Build *build)
 {
-    build->limits = NEW_ARRAY(build->arena, TileLimits, build->cpus.len);
+    build->limits = NEW_ARRAY(build->arena, TileLimits, build_variants(build));
     return schedule_all(build);
 }
 
@@ -109,7 +128,8 @@ static uint64_t graph_hash(const Build *build)
     Printed printed;
     printed_begin(&printed);
     for (int64_t i = 0; i < build->programs.len; i++) {
-        fprintf(printed.out, "cnxc %s %s %s\n", CNXC_VERSION, build->cpus.at[i]->name, build->cpus.at[i]->features);
+        fprintf(printed.out, "cnxc %s %s %s\n", CNXC_VERSION, build->programs.at[i]->cpu->name,
+                build->programs.at[i]->cpu->features);
         program_print(build->programs.at[i], printed.out);
     }
     printed_end(&printed);
@@ -188,8 +208,8 @@ static bool emit_code(Build *build, CodeParts parts, int64_t variant, CodeKind k
     static const char *const stages[] = {[CODE_LLVM] = "llvm", [CODE_ASM] = "asm", [CODE_OBJECT] = "codegen"};
     const char *stage = parts == CODE_DESCRIPTOR ? "descriptor" : stages[kind];
     double start = stage_begin(build, stage);
-    bool ok = codegen_emit(parts, build->programs.at[variant], variant, build->model->graph, &build->info,
-                           build->options.pipeline.opt_level, kind, path, report, build->arena, build->diag);
+    bool ok = codegen_emit(parts, build->programs.at[variant], variant, &build->info, build->options.pipeline.opt_level, kind,
+                           path, report, build->arena, build->diag);
     if (ok && build->options.verbose && report)
         print_report(report);
     return stage_end(build, stage, start) && ok;
@@ -273,7 +293,7 @@ bool build_artifact(Build *build, ArtifactKind kind, const char *path)
     StrList objects = {0};
     if (!runtime)
         return false;
-    for (int64_t i = 0; i < build->cpus.len; i++)
+    for (int64_t i = 0; i < build_variants(build); i++)
         vec_push(build->arena, &objects, build_model_object(build->arena, build->temp_dir, i));
     vec_push(build->arena, &objects, build_descriptor_object(build->arena, build->temp_dir));
     double start = stage_begin(build, "link");

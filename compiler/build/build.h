@@ -11,12 +11,14 @@
 #include "runtime/model.h"
 
 typedef VEC(const CpuProfile *) CpuList;
+typedef VEC(ImageSize) ImageSizes;
 
 /* What is to be made of which model. */
 typedef struct BuildOptions {
     const char *input;        /* MODEL */
     const System *system;     /* that code is made for */
-    FrontendOptions frontend;
+    FrontendOptions frontend; /* of the first size */
+    ImageSizes sizes;         /* several: --image-size's, that of frontend included; else empty */
     PipelineOptions pipeline; /* its level and times are those of the later stages, too */
     StrList words;            /* those of the command line that decide code and packing, for who packs other weights */
     const char *preproc;      /* whose arithmetic prepares pictures; NULL: as the model says */
@@ -33,12 +35,13 @@ typedef struct Build {
     Arena *arena;
     Diag *diag;
     bool (*planner)(struct Build *build); /* int8: sets options.pipeline.plan, or is false after a diagnostic; NULL: no plan */
-    Model *model;             /* after build_load */
+    Model *model;             /* after build_load: the first */
+    VEC(Model *) models;      /* after build_load: one for each size */
     uint64_t graph_hash;      /* set by the caller before build_weights: of the artifact they are for; 0: of what is built */
     StrList tensors;          /* after build_load: what is in it (recipe.h) */
     CpuList cpus;             /* set by the caller before build_program: the most demanding first */
-    TileLimits *limits;       /* after build_program: of each CPU, what code generation found */
-    VEC(Program *) programs;  /* after build_program: one for each of them, sharing weights */
+    VEC(Program *) programs;  /* after build_program: of each size one for each CPU, sharing weights; the variants */
+    TileLimits *limits;       /* after build_program: of each program, what code generation found */
     const CpuProfile *cpu;    /* after build_program: the first */
     Program *program;         /* after build_program: the first */
     const char *temp_dir;     /* set by the caller before build_objects */
@@ -48,11 +51,13 @@ typedef struct Build {
     ArtifactInfo info;        /* likewise */
 } Build;
 
+int64_t build_variants(const Build *build); /* how many programs there are to be */
+
 /* Each is false after diagnostics, requires the one before, and may run once. */
 bool build_load(Build *build);     /* frontend */
 bool build_optimize(Build *build); /* passes */
-bool build_program(Build *build);  /* passes, then a schedule for each CPU */
-bool build_schedules(Build *build); /* of an optimised model, for each of build->cpus; more than once is fine */
+bool build_program(Build *build);  /* passes, then a schedule for each size and CPU */
+bool build_schedules(Build *build); /* of optimised models, for each of build->cpus; more than once is fine */
 /* Code of all variants, where it spills registers after scheduling again with other tiles; then weights and descriptor. */
 bool build_objects(Build *build);
 /* Weights alone, of an optimised model, without the tiles of build->limits; weights_name and temp_dir are set. */

@@ -113,7 +113,7 @@ static json_t *phases_json(const Program *program)
 
 json_t *recipe_json(const Build *build)
 {
-    const char *pictures = build->info.preprocessor ? model_prop(build->model, "cnxc.preprocessor") : NULL;
+    const char *pictures = build->info.sizes->preprocessor ? model_prop(build->model, "cnxc.preprocessor") : NULL;
     json_t *root = json_object();
     json_object_set_new(root, "options", strings_json(&build->options.words));
     json_object_set_new(root, "calibrated", json_boolean(build->options.calibrate != NULL));
@@ -196,8 +196,8 @@ static TileLimit limit_of(const json_t *list)
 
 static void follow_limits(Build *build, const json_t *all)
 {
-    build->limits = NEW_ARRAY(build->arena, TileLimits, build->cpus.len);
-    for (int64_t i = 0; i < build->cpus.len; i++) {
+    build->limits = NEW_ARRAY(build->arena, TileLimits, build_variants(build));
+    for (int64_t i = 0; i < build_variants(build); i++) {
         size_t j;
         const json_t *limit, *list = json_array_get(all, (size_t)i);
         json_array_foreach (list, j, limit)

@@ -27,15 +27,15 @@ static void emit_variant(Emit *e, const Program *program, int64_t variant)
     variant_emit(e, program, variant, phases);
 }
 
-bool codegen_emit(CodeParts parts, const Program *program, int64_t variant, const Graph *graph, const ArtifactInfo *info,
-                  int opt_level, CodeKind kind, const char *path, CodeReport *report, Arena *arena, Diag *diag)
+bool codegen_emit(CodeParts parts, const Program *program, int64_t variant, const ArtifactInfo *info, int opt_level,
+                  CodeKind kind, const char *path, CodeReport *report, Arena *arena, Diag *diag)
 {
     Emit e;
     emit_open(&e, info->name, program->cpu, arena);
     if (parts & CODE_PROGRAM)
         emit_variant(&e, program, variant);
     if (parts & CODE_DESCRIPTOR)
-        descriptor_emit(&e, program, graph, info);
+        descriptor_emit(&e, info);
     LLVMMemoryBufferRef buffer = emit_generate(&e, kind, opt_level);
     bool ok = write_buffer(buffer, path, diag);
     if (report && kind == CODE_OBJECT)

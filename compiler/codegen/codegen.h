@@ -4,6 +4,12 @@
 
 #include "compiler/schedule/program.h"
 
+/* What is different in each size of pictures, beside its programs. */
+typedef struct ArtifactSize {
+    const Graph *graph;          /* names and types of inputs and outputs */
+    const struct CnxrtPreprocessor *preprocessor; /* NULL: none */
+} ArtifactSize;
+
 /* What the descriptor (runtime/model.h, cnxrt_model) says beside the program. */
 typedef struct ArtifactInfo {
     const char *name;            /* prefix */
@@ -14,11 +20,14 @@ typedef struct ArtifactInfo {
     const char *weights_file;    /* NULL: embedded, symbol cnxrt_weights */
     uint64_t graph_hash, weights_hash;
     int64_t weights_bytes;       /* header included */
-    int64_t pixel_input, logits_output, scores;
+    int64_t weights_in_common;   /* bytes that all sizes use */
+    int64_t pixel_input, size_input, logits_output, scores;
     const char *const *labels;
     int64_t n_labels;
-    const struct CnxrtPreprocessor *preprocessor; /* NULL: none */
-    int64_t n_variants;          /* programs, one for each CPU; the most demanding first */
+    const ArtifactSize *sizes;
+    int64_t n_sizes;             /* 1, or as many as --image-size lists */
+    int64_t n_variants;          /* programs of each size, one for each CPU; the most demanding first */
+    bool batch_free;
 } ArtifactInfo;
 
 typedef enum CodeKind { CODE_LLVM, CODE_ASM, CODE_OBJECT } CodeKind;
@@ -37,10 +46,10 @@ typedef struct CodeReport {      /* of CODE_OBJECT only */
     VEC(KernelReport) kernels;
 } CodeReport;
 
-/* Writes path. graph gives names and types of inputs and outputs; of info a program needs only the name. False after a
+/* Writes path. Variants are counted over all sizes, CPU by CPU; of info a program needs only the name. False after a
  * diagnostic. opt_level is 0 … 3; report, of programs alone, may be NULL. */
-bool codegen_emit(CodeParts parts, const Program *program, int64_t variant, const Graph *graph, const ArtifactInfo *info,
-                  int opt_level, CodeKind kind, const char *path, CodeReport *report, Arena *arena, Diag *diag);
+bool codegen_emit(CodeParts parts, const Program *program, int64_t variant, const ArtifactInfo *info, int opt_level,
+                  CodeKind kind, const char *path, CodeReport *report, Arena *arena, Diag *diag);
 
 /* Vector registers that a kernel moves to or from the stack; 0 is what a tile should have. Generates the kernel, which
  * takes some milliseconds: callers remember the answer by the kernel's name. */

@@ -3,6 +3,8 @@
  *     CnxrtVariant cnxrt_variant_0 = { "x86-64-v4", …, phases, … };           const, hidden, one in each object
  *     CnxrtModel cnxrt_model = { 1, "tiny", …, { &cnxrt_variant_0, … }, … };  const, hidden, in an object of its own
  *
+ * With several sizes of pictures, a model for each; cnxrt_model is the first.
+ *
  * All fields are 8 bytes wide, so a struct is the list of its fields. The static asserts below fail when model.h
  * changes and this file does not. */
 #include "compiler/codegen/emit.h"
@@ -204,51 +206,89 @@ void variant_emit(Emit *e, const Program *program, int64_t variant, const IrValu
     hidden_constant(e, variant_symbol(e, variant), fields(e, values, VARIANT_WORDS));
 }
 
-/* Where one is not in this file, its symbol. */
-static IrValue variants_constant(Emit *e, const ArtifactInfo *info)
+/* Those of one size. Where one is not in this file, its symbol. */
+static IrValue variants_constant(Emit *e, const ArtifactInfo *info, int64_t size)
 {
     IrValue *all = NEW_ARRAY(e->arena, IrValue, info->n_variants);
     for (int64_t i = 0; i < info->n_variants; i++) {
-        IrValue here = LLVMGetNamedGlobal(e->module, variant_symbol(e, i));
-        all[i] = here ? here : hidden_constant(e, variant_symbol(e, i), NULL);
+        const char *symbol = variant_symbol(e, size * info->n_variants + i);
+        IrValue here = LLVMGetNamedGlobal(e->module, symbol);
+        all[i] = here ? here : hidden_constant(e, symbol, NULL);
     }
     return array_of(e, all, info->n_variants);
 }
 
-void descriptor_emit(Emit *e, const Program *program, const Graph *graph, const ArtifactInfo *info)
+/* What the models of all sizes refer to. */
+typedef struct Parts {
+    IrValue name, version, info_json, weights, weights_file, labels;
+    IrValue sizes;               /* the list of models; NULL pointer for one alone */
+    IrValue *tensors, *variants; /* of each size */
+} Parts;
+
+static void sized_parts(Emit *e, const ArtifactInfo *info, Parts *parts)
 {
+    parts->tensors = NEW_ARRAY(e->arena, IrValue, info->n_sizes);
+    parts->variants = NEW_ARRAY(e->arena, IrValue, info->n_sizes);
+    for (int64_t i = 0; i < info->n_sizes; i++) {
+        parts->tensors[i] = tensors_constant(e, info->sizes[i].graph);
+        parts->variants[i] = variants_constant(e, info, i);
+    }
+}
+
+static IrValue model_constant(Emit *e, const ArtifactInfo *info, int64_t size, const Parts *parts)
+{
+    const ArtifactSize *of = &info->sizes[size];
+    bool several = info->n_sizes > 1;
     IrValue reserved = number(e, 0);
     IrValue values[MODEL_WORDS] = {
         number(e, CNXRT_ABI),
-        text(e, info->name),
-        text(e, info->version),
-        info_text(e, info),
-        number(e, graph->inputs.len),
-        number(e, graph->outputs.len),
-        tensors_constant(e, graph),
+        parts->name,
+        parts->version,
+        parts->info_json,
+        number(e, of->graph->inputs.len),
+        number(e, of->graph->outputs.len),
+        parts->tensors[size],
         number(e, info->n_variants),
-        variants_constant(e, info),
-        weights_symbol(e, info),
+        parts->variants[size],
+        parts->weights,
         number(e, info->weights_bytes),
-        text(e, info->weights_file),
+        parts->weights_file,
         number(e, (int64_t)info->graph_hash),
         number(e, (int64_t)info->weights_hash),
         number(e, info->pixel_input),
         number(e, info->logits_output),
         number(e, info->scores),
         number(e, info->n_labels),
-        labels_constant(e, info),
-        preprocessor_constant(e, info->preprocessor),
-        number(e, program->batch_free),
-        reserved,
-        reserved,
-        reserved,
-        reserved,
+        parts->labels,
+        preprocessor_constant(e, of->preprocessor),
+        number(e, info->batch_free),
+        number(e, info->size_input),
+        number(e, several ? info->n_sizes : 0),
+        parts->sizes,
+        number(e, several ? info->weights_in_common : 0),
         reserved,
         reserved,
         reserved,
         reserved,
     };
-    static_assert(offsetof(CnxrtModel, reserved) == 21 * WORD, "fields of the model before reserved");
-    hidden_constant(e, "cnxrt_model", fields(e, values, MODEL_WORDS));
+    static_assert(offsetof(CnxrtModel, reserved) == 25 * WORD, "fields of the model before reserved");
+    return fields(e, values, MODEL_WORDS);
+}
+
+/* The models refer to the list of them, which is filled in when they are there. */
+void descriptor_emit(Emit *e, const ArtifactInfo *info)
+{
+    int64_t n = info->n_sizes;
+    Parts parts = {.name = text(e, info->name), .version = text(e, info->version), .info_json = info_text(e, info)};
+    sized_parts(e, info, &parts);
+    parts.weights = weights_symbol(e, info);
+    parts.weights_file = text(e, info->weights_file);
+    parts.labels = labels_constant(e, info);
+    parts.sizes = n > 1 ? address_of(e, LLVMConstNull(LLVMArrayType2(e->ptr, (uint64_t)n))) : null_pointer(e);
+    IrValue *models = NEW_ARRAY(e->arena, IrValue, n);
+    for (int64_t i = n - 1; i > 0; i--)
+        models[i] = address_of(e, model_constant(e, info, i, &parts));
+    models[0] = hidden_constant(e, "cnxrt_model", model_constant(e, info, 0, &parts));
+    if (n > 1)
+        LLVMSetInitializer(parts.sizes, LLVMConstArray2(e->ptr, models, (uint64_t)n));
 }

@@ -168,7 +168,7 @@ void kernel_emit(Emit *e, const Kernel *kernel); /* the whole function */
 /* Program and descriptor. */
 void program_emit(Emit *e, const Program *program, IrValue *phases); /* begin, image, end in a row */
 void variant_emit(Emit *e, const Program *program, int64_t variant, const IrValue *phases);
-void descriptor_emit(Emit *e, const Program *program, const Graph *graph, const ArtifactInfo *info);
+void descriptor_emit(Emit *e, const ArtifactInfo *info);
 
 /* Modules and objects (object.c). */
 void emit_open(Emit *e, const char *name, const CpuProfile *cpu, Arena *arena);

@@ -223,6 +223,8 @@ static bool check_output(Compile *c)
         usage_error(c->driver, "--emit=%s can't be written to standard output", c->emit->name);
     else if (o->config_only && c->emit->write != write_onnx_text)
         usage_error(c->driver, "--config-only goes with --emit=onnxtxt");
+    else if (o->sizes.len > 1 && c->emit->is_text)
+        usage_error(c->driver, "--emit=%s takes one --image-size, got %lld", c->emit->name, (long long)o->sizes.len);
     else if (o->static_libc && c->emit->write == write_artifact && c->emit->artifact != ARTIFACT_EXE)
         usage_error(c->driver, "--static links an executable; a library needs the C library of the program that loads it");
     else if (o->prefix && !prefix_is_valid(o->prefix))

@@ -22,7 +22,7 @@ typedef struct Options {
     int opt_level;                    /* 0 … 3 */
     double drop, seconds;             /* of --max-drop: points; of --budget, 0: nothing was said */
     const System *system;             /* of --target; this machine's by default */
-    int64_t image_height, image_width;
+    ImageSizes sizes;                 /* of --image-size */
     VEC(DimBinding) dim_bindings;
 } Options;
 

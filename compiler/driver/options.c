@@ -309,20 +309,46 @@ static void parse_words(Driver *driver, Words *words)
 
 /* ── What follows from the words ─────────────────────────────────────────────────────────────────────── */
 
-enum { LARGEST_IMAGE = 65536 };
+enum { LARGEST_IMAGE = 65536, MOST_SIZES = 16 };
 
 /* N or HxW. */
-static void derive_image_size(Driver *driver)
+static bool parse_size(const char *text, ImageSize *size)
 {
-    Options *o = &driver->options;
-    const char *text = o->image_size;
-    if (!text)
-        return;
     size_t height = strcspn(text, "xX");
     const char *width = text[height] ? text + height + 1 : text;
-    if (!parse_positive(text, height, LARGEST_IMAGE, &o->image_height) ||
-        !parse_positive(width, strlen(width), LARGEST_IMAGE, &o->image_width))
-        usage_error(driver, "--image-size takes N or HxW, got '%s'", text);
+    return parse_positive(text, height, LARGEST_IMAGE, &size->height) &&
+           parse_positive(width, strlen(width), LARGEST_IMAGE, &size->width);
+}
+
+static void add_size(Driver *driver, const char *text)
+{
+    ImageSizes *sizes = &driver->options.sizes;
+    ImageSize size;
+    if (!parse_size(text, &size)) {
+        usage_error(driver, "--image-size takes N or HxW of 1 to %d, got '%s'", LARGEST_IMAGE, text);
+        return;
+    }
+    for (int64_t i = 0; i < sizes->len; i++)
+        if (sizes->at[i].height == size.height && sizes->at[i].width == size.width)
+            usage_error(driver, "--image-size lists %lldx%lld twice", (long long)size.height, (long long)size.width);
+    vec_push(driver->arena, sizes, size);
+}
+
+/* One, or A,B,… for an artifact with code for each. */
+static void derive_image_sizes(Driver *driver)
+{
+    const Options *o = &driver->options;
+    for (const char *text = o->image_size; text && !diag_failed(&driver->diag);) {
+        size_t length = strcspn(text, ",");
+        add_size(driver, arena_strndup(driver->arena, text, length));
+        text = text[length] ? text + length + 1 : NULL;
+    }
+    if (o->sizes.len > MOST_SIZES)
+        usage_error(driver, "--image-size takes at most %d sizes, got %lld", MOST_SIZES, (long long)o->sizes.len);
+    else if (o->sizes.len > 1 && !(driver->command->bit & (C_COMPILE | C_CHECK)))
+        usage_error(driver, "'cnxc %s' takes one --image-size; several go with 'cnxc compile'", driver->command->name);
+    else if (o->sizes.len > 1 && strcmp(o->arguments.at[0], "-") == 0)
+        usage_error(driver, "MODEL is read for each of several sizes, so it can't be standard input");
 }
 
 static void derive_dims(Driver *driver)
@@ -432,7 +458,7 @@ static void derive(Driver *driver)
 {
     Options *o = &driver->options;
     o->opt_level = o->level ? atoi(o->level) : 3;
-    derive_image_size(driver);
+    derive_image_sizes(driver);
     derive_dims(driver);
     derive_system(driver);
     check_calibration(driver);
@@ -489,7 +515,7 @@ static StrList words_of(Driver *driver)
 void options_repeat(Driver *driver, StrList list)
 {
     const Command *command = driver->command;
-    Words words = {(char **)(uintptr_t)list.at, (int)list.len, 0};
+    Words words = {.at = (char **)(uintptr_t)list.at, .count = (int)list.len};
     driver->command = command_find("compile");
     while (words.next < words.count && !diag_failed(&driver->diag))
         parse_option(driver, &words);
@@ -499,10 +525,11 @@ void options_repeat(Driver *driver, StrList list)
 
 static FrontendOptions frontend_options(const Options *o)
 {
+    ImageSize size = o->sizes.len ? o->sizes.at[0] : (ImageSize){0};
     return (FrontendOptions){.task = o->task,
                              .problem_type = o->problem_type,
-                             .image_height = o->image_height,
-                             .image_width = o->image_width,
+                             .image_height = size.height,
+                             .image_width = size.width,
                              .dims = o->dim_bindings.at,
                              .n_dims = o->dim_bindings.len,
                              .outputs = o->outputs.len ? o->outputs.at : NULL,
@@ -526,6 +553,7 @@ Build options_build(Driver *driver)
                    .options = {.input = o->arguments.at[0],
                                .system = o->system,
                                .frontend = frontend_options(o),
+                               .sizes = o->sizes.len > 1 ? o->sizes : (ImageSizes){0},
                                .pipeline = pipeline,
                                .words = words_of(driver),
                                .preproc = o->preproc,

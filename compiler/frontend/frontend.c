@@ -90,8 +90,7 @@ static bool is_directory(const char *path)
 
 /* ── Sizes ── */
 
-/* The input that takes pictures: pixel_values, or else the first one of rank 4. */
-static Value *picture_input(const Graph *graph)
+Value *frontend_sized_input(const Graph *graph)
 {
     Value *named = graph_find(graph, "pixel_values");
     if (named && named->is_input && named->type.shape.rank == 4)
@@ -122,7 +121,7 @@ static bool bind_image_size(Graph *graph, const FrontendOptions *options, Diag *
 {
     if (!options->image_height && !options->image_width)
         return true;
-    Value *input = picture_input(graph);
+    Value *input = frontend_sized_input(graph);
     if (!input) {
         diag_error(diag, graph->span, "--image-size needs an input of rank 4, the graph has none");
         return false;

@@ -15,9 +15,20 @@
 static const char constants_mark[] = "/* @constants of the model@ */\n";
 
 static const char *const public_names[] = {
-    "cnxrt_abi_version",     "cnxrt_classify_file", "cnxrt_classify_memory", "cnxrt_context_create",
-    "cnxrt_context_destroy", "cnxrt_context_error", "cnxrt_create",          "cnxrt_destroy",
-    "cnxrt_info_json",       "cnxrt_run",           "cnxrt_status_text",     "cnxrt_workspace_bytes",
+    "cnxrt_abi_version",
+    "cnxrt_classify_file",
+    "cnxrt_classify_memory",
+    "cnxrt_context_create",
+    "cnxrt_context_destroy",
+    "cnxrt_context_error",
+    "cnxrt_context_set_image_size",
+    "cnxrt_create",
+    "cnxrt_destroy",
+    "cnxrt_image_size",
+    "cnxrt_info_json",
+    "cnxrt_run",
+    "cnxrt_status_text",
+    "cnxrt_workspace_bytes",
 };
 
 int64_t public_symbols(const char *const **names)

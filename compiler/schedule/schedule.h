@@ -28,8 +28,10 @@ int64_t limits_most(const TileLimits *limits, KernelKind kind, Product product, 
 /* Places arena buffers by lifetime, scratch and weights in order; sets the three sizes. */
 void plan_memory(Program *program);
 
-/* Gives several programs of one graph, planned, the same weights: equal packs of a constant lie at the same place.
+/* Gives several programs of one model, planned, the same weights: equal packs of a constant lie at the same place.
  * One program stays as it is. */
 void share_weights(Program *const *programs, int64_t n);
+/* Bytes of these weights that each group of so many programs uses: what is shared by all sizes. */
+int64_t weights_in_common(Program *const *programs, int64_t n, int64_t group);
 
 #endif

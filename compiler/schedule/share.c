@@ -1,11 +1,15 @@
-/* Sharing weights between the programs of one graph for several CPUs.
+/* Sharing weights between the programs of one model for several CPUs and sizes of pictures.
  *
  * A packed buffer is named by its contents: which constant, packed how. CPUs with the same panel width ask for the same
  * ones, and biases and depthwise rows are often the same for all; what is asked for again lies where it lies already.
  *
- *   x86-64-v4        w1 in panels of 32 at 0, bias at 4096
- *   sapphirerapids   w1 in panels of 32          → 0        bias → 4096
- *   x86-64-v3        w1 in panels of 16          → 4608     bias → 4096 */
+ *   224x224  x86-64-v4        w1 in panels of 32 at 0, bias at 4096
+ *            sapphirerapids   w1 in panels of 32          → 0        bias → 4096
+ *            x86-64-v3        w1 in panels of 16          → 4608     bias → 4096
+ *   384x384  x86-64-v4        w1 in panels of 32          → 0        bias → 4096
+ *
+ * Each size has a graph of its own, with constants of its own: those of one name and with equal bytes are the same. The name
+ * counts, so that no layout depends on which constants of a checkpoint happen to be equal. */
 #include "compiler/schedule/schedule.h"
 
 #include "ir/base/str.h"
@@ -14,15 +18,36 @@ enum { ALIGN = 64 };
 
 static int64_t align_up(int64_t bytes) { return (bytes + ALIGN - 1) / ALIGN * ALIGN; }
 
-/* The source by its address: all programs come from one graph. */
-static const char *contents_name(const Buffer *buffer, Arena *arena)
+typedef struct Sharing {
+    StrMap placed;  /* by contents: Buffer */
+    StrMap sources; /* by address, and the first of each name by that: the Tensor that stands for it */
+} Sharing;
+
+/* The constant of an earlier graph that this one repeats, or itself. */
+static const Tensor *same_source(Sharing *s, const Buffer *buffer)
 {
-    StrBuf sb = {.arena = arena};
+    const Tensor *source = buffer->pack->source;
+    const char *address = arena_printf(s->sources.arena, "%p", (const void *)source);
+    const Tensor *same = strmap_get(&s->sources, address);
+    if (same)
+        return same;
+    const char *name = arena_printf(s->sources.arena, "name %s", buffer->name);
+    same = strmap_get(&s->sources, name);
+    if (!same)
+        strmap_put(&s->sources, name, (void *)source);
+    same = same && tensor_equal(same, source) ? same : source;
+    strmap_put(&s->sources, address, (void *)same);
+    return same;
+}
+
+static const char *contents_name(Sharing *s, const Buffer *buffer)
+{
+    StrBuf sb = {.arena = s->placed.arena};
     const Pack *pack = buffer->pack;
     sb_printf(&sb, "%lld", (long long)buffer->bytes);
     if (!pack || !pack->source)
-        return arena_printf(arena, "%s zero", sb.text);
-    sb_printf(&sb, " %p %d %lld", (const void *)pack->source, (int)pack->dtype, (long long)pack->base);
+        return arena_printf(s->placed.arena, "%s zero", sb.text);
+    sb_printf(&sb, " %p %d %lld", (const void *)same_source(s, buffer), (int)pack->dtype, (long long)pack->base);
     for (int i = 0; i < pack->n_axes; i++)
         sb_printf(&sb, " a%lld,%lld", (long long)pack->axes[i].size, (long long)pack->axes[i].stride);
     for (int i = 0; i < pack->n_loops; i++)
@@ -30,18 +55,18 @@ static const char *contents_name(const Buffer *buffer, Arena *arena)
     return sb.text;
 }
 
-static int64_t place(Program *program, int64_t end, StrMap *placed)
+static int64_t place(Sharing *s, Program *program, int64_t end)
 {
     for (int64_t i = 0; i < program->buffers.len; i++) {
         Buffer *buffer = program->buffers.at[i];
         if (buffer->space != SPACE_WEIGHTS)
             continue;
-        const char *name = contents_name(buffer, placed->arena);
-        const Buffer *same = strmap_get(placed, name);
+        const char *name = contents_name(s, buffer);
+        const Buffer *same = strmap_get(&s->placed, name);
         buffer->offset = same ? same->offset : end;
         if (same)
             continue;
-        strmap_put(placed, name, buffer);
+        strmap_put(&s->placed, name, buffer);
         end += align_up(buffer->bytes);
     }
     return end;
@@ -53,10 +78,41 @@ void share_weights(Program *const *programs, int64_t n)
     if (n == 1)
         return;
     Arena *scratch = arena_new();
-    StrMap placed = {.arena = scratch};
+    Sharing sharing = {{.arena = scratch}, {.arena = scratch}};
     for (int64_t i = 0; i < n; i++)
-        end = place(programs[i], end, &placed);
+        end = place(&sharing, programs[i], end);
     for (int64_t i = 0; i < n; i++)
         programs[i]->weights_bytes = end;
     arena_free(scratch);
+}
+
+/* ── How much of it all use ──────────────────────────────────────────────────────────────────────────── */
+
+/* Notes the weights' places that the programs use, in `used`; bytes of those that are in `before`, too (NULL: all). */
+static int64_t note_places(Program *const *programs, int64_t n, const StrMap *before, StrMap *used)
+{
+    int64_t bytes = 0;
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = 0; j < programs[i]->buffers.len; j++) {
+            Buffer *buffer = programs[i]->buffers.at[j];
+            const char *place = arena_printf(used->arena, "%lld", (long long)buffer->offset);
+            if (buffer->space != SPACE_WEIGHTS || (before && !strmap_get(before, place)) || !strmap_put(used, place, buffer))
+                continue;
+            bytes += align_up(buffer->bytes);
+        }
+    return bytes;
+}
+
+int64_t weights_in_common(Program *const *programs, int64_t n, int64_t group)
+{
+    Arena *scratch = arena_new();
+    StrMap common = {.arena = scratch};
+    int64_t bytes = note_places(programs, group, NULL, &common);
+    for (int64_t i = group; i < n; i += group) {
+        StrMap used = {.arena = scratch};
+        bytes = note_places(programs + i, group, &common, &used);
+        common = used;
+    }
+    arena_free(scratch);
+    return bytes;
 }

@@ -117,6 +117,31 @@ static void report(Diag *diag, const char *severity, const char *color, Span spa
     arena_free(scratch);
 }
 
+/* Whether it was said before, at the same place; notes it. */
+static bool was_said(Diag *diag, Span span, const char *format, va_list args)
+{
+    Arena *scratch = arena_new();
+    uint64_t hash = 14695981039346656037u ^ (uint64_t)span.begin; /* FNV-1a */
+    for (const char *c = arena_vprintf(scratch, format, args); *c; c++)
+        hash = (hash ^ (unsigned char)*c) * 1099511628211u;
+    arena_free(scratch);
+    for (int64_t i = 0; i < diag->n_said; i++)
+        if (diag->said[i] == hash)
+            return true;
+    if (diag->n_said < (int64_t)(sizeof diag->said / sizeof *diag->said))
+        diag->said[diag->n_said++] = hash;
+    return false;
+}
+
+static void report_news(Diag *diag, const char *severity, const char *color, Span span, const char *format, va_list args)
+{
+    va_list again;
+    va_copy(again, args);
+    if (!diag->once || !was_said(diag, span, format, again))
+        report(diag, severity, color, span, format, args);
+    va_end(again);
+}
+
 static void report_error(Diag *diag, ExitCode code, Span span, const char *format, va_list args)
 {
     if (diag->n_errors++ == 0)
@@ -148,12 +173,12 @@ void diag_resource(Diag *diag, Span span, const char *format, ...)
 void diag_warning(Diag *diag, Span span, const char *format, ...)
 {
     diag->n_warnings++;
-    WITH_ARGS(report(diag, "warning", "\033[1;35m", span, format, args));
+    WITH_ARGS(report_news(diag, "warning", "\033[1;35m", span, format, args));
 }
 
 void diag_note(Diag *diag, Span span, const char *format, ...)
 {
-    WITH_ARGS(report(diag, "note", "\033[1;36m", span, format, args));
+    WITH_ARGS(report_news(diag, "note", "\033[1;36m", span, format, args));
 }
 
 bool diag_failed(const Diag *diag) { return diag->n_errors > 0; }

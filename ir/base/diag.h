@@ -43,6 +43,9 @@ typedef struct Diag {
     FILE *out;          /* standard error unless a test redirects it */
     bool json;          /* --diagnostics=json: one object a line */
     bool color;
+    bool once;          /* warnings and notes are said once, however often a model is read */
+    uint64_t said[32];  /* with once: hashes of what was said; no more than fit are remembered */
+    int64_t n_said;
     int64_t n_errors, n_warnings;
     int64_t error_limit; /* after so many errors further ones are only counted; 0: 20 */
     ExitCode exit_code; /* of the first error */

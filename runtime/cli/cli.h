@@ -26,12 +26,12 @@ typedef struct Cli {
     /* What the user asked for. */
     int64_t k, n_threads, runs; /* 0: default */
     bool json, jsonl, csv, strict, bench, per_op, info, selftest, version, help;
-    const char *weights, *dump_pixels, *files_from;
+    const char *weights, *dump_pixels, *files_from, *image_size;
     NamedFile *inputs, *outputs;
     char **pictures;
     int64_t n_inputs, n_outputs, n_pictures;
 
-    cnxrt_model *model;
+    const cnxrt_model *model; /* of the size that runs */
     cnxrt_context *context;
     pthread_t weights_checker;
     bool weights_in_check, weights_checked; /* the thread runs; nothing is left to check */
@@ -58,6 +58,11 @@ void cli_close(Cli *cli);
 /* Compares embedded weights with their checksum beside other work; to be asked before anything that came of them is seen. */
 void cli_check_weights(Cli *cli);
 bool cli_weights_are_good(Cli *cli); /* false after an error */
+
+/* ── size.c: which of the sizes that there is code for ── */
+bool cli_choose_size(Cli *cli); /* --image-size's, if it is given. False after an error */
+/* That of a picture or tensor, unless --image-size was given. False after an error, which names those that there are. */
+bool cli_follow_size(Cli *cli, const char *place, int64_t height, int64_t width);
 
 /* ── pictures.c ── */
 int cli_read_picture(const char *path, bool standard, FileBytes *bytes); /* 0 or an errno value; standard: standard input */

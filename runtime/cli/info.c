@@ -1,6 +1,7 @@
 /* Info: what the model is, for people; --json gives what the C API's info_json gives. */
 #include "runtime/cli/cli.h"
 #include "runtime/cpu.h"
+#include "runtime/size.h"
 #include "runtime/weights.h"
 #include "ir/base/npy.h"
 
@@ -32,12 +33,21 @@ static void print_cpus(const CnxrtModel *m)
         printf("%-9s%s\n", "", "this machine is unsuitable");
 }
 
+static void print_sizes(const CnxrtModel *m)
+{
+    char names[SIZE_NAMES];
+    if (m->n_sizes)
+        printf("%-9s%s; the input's shape or --image-size picks\n", "sizes", size_names(m, names, sizeof names));
+}
+
 /* Those of a file may have been exchanged: the hash of its contents tells which are there. */
 static void print_weights(const Cli *cli)
 {
     const CnxrtModel *m = &compiled_model;
     uint64_t hash = m->weights_hash;
     printf("%-9s%.2f MB", "weights", (double)m->weights_bytes * 1e-6);
+    if (m->n_sizes)
+        printf(", %.2f MB of them used by all sizes", (double)m->weights_in_common * 1e-6);
     if (!m->weights || cli->weights) {
         cnxrt_status status = weights_look(m, cli->weights, &hash);
         fputs(" in ", stdout);
@@ -71,6 +81,7 @@ bool cli_info(Cli *cli)
     }
     if (m->preprocessor)
         printf("%-9sprepared as by --preproc=%s\n", "pictures", preprocessor_name(m->preprocessor));
+    print_sizes(m);
     print_cpus(m);
     print_weights(cli);
     if (!variant)

@@ -28,7 +28,9 @@ bool cli_open(Cli *cli, int64_t n_threads)
     if (n_threads == 0)
         n_threads = default_threads();
     cnxrt_options options = {.struct_size = sizeof options, .n_threads = n_threads, .weights_path = cli->weights};
-    cnxrt_status status = cnxrt_create(&options, &cli->model);
+    cnxrt_model *model;
+    cnxrt_status status = cnxrt_create(&options, &model);
+    cli->model = model;
     if (status != CNXRT_OK) {
         bool weights = status >= CNXRT_ERROR_FILE && status <= CNXRT_ERROR_WEIGHTS_DAMAGED;
         const char *file = cli->weights ? cli->weights : compiled_model.weights_file;
@@ -40,8 +42,8 @@ bool cli_open(Cli *cli, int64_t n_threads)
                              cnxrt_status_text(status), cli->program);
         return cli_fail(cli, status, weights ? file : NULL);
     }
-    status = cnxrt_context_create(cli->model, NULL, 0, &cli->context);
-    return status == CNXRT_OK || cli_fail(cli, status, NULL);
+    status = cnxrt_context_create(model, NULL, 0, &cli->context);
+    return status == CNXRT_OK ? cli_choose_size(cli) : cli_fail(cli, status, NULL);
 }
 
 /* ── The weights ─────────────────────────────────────────────────────────────────────────────────────── */
@@ -86,7 +88,7 @@ void cli_close(Cli *cli)
         pthread_join(cli->weights_checker, NULL);
     cli->weights_in_check = false;
     cnxrt_context_destroy(cli->context);
-    cnxrt_destroy(cli->model);
+    cnxrt_destroy(cli->model ? cli->model->first : NULL);
     cli->context = NULL;
     cli->model = NULL;
 }

@@ -93,7 +93,7 @@ static bool set_option(Cli *cli, const Option *option, char *value)
     case OPTION_NAMED: return add_named(cli, option, value);
     default:
         if (!*value)
-            return cli_error(cli, CLI_USAGE, NULL, "%s takes a file, got ''", option->name);
+            return cli_error(cli, CLI_USAGE, NULL, "%s takes %s, got ''", option->name, option->argument);
         *(const char **)field_of(cli, option->field) = value;
         return true;
     }

@@ -224,7 +224,7 @@ static bool worker_open(Worker *worker, Pipeline *p)
     worker->scores = calloc((size_t)classes + 1, sizeof *worker->scores);
     bool ok = worker->own && worker->tensors && worker->scores;
     for (int64_t i = 0; ok && i < n; i++) {
-        int64_t bytes = is_row(p, i) ? 0 : tensor_bytes(&compiled_model.tensors[i], 1);
+        int64_t bytes = is_row(p, i) ? 0 : tensor_bytes(&p->cli->model->compiled->tensors[i], 1);
         worker->own[i] = calloc(1, (size_t)bytes + 1);
         ok = worker->own[i];
     }

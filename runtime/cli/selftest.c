@@ -36,10 +36,10 @@ static bool run_made_up(Cli *cli, int64_t n_threads, Tensors *tensors)
     return status == CNXRT_OK || cli_fail(cli, status, NULL);
 }
 
-static bool same_outputs(const Tensors *a, const Tensors *b)
+static bool same_outputs(const CnxrtModel *compiled, const Tensors *a, const Tensors *b)
 {
-    for (int64_t i = compiled_model.n_inputs; i < model_tensor_count(&compiled_model); i++)
-        if (memcmp(a->buffers[i], b->buffers[i], (size_t)tensor_bytes(&compiled_model.tensors[i], a->batch)) != 0)
+    for (int64_t i = compiled->n_inputs; i < model_tensor_count(compiled); i++)
+        if (memcmp(a->buffers[i], b->buffers[i], (size_t)tensor_bytes(&compiled->tensors[i], a->batch)) != 0)
             return false;
     return true;
 }
@@ -51,7 +51,7 @@ static bool test_threads(Cli *cli)
     char details[64];
     bool ok = run_made_up(cli, 1, &one) && run_made_up(cli, n, &many);
     if (ok) {
-        bool same = same_outputs(&one, &many);
+        bool same = same_outputs(cli->model->compiled, &one, &many);
         snprintf(details, sizeof details, "1 and %lld threads %s", (long long)n, same ? "agree to the bit" : "differ");
         ok = report(cli, "threads", same, CLI_BUG, details);
     }

@@ -164,9 +164,13 @@ static int64_t input_for(const CnxrtModel *compiled, int64_t i, const NpyArray *
 
 static bool check_array(Cli *cli, const char *file, const NpyArray *array, int64_t i, Tensors *tensors)
 {
-    const CnxrtTensor *tensor = &cli->model->compiled->tensors[i];
+    const CnxrtModel *compiled = cli->model->compiled;
+    const CnxrtTensor *tensor = &compiled->tensors[i];
     if (tensors->buffers[i])
         return cli_error(cli, CLI_USAGE, file, "'%s' is given twice", tensor->name);
+    if (i == compiled->size_input && array->rank == 4 && !cli_follow_size(cli, file, array->dims[2], array->dims[3]))
+        return false;
+    tensor = &cli->model->compiled->tensors[i];
     if (!check_shape(cli, file, array, tensor))
         return false;
     int64_t n = tensor->rank && tensor->dims[0] < 0 ? array->dims[0] : tensors->batch;
@@ -221,28 +225,37 @@ static bool may_be_missing(const Cli *cli, const Tensors *tensors, const CnxrtTe
     return strcmp(tensor->name, labels_of_floats) == 0 && !find_file(cli->outputs, cli->n_outputs, loss_of_floats);
 }
 
+static bool read_pictures(Cli *cli, int64_t i, Tensors *tensors)
+{
+    if (tensors->batch && tensors->batch != cli->n_pictures)
+        return cli_error(cli, CLI_INPUT, NULL, "%lld pictures, but the inputs have %lld items", (long long)cli->n_pictures,
+                         (long long)tensors->batch);
+    tensors->batch = cli->n_pictures;
+    tensors->buffers[i] = (uint8_t *)cli_read_pixels(cli);
+    return tensors->buffers[i] != NULL;
+}
+
+static bool read_input(Cli *cli, int64_t i, Tensors *tensors)
+{
+    const CnxrtModel *compiled = cli->model->compiled;
+    const NamedFile *file = find_file(cli->inputs, cli->n_inputs, compiled->tensors[i].name);
+    bool pictures = i == compiled->pixel_input && cli->n_pictures;
+    if (file && pictures && !cli->dump_pixels)
+        return cli_error(cli, CLI_USAGE, NULL, "'%s' is given twice, by --input and by pictures", compiled->tensors[i].name);
+    if (file)
+        return read_tensor(cli, file->file, i, tensors);
+    return !pictures || cli->bench || read_pictures(cli, i, tensors);
+}
+
+/* That of the pictures' size first: the shapes of all others may depend on it. */
 static bool read_inputs(Cli *cli, Tensors *tensors)
 {
     const CnxrtModel *compiled = cli->model->compiled;
-    for (int64_t i = 0; i < compiled->n_inputs; i++) {
-        const CnxrtTensor *tensor = &compiled->tensors[i];
-        const NamedFile *file = find_file(cli->inputs, cli->n_inputs, tensor->name);
-        if (file) {
-            if (i == compiled->pixel_input && cli->n_pictures && !cli->dump_pixels)
-                return cli_error(cli, CLI_USAGE, NULL, "'%s' is given twice, by --input and by pictures", tensor->name);
-            if (!read_tensor(cli, file->file, i, tensors))
-                return false;
-        } else if (i == compiled->pixel_input && cli->n_pictures && !cli->bench) {
-            if (tensors->batch && tensors->batch != cli->n_pictures)
-                return cli_error(cli, CLI_INPUT, NULL, "%lld pictures, but the inputs have %lld items",
-                                 (long long)cli->n_pictures, (long long)tensors->batch);
-            tensors->batch = cli->n_pictures;
-            tensors->buffers[i] = (uint8_t *)cli_read_pixels(cli);
-            if (!tensors->buffers[i])
-                return false;
-        }
-    }
-    return true;
+    int64_t first = compiled->n_sizes ? compiled->size_input : -1;
+    bool ok = first < 0 || read_input(cli, first, tensors);
+    for (int64_t i = 0; ok && i < compiled->n_inputs; i++)
+        ok = i == first || read_input(cli, i, tensors);
+    return ok;
 }
 
 static bool allocate_rest(Cli *cli, enum TensorSource source, Tensors *tensors)

@@ -236,12 +236,16 @@ bool suite_build(Suite *suite)
 {
     Program program = {.arena = suite->arena, .cpu = suite->cpu};
     Graph graph = {0};
+    ArtifactSize size = {.graph = &graph};
     ArtifactInfo info = {.name = "kernels",
                          .version = "0",
                          .info_json = "{}",
                          .weights_file = "none",
                          .pixel_input = -1,
+                         .size_input = -1,
                          .logits_output = -1,
+                         .sizes = &size,
+                         .n_sizes = 1,
                          .n_variants = 1};
     Diag diag = {.out = stderr};
     CodeReport report = {0};
@@ -251,7 +255,7 @@ bool suite_build(Suite *suite)
     if (!mkdtemp(dir))
         return false;
     const char *object = arena_printf(suite->arena, "%s/model.o", dir);
-    bool ok = codegen_emit(CODE_BOTH, &program, 0, &graph, &info, 3, CODE_OBJECT, object, &report, suite->arena, &diag) &&
+    bool ok = codegen_emit(CODE_BOTH, &program, 0, &info, 3, CODE_OBJECT, object, &report, suite->arena, &diag) &&
               link_and_load(suite, dir);
     for (int64_t i = 0; i < report.kernels.len; i++)
         if (getenv("CNXC_SHOW_SPILLS"))

@@ -4,6 +4,11 @@
 
 #include "ir/infer.h"
 
+/* Of pictures; zero: the model's. */
+typedef struct ImageSize {
+    int64_t height, width;
+} ImageSize;
+
 typedef struct FrontendOptions {
     const char *task;                 /* --task; NULL: from the model */
     const char *problem_type;         /* --problem-type; NULL: the model's */
