@@ -69,8 +69,8 @@ static void print_overview(FILE *out)
           "  cnxc compile model/ -o tiny         # a program of its own: ./tiny cat.jpg\n"
           "  cnxc compile model.onnx --emit=shared -o libtiny.so\n"
           "  cnxc info model.onnx                # what is in it\n"
-          "\nMODEL is a Hugging Face folder, an .onnx file or ONNX text, known by its content; - is standard "
-          "input.\n\nCommands:\n",
+          "\nMODEL is a Hugging Face folder, a checkpoint alone, an .onnx file or ONNX text, known by its content; - is "
+          "standard input.\n\nCommands:\n",
           out);
     for (int64_t i = 0; i < command_count(); i++)
         fprintf(out, "  %-10s %s\n", command_at(i)->name, command_at(i)->summary);

@@ -3,8 +3,10 @@
  *   path → read by whoever knows it by its content → inline functions → fix dimensions → infer types →
  *   choose outputs → check that only the batch is free */
 #include "compiler/frontend/frontend.h"
+#include "compiler/frontend/checkpoint/checkpoint.h"
 #include "compiler/frontend/checkpoint/safetensors.h"
 #include "compiler/frontend/convnext/convnext.h"
+#include "compiler/frontend/input/foreign.h"
 #include "compiler/frontend/input/source.h"
 #include "compiler/frontend/onnx/onnx.h"
 #include "compiler/frontend/text/text.h"
@@ -36,29 +38,19 @@ static Model *load_folder(const Input *in) { return hf_load(in->path, in->option
 
 static bool is_empty(const Input *in) { return in->source->length == 0; }
 
-static Model *refuse(const Input *in, const char *message)
+static const char wanted[] = "an ONNX model, a checkpoint or a Hugging Face model's folder";
+
+static Model *refuse(const Input *in)
 {
-    Source bytes = *in->source; /* its first line would mean nothing to a reader */
-    bytes.binary = true;
-    diag_error(in->diag, (Span){&bytes, 0, 0}, "%s", message);
+    foreign_refuse(in->source, wanted, in->diag);
     return NULL;
 }
 
-static Model *refuse_empty(const Input *in) { return refuse(in, "the file is empty, expected ONNX text or a protobuf"); }
+static bool is_checkpoint(const Input *in) { return checkpoint_probe(in->source); }
 
-static const char *foreign_kind(const Input *in)
-{
-    const char *foreign = source_foreign(in->source);
-    return !foreign && safetensors_probe(in->source) ? "a safetensors file" : foreign;
-}
+static Model *load_checkpoint(const Input *in) { return hf_load_alone(in->source, in->options, in->arena, in->diag); }
 
-static bool is_foreign(const Input *in) { return foreign_kind(in) != NULL; }
-
-static Model *refuse_foreign(const Input *in)
-{
-    return refuse(
-        in, arena_printf(in->arena, "this is %s, expected an ONNX model or a Hugging Face model's folder", foreign_kind(in)));
-}
+static bool is_foreign(const Input *in) { return foreign_kind(in->source); }
 
 static bool is_text(const Input *in) { return text_probe(in->source); }
 
@@ -70,7 +62,7 @@ static Model *load_onnx(const Input *in) { return onnx_read(in->source, in->dir,
 
 static const Kind kinds[] = {
     {is_folder, load_folder},     /* first: the others look at bytes */
-    {is_empty, refuse_empty}, {is_foreign, refuse_foreign},
+    {is_empty, refuse},       {is_checkpoint, load_checkpoint}, {is_foreign, refuse},
     {is_text, load_text},     {is_binary, load_onnx},       /* a protobuf has no mark of its own */
 };
 
@@ -212,13 +204,14 @@ Model *frontend_load(const char *path, const FrontendOptions *options, Arena *ar
     in.dir = path_directory(arena, path); /* of "-": the working directory */
     if (!folder && !(in.source = source_open(path, arena, diag)))
         return NULL;
+    bool graph = !folder && !is_checkpoint(&in); /* as the file has it; else built as the options say */
     Model *model = load(&in);
-    if (!model || (!folder && !safetensors_check_places(model, diag)) || !model_inline_functions(model, diag) ||
+    if (!model || (graph && !safetensors_check_places(model, diag)) || !model_inline_functions(model, diag) ||
         !graph_bind_dims(model->graph, options->dims, options->n_dims, diag))
         return NULL;
-    if (!folder && !apply_options(model, options, diag))
+    if (graph && !apply_options(model, options, diag))
         return NULL;
-    if (!graph_infer(model->graph, diag) || (!folder && !select_outputs(model->graph, options, diag)) ||
+    if (!graph_infer(model->graph, diag) || (graph && !select_outputs(model->graph, options, diag)) ||
         !graph_check_inputs(model->graph, diag))
         return NULL;
     return model;

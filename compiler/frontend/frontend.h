@@ -1,11 +1,11 @@
-/* The frontends: text, .onnx and folders of Hugging Face or timm to one Model of primitive ONNX operators. */
+/* The frontends: text, .onnx, checkpoints, and folders of Hugging Face or timm to one Model of primitive ONNX operators. */
 #ifndef CNXC_FRONTEND_FRONTEND_H
 #define CNXC_FRONTEND_FRONTEND_H
 
 #include "compiler/frontend/input/options.h"
 #include "ir/graph.h"
 
-/* Reads MODEL, known by its content: a folder is Hugging Face's, a protobuf is .onnx, else it is text; "-" is
+/* Reads MODEL, known by its content: a folder is Hugging Face's, a checkpoint may be alone, a protobuf is .onnx, else it is text; "-" is
  * standard input. Functions are inlined, dimensions bound, types inferred, the free batch checked, outputs
  * selected. NULL after diagnostics. */
 Model *frontend_load(const char *path, const FrontendOptions *options, Arena *arena, Diag *diag);

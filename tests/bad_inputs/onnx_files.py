@@ -101,7 +101,7 @@ onnx_case("unknown operator", model(graph(tensor("w", [2], raw=b"\0" * 8), op="F
 onnx_case("empty file", b"", r"bad\.onnx.*error: .*empty")
 onnx_case("Git LFS pointer", b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n", "error: .*LFS")
 onnx_case("HTML", b"<!DOCTYPE html><html><body>404</body></html>", "error: .*HTML")
-onnx_case("safetensors", struct.pack("<Q", 16) + b'{"a": 1}        ' + bytes(8), "error: .*this is a safetensors file, expected .*folder")
+onnx_case("safetensors", struct.pack("<Q", 16) + b'{"a": 1}        ' + bytes(8), "error: .*tensor \"a\": expected an object")
 onnx_case("gzip", gzip.compress(GOOD), "error: .*gzip")
 
 

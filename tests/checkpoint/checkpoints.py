@@ -1,9 +1,10 @@
-# One model's weights in every form of checkpoint: all must give the same bits.
+# One model's weights in every form of checkpoint, in a folder and alone: all must give the same bits.
 # RUN: %python %s %cnxc %root/tests/goldens/models %t
 import collections
 import io
 import json
 import os
+import pathlib
 import pickle
 import re
 import shutil
@@ -15,9 +16,10 @@ import zipfile
 
 import numpy as np
 
-# Stand-ins for torch's names, so that Python's own pickle module writes what torch.save writes
-torch, utils = types.ModuleType("torch"), types.ModuleType("torch._utils")
-sys.modules.update({"torch": torch, "torch._utils": utils})
+# Stand-ins for torch's names, so that Python's own pickle module writes what torch.save writes, and for Lightning's
+torch, utils, lightning, lightning_data = (types.ModuleType(n) for n in ("torch", "torch._utils", "lightning_fabric", "lightning_fabric.data"))
+sys.modules.update({m.__name__: m for m in (torch, utils, lightning, lightning_data)})
+lightning_data.AttributeDict = type("AttributeDict", (dict,), {"__module__": lightning_data.__name__})
 KINDS = {"float32": "FloatStorage", "float64": "DoubleStorage", "float16": "HalfStorage"}
 for kind in KINDS.values():
     setattr(torch, kind, type(kind, (), {"__module__": "torch"}))
@@ -136,6 +138,12 @@ RELEASE = [(r"^convnext(v2)?\.", ""), (r"embeddings\.patch_embeddings", "downsam
 TIMM = [(r"^convnext(v2)?\.", ""), (r"embeddings\.patch_embeddings", "stem.0"), (r"embeddings\.layernorm", "stem.1"), (r"^layernorm", "head.norm"),
         (r"encoder\.stages\.(\d+)\.downsampling_layer", r"stages.\1.downsample"), (r"encoder\.stages\.(\d+)\.layers", r"stages.\1.blocks"),
         ("dwconv", "conv_dw"), ("layernorm", "norm"), ("layer_scale_parameter", "gamma"), ("grn", "mlp.grn"), ("pwconv", "mlp.fc"), ("^classifier", "head.fc")]
+STAGE = lambda match: f"features.{2 * int(match[1]) + 1}.{match[2]}."
+TORCHVISION = [(r"^convnext\.", ""), (r"embeddings\.patch_embeddings", "features.0.0"), (r"embeddings\.layernorm", "features.0.1"),
+               (r"^layernorm", "classifier.0"), (r"^classifier\.(weight|bias)", r"classifier.2.\1"),
+               (r"encoder\.stages\.(\d+)\.downsampling_layer", lambda match: f"features.{2 * int(match[1])}"),
+               (r"encoder\.stages\.(\d+)\.layers\.(\d+)\.", STAGE), ("layer_scale_parameter", "layer_scale"), (r"dwconv", "block.0"),
+               (r"(features\.\d+\.\d+)\.layernorm", r"\1.block.2"), ("pwconv1", "block.3"), ("pwconv2", "block.5")]
 CAPITALS = [(r"layernorm\.weight$", "LayerNorm.gamma"), (r"layernorm\.bias$", "LayerNorm.beta"),
             (r"downsampling_layer\.0\.weight$", "downsampling_layer.0.gamma"), (r"downsampling_layer\.0\.bias$", "downsampling_layer.0.beta")]
 
@@ -173,6 +181,26 @@ def views(arrays):
     return out
 
 
+def lightning_checkpoint(state):
+    """What a Trainer saves beside the weights: objects of classes that are not here."""
+    hyper = lightning_data.AttributeDict(lr=0.5, data=pathlib.PurePosixPath("/data"), classes={1, 2}, best=np.float32(0.25),
+                                    counts=collections.defaultdict(int, a=1))
+    best = Tensor(Storage("best", np.array([0.5], np.float32)), 0, (), ())
+    return {"epoch": 4, "pytorch-lightning_version": "2.4.0", "state_dict": state, "callbacks": {"ModelCheckpoint{}": {"dirpath": hyper["data"]}},
+            "optimizer_states": [{"state": {}, "param_groups": [{"betas": (0.9, 0.999)}]}], "hyper_parameters": hyper, "best_loss": best}
+
+
+def lightning_file(arrays):
+    state = tensors({"net.model." + n: a for n, a in arrays.items()})
+    beside = {"best": Tensor(Storage("best", np.array([0.5], np.float32)), 0, (1,), [1])}
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as z:
+        z.writestr("model/data.pkl", pickled(lightning_checkpoint(state)))
+        for s in storages({**state, **beside}):
+            z.writestr(f"model/data/{s.key}", s.data.tobytes())
+    return out.getvalue()
+
+
 def shards(arrays):
     names = list(arrays)
     parts = {"a.bin": names[::2], "b.bin": names[1::2]}
@@ -205,6 +233,13 @@ def forms(arrays):
     yield "timm", one(archive(tensors(timm)))
     conv_mlp = {n: a[:, :, None, None] if "fc" in n and a.ndim == 2 and "mlp" in n else a.reshape(-1) if "grn" in n else a for n, a in timm.items()}
     yield "timm conv_mlp", one(archive(tensors(conv_mlp)))
+    yield "Lightning", one(lightning_file(timm), "last.ckpt")
+    if "convnext.embeddings.layernorm.bias" in arrays:  # torchvision has no V2
+        vision = renamed(arrays, TORCHVISION)
+        yield "torchvision", one(archive(tensors({n: a[:, None, None] if n.endswith("layer_scale") else a for n, a in vision.items()})))
+
+
+ALONE = {"legacy", "wrapped twice", "module.", "gamma and beta", "release", "timm", "timm conv_mlp", "Lightning", "torchvision"}
 
 
 def logits(cnxc, model, pixels, folder):
@@ -219,6 +254,15 @@ def logits(cnxc, model, pixels, folder):
     return np.load(os.path.join(folder, "y.npy"))
 
 
+def with_epsilon(folder, epsilon):
+    """Of the final LayerNorm: transformers' classes have another one by default than everybody else's."""
+    path = os.path.join(folder, "config.json")
+    with open(path) as f:
+        config = json.load(f)
+    with open(path, "w") as f:
+        json.dump({**config, "layer_norm_eps": epsilon}, f)
+
+
 def main(cnxc, models, folder):
     failed = 0
     for case in ("cls_basic4", "v2_small_grn"):
@@ -227,19 +271,28 @@ def main(cnxc, models, folder):
         pixels = np.random.default_rng(5).standard_normal((1, 3, 32, 32), np.float32)
         shutil.rmtree(folder, ignore_errors=True)
         os.makedirs(folder)
-        want = logits(cnxc, source, pixels, folder)
+        want = {}
+        for epsilon in (1e-6, 1e-12):
+            shutil.copytree(source, os.path.join(folder, f"{epsilon}"))
+            with_epsilon(os.path.join(folder, f"{epsilon}"), epsilon)
+            want[epsilon] = logits(cnxc, os.path.join(folder, f"{epsilon}"), pixels, folder)
+        assert not np.array_equal(want[1e-6], want[1e-12])
         for name, files in forms(arrays):
+            epsilon = 1e-6 if name.split()[0] in ("release", "timm", "torchvision", "Lightning") else 1e-12
             model = os.path.join(folder, "m")
             shutil.rmtree(model, ignore_errors=True)
             os.makedirs(model)
             shutil.copy(os.path.join(source, "config.json"), model)
+            with_epsilon(model, epsilon)
             for file, data in files.items():
                 with open(os.path.join(model, file), "wb") as f:
                     f.write(data)
-            got = logits(cnxc, model, pixels, folder)
-            if isinstance(got, str) or not np.array_equal(got, want):
-                failed += 1
-                print(f"FAIL {case}, {name}: {got}")
+            alone = [os.path.join(model, file) for file in files if name in ALONE]
+            for path in [model, *alone]:
+                got = logits(cnxc, path, pixels, folder)
+                if isinstance(got, str) or not np.array_equal(got, want[epsilon]):
+                    failed += 1
+                    print(f"FAIL {case}, {name}, {path}: {got}")
     return failed
 
 

@@ -1,31 +1,34 @@
-/* A folder's checkpoint: which file it is, of what kind, and its tensors by name.
+/* A checkpoint, a folder's or alone: which file it is, of what kind, and its tensors by name.
  *
  * Problem: transformers looks for five names, timm and the original release have more, and a name does not tell the
  * kind. Idea: take the first name that exists, tell the kind by the first bytes, and read every kind into the same
  * list. Data is left in the mapped file; what lies there unaligned or transposed is copied when it is asked for. */
 #include "compiler/frontend/checkpoint/checkpoint.h"
+#include "compiler/frontend/checkpoint/folder.h"
+#include "compiler/frontend/checkpoint/safetensors.h"
+#include "compiler/frontend/input/foreign.h"
 #include "compiler/frontend/input/json.h"
-#include "compiler/frontend/input/source.h"
+#include "ir/base/path.h"
 
-#include <dirent.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* ── Single files ── */
 
-static bool begins_with(const ExternalFile *file, const char *bytes, int64_t count)
+static bool begins_with(const Source *source, const char *bytes, int64_t count)
 {
-    return file->length >= count && memcmp(file->data, bytes, (size_t)count) == 0;
+    return source->length >= count && memcmp(source->text, bytes, (size_t)count) == 0;
 }
 
-static bool refuse(const ExternalFile *file, Diag *diag)
+/* A file whose bytes are source's. */
+static bool read_bytes(const ExternalFile *file, const Source *source, TensorIndex *index, Diag *diag)
 {
-    Source source = {file->path, (const char *)file->data, file->length, true};
-    const char *foreign = source_foreign(&source);
-    diag_error(diag, (Span){&source, 0, 0}, "%s%s%s, expected a checkpoint of PyTorch, safetensors or HDF5",
-               file->length ? "this is " : "the file is empty", file->length && foreign ? foreign : "",
-               file->length && !foreign ? "of an unknown kind" : "");
-    return false;
+    if (begins_with(source, "PK\3\4", 4) || begins_with(source, "\x80", 1))
+        return torch_read(file, index, diag);
+    if (begins_with(source, "\x89HDF\r\n\x1a\n", 8))
+        return h5_read(file, index, diag);
+    return source->length > 8 && source->text[8] == '{'
+               ? safetensors_read(file, index, diag)
+               : foreign_refuse(source, "a checkpoint of PyTorch, safetensors or HDF5", diag);
 }
 
 static bool read_file(const char *dir, const char *location, Span span, TensorIndex *index, Diag *diag)
@@ -33,13 +36,27 @@ static bool read_file(const char *dir, const char *location, Span span, TensorIn
     const ExternalFile *file = external_open(dir, location, span, index->arena, diag);
     if (!file)
         return false;
-    if (str_ends_with(location, ".safetensors"))
+    Source source = {file->path, (const char *)file->data, file->length, true};
+    if (str_ends_with(location, ".safetensors") && source.length && !foreign_kind(&source))
         return safetensors_read(file, index, diag);
-    if (begins_with(file, "PK\3\4", 4) || begins_with(file, "\x80", 1))
-        return torch_read(file, index, diag);
-    if (begins_with(file, "\x89HDF\r\n\x1a\n", 8))
-        return h5_read(file, index, diag);
-    return file->length > 8 && file->data[8] == '{' ? safetensors_read(file, index, diag) : refuse(file, diag);
+    return read_bytes(file, &source, index, diag);
+}
+
+bool checkpoint_probe(const Source *source)
+{
+    return safetensors_probe(source) || torch_probe(source) || begins_with(source, "\x89HDF\r\n\x1a\n", 8);
+}
+
+/* Standard input has no place that a printed graph could name. */
+Checkpoint *checkpoint_read(const Source *source, Arena *arena, Diag *diag)
+{
+    bool named = strcmp(source->path, "<stdin>") != 0;
+    ExternalFile *file = NEW(arena, ExternalFile);
+    *file =
+        (ExternalFile){source->path, named ? path_base(source->path) : NULL, (const uint8_t *)source->text, source->length, 1};
+    Checkpoint *checkpoint = NEW(arena, Checkpoint);
+    *checkpoint = (Checkpoint){path_base(source->path), tensor_index_new(arena), diag};
+    return read_bytes(file, source, &checkpoint->index, diag) ? checkpoint : NULL;
 }
 
 /* ── Shards ── */
@@ -91,34 +108,19 @@ static bool read_sharded(Checkpoint *checkpoint, const char *dir)
 
 /* ── Which file ── */
 
-static bool looks_like_weights(const char *name)
-{
-    return str_ends_with(name, ".pth") || str_ends_with(name, ".pt") || str_ends_with(name, ".safetensors") ||
-           str_ends_with(name, ".bin") || str_ends_with(name, ".h5");
-}
-
-static int by_text(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
-
 /* The only file that could be one, whatever its name; NULL after a diagnostic. */
 static const char *only_file(const char *dir, Arena *arena, Diag *diag)
 {
-    VEC(const char *) names = {0};
-    DIR *stream = opendir(dir);
-    for (struct dirent *entry; stream && (entry = readdir(stream));)
-        if (looks_like_weights(entry->d_name))
-            vec_push(arena, &names, arena_strdup(arena, entry->d_name));
-    if (stream)
-        closedir(stream);
+    StrList names = folder_weights(dir, arena);
     if (names.len == 1)
         return names.at[0];
-    if (names.len == 0) {
+    if (names.len == 0)
         diag_resource(diag, NO_SPAN,
-                      "%s has no weights, expected model.safetensors, pytorch_model.bin, tf_model.h5 or a .pth file", dir);
-        return NULL;
-    }
-    qsort(names.at, (size_t)names.len, sizeof *names.at, by_text);
-    diag_error(diag, NO_SPAN, "%s has %s, %s%s: rename the one that is meant to pytorch_model.bin", dir, names.at[0], names.at[1],
-               names.len > 2 ? " …" : "");
+                      "%s has no weights%s, expected model.safetensors, pytorch_model.bin, tf_model.h5 or a .pth file", dir,
+                      json_file_exists(dir, "flax_model.msgpack") ? " but Flax's, flax_model.msgpack" : "");
+    else
+        diag_error(diag, NO_SPAN, "%s has %s, %s%s: rename the one that is meant to pytorch_model.bin", dir, names.at[0],
+                   names.at[1], names.len > 2 ? " …" : "");
     return NULL;
 }
 

@@ -15,4 +15,8 @@ typedef struct Checkpoint {
 /* The checkpoint of a folder. NULL after a diagnostic. */
 Checkpoint *checkpoint_open(const char *dir, Arena *arena, Diag *diag);
 
+/* Is it a checkpoint, by its first bytes? And that checkpoint alone; NULL after a diagnostic. */
+bool checkpoint_probe(const Source *source);
+Checkpoint *checkpoint_read(const Source *source, Arena *arena, Diag *diag);
+
 #endif

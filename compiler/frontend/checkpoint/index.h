@@ -29,6 +29,7 @@ StoredTensor *tensor_index_find(const TensorIndex *index, const char *name); /* 
 Tensor *stored_tensor_load(StoredTensor *stored, Arena *arena);
 
 /* The readers of single files. Each adds to the index; false after a diagnostic. */
+bool torch_probe(const Source *source); /* of torch.save's? */
 bool torch_read(const ExternalFile *file, TensorIndex *index, Diag *diag);
 bool h5_read(const ExternalFile *file, TensorIndex *index, Diag *diag);
 bool safetensors_read(const ExternalFile *file, TensorIndex *index, Diag *diag);

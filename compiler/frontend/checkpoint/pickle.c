@@ -96,7 +96,7 @@ static bool op_string(Pickle *p, int size_bytes)
     if (!bytes)
         return false;
     if (memchr(bytes, 0, size))
-        return fails(p, "a string holds a NUL");
+        return push(p, pickle_new(p, PICKLE_OBJECT)); /* bytes, as numpy's numbers have them; no name */
     PickleValue *string = pickle_new(p, PICKLE_STRING);
     string->text = arena_strndup(p->arena, (const char *)bytes, size);
     return push(p, string);
@@ -154,15 +154,19 @@ static bool op_tuple(Pickle *p, int count)
     return push(p, tuple);
 }
 
-/* Appends 1 value, or 0: all above the mark, to the list under them. */
+/* Appends 1 value, or 0: all above the mark, to the list under them; to an object's contents in vain. */
 static bool op_append(Pickle *p, int count)
 {
     int64_t first = p->stack.len - count;
     if (count == 0 && !to_mark(p, &first))
         return false;
-    if (first <= floor_of(p) || p->stack.at[first - 1]->kind != PICKLE_LIST)
+    PickleValue *list = first > floor_of(p) ? p->stack.at[first - 1] : NULL;
+    if (!list || (list->kind != PICKLE_LIST && list->kind != PICKLE_OBJECT))
         return fails(p, "expected a list on the stack");
-    return move_items(p, p->stack.at[first - 1], first);
+    if (list->kind == PICKLE_LIST)
+        return move_items(p, list, first);
+    p->stack.len = first;
+    return true;
 }
 
 /* Sets 1 pair, or 0: all above the mark, of the dict under them. */

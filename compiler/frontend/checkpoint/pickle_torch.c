@@ -1,4 +1,4 @@
-/* The names that a state dict's pickle uses, as values: storages, tensors, dicts.
+/* The names that a state dict's pickle uses, and a trainer's beside it, as values: storages, tensors, dicts.
  *
  *   persistent id ("storage", torch.FloatStorage, "0", "cpu", 768)                       →  storage "0", 768 floats
  *   _rebuild_tensor_v2(storage "0", 0, (16, 3, 4, 4), (48, 16, 4, 1), False, OrderedDict())  →  tensor
@@ -13,9 +13,9 @@
 typedef enum Meaning { TENSOR, TENSOR_V2, PARAMETER, DICT, HARMLESS, STORAGE } Meaning;
 
 typedef struct Global {
-    const char *name;
+    const char *name; /* "*" at its end: any rest */
     Meaning meaning;
-    DType dtype; /* of a storage's elements */
+    DType dtype;      /* of a storage's elements */
 } Global;
 
 static const Global globals[] = {
@@ -26,6 +26,30 @@ static const Global globals[] = {
     {"argparse.Namespace", HARMLESS, 0},
     {"torch.Size", HARMLESS, 0},
     {"torch.device", HARMLESS, 0},
+    {"torch.float*", HARMLESS, 0},
+    {"torch.bfloat16", HARMLESS, 0},
+    {"collections.defaultdict", HARMLESS, 0},
+    {"__builtin__.bool", HARMLESS, 0},
+    {"__builtin__.bytearray", HARMLESS, 0},
+    {"__builtin__.dict", HARMLESS, 0},
+    {"__builtin__.float", HARMLESS, 0},
+    {"__builtin__.frozenset", HARMLESS, 0},
+    {"__builtin__.int", HARMLESS, 0},
+    {"__builtin__.list", HARMLESS, 0},
+    {"__builtin__.long", HARMLESS, 0},
+    {"__builtin__.set", HARMLESS, 0},
+    {"__builtin__.str", HARMLESS, 0},
+    {"__builtin__.tuple", HARMLESS, 0},
+    {"_codecs.encode", HARMLESS, 0},
+    {"pathlib.*", HARMLESS, 0},
+    {"numpy.core.multiarray.scalar", HARMLESS, 0},
+    {"numpy._core.multiarray.scalar", HARMLESS, 0},
+    {"numpy.dtype", HARMLESS, 0},
+    {"pytorch_lightning.*", HARMLESS, 0},
+    {"lightning.*", HARMLESS, 0},
+    {"lightning_fabric.*", HARMLESS, 0},
+    {"omegaconf.*", HARMLESS, 0},
+    {"typing.Any", HARMLESS, 0},
     {"torch.FloatStorage", STORAGE, DT_FLOAT},
     {"torch.DoubleStorage", STORAGE, DT_DOUBLE},
     {"torch.HalfStorage", STORAGE, DT_FLOAT16},
@@ -40,20 +64,29 @@ static const Global globals[] = {
     {"torch.ComplexDoubleStorage", STORAGE, DT_COMPLEX128},
 };
 
+static bool fits(const char *pattern, const char *name)
+{
+    size_t n = strlen(pattern);
+    return pattern[n - 1] == '*' ? strncmp(pattern, name, n - 1) == 0 : strcmp(pattern, name) == 0;
+}
+
 PickleValue *pickle_global(Pickle *p, const char *module, const char *name)
 {
+    module = strcmp(module, "builtins") == 0 ? "__builtin__" : module; /* protocol 2's name for it */
     const char *full = arena_printf(p->arena, "%s.%s", module, name);
     for (int64_t i = 0; i < countof(globals); i++)
-        if (strcmp(globals[i].name, full) == 0) {
+        if (fits(globals[i].name, full)) {
             PickleValue *global = pickle_new(p, PICKLE_GLOBAL);
             global->integer = i;
             global->text = full;
             return global;
         }
     bool of_torch = str_starts_with(full, "torch.") || str_starts_with(full, "numpy.");
-    (of_torch ? diag_unsupported
-              : diag_error)(p->diag, (Span){p->source, p->opcode, p->at},
-                            "pickle: it asks for %s; only dicts of tensors are read, and nothing is imported or run", full);
+    (of_torch ? diag_unsupported : diag_error)(
+        p->diag, (Span){p->source, p->opcode, p->at},
+        "pickle: it asks for %s; only dicts of tensors are read, as torch.save(model.state_dict(), FILE) writes them, and "
+        "nothing is imported or run",
+        full);
     return NULL;
 }
 

@@ -9,6 +9,7 @@
 #include "compiler/frontend/checkpoint/index.h"
 #include "compiler/frontend/checkpoint/pickle.h"
 #include "compiler/frontend/checkpoint/zip.h"
+#include "compiler/frontend/input/foreign.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -54,11 +55,11 @@ static const PickleValue *unwrap(const PickleValue *value)
     static const char *const keys[] = {"model",  "state_dict", "model_state_dict", "model_state",
                                        "module", "model_ema",  "state_dict_ema"};
     for (int depth = 0; depth < MOST_WRAPPINGS && value && value->kind == PICKLE_DICT; depth++) {
-        if (holds_tensors(value))
-            return value;
         const PickleValue *inner = NULL;
-        for (int64_t i = 0; i < countof(keys) && !inner; i++)
+        for (int64_t i = 0; i < countof(keys) && !(inner && inner->kind == PICKLE_DICT); i++)
             inner = member(value, keys[i]);
+        if (!inner || inner->kind != PICKLE_DICT) /* else tensors beside it are a trainer's, such as the best loss */
+            return holds_tensors(value) ? value : NULL;
         value = inner;
     }
     return NULL;
@@ -117,6 +118,15 @@ static bool place_entries(Reader *r, const Zip *zip, const char *folder)
     return true;
 }
 
+/* An archive's directory stands at its end; torch.save's is short enough for this to see all of it. */
+static bool names_entry(const Source *source, const char *name)
+{
+    size_t n = source->length < 1 << 20 ? (size_t)source->length : 1 << 20;
+    return memmem(source->text, n, name, strlen(name)) || memmem(source->text + source->length - n, n, name, strlen(name));
+}
+
+static bool names_pickle(const Source *source) { return names_entry(source, "/data.pkl"); }
+
 static const ZipEntry *find_pickle(const Zip *zip)
 {
     for (int64_t i = 0; i < zip->entries.len; i++)
@@ -136,6 +146,12 @@ static bool check_byte_order(Reader *r, const Zip *zip, const char *folder)
 
 static bool read_zip(Reader *r)
 {
+    if (!names_pickle(r->source))
+        return foreign_refuse(r->source, "one that torch.save wrote", r->diag);
+    if (names_entry(r->source, "/constants.pkl"))
+        return fails(r, 0, "this is a TorchScript program, expected a state dict: torch.save(model.state_dict(), FILE)");
+    if (names_entry(r->source, "/archive_format"))
+        return fails(r, 0, "this is a program of torch.export, expected a state dict: torch.save(model.state_dict(), FILE)");
     const Zip *zip = zip_open(r->file, r->source, r->arena, r->diag);
     const ZipEntry *entry = zip ? find_pickle(zip) : NULL;
     if (!entry)
@@ -211,11 +227,16 @@ static bool read_legacy(Reader *r)
 }
 
 /* The magic number is a 10-byte integer, behind a byte or two of protocol. */
-static bool is_legacy(const ExternalFile *file)
+static bool is_legacy(const Source *source)
 {
     static const char magic[] = "\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
-    size_t n = file->length < 32 ? (size_t)file->length : 32;
-    return n && file->data[0] == 0x80 && memmem(file->data, n, magic, sizeof magic - 1);
+    size_t n = source->length < 32 ? (size_t)source->length : 32;
+    return n && source->text[0] == '\x80' && memmem(source->text, n, magic, sizeof magic - 1);
+}
+
+bool torch_probe(const Source *source)
+{
+    return is_legacy(source) || (source->length >= 4 && memcmp(source->text, "PK\3\4", 4) == 0 && names_pickle(source));
 }
 
 bool torch_read(const ExternalFile *file, TensorIndex *index, Diag *diag)
@@ -227,7 +248,7 @@ bool torch_read(const ExternalFile *file, TensorIndex *index, Diag *diag)
     r.pickle.by_key.arena = arena;
     if (file->length >= 4 && memcmp(file->data, "PK", 2) == 0)
         return read_zip(&r);
-    if (is_legacy(file))
+    if (is_legacy(r.source))
         return read_legacy(&r);
     return fails(&r, 0, "a pickle, but not one that torch.save wrote: its magic number is missing");
 }

@@ -167,5 +167,5 @@ Value *hf_act(HfBuild *build, Value *x, const char *layer)
     for (int64_t i = 0; i < countof(acts); i++)
         if (strcmp(acts[i].name, build->config->hidden_act) == 0)
             return acts[i].build ? acts[i].build(build, x, layer) : named(build, acts[i].op, x, layer);
-    unreachable(); /* hf_config_open has checked it */
+    unreachable(); /* hf_config_read has checked it */
 }

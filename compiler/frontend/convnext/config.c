@@ -201,11 +201,13 @@ static void check_problem_type(const HfConfig *config)
         key_error(config->json, "problem_type", "is single_label_classification, but there is 1 label");
 }
 
-HfConfig *hf_config_open(const char *dir, const FrontendOptions *options, Arena *arena, Diag *diag)
+HfConfig *hf_config_read(JsonFile *json, const FrontendOptions *options)
 {
-    HfConfig *config = NEW(arena, HfConfig);
-    config->json = json_file_open(dir, "config.json", arena, diag);
-    if (!config->json || !timm_translate(config->json) || !read_model_type(config))
+    if (!json)
+        return NULL;
+    HfConfig *config = NEW(json->arena, HfConfig);
+    config->json = json;
+    if (!timm_translate(json) || !read_model_type(config))
         return NULL;
     read_architecture(config);
     bool stages = read_stages(config);

@@ -1,4 +1,5 @@
-/* The Hugging Face frontend: a folder with config.json, a checkpoint and preprocessor_config.json becomes a Model.
+/* The Hugging Face frontend: a folder with config.json, a checkpoint and preprocessor_config.json becomes a Model, or a checkpoint
+ * alone.
  *
  * Problem: the folder says what the model is, not what it computes. Idea: build the graph an export would have,
  * out of primitive ONNX operators, with the checkpoint's tensors as initializers in place; nothing after this
@@ -12,7 +13,9 @@
  *   parameters.c, names.c   tensors by name   ops.c               the builder's vocabulary
  *                                             outline.c           functions, for texts */
 #include "compiler/frontend/convnext/convnext.h"
+#include "compiler/frontend/checkpoint/folder.h"
 #include "compiler/frontend/convnext/build.h"
+#include "compiler/frontend/convnext/shapes.h"
 #include "ir/infer.h"
 
 #include <stdlib.h>
@@ -114,7 +117,9 @@ static Model *build_model(HfBuild *build, const HfFolder *folder, const Frontend
 static bool open_folder(HfFolder *folder, const char *dir, const FrontendOptions *options, Arena *arena, Diag *diag)
 {
     int64_t errors = diag->n_errors;
-    folder->config = hf_config_open(dir, options, arena, diag);
+    if (folder_lacks(dir, "config.json", arena))
+        return folder_refuse(dir, arena, diag);
+    folder->config = hf_config_read(json_file_open(dir, "config.json", arena, diag), options);
     folder->pictures = (HfPictures){.height = options->image_height, .width = options->image_width};
     if (folder->config && json_file_exists(dir, "preprocessor_config.json"))
         hf_preprocessor(dir, folder->config->num_channels, &folder->pictures, arena, diag);
@@ -141,18 +146,35 @@ static void find_task(HfConfig *config, const Parameters *weights)
                                                                       : HF_BACKBONE;
 }
 
+static Model *build_with_weights(HfFolder *folder, Parameters *weights, const FrontendOptions *options, Arena *arena, Diag *diag)
+{
+    find_task(folder->config, weights);
+    count_labels(folder->config, weights);
+    folder->config->loss_by_example = parameters_of_tensorflow(weights);
+    return build_model(&(HfBuild){.weights = weights}, folder, options, arena, diag);
+}
+
 Model *hf_load(const char *dir, const FrontendOptions *options, Arena *arena, Diag *diag)
 {
     HfFolder folder;
     if (!open_folder(&folder, dir, options, arena, diag))
         return NULL;
     Parameters *weights = parameters_open(dir, folder.config->v2, arena, diag);
-    if (!weights)
+    return weights ? build_with_weights(&folder, weights, options, arena, diag) : NULL;
+}
+
+Model *hf_load_alone(const Source *source, const FrontendOptions *options, Arena *arena, Diag *diag)
+{
+    HfFolder folder = {.pictures = {.height = options->image_height, .width = options->image_width}};
+    Parameters *weights = parameters_open_alone(source, arena, diag);
+    JsonFile *json = weights ? json_file_of(hf_config_of_shapes(weights, source->path, arena), arena, diag) : NULL;
+    folder.config = hf_config_read(json, options);
+    if (!folder.config || diag_failed(diag) || !hf_preprocessor_default(folder.config, &folder.pictures, arena, diag))
         return NULL;
-    find_task(folder.config, weights);
-    count_labels(folder.config, weights);
-    folder.config->loss_by_example = parameters_of_tensorflow(weights);
-    return build_model(&(HfBuild){.weights = weights}, &folder, options, arena, diag);
+    Model *model = build_with_weights(&folder, weights, options, arena, diag);
+    if (!model)
+        diag_note(diag, NO_SPAN, "a network of another form compiles as an ONNX export: torch.onnx.export");
+    return model;
 }
 
 Model *hf_graph_from_config(const char *dir, const char *text_dir, const FrontendOptions *options, Arena *arena, Diag *diag)

@@ -29,8 +29,8 @@ typedef struct HfConfig {
     Ints features;           /* backbone: hidden state numbers, 0 is the stem */
 } HfConfig;
 
-/* All that is wrong is said, and what is wrong has its default; NULL: nothing is left to check. */
-HfConfig *hf_config_open(const char *dir, const FrontendOptions *options, Arena *arena, Diag *diag);
+/* All that is wrong is said, and what is wrong has its default; NULL: nothing is left to check. json may be NULL. */
+HfConfig *hf_config_read(JsonFile *json, const FrontendOptions *options);
 bool hf_config_labels(HfConfig *config);   /* labels.c: num_labels and labels; false after a diagnostic */
 void hf_config_features(HfConfig *config); /* labels.c: out_features, out_indices */
 
@@ -49,6 +49,9 @@ const char *hf_act_list(Arena *arena); /* "gelu, relu, …" */
 
 /* A folder's Model; NULL after diagnostics. */
 Model *hf_load(const char *dir, const FrontendOptions *options, Arena *arena, Diag *diag);
+
+/* The Model of a checkpoint alone, whose shapes say its sizes; NULL after diagnostics. */
+Model *hf_load_alone(const Source *source, const FrontendOptions *options, Arena *arena, Diag *diag);
 
 /* A Model from a folder's config alone, for the graph texts in models/: constants have no data, but their place in
  * the model.safetensors that is to lie in text_dir. Types are inferred, and the network's parts are functions. */

@@ -51,6 +51,27 @@ static const NamePair timm_names[] = {
     {0},
 };
 
+#define TORCHVISION_STAGE(features, stage)                                                              \
+    {"features." features ".#.layer_scale", "encoder.stages." stage ".layers.#.layer_scale_parameter"}, \
+        {"features." features ".#.block.0.*", "encoder.stages." stage ".layers.#.dwconv.*"},            \
+        {"features." features ".#.block.2.*", "encoder.stages." stage ".layers.#.layernorm.*"},         \
+        {"features." features ".#.block.3.*", "encoder.stages." stage ".layers.#.pwconv1.*"},           \
+        {"features." features ".#.block.5.*", "encoder.stages." stage ".layers.#.pwconv2.*"}
+static const NamePair torchvision_names[] = {
+    {"features.0.0.*", "embeddings.patch_embeddings.*"},
+    {"features.0.1.*", "embeddings.layernorm.*"},
+    TORCHVISION_STAGE("1", "0"),
+    {"features.2.#.*", "encoder.stages.1.downsampling_layer.#.*"},
+    TORCHVISION_STAGE("3", "1"),
+    {"features.4.#.*", "encoder.stages.2.downsampling_layer.#.*"},
+    TORCHVISION_STAGE("5", "2"),
+    {"features.6.#.*", "encoder.stages.3.downsampling_layer.#.*"},
+    TORCHVISION_STAGE("7", "3"),
+    {"classifier.0.*", "layernorm.*"},
+    {"classifier.2.*", "classifier.*"},
+    {0},
+};
+
 static const NamePair tensorflow_names[] = {
     {"embeddings.patch_embeddings.kernel", "embeddings.patch_embeddings.weight"},
     {"embeddings.layernorm.gamma", "embeddings.layernorm.weight"},
@@ -73,6 +94,7 @@ static const NamePair tensorflow_names[] = {
 static const NamePair same_names[] = {{"*", "*"}, {0}};
 
 static const struct Dialect dialects[] = {
+    {"features.1.0.layer_scale", false, true, false, torchvision_names},
     {"downsample_layers.0.0.weight", false, true, false, release_names},
     {"stem.0.weight", false, true, false, timm_names},
     {"embeddings.patch_embeddings.kernel", true, false, true, tensorflow_names},
@@ -140,8 +162,8 @@ static bool known_wrapper(const char *text, size_t length)
     return false;
 }
 
-/* Does name end with the dialect's mark, behind nothing but a wrapper? */
-static bool has_mark(const Names *names, const struct Dialect *dialect, const char *name, size_t *length)
+/* Does name end with the dialect's mark, behind nothing but a wrapper? any: whatever stands before a dot is one. */
+static bool has_mark(const Names *names, const struct Dialect *dialect, const char *name, bool any, size_t *length)
 {
     if (!str_ends_with(name, dialect->mark))
         return false;
@@ -149,7 +171,7 @@ static bool has_mark(const Names *names, const struct Dialect *dialect, const ch
     if (dialect->prefixed && n >= prefix && memcmp(name + n - prefix, names->prefix, prefix) == 0)
         n -= prefix;
     *length = n;
-    return known_wrapper(name, n);
+    return known_wrapper(name, n) || (any && name[n - 1] == '.');
 }
 
 /* (kh, kw, in, out) → (out, in, kh, kw), (in, out) → (out, in): the same elements in another order. */
@@ -173,24 +195,25 @@ static void transpose_kernels(const TensorIndex *index)
     }
 }
 
-static void recognize(Names *names, const TensorIndex *index)
+static bool recognize(Names *names, const TensorIndex *index, bool any)
 {
     size_t length;
     for (int64_t i = 0; i < index->tensors.len; i++)
         for (int64_t d = 0; d < countof(dialects); d++)
-            if (has_mark(names, &dialects[d], index->tensors.at[i]->name, &length)) {
+            if (has_mark(names, &dialects[d], index->tensors.at[i]->name, any, &length)) {
                 names->dialect = &dialects[d];
                 names->wrapper = arena_strndup(names->arena, index->tensors.at[i]->name, length);
-                return;
+                return true;
             }
+    return false;
 }
 
-Names names_plain(bool v2, Arena *arena) { return (Names){plain, "", v2 ? "convnextv2." : "convnext.", arena}; }
+Names names_plain(bool v2, Arena *arena) { return (Names){plain, "", v2 ? "convnextv2." : "convnext.", arena, true}; }
 
 Names names_recognize(TensorIndex *index, bool v2)
 {
     Names names = names_plain(v2, index->arena);
-    recognize(&names, index);
+    names.recognized = recognize(&names, index, false) || recognize(&names, index, true);
     if (names.dialect->tensorflow)
         transpose_kernels(index);
     return names;
@@ -244,5 +267,7 @@ StoredTensor *names_find(const Names *names, const TensorIndex *index, const cha
 }
 
 bool names_of_tensorflow(const Names *names) { return names->dialect->tensorflow; }
+
+bool names_of_torchvision(const Names *names) { return names->dialect->pairs == torchvision_names; }
 
 bool names_drop_ones(const Names *names) { return names->dialect->drops_ones; }

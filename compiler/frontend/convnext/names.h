@@ -1,4 +1,4 @@
-/* Whose names a checkpoint's tensors have: Hugging Face's, the original release's, timm's or TensorFlow's. Tensors are
+/* Whose names a checkpoint's tensors have: Hugging Face's, the original release's, timm's, torchvision's or TensorFlow's. Tensors are
  * asked for by Hugging Face's and keep the names of the file, so that messages and printed graphs speak of what the
  * user has. */
 #ifndef CNXC_FRONTEND_CONVNEXT_NAMES_H
@@ -8,9 +8,10 @@
 
 typedef struct Names {
     const struct Dialect *dialect;
-    const char *wrapper; /* what stands before all names: "", "module." … */
-    const char *prefix;  /* "convnext." or "convnextv2.", which Hugging Face's files may have, too */
+    const char *wrapper; /* what stands before all names: "", "module.", or a trainer's "net." */
+    const char *prefix; /* "convnext." or "convnextv2.", which Hugging Face's files may have, too */
     Arena *arena;
+    bool recognized; /* else Hugging Face's are assumed */
 } Names;
 
 /* Tells whose they are; v2: of a ConvNeXt V2. Gives TensorFlow's kernels the shape and strides they have to Hugging Face. */
@@ -24,6 +25,7 @@ const char *names_in_file(const Names *names, const char *name);
 /* A file's name as Hugging Face's bare model has it; itself if it is none of a ConvNeXt's. */
 const char *names_bare(const Names *names, const char *name);
 bool names_of_tensorflow(const Names *names);
+bool names_of_torchvision(const Names *names);
 bool names_drop_ones(const Names *names); /* do weights have dimensions of 1 more or less? */
 
 #endif

@@ -1,4 +1,4 @@
-/* The checkpoint of a folder against what the config needs.
+/* A checkpoint against what the network needs, as the config says or its own shapes.
  *
  * Problem: names carry the architecture's prefix or not, whichever class saved them, or are somebody else's; and when
  * a checkpoint does not fit the config, the user wants all differences at once. Idea: the builder asks for what it
@@ -23,6 +23,7 @@ struct Parameters {
     Arena *arena;
     Diag *diag;
     const char *file;       /* named in messages: model.safetensors or the index */
+    const char *wanted_by;  /* who says which tensors there must be: "config.json" */
     const char *location;   /* no checkpoint: where one would lie, and tensors are made on demand; else NULL */
     TensorIndex index;      /* of the checkpoint, or of what was made */
     Names names;
@@ -37,9 +38,45 @@ Parameters *parameters_open(const char *dir, bool v2, Arena *arena, Diag *diag)
     if (!checkpoint)
         return NULL;
     Parameters *parameters = NEW(arena, Parameters);
-    *parameters = (Parameters){.arena = arena, .diag = diag, .file = checkpoint->file, .index = checkpoint->index};
+    *parameters = (Parameters){
+        .arena = arena, .diag = diag, .file = checkpoint->file, .wanted_by = "config.json", .index = checkpoint->index};
     parameters->names = names_recognize(&parameters->index, v2);
     return parameters;
+}
+
+static bool has_grn(const TensorIndex *index)
+{
+    for (int64_t i = 0; i < index->tensors.len; i++)
+        if (strstr(index->tensors.at[i]->name, ".grn."))
+            return true;
+    return false;
+}
+
+/* Names of nobody's mean another network, or a part of one. */
+static bool is_convnext(const Parameters *parameters, const Source *source)
+{
+    const TensorIndex *index = &parameters->index;
+    if (parameters->names.recognized)
+        return true;
+    diag_error(
+        parameters->diag, NO_SPAN,
+        "%s holds %lld tensors, but not under a ConvNeXt's names, as Hugging Face, timm, torchvision or the original release "
+        "give them%s%s; another network compiles as an ONNX export",
+        source->path, (long long)index->tensors.len, index->tensors.len ? ": the first is " : "",
+        index->tensors.len ? index->tensors.at[0]->name : "");
+    return false;
+}
+
+Parameters *parameters_open_alone(const Source *source, Arena *arena, Diag *diag)
+{
+    Checkpoint *checkpoint = checkpoint_read(source, arena, diag);
+    if (!checkpoint)
+        return NULL;
+    Parameters *parameters = NEW(arena, Parameters);
+    *parameters = (Parameters){
+        .arena = arena, .diag = diag, .file = checkpoint->file, .wanted_by = "the network", .index = checkpoint->index};
+    parameters->names = names_recognize(&parameters->index, has_grn(&parameters->index));
+    return is_convnext(parameters, source) ? parameters : NULL;
 }
 
 Parameters *parameters_declare(const char *text_dir, bool v2, Arena *arena, Diag *diag)
@@ -59,12 +96,24 @@ static StoredTensor *find(const Parameters *parameters, const char *name)
     return names_find(&parameters->names, &parameters->index, name);
 }
 
+const Tensor *parameters_find(const Parameters *parameters, const char *name)
+{
+    const StoredTensor *stored = find(parameters, name);
+    return stored ? &stored->tensor : NULL;
+}
+
 bool parameters_have(const Parameters *parameters, const char *name)
 {
     return parameters->location ? !str_starts_with(name, "hidden_states_norms.") : find(parameters, name) != NULL;
 }
 
 bool parameters_of_tensorflow(const Parameters *parameters) { return names_of_tensorflow(&parameters->names); }
+
+bool parameters_of_torchvision(const Parameters *parameters) { return names_of_torchvision(&parameters->names); }
+
+bool parameters_of_hugging_face(const Parameters *parameters) { return !names_drop_ones(&parameters->names); }
+
+bool parameters_of_v2(const Parameters *parameters) { return has_grn(&parameters->index); }
 
 int64_t parameters_rows(const Parameters *parameters, const char *name)
 {
@@ -119,8 +168,8 @@ static bool check_shape(Parameters *parameters, const StoredTensor *stored, int 
         diag_unsupported(parameters->diag, NO_SPAN, "%s: tensor %s is of type %s, expected a float type", parameters->file,
                          stored->name, dtype_name(tensor->dtype));
     else if (!fits(parameters, tensor, rank, dims))
-        diag_error(parameters->diag, NO_SPAN, "%s: tensor %s has shape %s, config.json needs %s", parameters->file, stored->name,
-                   shape_text(parameters->arena, &have), shape_text(parameters->arena, &want));
+        diag_error(parameters->diag, NO_SPAN, "%s: tensor %s has shape %s, %s needs %s", parameters->file, stored->name,
+                   shape_text(parameters->arena, &have), parameters->wanted_by, shape_text(parameters->arena, &want));
     else
         return true;
     parameters->misshaped = true;
@@ -196,8 +245,8 @@ static void report_extra(Parameters *parameters, const char *const *unused, int6
         sb_printf(&sb, "%s%s", i ? ", " : "", unused[i]);
     if (n_unused > 8)
         sb_printf(&sb, " and %lld more", (long long)n_unused - 8);
-    diag_warning(parameters->diag, NO_SPAN, "%s: config.json has no place for %lld of the tensors: %s", parameters->file,
-                 (long long)n_unused, sb.text);
+    diag_warning(parameters->diag, NO_SPAN, "%s: %s has no place for %lld of the tensors: %s", parameters->file,
+                 parameters->wanted_by, (long long)n_unused, sb.text);
 }
 
 /* An exponent of all ones is Inf or NaN; counted without branches, at memory speed. */

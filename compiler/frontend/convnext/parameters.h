@@ -3,17 +3,24 @@
 #ifndef CNXC_FRONTEND_CONVNEXT_PARAMETERS_H
 #define CNXC_FRONTEND_CONVNEXT_PARAMETERS_H
 
+#include "ir/base/diag.h"
 #include "ir/tensor.h"
 
 typedef struct Parameters Parameters;
 Parameters *parameters_open(const char *dir, bool v2, Arena *arena, Diag *diag); /* NULL after a diagnostic */
+/* Of a checkpoint alone, whose sizes nothing else tells. */
+Parameters *parameters_open_alone(const Source *source, Arena *arena, Diag *diag); /* NULL after a diagnostic */
 /* No checkpoint: tensors get places in the model.safetensors that transformers would write into text_dir, but no
  * data. */
 Parameters *parameters_declare(const char *text_dir, bool v2, Arena *arena, Diag *diag);
 /* name is a bare name; NULL: missing or of another shape. */
 Tensor *parameters_take(Parameters *parameters, const char *name, int rank, const int64_t *dims, const char **full_name);
+const Tensor *parameters_find(const Parameters *parameters, const char *name); /* its type alone counts; NULL: there is none */
 bool parameters_have(const Parameters *parameters, const char *name);
 bool parameters_of_tensorflow(const Parameters *parameters);
+bool parameters_of_torchvision(const Parameters *parameters);
+bool parameters_of_hugging_face(const Parameters *parameters); /* TensorFlow's classes among them */
+bool parameters_of_v2(const Parameters *parameters);           /* has GRNs */
 int64_t parameters_rows(const Parameters *parameters, const char *name); /* of a matrix; 0: there is none */
 /* Leftovers whose bare name begins with start, or ends with it if it begins with a dot, are expected. */
 void parameters_ignore(Parameters *parameters, const char *start);

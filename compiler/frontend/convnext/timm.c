@@ -12,6 +12,8 @@
  *   config.json:6:5: error: model_args.dims has 3 entries, architecture's depths 4 */
 #include "compiler/frontend/convnext/timm.h"
 
+#include "ir/base/path.h"
+
 #include <string.h>
 
 typedef struct Architecture {
@@ -88,6 +90,16 @@ static void put_sizes(Translator *t, const Architecture *architecture)
     key_set_origin(t->json, "hidden_sizes", "architecture's dims", "architecture");
 }
 
+/* timm itself knows what its names mean. */
+static void note_export(const JsonFile *json)
+{
+    diag_note(
+        json->diag, NO_SPAN,
+        "its ONNX export compiles: python -c 'import timm, torch; m = timm.create_model(\"local-dir:%s\", pretrained=True).eval(); "
+        "torch.onnx.export(m, torch.zeros(1, *m.pretrained_cfg[\"input_size\"]), \"model.onnx\")'",
+        path_directory(json->arena, json->source->path));
+}
+
 static bool put_architecture(Translator *t)
 {
     const json_t *value = key_get(t->json, "architecture");
@@ -97,8 +109,11 @@ static bool put_architecture(Translator *t)
     bool v2 = str_starts_with(name, "convnextv2_");
     bool any = v2 || str_starts_with(name, "convnext_");
     const Architecture *found = any ? find_architecture(strchr(name, '_') + 1) : NULL;
-    if (!found)
-        return key_unsupported(t->json, "architecture", "%s has no equivalent among Hugging Face's ConvNeXts", name);
+    if (!found) {
+        key_unsupported(t->json, "architecture", "%s has no equivalent among Hugging Face's ConvNeXts", name);
+        note_export(t->json);
+        return false;
+    }
     if (v2)
         put(t->out, "layer_scale_init_value", json_integer(0));
     const json_t *grn = key_get(t->json, "model_args.use_grn");

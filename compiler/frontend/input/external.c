@@ -188,9 +188,9 @@ void external_place(Tensor *tensor, const ExternalFile *file, int64_t offset, in
     }
     if (length && size > 1 && (uintptr_t)data % (uintptr_t)(size > 8 ? 8 : size))
         data = memcpy(arena_alloc(arena, (size_t)length), data, (size_t)length);
-    tensor->is_mapped = data == file->data + offset;
+    tensor->is_mapped = file->location && data == file->data + offset;
     tensor->data = data;
-    tensor->location = file->path;
+    tensor->location = file->location ? file->path : NULL;
     tensor->offset = offset;
     tensor->length = length;
 }

@@ -8,7 +8,7 @@
  * dir/location; "..", absolute paths, links that leave dir (but a hub cache's snapshot → ../../blobs) and
  * anything but regular files are refused. NULL after a diagnostic at span. */
 typedef struct ExternalFile {
-    const char *path, *location;
+    const char *path, *location; /* location NULL: standard input */
     const uint8_t *data;
     int64_t length;
     int64_t links;            /* hard links to it: 1 where no other name may lie elsewhere */

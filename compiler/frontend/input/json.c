@@ -9,6 +9,7 @@
  *
  *   config.json:7:5: error: model_args.dims is a string, expected a list of integers       (read as hidden_sizes) */
 #include "compiler/frontend/input/json.h"
+#include "compiler/frontend/input/foreign.h"
 #include "compiler/frontend/input/source.h"
 
 #include <stdarg.h>
@@ -29,10 +30,17 @@ static void release(void *root) { json_decref(root); }
 JsonFile *json_file_open(const char *dir, const char *name, Arena *arena, Diag *diag)
 {
     const Source *source = source_open(arena_printf(arena, "%s/%s", dir, name), arena, diag);
+    return source ? json_file_of(source, arena, diag) : NULL;
+}
+
+JsonFile *json_file_of(const Source *source, Arena *arena, Diag *diag)
+{
     json_error_t error;
-    if (!source)
-        return NULL;
     json_t *root = json_loadb(source->text ? source->text : "", (size_t)source->length, JSON_REJECT_DUPLICATES, &error);
+    if (!root && (source->length == 0 || (foreign_kind(source) && source->text[0] != '{'))) {
+        foreign_refuse(source, "JSON", diag);
+        return NULL;
+    }
     if (!root) {
         int64_t at = error.position < 0 || error.position > source->length ? source->length : error.position;
         diag_error(diag, (Span){source, at > 0 ? at - 1 : 0, at}, "not valid JSON: %s", error.text);

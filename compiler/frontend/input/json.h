@@ -23,6 +23,7 @@ typedef struct KeyOrigin {
 } KeyOrigin;
 
 JsonFile *json_file_open(const char *dir, const char *name, Arena *arena, Diag *diag); /* NULL after a diagnostic */
+JsonFile *json_file_of(const Source *source, Arena *arena, Diag *diag);                  /* the same */
 bool json_file_exists(const char *dir, const char *name);
 
 /* A key is one of the outermost object, or two with a dot between: one of an object in it. */

@@ -47,33 +47,3 @@ const Source *source_open(const char *path, Arena *arena, Diag *diag)
         close(fd);
     return source->text ? source : NULL;
 }
-
-/* Things that are often saved under the name of a model. */
-const char *source_foreign(const Source *source)
-{
-    static const struct {
-        const char *start, *what;
-    } kinds[] = {
-        {"version https://git-lfs", "a Git LFS pointer, not the file it stands for; run git lfs pull"},
-        {"<!DOCTYPE", "an HTML page"},
-        {"<!doctype", "an HTML page"},
-        {"<html", "an HTML page"},
-        {"<HTML", "an HTML page"},
-        {"<?xml", "an XML file"},
-        {"{", "a JSON file"},
-        {"\x1f\x8b", "gzip-compressed; decompress it first"},
-        {"PK\x03\x04", "a ZIP archive"},
-        {"\x89HDF", "an HDF5 file"},
-        {"\x7f"
-         "ELF",
-         "an executable"},
-        {"\x89PNG", "a picture"},
-        {"\xff\xd8\xff", "a picture"},
-    };
-    for (int64_t i = 0; i < countof(kinds); i++) {
-        size_t n = strlen(kinds[i].start);
-        if (source->length >= (int64_t)n && memcmp(source->text, kinds[i].start, n) == 0)
-            return kinds[i].what;
-    }
-    return NULL;
-}

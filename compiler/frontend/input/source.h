@@ -6,6 +6,5 @@
 
 /* Mapped read-only, or read if a pipe; "-" is standard input. NULL after a diagnostic. */
 const Source *source_open(const char *path, Arena *arena, Diag *diag);
-const char *source_foreign(const Source *source); /* what it is if it is no model: "an HTML page"; NULL */
 
 #endif

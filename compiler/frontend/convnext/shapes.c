@@ -1,0 +1,96 @@
+/* A checkpoint alone: what its config.json would say.
+ *
+ *   embeddings.patch_embeddings.weight [40, 3, 4, 4], encoder.stages.0.layers.1.dwconv.weight [40, 1, 7, 7], …
+ *   →  {"model_type": "convnext", "num_channels": 3, "patch_size": [4, 4], "hidden_sizes": [40, 80], "depths": [2, 1], …}
+ *
+ * Problem: a state dict has no sizes, no labels and no settings for pictures. Idea: sizes are its shapes, and how many blocks a stage
+ * has is how many are there; the rest is as the owner of the names has it by default. All checks are those of a config.json that was
+ * written by hand, and what does not fit these sizes is said tensor by tensor. */
+#include "compiler/frontend/convnext/shapes.h"
+#include "compiler/frontend/convnext/timm.h"
+#include "ir/base/str.h"
+
+#include <string.h>
+
+static int64_t dim(const Parameters *weights, const char *name, int axis)
+{
+    const Tensor *tensor = parameters_find(weights, name);
+    return tensor && axis < tensor->rank ? tensor->dims[axis] : 0;
+}
+
+static const char *part(Arena *arena, int64_t stage, const char *rest)
+{
+    return arena_printf(arena, "encoder.stages.%lld.%s", (long long)stage, rest);
+}
+
+static int64_t count_layers(const Parameters *weights, int64_t stage, Arena *arena)
+{
+    int64_t n = 0;
+    while (parameters_find(weights, part(arena, stage, arena_printf(arena, "layers.%lld.dwconv.weight", (long long)n))))
+        n++;
+    return n;
+}
+
+/* Of a stage's channels; 0: there is no such stage. */
+static int64_t width(const Parameters *weights, int64_t stage, Arena *arena)
+{
+    int64_t of_block = dim(weights, part(arena, stage, "layers.0.dwconv.weight"), 0);
+    return of_block     ? of_block
+           : stage == 0 ? dim(weights, "embeddings.patch_embeddings.weight", 0)
+                        : dim(weights, part(arena, stage, "downsampling_layer.1.weight"), 0);
+}
+
+static void put_stages(StrBuf *sizes, StrBuf *depths, const Parameters *weights)
+{
+    Arena *arena = sizes->arena;
+    int64_t channels;
+    for (int64_t i = 0; (channels = width(weights, i, arena)); i++) {
+        sb_printf(sizes, "%s%lld", i ? ", " : "", (long long)channels);
+        sb_printf(depths, "%s%lld", i ? ", " : "", (long long)count_layers(weights, i, arena));
+    }
+}
+
+static bool has_layer_scale(const Parameters *weights, Arena *arena)
+{
+    for (int64_t i = 0; width(weights, i, arena); i++)
+        if (parameters_find(weights, part(arena, i, "layers.0.layer_scale_parameter")))
+            return true;
+    return false;
+}
+
+/* torchvision's weights come with transforms of their own: the shorter edge by bilinear interpolation to 236 pixels of the tiny model, 230
+ * of the small and 232 of the others, then 224 cut out. In timm's words. */
+static const char *torchvision_pictures(const char *sizes, const char *depths, Arena *arena)
+{
+    bool narrow = strcmp(sizes, "96, 192, 384, 768") == 0;
+    int edge = narrow && strcmp(depths, "3, 3, 9, 3") == 0 ? 236 : narrow && strcmp(depths, "3, 3, 27, 3") == 0 ? 230 : 232;
+    return arena_printf(arena,
+                        ", \"" TIMM_PICTURES "\": {\"crop_pct\": %.17g, \"resample\": 2, \"crop_mode\": \"center\", "
+                        "\"image_mean\": [0.485, 0.456, 0.406], \"image_std\": [0.229, 0.224, 0.225]}",
+                        224.0 / edge);
+}
+
+/* Transformers' classes have 1e-12 in the final LayerNorm, all others 1e-6. */
+static const char *config_text(const Parameters *weights, Arena *arena)
+{
+    static const char stem[] = "embeddings.patch_embeddings.weight";
+    StrBuf sizes = {.arena = arena}, depths = {.arena = arena};
+    put_stages(&sizes, &depths, weights);
+    const char *widths = sizes.text ? sizes.text : "", *counts = depths.text ? depths.text : "";
+    const char *pictures = parameters_of_torchvision(weights) ? torchvision_pictures(widths, counts, arena) : "";
+    return arena_printf(arena,
+                        "{\"model_type\": \"%s\", \"num_channels\": %lld, \"patch_size\": [%lld, %lld], \"hidden_sizes\": [%s], "
+                        "\"depths\": [%s], \"layer_norm_eps\": %s, \"layer_scale_init_value\": %s%s}",
+                        parameters_of_v2(weights) ? "convnextv2" : "convnext", (long long)dim(weights, stem, 1),
+                        (long long)dim(weights, stem, 2), (long long)dim(weights, stem, 3), widths, counts,
+                        parameters_of_hugging_face(weights) ? "1e-12" : "1e-6", has_layer_scale(weights, arena) ? "1e-6" : "0",
+                        pictures);
+}
+
+const Source *hf_config_of_shapes(const Parameters *weights, const char *path, Arena *arena)
+{
+    Source *source = NEW(arena, Source);
+    const char *text = config_text(weights, arena);
+    *source = (Source){.path = arena_printf(arena, "%s (its shapes)", path), .text = text, .length = (int64_t)strlen(text)};
+    return source;
+}
