@@ -292,6 +292,20 @@ REF(Pow)
     return true;
 }
 
+/* In double the product of floats is exact, and its sum nearly always. */
+REF(MulAdd)
+{
+    UNUSED;
+    Walk walk = walk_over(outputs[0]->rank, outputs[0]->dims);
+    for (int i = 0; i < 3; i++)
+        walk_broadcast(&walk, i, inputs[i]);
+    for (int64_t i = 0; i < outputs[0]->count; i++, walk_next(&walk)) {
+        double product = tensor_get(inputs[0], walk.offset[0]) * tensor_get(inputs[1], walk.offset[1]);
+        tensor_set(outputs[0], i, product + tensor_get(inputs[2], walk.offset[2]));
+    }
+    return true;
+}
+
 REF(Where)
 {
     UNUSED;

@@ -11,7 +11,7 @@ const Op op_table[OP_COUNT] = {
 #define ROW(name, domain, class, versions, inputs, outputs, attrs, cost, summary) \
     [OP_##name] = {OP_##name, #name, domain, class, BRACED versions, inputs, outputs, attrs, summary, cost},
 #define OP(name, domain, class, versions, inputs, outputs, attrs, summary) \
-    ROW(name, domain, class, versions, inputs, outputs, attrs, 0, summary)
+    ROW(name, domain, class, versions, inputs, outputs, attrs, class == CLASS_ELEMENTWISE, summary)
 #define ELEMENTWISE(name, versions, inputs, outputs, attrs, cost, summary) \
     ROW(name, "", CLASS_ELEMENTWISE, versions, inputs, outputs, attrs, cost, summary)
 #include "ir/ops.def"

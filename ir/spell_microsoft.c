@@ -33,20 +33,21 @@ static Value *point(Node *node, int64_t i)
     return zero ? spell_cast(node, zero, DT_FLOAT) : spell_number(node, DT_FLOAT, 0);
 }
 
-/* The bytes at input i in steps of the result's scale: a * ratio. */
-static Value *in_steps(Node *node, int64_t i, Value *ratio)
+/* x * (the bytes at input i) + rest, the bytes as they are: their zero point is in rest. */
+static Value *plus_bytes(Node *node, Value *x, int64_t i, Value *rest)
 {
-    return SPELL(node, OP_Mul, spell_cast(node, node->inputs.at[i], DT_FLOAT), ratio);
+    return SPELL(node, OP_MulAdd, spell_cast(node, node->inputs.at[i], DT_FLOAT), x, rest);
 }
 
-/* a * (as / cs) + b * (bs / cs) + what the zero points come to, as ONNX Runtime adds them on x86. */
+/* a * (as / cs) + (b * (bs / cs) + what the zero points come to), each product and its sum rounded once: so does ONNX Runtime
+ * on x86, and where scales are ratios of small numbers many sums lie halfway between two integers. */
 void spell_QLinearAdd(Node *node)
 {
     Value *const *in = node->inputs.at;
     Value *a = SPELL(node, OP_Div, in[1], in[6]), *b = SPELL(node, OP_Div, in[4], in[6]);
-    Value *zeros = SPELL(node, OP_Add, SPELL(node, OP_Mul, a, point(node, 2)), SPELL(node, OP_Mul, b, point(node, 5)));
+    Value *zeros = SPELL(node, OP_MulAdd, a, point(node, 2), SPELL(node, OP_Mul, b, point(node, 5)));
     Value *fixed = SPELL(node, OP_Sub, point(node, 7), zeros);
-    rounded(node, SPELL(node, OP_Add, SPELL(node, OP_Add, in_steps(node, 0, a), fixed), in_steps(node, 3, b)));
+    rounded(node, plus_bytes(node, a, 0, plus_bytes(node, b, 3, fixed)));
 }
 
 /* (a - az) * (b - bz), a whole number, times as * bs / cs. */

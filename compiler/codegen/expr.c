@@ -417,6 +417,7 @@ static IrValue step_value(Emit *e, const Expr *expr, const ExprStep *step, const
     case OP_GreaterOrEqual: return less(e, b->value, a->value, d, true);
     case OP_PRelu: return by_sign(e, a->value, mul(e, a->value, b->value, d), d);
     case OP_Pow: return power(e, expr, step, a, b);
+    case OP_MulAdd: return emit_fma(e, a->value, b->value, c->value);
     case OP_Where: return emit_select(e, a->value, b->value, c->value);
     default: return unary(e, step, a->value, d);
     }

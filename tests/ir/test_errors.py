@@ -40,6 +40,9 @@ cases = [
     ("float[N,5] x, int8[4,3] w, float[3] s", "", "y = cnxc.RowQuantizedMatMul(x, w, s)", 1, "the last dimension of A"),
     ("float[N,4] x, int8[4,3] w, float[3] s", "", "y = cnxc.RowQuantizedMatMul <range = 3> (x, w, s)", 1,
      "range of RowQuantizedMatMul is 3, expected a divisor of 4 rows of B, or 0"),
+    # MulAdd
+    ("double[N,4] x", "", "y = cnxc.MulAdd(x, x, x)", 1, "input A of MulAdd has element type double, expected float"),
+    ("float[N,4] x, float[3] z", "", "y = cnxc.MulAdd(x, x, z)", 1, "broadcast"),
     # dimensions
     ("float[1,0,4] x", "", "y = Relu(x)", 3, "dimension 1 of input 'x' is 0: empty inputs are not supported"),
     ("float[4611686018427387904,4] x", "", "y = Relu(x)", 1, "overflows"),

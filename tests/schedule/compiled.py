@@ -67,6 +67,7 @@ def elementwise():
         case("f" + op.lower(), "float[2,37] x", "float[2,37] y", f"t = Abs(x)\nu = Add(t, e)\ny = {op}(u)", [tensor("e", values=[1.5])])
     case("nanhard", "float[2,37] x", "float[2,37] y, float[2,37] z", "t = Log(x)\ny = HardSigmoid(t)\nz = HardSwish(t)")
     case("where", "float[2,3,5] x, float[5] z", "float[2,3,5] y", "c = Greater(x, z)\ny = Where(c, x, z)")
+    case("muladd", "float[2,3,5] x, float[5] z", "float[2,3,5] y", "y = cnxc.MulAdd(z, x, s)", [tensor("s", 3, 1)])
     # beyond their type, and beyond 2^53
     case("wrapprod", "uint8[3,7,5] x", "uint8[3,5] y", "u = Mul(x, e)\nv = Add(u, f)\ny = ReduceProd <keepdims=0>(v, a)",
          [tensor("e", values=[3], dtype="uint8"), tensor("f", values=[199], dtype="uint8"), tensor("a", 1, values=[1], dtype="int64")])
@@ -196,6 +197,9 @@ def quantisation():
     small = lambda name, *dims, dtype="int8": tensor(name, *dims, dtype=dtype, values=[(7 * i * i + i) % 255 - (127 if dtype == "int8" else 0) for i in range(math.prod(dims))])
     case("mmi", "uint8[N,9,700] x", "int32[N,9,33] y", "y = MatMulInteger(x, w, z, v)",
          [small("w", 700, 33), tensor("z", values=[99], dtype="uint8"), tensor("v", 33, values=list(range(33)), dtype="int8")])
+    case("mmz", "uint8[N,9,70] x, uint8 z", "int32[N,9,33] y", "y = MatMulInteger(x, w, z, v)",
+         [small("w", 70, 33), tensor("v", 33, values=list(range(33)), dtype="int8")])
+    case("ciz", "uint8[N,16,8,6] x, uint8 z", "int32[N,5,4,3] y", "y = ConvInteger <strides=[2,2]> (x, w, z)", [small("w", 5, 16, 2, 2)])
     case("mmt", "int8[5,700] x, uint8[700,3] w", "int32[5,3] y", "y = MatMulInteger(x, w)")
     case("ci", "uint8[N,90,9,11] x", "int32[N,4,9,11] y", "y = ConvInteger <pads=[1,1,1,1]> (x, w, z)",
          [small("w", 4, 90, 3, 3), tensor("z", values=[120], dtype="uint8")])
@@ -282,7 +286,7 @@ def blocks():
 
 def write(path, cases, opset):
     join = lambda i, sep: sep.join(c[i] for c in cases if c[i])
-    imports = ', "com.microsoft" : 1' if any("com.microsoft" in c[2] for c in cases) else ""
+    imports = "".join(f', "{domain}" : 1' for domain in ("cnxc", "com.microsoft") if any(domain + "." in c[2] for c in cases))
     weights = ", ".join(w for c in cases for w in c[3])
     with open(path, "w") as out:
         out.write(f'<ir_version: 10, opset_import: ["" : {opset}{imports}]>\n')

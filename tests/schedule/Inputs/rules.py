@@ -88,6 +88,13 @@ def where(g, op):
     g.node(op, [c, *g.r.sample([x, y], 2)], (g.types[x][0], broadcast(*(g.types[v][1] for v in (c, x, y)))))
 
 
+@rule("MulAdd", weight=0.6, exact=True)
+def multiply_and_add(g, op):
+    x = g.pick(("float",))
+    y, z = partner(g, x), partner(g, x, one_way=True)
+    g.node(op, [x, y, z], ("float", broadcast(*(g.types[v][1] for v in (x, y, z)))))
+
+
 @rule("Clip", weight=1.2, exact=True)
 def clip(g, op):
     x = g.pick(FLOATS + INTS)
