@@ -4,6 +4,8 @@
  *   y = ConvInteger<strides = [2, 2]>(x, w, z)     t = Transpose(x)  r = Reshape(Transpose(Reshape(t)))
  *                                            ->    y = Transpose(MatMulInteger(r, v, z))
  *
+ * If z is found while running, as dynamic quantisation does, it is taken away behind: MatMulInteger(r, v) - z * Σ v.
+ *
  * All others become products of floats, exact because no sum leaves what a float holds of whole numbers, 2^24. What is
  * summed up is cut into ranges that are short enough, and their sums are added as int32:
  *
@@ -192,11 +194,8 @@ static void conv_by_floats(Node *node)
 
 static bool is_one(const Value *value) { return shape_count(&value->type.shape) == 1; }
 
-/* Rows with one constant zero point. */
-static bool are_rows(const Value *a, const Value *zero)
-{
-    return value_rank(a) >= 2 && (!zero || (zero->constant && is_one(zero)));
-}
+/* Rows with one zero point. */
+static bool are_rows(const Value *a, const Value *zero) { return value_rank(a) >= 2 && (!zero || is_one(zero)); }
 
 /* Weights less their zero points, which stand along axis, as int8; NULL: not constant, or it does not hold them. */
 static Tensor *centred_bytes(Node *at, const Value *w, const Value *zero, int axis)
@@ -228,9 +227,26 @@ bool integer_matmul_is_legal(const Node *node)
            !node_input(node, 3) && value_rank(node->inputs.at[0]) >= 2 && (!zero || (is_given(zero) && is_one(zero)));
 }
 
+/* Σ b of each column. */
+static Value *column_totals(Node *at, const Tensor *b)
+{
+    Tensor *totals = tensor_new(at->graph->model->arena, DT_INT32, 1, &b->dims[1]);
+    for (int64_t i = 0; i < b->count; i++) {
+        int64_t column = i % b->dims[1];
+        tensor_set_int(totals, column, tensor_get_int(totals, column) + tensor_get_int(b, i));
+    }
+    return spell_constant(at, totals);
+}
+
+/* A zero point that is found while running is taken away behind the sums. */
 static Value *product_of_bytes(Node *at, Value *a, Tensor *b, Value *zero)
 {
-    return SPELL(at, OP_MatMulInteger, a, spell_constant(at, b), zero);
+    bool given = !zero || zero->constant;
+    Value *sum = SPELL(at, OP_MatMulInteger, a, spell_constant(at, b), given ? zero : NULL);
+    if (given)
+        return sum;
+    zero = spell_reshape(at, spell_cast(at, zero, DT_INT32), 0, NULL);
+    return SPELL(at, OP_Sub, sum, SPELL(at, OP_Mul, zero, column_totals(at, b)));
 }
 
 /* Σ a of each row, less a's zero point as many times: what every column has more for each that its zero point is above 0. */
@@ -259,6 +275,8 @@ static Value *beside_zeros(Node *node, Value *a, Value *zero, Value *b_zero)
 void integer_make_matmul(Node *node)
 {
     Value *a = node->inputs.at[0], *b = node->inputs.at[1], *zero = node_input(node, 2), *b_zero = node_input(node, 3);
+    if (b->producer)
+        node_fold_whole(b->producer); /* QGemm turns its weights */
     if (!b->constant || value_rank(b) != 2 || !b->constant->count || !are_rows(a, zero) || (b_zero && value_rank(b_zero) > 1)) {
         matmul_by_floats(node);
         return;
