@@ -5,8 +5,8 @@
  * Names take one dash or two, as in clang: --save-temps, -save-temps. A long name is never abbreviated: scripts that do so
  * break when options are added. Options stand anywhere, before the command, too. After "--" everything is an argument.
  *
- * `cnxc run` has two readers. An option that only one of them knows is that one's wherever it stands; what both know, --help and
- * --version, is the program's behind MODEL; behind "--" all is the program's. */
+ * `cnxc run` has two readers. An option that only one of them knows is that one's wherever it stands; what both know is cnxc's, but
+ * --help and --version, which every command has, are the program's behind MODEL. Behind "--" all is the program's. */
 #include "compiler/driver/driver.h"
 #include "compiler/build/calibrate/calibrate.h"
 
@@ -238,14 +238,21 @@ static void parse_option(Driver *driver, Words *words)
     }
 }
 
-/* Takes the next word, and its value, if it is an option of the program that is to run. */
+/* Of the program that is to run, rather than cnxc's? */
+static bool is_programs(const Driver *driver, const char *word, bool *complete)
+{
+    const char *value;
+    const Option *ours = forwards(driver) ? option_find(word, driver->command->bit, &value) : NULL;
+    return forwards(driver) && program_option_find(word, complete) &&
+           (!ours || (ours->commands == C_ALL && driver->options.arguments.len));
+}
+
+/* Takes the next word, and its value, if it is the program's. */
 static bool forward_option(Driver *driver, Words *words)
 {
     Options *o = &driver->options;
     bool complete;
-    const char *word = words->at[words->next], *value;
-    if (!forwards(driver) || !program_option_find(word, &complete) ||
-        (!o->arguments.len && option_find(word, driver->command->bit, &value)))
+    if (!is_programs(driver, words->at[words->next], &complete))
         return false;
     vec_push(driver->arena, &o->forwarded, words->at[words->next++]);
     if (!complete && words->next < words->count)
