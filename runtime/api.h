@@ -71,7 +71,8 @@ typedef void (*cnxrt_parallel_for)(void *user, int64_t n, void (*body)(void *arg
 /* Zero means "the default" in every field but the first. */
 typedef struct cnxrt_options {
     size_t struct_size;              /* sizeof(cnxrt_options) */
-    int64_t n_threads;               /* that one run uses, the caller's included; default 1: only the caller's.
+    int64_t n_threads;               /* that one run uses, the caller's included; default 1: only the caller's. Where
+                                        others keep the machine so busy that fewer are faster, it uses fewer.
                                         Each context has n_threads - 1 threads of its own, asleep between runs,
                                         unless parallel_for is given; a child of fork has none of them and gets
                                         CNXRT_ERROR_FORK. Results do not depend on it */

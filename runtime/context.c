@@ -222,7 +222,7 @@ typedef struct PhaseJob { /* for parallel_for */
 
 static void run_chunks(const cnxrt_context *context, const CnxrtPhase *phase, int64_t thread)
 {
-    int64_t threads = context->model->n_threads;
+    int64_t threads = context->n_active;
     int64_t share = phase->n_chunks / threads, rest = phase->n_chunks % threads;
     int64_t begin = thread * share + (thread < rest ? thread : rest);
     int64_t end = begin + share + (thread < rest);
@@ -233,7 +233,7 @@ static void run_chunks(const cnxrt_context *context, const CnxrtPhase *phase, in
 static void run_chunks_body(void *argument, int64_t thread)
 {
     const PhaseJob *job = argument;
-    if (thread >= 0 && thread < job->context->model->n_threads)
+    if (thread >= 0 && thread < job->context->n_active)
         run_chunks(job->context, job->phase, thread);
 }
 
@@ -275,7 +275,7 @@ static void run_phase(cnxrt_context *context, const CnxrtPhase *phase, int64_t t
         model->parallel_for(model->parallel_user, model->n_threads, run_chunks_body, &job);
     } else {
         run_chunks(context, phase, thread);
-        if (context->pool)
+        if (context->n_active > 1)
             pool_barrier(context->pool);
     }
 }
@@ -304,8 +304,8 @@ static void run_alone(void *argument, int64_t thread)
 {
     cnxrt_context *context = argument;
     const CnxrtVariant *variant = context->model->variant;
-    int64_t share = context->n_alone / context->model->n_threads;
-    if (thread < 0 || thread >= context->model->n_threads)
+    int64_t share = context->n_alone / context->n_active;
+    if (thread < 0 || thread >= context->n_active)
         return;
     context->frames[thread].arena = context->workspace + thread * round_up(variant->arena_bytes);
     for (int64_t image = thread * share; image < (thread + 1) * share; image++) {
@@ -325,7 +325,7 @@ static void run_shared_out(cnxrt_context *context, int64_t thread)
         return;
     }
     run_alone(context, thread);
-    if (context->pool)
+    if (context->n_active > 1)
         pool_barrier(context->pool);
 }
 
@@ -352,6 +352,14 @@ static void run_thread(void *argument, int64_t thread)
     move_to(context, thread, batch, 0);
     for (int64_t p = image_phases; p < image_phases + variant->n_end; p++)
         run_timed(context, p, thread, run_phase);
+}
+
+/* On as many of the pool's threads as were chosen. */
+static void run_on_pool(cnxrt_context *context, int64_t batch)
+{
+    int64_t start = nanoseconds();
+    bool disturbed = pool_run(context->pool, context->n_active, pace_is_busy(&context->pace), run_thread, context);
+    pace_note(&context->pace, (double)(nanoseconds() - start) / (double)batch, disturbed);
 }
 
 /* What may have happened since create. */
@@ -384,9 +392,10 @@ cnxrt_status context_run(cnxrt_context *context, const void *const *inputs, int6
         return status;
     for (int64_t t = 0; t < model->n_threads; t++)
         context->frames[t].batch = batch;
-    context->n_alone = model->variant->by_image ? batch / model->n_threads * model->n_threads : 0;
+    context->n_active = context->pool ? pace_choose(&context->pace, model->n_threads) : model->n_threads;
+    context->n_alone = model->variant->by_image ? batch / context->n_active * context->n_active : 0;
     if (context->pool)
-        pool_run(context->pool, run_thread, context);
+        run_on_pool(context, batch);
     else
         run_thread(context, 0);
     return CNXRT_OK;

@@ -9,6 +9,7 @@
 
 #include "runtime/api.h"
 #include "runtime/model.h"
+#include "runtime/pace.h"
 #include "runtime/threads.h"
 #include "runtime/weights.h"
 
@@ -38,6 +39,8 @@ struct cnxrt_context {
     uint8_t **tensors;          /* n_inputs + n_outputs for each thread; frames point in here */
     uint8_t **bases;            /* n_inputs + n_outputs: what the caller gave to run */
     uint8_t **classify_tensors; /* n_inputs + n_outputs buffers for one item; made by the first classify */
+    Pace pace;                  /* of the pool's threads */
+    int64_t n_active;           /* threads of this run */
     int64_t n_alone;            /* images of this run that the threads share out; 0: all run in step */
     int64_t *phase_ns;          /* time of each phase is added here; NULL: not measured */
     atomic_flag busy;

@@ -6,10 +6,14 @@
  *   run:      wake workers ─ phase ─ barrier ─ phase ─ barrier … ─ all done
  *   barrier:  spin SPINS times, then sleep on the generation until the last to arrive changes it
  *   idle:     asleep at once; nothing spins between runs
+ *   busy:     asleep at once, too, where others want the processor that spinning would keep (pace.c)
  *
  * The generation is the one word everybody waits for; who sleeps says so in `sleepers` first, so that the last to
  * arrive makes no system call where all are spinning. (Store generation, load sleepers | store sleepers, load
- * generation: sequentially consistent, so one of the two sees the other.) */
+ * generation: sequentially consistent, so one of the two sees the other.)
+ *
+ * A run may be on fewer threads than there are. Nobody waits for the others, so one may wake when that run, or many more, are
+ * over: the generation that starts a run says itself how many take part. */
 #define _GNU_SOURCE
 #include "runtime/threads.h"
 #include "runtime/quota.h"
@@ -21,10 +25,11 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { SPINS = 4000, STACK_BYTES = 1 << 20, CACHE_LINE = 64 };
+enum { SPINS = 4000, STACK_BYTES = 1 << 20, CACHE_LINE = 64, ACTIVE_BITS = 10 };
 
 /* A number that threads wait to see changed. */
 typedef struct Event {
@@ -39,13 +44,16 @@ typedef struct Worker {
 } Worker;
 
 struct ThreadPool {
-    Event start;      /* a new job, or the end */
+    Event start;      /* a new job, or the end; its generation's low bits: threads that take part, less one */
     Event barrier;    /* all have arrived */
     _Alignas(CACHE_LINE) atomic_int arrived;
-    int64_t n_threads, n_started;
-    int spins;        /* 0 where threads outnumber processors */
+    int64_t n_started;
+    int n_active;     /* threads of this run */
+    int spins;        /* of this run */
+    bool may_spin;    /* threads don't outnumber processors */
+    atomic_long preempted; /* times that a thread of this run lost its processor to others */
     pid_t owner;      /* the process that has the workers */
-    bool stop;        /* written before start changes */
+    atomic_bool stop; /* written before start changes */
     void (*job)(void *argument, int64_t thread);
     void *argument;
     Worker *workers;
@@ -80,9 +88,9 @@ static void event_wait(Event *event, unsigned seen, int spins)
     atomic_fetch_sub(&event->sleepers, 1);
 }
 
-static void event_change(Event *event)
+static void event_change(Event *event, unsigned by)
 {
-    atomic_fetch_add(&event->generation, 1);
+    atomic_fetch_add(&event->generation, by);
     if (atomic_load(&event->sleepers))
         futex(&event->generation, FUTEX_WAKE, (unsigned)-1 >> 1);
 }
@@ -90,34 +98,62 @@ static void event_change(Event *event)
 void pool_barrier(ThreadPool *pool)
 {
     unsigned seen = atomic_load_explicit(&pool->barrier.generation, memory_order_relaxed);
-    if (atomic_fetch_add(&pool->arrived, 1) == pool->n_threads - 1) {
+    if (atomic_fetch_add(&pool->arrived, 1) == pool->n_active - 1) {
         atomic_store_explicit(&pool->arrived, 0, memory_order_relaxed);
-        event_change(&pool->barrier);
+        event_change(&pool->barrier, 1);
     } else {
         event_wait(&pool->barrier, seen, pool->spins);
     }
+}
+
+/* Involuntary switches of this thread so far: a time slice was over, or somebody more urgent came. */
+static long preemptions(void)
+{
+    struct rusage usage;
+    return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nivcsw : 0;
+}
+
+static void do_job(ThreadPool *pool, int64_t thread)
+{
+    long before = preemptions();
+    pool->job(pool->argument, thread);
+    atomic_fetch_add_explicit(&pool->preempted, preemptions() - before, memory_order_relaxed);
+    if (pool->n_active > 1)
+        pool_barrier(pool);
 }
 
 static void *work(void *argument)
 {
     Worker *worker = argument;
     ThreadPool *pool = worker->pool;
-    for (unsigned seen = 0;; seen++) {
+    for (unsigned seen = 0;;) {
         event_wait(&pool->start, seen, 0);
-        if (pool->stop)
+        seen = atomic_load(&pool->start.generation);
+        if (atomic_load(&pool->stop))
             return NULL;
-        pool->job(pool->argument, worker->thread);
-        pool_barrier(pool);
+        if (worker->thread <= (seen & ((1u << ACTIVE_BITS) - 1)))
+            do_job(pool, worker->thread);
     }
 }
 
-void pool_run(ThreadPool *pool, void (*job)(void *argument, int64_t thread), void *argument)
+/* Adds one to the generation above its low bits, which become those of n. */
+static void start_job(ThreadPool *pool, int n)
+{
+    unsigned active = atomic_load_explicit(&pool->start.generation, memory_order_relaxed) & ((1u << ACTIVE_BITS) - 1);
+    event_change(&pool->start, (1u << ACTIVE_BITS) + (unsigned)(n - 1) - active);
+}
+
+bool pool_run(ThreadPool *pool, int64_t n, bool busy, void (*job)(void *argument, int64_t thread), void *argument)
 {
     pool->job = job;
     pool->argument = argument;
-    event_change(&pool->start);
-    job(argument, 0);
-    pool_barrier(pool);
+    pool->n_active = (int)n;
+    pool->spins = busy || !pool->may_spin ? 0 : SPINS;
+    atomic_store_explicit(&pool->preempted, 0, memory_order_relaxed);
+    if (n > 1)
+        start_job(pool, (int)n);
+    do_job(pool, 0);
+    return atomic_load_explicit(&pool->preempted, memory_order_relaxed) > 0;
 }
 
 /* Signals are the embedder's business: none is delivered to a worker. */
@@ -149,8 +185,7 @@ ThreadPool *pool_new(int64_t n_threads)
         errno = ENOMEM;
         return NULL;
     }
-    *pool = (ThreadPool){.n_threads = n_threads, .n_started = 1, .workers = workers, .owner = getpid()};
-    pool->spins = n_threads <= allowed_cpus() ? SPINS : 0;
+    *pool = (ThreadPool){.n_started = 1, .workers = workers, .owner = getpid(), .may_spin = n_threads <= allowed_cpus()};
     while (pool->n_started < n_threads) {
         if (!start_worker(pool, pool->n_started)) {
             int saved = errno;
@@ -167,8 +202,8 @@ void pool_free(ThreadPool *pool)
 {
     if (!pool)
         return;
-    pool->stop = true;
-    event_change(&pool->start);
+    atomic_store(&pool->stop, true);
+    event_change(&pool->start, 1u << ACTIVE_BITS);
     for (int64_t i = 1; pool_is_here(pool) && i < pool->n_started; i++)
         pthread_join(pool->workers[i - 1].handle, NULL);
     free(pool->workers);

@@ -12,10 +12,11 @@ ThreadPool *pool_new(int64_t n_threads);
 void pool_free(ThreadPool *pool); /* joins the workers, unless fork left them behind; NULL is allowed */
 bool pool_is_here(const ThreadPool *pool); /* false in a child of fork, which has none of the workers */
 
-/* job(argument, i) for each i in [0, n_threads), i = 0 in the caller's thread. Returns when all have returned. */
-void pool_run(ThreadPool *pool, void (*job)(void *argument, int64_t thread), void *argument);
+/* job(argument, i) for each i in [0, n), i = 0 in the caller's thread; n: at most all. Returns when all have returned, and
+ * whether the system took a processor from one of them meanwhile. busy: who waits sleeps at once. */
+bool pool_run(ThreadPool *pool, int64_t n, bool busy, void (*job)(void *argument, int64_t thread), void *argument);
 
-/* Inside a job: waits until all threads of the pool are here. */
+/* Inside a job: waits until all threads of the run are here. */
 void pool_barrier(ThreadPool *pool);
 
 /* Processors that this process may use: by affinity, and by its cgroups' quota. */
