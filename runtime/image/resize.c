@@ -79,6 +79,7 @@ typedef struct Axis {
     int64_t *count;
     int64_t most;     /* weights have this row length */
     int32_t *weights;
+    int32_t *pairs;   /* neighbouring weights as 16-bit halves, for SSE2; NULL: they don't fit */
     int bits;         /* fractional bits of the weights */
 } Axis;
 
@@ -87,6 +88,7 @@ static void axis_free(Axis *axis)
     free(axis->from);
     free(axis->count);
     free(axis->weights);
+    free(axis->pairs);
     *axis = (Axis){0};
 }
 
@@ -149,6 +151,22 @@ static bool axis_allocate(Axis *axis, const Filter *filter, int64_t in, int64_t 
     return axis->from && axis->count && axis->weights && *w;
 }
 
+/* The second half of the last pair of an odd row is zero. Without memory they are done without. */
+static void make_pairs(Axis *axis)
+{
+    int64_t pairs = (axis->most + 1) / 2;
+    for (int64_t i = 0; i < axis->n * axis->most; i++)
+        if (axis->weights[i] != (int16_t)axis->weights[i])
+            return;
+    axis->pairs = malloc((size_t)(axis->n * pairs) * sizeof *axis->pairs);
+    for (int64_t i = 0; axis->pairs && i < axis->n; i++)
+        for (int64_t j = 0; j < axis->most; j += 2) {
+            const int32_t *w = axis->weights + i * axis->most + j;
+            uint32_t high = j + 1 < axis->most ? (uint32_t)w[1] : 0;
+            axis->pairs[i * pairs + j / 2] = (int32_t)(high << 16 | ((uint32_t)w[0] & 0xffff));
+        }
+}
+
 static bool axis_make(Axis *axis, const Resize *how, int64_t in, int64_t out, Window window)
 {
     const Filter *filter = &filters[how->resample];
@@ -169,6 +187,7 @@ static bool axis_make(Axis *axis, const Resize *how, int64_t in, int64_t out, Wi
         axis->last = axis->from[i] + n > axis->last ? axis->from[i] + n : axis->last;
     }
     free(w);
+    make_pairs(axis);
     return true;
 }
 
@@ -193,13 +212,69 @@ static uint8_t clip(int32_t sum, int bits)
     return (uint8_t)(sum < 0 ? 0 : sum > 255 ? 255 : sum);
 }
 
-static void weigh_pixel(const uint8_t *in, int64_t step, const int32_t *weights, int64_t n, int bits, int64_t channels,
-                        uint8_t *out)
+/* Torchvision's weights have 16 bits, so that one instruction takes the products of two neighbours and their sum. Sums of
+ * integers are the same in any order. */
+#ifdef __SSE2__
+#include <emmintrin.h>
+
+/* Output i of RGB; false: its bytes end too close to the row's end to be read eight at a time. Of two pixels these are r0 r1
+ * g0 g1 b0 b1, and two of the third. */
+static bool weigh_rgb(const uint8_t *in, const uint8_t *end, const Axis *axis, int64_t i, uint8_t *out)
+{
+    const __m128i zero = _mm_setzero_si128();
+    const int32_t *pairs = axis->pairs + i * ((axis->most + 1) / 2);
+    int64_t n = (axis->count[i] + 1) / 2;
+    if (6 * n + 2 > end - in)
+        return false;
+    __m128i sums = _mm_set1_epi32(1 << (axis->bits - 1));
+    for (int64_t j = 0; j < n; j++, in += 6) {
+        __m128i bytes = _mm_loadl_epi64((const __m128i *)(const void *)in);
+        __m128i samples = _mm_unpacklo_epi8(_mm_unpacklo_epi8(bytes, _mm_srli_si128(bytes, 3)), zero);
+        sums = _mm_add_epi32(sums, _mm_madd_epi16(samples, _mm_set1_epi32(pairs[j])));
+    }
+    sums = _mm_sra_epi32(sums, _mm_cvtsi32_si128(axis->bits));
+    sums = _mm_packs_epi32(sums, zero);
+    int32_t rgb = _mm_cvtsi128_si32(_mm_packus_epi16(sums, zero));
+    memcpy(out, &rgb, 3);
+    return true;
+}
+
+/* Adds two rows to sums; returns how many columns it did. */
+static int64_t add_rows(const uint8_t *first, const uint8_t *second, int32_t pair, int64_t n, int32_t *sums)
+{
+    const __m128i zero = _mm_setzero_si128(), weights = _mm_set1_epi32(pair);
+    int64_t s = 0;
+    for (; s + 8 <= n; s += 8) {
+        __m128i *to = (__m128i *)(void *)(sums + s);
+        __m128i both = _mm_unpacklo_epi8(_mm_loadl_epi64((const __m128i *)(const void *)(first + s)),
+                                         _mm_loadl_epi64((const __m128i *)(const void *)(second + s)));
+        __m128i low = _mm_madd_epi16(_mm_unpacklo_epi8(both, zero), weights);
+        __m128i high = _mm_madd_epi16(_mm_unpackhi_epi8(both, zero), weights);
+        _mm_storeu_si128(to, _mm_add_epi32(_mm_loadu_si128(to), low));
+        _mm_storeu_si128(to + 1, _mm_add_epi32(_mm_loadu_si128(to + 1), high));
+    }
+    return s;
+}
+#else
+static bool weigh_rgb(const uint8_t *in, const uint8_t *end, const Axis *axis, int64_t i, uint8_t *out)
+{
+    (void)in, (void)end, (void)axis, (void)i, (void)out;
+    return false;
+}
+
+static int64_t add_rows(const uint8_t *first, const uint8_t *second, int32_t pair, int64_t n, int32_t *sums)
+{
+    (void)first, (void)second, (void)pair, (void)n, (void)sums;
+    return 0;
+}
+#endif
+
+static void weigh_pixel(const uint8_t *in, const int32_t *weights, int64_t n, int bits, int64_t channels, uint8_t *out)
 {
     int32_t half = 1 << (bits - 1), sum[4] = {half, half, half, half};
     if (channels == 3) { /* the usual case, kept in registers */
         int32_t r = half, g = half, b = half;
-        for (int64_t j = 0; j < n; j++, in += step) {
+        for (int64_t j = 0; j < n; j++, in += 3) {
             r += in[0] * weights[j];
             g += in[1] * weights[j];
             b += in[2] * weights[j];
@@ -207,7 +282,7 @@ static void weigh_pixel(const uint8_t *in, int64_t step, const int32_t *weights,
         out[0] = clip(r, bits), out[1] = clip(g, bits), out[2] = clip(b, bits);
         return;
     }
-    for (int64_t j = 0; j < n; j++, in += step)
+    for (int64_t j = 0; j < n; j++, in += channels)
         for (int64_t c = 0; c < channels; c++)
             sum[c] += in[c] * weights[j];
     for (int64_t c = 0; c < channels; c++)
@@ -224,9 +299,28 @@ static void pass_x(Plane in, const Axis *axis, int64_t y, int64_t rows, int64_t 
             memcpy(to, from + axis->first * channels, (size_t)(axis->n * channels));
             continue;
         }
-        for (int64_t i = 0; i < axis->n; i++)
-            weigh_pixel(from + axis->from[i] * channels, channels, axis->weights + i * axis->most, axis->count[i], axis->bits,
-                        channels, to + i * channels);
+        const uint8_t *end = from + in.x0 * channels + in.row;
+        for (int64_t i = 0; i < axis->n; i++) {
+            const uint8_t *first = from + axis->from[i] * channels;
+            if (!axis->pairs || channels != 3 || !weigh_rgb(first, end, axis, i, to + i * channels))
+                weigh_pixel(first, axis->weights + i * axis->most, axis->count[i], axis->bits, channels, to + i * channels);
+        }
+    }
+}
+
+/* Output i of n columns, before it is rounded. */
+static void sum_rows(const uint8_t *from, int64_t row, const Axis *axis, int64_t i, int64_t n, int32_t *sums)
+{
+    const int32_t *weights = axis->weights + i * axis->most;
+    for (int64_t s = 0; s < n; s++)
+        sums[s] = 1 << (axis->bits - 1);
+    for (int64_t j = 0; j < axis->count[i]; j += 2, from += 2 * row) {
+        bool two = j + 1 < axis->count[i];
+        const uint8_t *second = two ? from + row : from; /* by a weight of zero */
+        int64_t s = axis->pairs ? add_rows(from, second, axis->pairs[i * ((axis->most + 1) / 2) + j / 2], n, sums) : 0;
+        int32_t w0 = weights[j], w1 = two ? weights[j + 1] : 0;
+        for (; s < n; s++)
+            sums[s] += from[s] * w0 + second[s] * w1;
     }
 }
 
@@ -245,13 +339,7 @@ static bool pass_y(Plane in, const Axis *axis, int64_t x, int64_t columns, int64
             memcpy(to, from, (size_t)n);
             continue;
         }
-        for (int64_t s = 0; s < n; s++)
-            sums[s] = 1 << (axis->bits - 1);
-        for (int64_t j = 0; j < axis->count[i]; j++, from += in.row) {
-            int32_t weight = axis->weights[i * axis->most + j];
-            for (int64_t s = 0; s < n; s++)
-                sums[s] += from[s] * weight;
-        }
+        sum_rows(from, in.row, axis, i, n, sums);
         for (int64_t s = 0; s < n; s++)
             to[s] = clip(sums[s], axis->bits);
     }
