@@ -225,20 +225,35 @@ static void print_command_words(FILE *out, const Command *command)
         fprintf(out, "%s ", program_option_at(i)->name);
 }
 
+static void print_commands(FILE *out, const char *separator)
+{
+    for (int64_t i = 0; i < command_count(); i++)
+        fprintf(out, "%s%s", i ? separator : "", command_at(i)->name);
+}
+
+/* The command is the first word before the cursor that names one: options may stand before it. */
+static void print_command_search(FILE *out, const char *words)
+{
+    fprintf(out, "    local each command=\n    for each in %s; do\n        case $each in ", words);
+    print_commands(out, "|");
+    fputs(") command=$each; break ;; esac\n    done\n", out);
+}
+
 static void print_bash(FILE *out)
 {
     fputs("# bash completion for cnxc, written by 'cnxc help --format=bash'\n_cnxc() {\n"
-          "    local word=${COMP_LINE:0:COMP_POINT}; word=${word##* }\n    local words=\n    case ${COMP_WORDS[1]} in\n",
+          "    local word=${COMP_LINE:0:COMP_POINT}; word=${word##* }\n",
           out);
+    print_command_search(out, "\"${COMP_WORDS[@]:1:COMP_CWORD-1}\"");
+    fputs("    local words=\n    case $command in\n", out);
     for (int64_t i = 0; i < command_count(); i++) {
         fprintf(out, "    %s) words='", command_at(i)->name);
         print_command_words(out, command_at(i));
         fputs("' ;;\n", out);
     }
-    fputs("    esac\n    [ \"$COMP_CWORD\" -eq 1 ] && words='", out);
-    for (int64_t i = 0; i < command_count(); i++)
-        fprintf(out, "%s ", command_at(i)->name);
-    fputs("'\n    COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
+    fputs("    *) words='", out);
+    print_commands(out, " ");
+    fputs("' ;;\n    esac\n    COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
           "    case $word in *=*) COMPREPLY=(\"${COMPREPLY[@]#\"${word%%=*}=\"}\") ;; esac\n}\n"
           "complete -o default -o bashdefault -F _cnxc cnxc\n",
           out);
@@ -246,18 +261,17 @@ static void print_bash(FILE *out)
 
 static void print_zsh(FILE *out)
 {
-    fputs("#compdef cnxc\n# zsh completion for cnxc, written by 'cnxc help --format=zsh'\n"
-          "if (( CURRENT == 2 )); then\n    compadd --",
-          out);
-    for (int64_t i = 0; i < command_count(); i++)
-        fprintf(out, " %s", command_at(i)->name);
-    fputs("\nelse\n    case $words[2] in\n", out);
+    fputs("#compdef cnxc\n# zsh completion for cnxc, written by 'cnxc help --format=zsh'\n_cnxc() {\n", out);
+    print_command_search(out, "${words[2,CURRENT-1]}");
+    fputs("    case $command in\n", out);
     for (int64_t i = 0; i < command_count(); i++) {
         fprintf(out, "    %s) compadd -- ", command_at(i)->name);
         print_command_words(out, command_at(i));
-        fputs(";;\n", out);
+        fputs("; _files ;;\n", out);
     }
-    fputs("    esac\n    _files\nfi\n", out);
+    fputs("    *) compadd -- ", out);
+    print_commands(out, " ");
+    fputs(" ;;\n    esac\n}\n_cnxc\n", out);
 }
 
 static void print_fish(FILE *out)

@@ -202,8 +202,10 @@ Model *frontend_load(const char *path, const FrontendOptions *options, Arena *ar
     Input in = {.path = path, .options = options, .arena = arena, .diag = diag};
     bool folder = is_directory(path);
     in.dir = path_directory(arena, path); /* of "-": the working directory */
-    if (!folder && !(in.source = source_open(path, arena, diag)))
+    if (!folder && !(in.source = source_open(path, arena, diag))) {
+        foreign_note_hub(path, diag);
         return NULL;
+    }
     bool graph = !folder && !is_checkpoint(&in); /* as the file has it; else built as the options say */
     Model *model = load(&in);
     if (!model || (graph && !safetensors_check_places(model, diag)) || !model_inline_functions(model, diag) ||

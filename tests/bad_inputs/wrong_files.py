@@ -106,3 +106,10 @@ in_folder("Git LFS pointer as pytorch_model.bin", "m/pytorch_model.bin: error: .
 for name in ("convnext_atto_ols", "convnext_tiny_hnf.a2h_in1k", "convnext_large_mlp", "test_convnext"):
     in_folder(f"timm's {name}", f"error: architecture {name} has no equivalent(.|\n)*its ONNX export compiles: python -c 'import timm, torch; .*local-dir:m\"", 3,
               {"m/config.json": json.dumps({"architecture": name}), "m/model.safetensors": checkpoint()})
+
+# Nothing at all
+
+case("wrong files", "a hub's name", exit=4, argv=["check", "facebook/convnext-tiny-224"],
+     message="error: cannot open facebook/convnext-tiny-224(.|\\n)*note: .* hf download facebook/convnext-tiny-224 --local-dir convnext-tiny-224")
+case("wrong files", "a file that is not there", exit=4, message=r"\A[^\n]*error: cannot open m/modle.onnx: No such file or directory\s*\Z",
+     files=folder(), argv=["check", "m/modle.onnx"])

@@ -29,6 +29,7 @@ SOURCES = {  # target: (patterns below the root, endings of files in the table o
     "onnx": (["tests/goldens/**/*.onnx", "tests/**/*.onnx"], (".onnx",)),
     "safetensors": (["tests/goldens/**/*.safetensors"], (".safetensors",)),
     "pickle": (["tests/goldens/**/*.bin", "tests/goldens/**/*.pth", "tests/goldens/**/*.pt"], (".bin", ".pth")),
+    "alone": (["tests/goldens/**/*.safetensors", "tests/goldens/**/*.bin", "tests/goldens/**/*.pth"], (".safetensors", ".bin", ".pth", ".ckpt")),
     "npy": (["tests/goldens/**/*.npy"], (".npy",)),
     "image": (["tests/goldens/images/*/input.*", "models/digits/**/*.png"], (".png", ".jpg", ".webp")),
     "profile": (["compiler/target/profiles/*.xml"], (".xml",)),

@@ -5,6 +5,8 @@
  *
  *   model.onnx: error: at byte 0: this is a Git LFS pointer, not the file it stands for, expected …; 'git lfs pull' fetches the file */
 #include "compiler/frontend/input/foreign.h"
+#include "ir/base/listing.h"
+#include "ir/base/path.h"
 #include "ir/base/vec.h"
 
 #include <ctype.h>
@@ -26,6 +28,8 @@ typedef struct Kind {
 #define PICKLE "a Python pickle, but none of torch.save's", NULL
 #define PACKED(what) what, "unpack it first"
 #define PICTURE "a picture", "pictures follow MODEL: cnxc run MODEL PICTURE"
+
+static const char HUB_NAME[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
 
 /* The first that fits counts. */
 static const Kind kinds[] = {
@@ -116,4 +120,14 @@ bool foreign_refuse(const Source *source, const char *expected, Diag *diag)
         diag_error(diag, (Span){&bytes, 0, 0}, "this is %s, expected %s%s%s", kind->what, expected, kind->advice ? "; " : "",
                    kind->advice ? kind->advice : "");
     return false;
+}
+
+void foreign_note_hub(const char *path, Diag *diag)
+{
+    const char *slash = strchr(path, '/'), *name = slash ? slash + 1 : "";
+    Arena *scratch = arena_new();
+    bool owner = slash && slash > path && *path != '.' && !path_is_dir(path_directory(scratch, path));
+    if (owner && *name && !name[strspn(name, HUB_NAME)])
+        diag_note(diag, NO_SPAN, "a model of the Hugging Face hub is fetched by: hf download %s --local-dir %s", path, name);
+    arena_free(scratch);
 }

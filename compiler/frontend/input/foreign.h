@@ -15,4 +15,7 @@ const Foreign *foreign_kind(const Source *source);
 /* "this is an HTML page, expected EXPECTED; …", with whatever it is. Always false. */
 bool foreign_refuse(const Source *source, const char *expected, Diag *diag);
 
+/* Says how a model of a hub is fetched, if path, which is not there, may be the name of one: "facebook/convnext-tiny-224". */
+void foreign_note_hub(const char *path, Diag *diag);
+
 #endif
