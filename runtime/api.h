@@ -1,16 +1,11 @@
 /* cnxrt: a compiled neural network behind a small C interface.
  *
- *     cnxrt_model *model;
- *     cnxrt_context *context;
- *     cnxrt_prediction best[5];
- *     int64_t n;
- *     if (cnxrt_create(NULL, &model) == CNXRT_OK && cnxrt_context_create(model, NULL, 0, &context) == CNXRT_OK &&
- *         cnxrt_classify_file(context, "cat.jpg", 5, best, &n) == CNXRT_OK)
- *         printf("%s %g\n", best[0].label, best[0].score);
+ * @example of the model@
  *
  * A model is immutable and shared by any number of threads. A context belongs to one thread at a time; a second
  * one that uses it meanwhile gets CNXRT_ERROR_BUSY. Nothing here prints, exits, changes the locale, installs a
- * signal handler or keeps state outside models and contexts. Compiles as C99 and as C++. */
+ * signal handler or keeps state outside models and contexts, but for each thread's cnxrt_last_error. Compiles as C99
+ * and as C++. */
 #ifndef CNXRT_H
 #define CNXRT_H
 
@@ -21,8 +16,9 @@
 extern "C" {
 #endif
 
-/* Of this interface: grows when a struct or function changes in a way that old callers would notice. */
-#define CNXRT_ABI_VERSION 1
+/* Of this interface: grows when a struct or function changes or is added. 2 added pictures in memory, labels and
+ * cnxrt_last_error; what is written for 1 works as it did. */
+#define CNXRT_ABI_VERSION 2
 
 /* Of workspaces, in bytes. */
 #define CNXRT_WORKSPACE_ALIGNMENT 64
@@ -95,6 +91,47 @@ typedef struct cnxrt_prediction {
     float score;                     /* probability, in [0, 1] */
 } cnxrt_prediction;
 
+/* How the pixels of a picture lie in memory. */
+typedef enum cnxrt_format {
+    CNXRT_FORMAT_GRAY8 = 1,
+    CNXRT_FORMAT_RGB8 = 2,           /* R, G, B of a pixel side by side, and so on */
+    CNXRT_FORMAT_BGR8 = 3,
+    CNXRT_FORMAT_RGBA8 = 4,          /* alpha is dropped, or put on white where the model's processor converts so */
+    CNXRT_FORMAT_BGRA8 = 5,
+    CNXRT_FORMAT_NV12 = 6,           /* planes: Y; U and V side by side, one pair for 2 x 2 pixels */
+    CNXRT_FORMAT_I420 = 7            /* planes: Y; U; V, one of each for 2 x 2 pixels */
+} cnxrt_format;
+
+/* How Y, U and V become R, G and B. By Recommendations ITU-R BT.601-7 (2.5) and BT.709-6 (3) Y is Kr R + (1 - Kr - Kb) G + Kb B,
+ * with Kr and Kb of 0.299 and 0.114, or 0.2126 and 0.0722, and U and V are (B - Y) / (2 - 2 Kb) and (R - Y) / (2 - 2 Kr).
+ * In full range Y has 256 levels, U and V have 255 around 128; limited, Y goes from 16 to 235, U and V from 16 to 240.
+ * Solved for R, G and B:
+ *
+ *     y = Y              u = U - 128                v = V - 128                    full range
+ *     y = (Y - 16) 255 / 219    u = (U - 128) 255 / 224    v = (V - 128) 255 / 224        limited range
+ *     R = y + (2 - 2 Kr) v      B = y + (2 - 2 Kb) u
+ *     G = y - ((2 - 2 Kb) Kb u + (2 - 2 Kr) Kr v) / (1 - Kr - Kb)
+ *
+ * rounded to the nearest integer from 0 to 255, halves upwards. All 2 x 2 pixels that share U and V have these as they are: nothing is
+ * interpolated, as ffmpeg by default and OpenCV's COLOR_YUV2RGB_NV12 do it. */
+typedef enum cnxrt_color {
+    CNXRT_COLOR_BT601_LIMITED = 0,   /* standard definition, webcams */
+    CNXRT_COLOR_BT709_LIMITED = 1,   /* high definition */
+    CNXRT_COLOR_BT601_FULL = 2,      /* JPEG, MJPEG */
+    CNXRT_COLOR_BT709_FULL = 3
+} cnxrt_color;
+
+/* A decoded picture: the caller's memory, which is only read, and only during the call. */
+typedef struct cnxrt_image {
+    size_t struct_size;              /* sizeof(cnxrt_image) */
+    int64_t format;                  /* CNXRT_FORMAT_… */
+    int64_t width, height;           /* in pixels; of NV12 and I420 both even */
+    const void *planes[3];           /* where each plane's top row begins; those that the format lacks are not looked at */
+    int64_t strides[3];              /* bytes from one row of the plane to the one below it, negative where that lies before;
+                                        0: its rows follow one another without a gap. Of a single row it means nothing */
+    int64_t color;                   /* CNXRT_COLOR_…, of NV12 and I420 */
+} cnxrt_image;
+
 /* One sentence for a status, lower case, no full stop. Never NULL. */
 CNXRT_API const char *cnxrt_status_text(cnxrt_status status);
 
@@ -108,11 +145,22 @@ CNXRT_API cnxrt_status cnxrt_image_size(int64_t index, int64_t *height, int64_t 
 /* CNXRT_ABI_VERSION of the library itself, to compare with that of the header. */
 CNXRT_API int64_t cnxrt_abi_version(void);
 
-/* Checks the processor and the weights. options may be NULL. *model is NULL after an error. */
+/* Checks the processor and the weights. options may be NULL. *model is NULL after an error, and cnxrt_last_error says why. */
 CNXRT_API cnxrt_status cnxrt_create(const cnxrt_options *options, cnxrt_model **model);
 
 /* All contexts of the model must be destroyed before. NULL is allowed. */
 CNXRT_API void cnxrt_destroy(cnxrt_model *model);
+
+/* Why the last cnxrt_create or cnxrt_context_create of the calling thread that failed did so: one sentence, with the names
+ * and numbers that the status lacks; "" if none failed. Valid until the next failure. CNXRT_ERROR_MEMORY says all by itself
+ * and leaves the sentence as it was. */
+CNXRT_API const char *cnxrt_last_error(void);
+
+/* Classes that a classifier answers with; 0: it is none. */
+CNXRT_API int64_t cnxrt_n_labels(const cnxrt_model *model);
+
+/* The label of class i, UTF-8, LABEL_i where the model names none; lives as long as the model. NULL: there is no class i. */
+CNXRT_API const char *cnxrt_label(const cnxrt_model *model, int64_t i);
 
 /* Bytes of workspace that a context of this model needs, for the number of threads it was created with. */
 CNXRT_API size_t cnxrt_workspace_bytes(const cnxrt_model *model);
@@ -140,8 +188,38 @@ CNXRT_API const char *cnxrt_context_error(const cnxrt_context *context);
  * Allocates nothing. */
 CNXRT_API cnxrt_status cnxrt_run(cnxrt_context *context, const void *const *inputs, int64_t batch, void *const *outputs);
 
-/* Decodes a JPEG, PNG or WebP picture, prepares it as the model's image processor says, runs the model and gives the
- * best k classes, best first; *n of them (fewer than k if the model has fewer). predictions holds k. */
+/* ── Pictures ────────────────────────────────────────────────────────────────────────────────────────────
+ *
+ * Decoded ones, as cnxrt_image, or encoded ones: a JPEG, PNG or WebP file, or its bytes, turned upright as it says. Either is
+ * prepared as the model's image processor says: an RGB8 picture becomes the pixel values that a PNG of the same pixels
+ * becomes, to the bit. A model of 3 channels takes every format, one of 1 channel GRAY8, one of 4 RGBA8 and BGRA8. With inputs
+ * other than the pixels a model only takes pictures where these are a loss's labels, which then are zeros.
+ *
+ * A context keeps the memory that this takes, for the largest picture and the largest n that it has seen; once it has,
+ * nothing is allocated for decoded pictures. Encoded ones are decoded by libraries that allocate and free. n pictures are
+ * prepared by all threads of the context. */
+
+/* Prepares one picture: as many floats as one item of the model's pixel input has, which is CNXRT_PIXEL_VALUES, or less in a size
+ * that is not the largest. */
+CNXRT_API cnxrt_status cnxrt_prepare(cnxrt_context *context, const cnxrt_image *image, float *pixel_values);
+CNXRT_API cnxrt_status cnxrt_prepare_encoded(cnxrt_context *context, const void *encoded, size_t encoded_bytes,
+                                             float *pixel_values);
+
+/* Prepares n pictures, of any formats and sizes, and runs the model on them as one batch, as cnxrt_run does; where the model's
+ * batch is fixed, n must be that. If one of them is wrong nothing is run, and cnxrt_context_error says which. */
+CNXRT_API cnxrt_status cnxrt_run_images(cnxrt_context *context, const cnxrt_image *images, int64_t n, void *const *outputs);
+
+/* The same, then the best k classes of each: those of picture i are predictions[i * k], best first; *n_best of them
+ * (fewer than k if the model has fewer), for every picture as many. predictions holds n * k. */
+CNXRT_API cnxrt_status cnxrt_classify_images(cnxrt_context *context, const cnxrt_image *images, int64_t n, int64_t k,
+                                             cnxrt_prediction *predictions, int64_t *n_best);
+
+/* Makes room for calls with up to n decoded pictures of up to width x height pixels in any format, for the size that the context
+ * runs: then these allocate nothing even the first time. */
+CNXRT_API cnxrt_status cnxrt_reserve(cnxrt_context *context, int64_t width, int64_t height, int64_t n);
+
+/* Decodes a picture, prepares it, runs the model and gives the best k classes, best first; *n of them (fewer than k if the
+ * model has fewer). predictions holds k. */
 CNXRT_API cnxrt_status cnxrt_classify_file(cnxrt_context *context, const char *path, int64_t k, cnxrt_prediction *predictions,
                                            int64_t *n);
 CNXRT_API cnxrt_status cnxrt_classify_memory(cnxrt_context *context, const void *encoded, size_t encoded_bytes, int64_t k,

@@ -2,15 +2,7 @@
 #ifndef CNXRT_CLASSIFY_H
 #define CNXRT_CLASSIFY_H
 
-#include "runtime/image/image.h"
-#include "runtime/internal.h"
-
-enum { MAX_PICTURE_BYTES = 1 << 30 }; /* of an encoded file */
-
-cnxrt_status check_takes_pictures(cnxrt_context *context);
-
-/* pixels: one item of the model's pixel input. Requires check_takes_pictures. */
-cnxrt_status picture_to_pixels(cnxrt_context *context, const uint8_t *bytes, size_t size, float *pixels);
+#include "runtime/images.h"
 
 /* In place: softmax or sigmoid, by CnxrtModel.scores. */
 void scores_from_logits(int64_t scores, float *values, int64_t n);

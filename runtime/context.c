@@ -14,7 +14,9 @@
  *
  * With the caller's parallel_for each phase, or all that threads do alone, is one call of it instead. */
 #include "runtime/internal.h"
+#include "runtime/status.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,9 +25,21 @@
 
 /* ── Errors, one user at a time ──────────────────────────────────────────────────────────────────────── */
 
-bool context_enter(cnxrt_context *context) { return !atomic_flag_test_and_set_explicit(&context->busy, memory_order_acquire); }
+cnxrt_status context_begin(cnxrt_context *context)
+{
+    if (!context)
+        return CNXRT_ERROR_ARGUMENT;
+    if (atomic_flag_test_and_set_explicit(&context->busy, memory_order_acquire))
+        return CNXRT_ERROR_BUSY;
+    context->error[0] = 0;
+    return CNXRT_OK;
+}
 
-void context_leave(cnxrt_context *context) { atomic_flag_clear_explicit(&context->busy, memory_order_release); }
+cnxrt_status context_end(cnxrt_context *context, cnxrt_status status)
+{
+    atomic_flag_clear_explicit(&context->busy, memory_order_release);
+    return status;
+}
 
 cnxrt_status context_fail(cnxrt_context *context, cnxrt_status status, const char *format, ...)
 {
@@ -100,29 +114,36 @@ static bool allocate(cnxrt_context *context)
     context->frames = calloc(threads, sizeof *context->frames);
     context->tensors = calloc(n * threads + 1, sizeof *context->tensors);
     context->bases = calloc(n + 1, sizeof *context->bases);
+    context->own = calloc(n + 1, sizeof *context->own);
+    context->own_bytes = calloc(n + 1, sizeof *context->own_bytes);
+    context->preparers = calloc(threads, sizeof *context->preparers);
     if (!context->workspace) {
         size_t bytes = context->workspace_bytes;
         context->owned_workspace = aligned_alloc(CNXRT_WORKSPACE_ALIGNMENT, bytes ? bytes : CNXRT_WORKSPACE_ALIGNMENT);
         context->workspace = context->owned_workspace;
     }
-    return context->frames && context->tensors && context->bases && context->workspace;
+    return context->frames && context->tensors && context->bases && context->own && context->own_bytes && context->preparers &&
+           context->workspace;
 }
 
 static cnxrt_status check_workspace(const cnxrt_model *model, const void *workspace, size_t bytes)
 {
-    if (!workspace)
-        return bytes ? CNXRT_ERROR_ARGUMENT : CNXRT_OK;
-    if ((uintptr_t)workspace % CNXRT_WORKSPACE_ALIGNMENT)
-        return CNXRT_ERROR_ALIGNMENT;
-    return bytes < cnxrt_workspace_bytes(model) ? CNXRT_ERROR_ARGUMENT : CNXRT_OK;
+    size_t needed = workspace ? cnxrt_workspace_bytes(model) : 0;
+    if (workspace && (uintptr_t)workspace % CNXRT_WORKSPACE_ALIGNMENT)
+        return create_fail(CNXRT_ERROR_ALIGNMENT, "the workspace is not aligned to %d bytes", CNXRT_WORKSPACE_ALIGNMENT);
+    if (bytes < needed || (!workspace && bytes))
+        return create_fail(CNXRT_ERROR_ARGUMENT, "the workspace has %zu bytes%s, expected %zu", bytes,
+                           workspace ? "" : " at NULL", needed);
+    return CNXRT_OK;
 }
 
 cnxrt_status cnxrt_context_create(const cnxrt_model *model, void *workspace, size_t workspace_bytes, cnxrt_context **out)
 {
-    if (!out)
-        return CNXRT_ERROR_ARGUMENT;
-    *out = NULL;
-    cnxrt_status status = model ? check_workspace(model, workspace, workspace_bytes) : CNXRT_ERROR_ARGUMENT;
+    if (out)
+        *out = NULL;
+    if (!out || !model)
+        return create_fail(CNXRT_ERROR_ARGUMENT, "the model, or where the context goes, is NULL");
+    cnxrt_status status = check_workspace(model, workspace, workspace_bytes);
     if (status != CNXRT_OK)
         return status;
     cnxrt_context *context = calloc(1, sizeof *context);
@@ -135,7 +156,8 @@ cnxrt_status cnxrt_context_create(const cnxrt_model *model, void *workspace, siz
     if (!allocate(context))
         status = CNXRT_ERROR_MEMORY;
     else if (model->n_threads > 1 && !model->parallel_for && !(context->pool = pool_new(model->n_threads)))
-        status = CNXRT_ERROR_THREADS;
+        status = create_fail(CNXRT_ERROR_THREADS, "%lld threads could not be started: %s", (long long)model->n_threads - 1,
+                             strerror(errno));
     if (status != CNXRT_OK) {
         cnxrt_context_destroy(context);
         return status;
@@ -154,9 +176,15 @@ void cnxrt_context_destroy(cnxrt_context *context)
     free(context->frames);
     free(context->tensors);
     free(context->bases);
-    for (int64_t i = 0; context->classify_tensors && i < model_tensor_count(context->model->compiled); i++)
-        free(context->classify_tensors[i]);
-    free(context->classify_tensors);
+    for (int64_t i = 0; context->own && i < model_tensor_count(context->model->compiled); i++)
+        free(context->own[i]);
+    free(context->own);
+    free(context->own_bytes);
+    for (int64_t i = 0; context->preparers && i < context->model->n_threads; i++) {
+        room_free(&context->preparers[i].copy);
+        room_free(&context->preparers[i].work);
+    }
+    free(context->preparers);
     free(context);
 }
 
@@ -362,8 +390,18 @@ static void run_on_pool(cnxrt_context *context, int64_t batch)
     pace_note(&context->pace, (double)(nanoseconds() - start) / (double)batch, disturbed);
 }
 
-/* What may have happened since create. */
-static cnxrt_status check_surroundings(cnxrt_context *context)
+void context_each_thread(cnxrt_context *context, void (*job)(void *argument, int64_t thread), void *argument)
+{
+    const cnxrt_model *model = context->model;
+    if (model->parallel_for)
+        model->parallel_for(model->parallel_user, model->n_threads, job, argument);
+    else if (context->pool)
+        pool_run(context->pool, model->n_threads, pace_is_busy(&context->pace), job, argument);
+    else
+        job(argument, 0);
+}
+
+cnxrt_status context_check_surroundings(cnxrt_context *context)
 {
     if (context->pool && !pool_is_here(context->pool))
         return context_fail(context, CNXRT_ERROR_FORK, "%s", cnxrt_status_text(CNXRT_ERROR_FORK));
@@ -385,7 +423,7 @@ cnxrt_status context_run(cnxrt_context *context, const void *const *inputs, int6
         context->bases[i] = (uint8_t *)inputs[i]; /* never written: generated code only reads inputs */
     for (int64_t i = 0; i < compiled->n_outputs; i++)
         context->bases[compiled->n_inputs + i] = outputs[i];
-    cnxrt_status status = check_surroundings(context);
+    cnxrt_status status = context_check_surroundings(context);
     if (status == CNXRT_OK)
         status = check_buffers(context, batch);
     if (status != CNXRT_OK)
@@ -403,12 +441,6 @@ cnxrt_status context_run(cnxrt_context *context, const void *const *inputs, int6
 
 cnxrt_status cnxrt_run(cnxrt_context *context, const void *const *inputs, int64_t batch, void *const *outputs)
 {
-    if (!context)
-        return CNXRT_ERROR_ARGUMENT;
-    if (!context_enter(context))
-        return CNXRT_ERROR_BUSY;
-    context->error[0] = 0;
-    cnxrt_status status = context_run(context, inputs, batch, outputs);
-    context_leave(context);
-    return status;
+    cnxrt_status status = context_begin(context);
+    return status == CNXRT_OK ? context_end(context, context_run(context, inputs, batch, outputs)) : status;
 }

@@ -128,3 +128,14 @@ const char *cpu_feature_names(int64_t features, char *text, size_t size)
         }
     return text;
 }
+
+/* What the least demanding variant lacks is the least that is missing. */
+const char *cpu_refusal(const CnxrtModel *compiled, char *text, size_t size)
+{
+    const CnxrtVariant *least = compiled->variants[compiled->n_variants - 1];
+    char names[128];
+    cpu_feature_names(cpu_missing(least->cpu_features), names, sizeof names);
+    snprintf(text, size, "compiled for %s%s, but this processor lacks %s", least->cpu_name,
+             compiled->n_variants > 1 ? " and better" : "", names);
+    return text;
+}

@@ -17,6 +17,9 @@ int64_t cpu_missing(int64_t needed);
 /* The best variant that this machine runs; NULL: it runs none. */
 const CnxrtVariant *cpu_variant(const CnxrtModel *compiled);
 
+/* What keeps a machine from running any variant, into text; returns text. */
+const char *cpu_refusal(const CnxrtModel *compiled, char *text, size_t size);
+
 /* "AVX512, AVX512_BF16" for the bits of `features`, into text; returns text. */
 const char *cpu_feature_names(int64_t features, char *text, size_t size);
 

@@ -8,6 +8,7 @@
 #define CNXRT_INTERNAL_H
 
 #include "runtime/api.h"
+#include "runtime/image/image.h"
 #include "runtime/model.h"
 #include "runtime/pace.h"
 #include "runtime/threads.h"
@@ -29,6 +30,13 @@ struct cnxrt_model {
     void *parallel_user;
 };
 
+/* What one thread prepares pictures with. */
+typedef struct Preparer {
+    Room copy, work;            /* of a frame's conversion; of image_prepare */
+    int64_t failed;             /* which of n pictures it could not prepare; n: none */
+    ImageError error;           /* why */
+} Preparer;
+
 struct cnxrt_context {
     const cnxrt_model *model;   /* of the size that runs */
     ThreadPool *pool;           /* NULL: one thread, or the caller's parallel_for */
@@ -38,7 +46,9 @@ struct cnxrt_context {
     CnxrtFrame *frames;         /* one for each thread */
     uint8_t **tensors;          /* n_inputs + n_outputs for each thread; frames point in here */
     uint8_t **bases;            /* n_inputs + n_outputs: what the caller gave to run */
-    uint8_t **classify_tensors; /* n_inputs + n_outputs buffers for one item; made by the first classify */
+    uint8_t **own;              /* n_inputs + n_outputs buffers of our own, for pictures; NULL until one is wanted */
+    int64_t *own_bytes;         /* of each */
+    Preparer *preparers;        /* one for each thread */
     Pace pace;                  /* of the pool's threads */
     int64_t n_active;           /* threads of this run */
     int64_t n_alone;            /* images of this run that the threads share out; 0: all run in step */
@@ -50,9 +60,10 @@ struct cnxrt_context {
 /* Runs another size from now on. */
 void context_use(cnxrt_context *context, const cnxrt_model *model);
 
-/* Every public entry to a context goes through these. */
-bool context_enter(cnxrt_context *context);
-void context_leave(cnxrt_context *context);
+/* Every public entry to a context goes through these: what is between a begin that is OK and its end has it alone. end
+ * gives the status back. */
+cnxrt_status context_begin(cnxrt_context *context);
+cnxrt_status context_end(cnxrt_context *context, cnxrt_status status);
 
 /* Keeps the details and gives the status back: return context_fail(context, CNXRT_ERROR_…, "…", …). */
 cnxrt_status context_fail(cnxrt_context *context, cnxrt_status status, const char *format, ...)
@@ -60,6 +71,12 @@ cnxrt_status context_fail(cnxrt_context *context, cnxrt_status status, const cha
 
 /* cnxrt_run for a caller who has entered. */
 cnxrt_status context_run(cnxrt_context *context, const void *const *inputs, int64_t batch, void *const *outputs);
+
+/* Calls job(argument, i) for each thread i of the context, and returns when all have returned. */
+void context_each_thread(cnxrt_context *context, void (*job)(void *argument, int64_t thread), void *argument);
+
+/* What may have happened since create: a fork, a change of the weights file. */
+cnxrt_status context_check_surroundings(cnxrt_context *context);
 
 /* Arithmetic of one run over `images` images, which is 1 where the batch is not free: of one phase, of all. */
 int64_t variant_phase_count(const CnxrtVariant *variant);

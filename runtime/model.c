@@ -2,34 +2,13 @@
 #include "runtime/model.h"
 #include "runtime/internal.h"
 #include "runtime/cpu.h"
+#include "runtime/status.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { LABEL_BYTES = 32 }; /* "LABEL_" and 20 digits */
-
-const char *cnxrt_status_text(cnxrt_status status)
-{
-    switch (status) {
-    case CNXRT_OK: return "no error";
-    case CNXRT_ERROR_ARGUMENT: return "an argument is NULL or out of range";
-    case CNXRT_ERROR_ALIGNMENT: return "a buffer is misaligned";
-    case CNXRT_ERROR_OVERLAP: return "an output overlaps another buffer";
-    case CNXRT_ERROR_BUSY: return "the context is in use by another thread";
-    case CNXRT_ERROR_CPU: return "this processor lacks instructions that the model was compiled for";
-    case CNXRT_ERROR_MEMORY: return "out of memory";
-    case CNXRT_ERROR_THREADS: return "a thread could not be started";
-    case CNXRT_ERROR_FILE: return "a file cannot be read";
-    case CNXRT_ERROR_WEIGHTS_FORMAT: return "not a weights file, or cut short";
-    case CNXRT_ERROR_WEIGHTS_MODEL: return "the weights belong to another model, precision or packing";
-    case CNXRT_ERROR_WEIGHTS_DAMAGED: return "the weights are damaged: their checksum is wrong";
-    case CNXRT_ERROR_IMAGE: return "not a picture, or a damaged one";
-    case CNXRT_ERROR_UNSUPPORTED: return "valid, but not supported by this model";
-    case CNXRT_ERROR_FORK: return "the context has threads that fork left behind; create one in the child";
-    }
-    return "unknown status";
-}
 
 const char *cnxrt_info_json(void) { return compiled_model.info_json; }
 
@@ -71,13 +50,20 @@ double variant_flops(const CnxrtVariant *variant, int64_t images)
     return flops;
 }
 
-/* Classes are the elements of one item of the logits, where that is a vector. */
+/* Classes are the columns of the logits, a row for each picture. */
 static int64_t count_classes(const CnxrtModel *compiled)
 {
     if (compiled->logits_output < 0)
         return 0;
     const CnxrtTensor *logits = &compiled->tensors[compiled->n_inputs + compiled->logits_output];
-    return dtype_bytes(logits->dtype) == sizeof(float) ? logits->item_bytes / (int64_t)sizeof(float) : 0;
+    return logits->rank == 2 && dtype_bytes(logits->dtype) == sizeof(float) ? logits->dims[1] : 0;
+}
+
+int64_t cnxrt_n_labels(const cnxrt_model *model) { return model ? model->n_classes : 0; }
+
+const char *cnxrt_label(const cnxrt_model *model, int64_t i)
+{
+    return model && i >= 0 && i < model->n_classes ? model->labels[i] : NULL;
 }
 
 static bool make_labels(cnxrt_model *model)
@@ -104,14 +90,22 @@ static cnxrt_status read_options(const cnxrt_options *given, cnxrt_options *opti
     *options = (cnxrt_options){0};
     if (given) {
         if (given->struct_size < sizeof given->struct_size || given->struct_size > 4096)
-            return CNXRT_ERROR_ARGUMENT;
+            return create_fail(CNXRT_ERROR_ARGUMENT, "struct_size of the options is %zu, expected %zu", given->struct_size,
+                               sizeof *given);
         memcpy(options, given, given->struct_size < sizeof *options ? given->struct_size : sizeof *options);
     }
     if (options->n_threads < 0 || options->n_threads > CNXRT_MAX_THREADS)
-        return CNXRT_ERROR_ARGUMENT;
+        return create_fail(CNXRT_ERROR_ARGUMENT, "n_threads is %lld, expected 0 to %d", (long long)options->n_threads,
+                           CNXRT_MAX_THREADS);
     if (options->n_threads == 0)
         options->n_threads = 1;
     return CNXRT_OK;
+}
+
+static cnxrt_status refuse_cpu(const CnxrtModel *compiled)
+{
+    char reason[256];
+    return create_fail(CNXRT_ERROR_CPU, "%s", cpu_refusal(compiled, reason, sizeof reason));
 }
 
 /* Copies the first model for each of the other sizes. */
@@ -122,15 +116,24 @@ static cnxrt_status make_sizes(cnxrt_model *first)
         first[i].compiled = compiled_model.sizes[i];
         first[i].variant = cpu_variant(first[i].compiled);
         if (!first[i].variant)
-            return CNXRT_ERROR_CPU;
+            return refuse_cpu(first[i].compiled);
     }
     return CNXRT_OK;
+}
+
+static cnxrt_status open_weights(cnxrt_model *model, const cnxrt_options *options)
+{
+    cnxrt_status status = weights_open(model->compiled, options->weights_path, options->copy_weights != 0, &model->weights);
+    if (status != CNXRT_OK || !options->check_weights || model->weights.mapped_bytes) /* a file's are checked already */
+        return status;
+    status = weights_verify(model->compiled, &model->weights);
+    return status == CNXRT_OK ? status : create_fail(status, "%s", cnxrt_status_text(status));
 }
 
 cnxrt_status cnxrt_create(const cnxrt_options *given, cnxrt_model **out)
 {
     if (!out)
-        return CNXRT_ERROR_ARGUMENT;
+        return create_fail(CNXRT_ERROR_ARGUMENT, "where the model goes is NULL");
     *out = NULL;
     cnxrt_options options;
     cnxrt_status status = read_options(given, &options);
@@ -138,7 +141,7 @@ cnxrt_status cnxrt_create(const cnxrt_options *given, cnxrt_model **out)
         return status;
     const CnxrtVariant *variant = cpu_variant(&compiled_model);
     if (!variant)
-        return CNXRT_ERROR_CPU;
+        return refuse_cpu(&compiled_model);
     cnxrt_model *model = calloc(compiled_model.n_sizes ? (size_t)compiled_model.n_sizes : 1, sizeof *model);
     if (!model)
         return CNXRT_ERROR_MEMORY;
@@ -149,9 +152,7 @@ cnxrt_status cnxrt_create(const cnxrt_options *given, cnxrt_model **out)
     model->parallel_for = options.parallel_for;
     model->parallel_user = options.parallel_user;
     model->n_classes = count_classes(model->compiled);
-    status = weights_open(model->compiled, options.weights_path, options.copy_weights != 0, &model->weights);
-    if (status == CNXRT_OK && options.check_weights && !model->weights.mapped_bytes) /* a file's are checked already */
-        status = weights_verify(model->compiled, &model->weights);
+    status = open_weights(model, &options);
     if (status == CNXRT_OK && !make_labels(model))
         status = CNXRT_ERROR_MEMORY;
     if (status == CNXRT_OK)

@@ -66,15 +66,11 @@ cnxrt_status cnxrt_image_size(int64_t index, int64_t *height, int64_t *width)
 
 cnxrt_status cnxrt_context_set_image_size(cnxrt_context *context, int64_t height, int64_t width)
 {
-    if (!context)
-        return CNXRT_ERROR_ARGUMENT;
-    if (!context_enter(context))
-        return CNXRT_ERROR_BUSY;
-    context->error[0] = 0;
+    cnxrt_status status = context_begin(context);
+    if (status != CNXRT_OK)
+        return status;
     const cnxrt_model *found = size_find(context->model, height, width);
-    cnxrt_status status = found ? CNXRT_OK : size_refuse(context, height, width);
     if (found)
         context_use(context, found);
-    context_leave(context);
-    return status;
+    return context_end(context, found ? CNXRT_OK : size_refuse(context, height, width));
 }

@@ -9,6 +9,7 @@
 #define _GNU_SOURCE
 #include "runtime/weights.h"
 #include "runtime/hash.h"
+#include "runtime/status.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -98,12 +99,17 @@ static bool place_beside(const char *name, char path[PATH_MAX])
     return n > 0 && n < PATH_MAX;
 }
 
-/* -1: it can't be. */
-static int open_file(const CnxrtModel *compiled, const char *path)
+/* The given path, or the model's own place; NULL: it has none, or that is too long. */
+static const char *find_file(const CnxrtModel *compiled, const char *path, char beside[PATH_MAX])
 {
-    char beside[PATH_MAX];
-    if (!path && compiled->weights_file && place_beside(compiled->weights_file, beside))
-        path = beside;
+    if (path)
+        return path;
+    return compiled->weights_file && place_beside(compiled->weights_file, beside) ? beside : NULL;
+}
+
+/* -1: it can't be. */
+static int open_file(const char *path)
+{
     return path ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1; /* a FIFO must not block */
 }
 
@@ -111,7 +117,8 @@ cnxrt_status weights_look(const CnxrtModel *compiled, const char *path, uint64_t
 {
     CnxrtWeightsHeader header;
     struct stat info;
-    int fd = open_file(compiled, path);
+    char beside[PATH_MAX];
+    int fd = open_file(find_file(compiled, path, beside));
     bool ok = fd >= 0 && fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
     ssize_t n = ok ? pread(fd, &header, sizeof header, 0) : 0;
     if (fd >= 0)
@@ -123,15 +130,20 @@ cnxrt_status weights_look(const CnxrtModel *compiled, const char *path, uint64_t
 
 cnxrt_status weights_open(const CnxrtModel *compiled, const char *path, bool copy, Weights *weights)
 {
+    char beside[PATH_MAX];
     *weights = (Weights){0};
     if (!path && compiled->weights) {
         *weights = (Weights){compiled->weights + sizeof(CnxrtWeightsHeader), compiled->weights, .file = -1};
         return CNXRT_OK;
     }
-    int fd = open_file(compiled, path);
+    path = find_file(compiled, path, beside);
+    int fd = open_file(path);
     if (fd < 0)
-        return CNXRT_ERROR_FILE;
+        return create_fail(CNXRT_ERROR_FILE, "%s: %s", path ? path : "the weights",
+                           path ? strerror(errno) : "no path to their file");
     cnxrt_status status = map_file(compiled, fd, copy, weights);
+    if (status != CNXRT_OK && status != CNXRT_ERROR_MEMORY)
+        create_fail(status, "%s: %s", path, status == CNXRT_ERROR_FILE ? "not a regular file" : cnxrt_status_text(status));
     if (!weights->mapped_bytes || weights->file < 0)
         close(fd);
     if (status != CNXRT_OK)

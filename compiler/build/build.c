@@ -6,6 +6,7 @@
 #include "compiler/build/build.h"
 #include "compiler/build/artifact.h"
 #include "compiler/build/bytes.h"
+#include "compiler/build/example.h"
 #include "compiler/build/prefix.h"
 #include "compiler/build/recipe.h"
 #include "compiler/build/resource.h"
@@ -222,6 +223,17 @@ bool build_code(Build *build, int64_t variant, CodeKind kind, const char *path)
 
 static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
+/* Floats that one picture becomes, of the largest size. */
+static int64_t most_pixel_values(const Build *build)
+{
+    int64_t most = 0;
+    for (int64_t i = 0; i < build->models.len; i++) {
+        const Dim *dims = build->models.at[i]->graph->inputs.at[build->info.pixel_input]->type.shape.dims;
+        most = larger(most, dims[1].size * dims[2].size * dims[3].size);
+    }
+    return most;
+}
+
 /* The model's numbers for NAME.h; the linker gives CNXRT_ the user's prefix. */
 static const char *header_constants(const Build *build)
 {
@@ -240,6 +252,8 @@ static const char *header_constants(const Build *build)
     sb_printf(&sb, "#define CNXRT_N_INPUTS %lld\n", (long long)graph->inputs.len);
     sb_printf(&sb, "#define CNXRT_N_OUTPUTS %lld\n", (long long)graph->outputs.len);
     sb_printf(&sb, "#define CNXRT_N_LABELS %lld\n", (long long)build->info.n_labels);
+    if (build->info.pixel_input >= 0)
+        sb_printf(&sb, "#define CNXRT_PIXEL_VALUES %lld\n", (long long)most_pixel_values(build));
     return sb.text;
 }
 
@@ -305,6 +319,7 @@ bool build_artifact(Build *build, ArtifactKind kind, const char *path)
                            .weights_object = build->weights_name ? NULL : build->weights_path,
                            .runtime_dir = runtime,
                            .header_extra = build->model ? header_constants(build) : "",
+                           .header_example = build->model ? header_example(build) : NULL,
                            .temp_dir = build->temp_dir,
                            .cross = system_cross(build->options.system, build->arena),
                            .install = system_install(build->options.system, build->arena),

@@ -3,7 +3,7 @@
  *   CNXRT_API int64_t cnxrt_abi_version(void);   with --prefix=tiny becomes
  *   TINY_API int64_t tiny_abi_version(void);
  *
- * and the line that marks the place of the constants gives way to those of the model. */
+ * and the lines that mark the places of an example and of the constants give way to those of the model. */
 #include "compiler/link/header.h"
 #include "ir/base/str.h"
 #include "ir/base/vec.h"
@@ -12,11 +12,10 @@
 #include <errno.h>
 #include <string.h>
 
-static const char constants_mark[] = "/* @constants of the model@ */\n";
-
 static const char *const public_names[] = {
     "cnxrt_abi_version",
     "cnxrt_classify_file",
+    "cnxrt_classify_images",
     "cnxrt_classify_memory",
     "cnxrt_context_create",
     "cnxrt_context_destroy",
@@ -26,7 +25,14 @@ static const char *const public_names[] = {
     "cnxrt_destroy",
     "cnxrt_image_size",
     "cnxrt_info_json",
+    "cnxrt_label",
+    "cnxrt_last_error",
+    "cnxrt_n_labels",
+    "cnxrt_prepare",
+    "cnxrt_prepare_encoded",
+    "cnxrt_reserve",
     "cnxrt_run",
+    "cnxrt_run_images",
     "cnxrt_status_text",
     "cnxrt_workspace_bytes",
 };
@@ -86,20 +92,28 @@ static void put_renamed(StrBuf *out, const char *text, int64_t length, const cha
 
 const char *header_text(const LinkOptions *options, Arena *arena, Diag *diag)
 {
-    const char *path = arena_printf(arena, "%s/api.h", options->runtime_dir);
-    const char *text = read_text(path, arena, diag);
-    const char *mark = text ? strstr(text, constants_mark) : NULL;
-    if (!mark) {
-        if (text)
-            diag_resource(diag, NO_SPAN, "%s is not cnxc's own: it has no place for constants", path);
-        return NULL;
-    }
-    const char *upper = upper_case(options->prefix, arena), *extra = options->header_extra;
+    const struct {
+        const char *mark, *text; /* NULL: none */
+    } parts[] = {
+        {" * @example of the model@\n", options->header_example},
+        {"/* @constants of the model@ */\n", options->header_extra},
+    };
+    const char *path = arena_printf(arena, "%s/api.h", options->runtime_dir), *rest = read_text(path, arena, diag);
+    const char *upper = upper_case(options->prefix, arena);
     StrBuf out = {.arena = arena};
-    put_renamed(&out, text, mark - text, options->prefix, upper);
-    if (extra)
-        put_renamed(&out, extra, (int64_t)strlen(extra), options->prefix, upper);
-    const char *rest = mark + strlen(constants_mark);
+    for (size_t i = 0; rest && i < countof(parts); i++) {
+        const char *mark = strstr(rest, parts[i].mark);
+        if (!mark) {
+            diag_resource(diag, NO_SPAN, "%s is not cnxc's own: it has no place for the model's own", path);
+            return NULL;
+        }
+        put_renamed(&out, rest, mark - rest, options->prefix, upper);
+        if (parts[i].text)
+            put_renamed(&out, parts[i].text, (int64_t)strlen(parts[i].text), options->prefix, upper);
+        rest = mark + strlen(parts[i].mark);
+    }
+    if (!rest)
+        return NULL;
     put_renamed(&out, rest, (int64_t)strlen(rest), options->prefix, upper);
     return out.text;
 }

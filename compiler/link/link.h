@@ -16,6 +16,8 @@ typedef struct LinkOptions {
     const char *runtime_dir;  /* holds libcnxrt.a and api.h */
     const char *header_extra; /* constants of this model, put into the header: C text that spells the prefix CNXRT_;
                                  CNXRT_ARENA_BYTES, _SCRATCH_BYTES and _BY_IMAGE must be among them; NULL for executables */
+    const char *header_example; /* how this model is used, put into the header's first comment: lines that begin with " * " and
+                                 spell the prefix likewise; NULL: none */
     const char *temp_dir;     /* for intermediate files; the caller removes it */
     const char *cross;        /* before the names of another system's tools, "aarch64-linux-gnu-"; NULL: this machine's */
     const char *install;      /* what to do where a library is missing; NULL: docs/DEPENDENCIES.md */

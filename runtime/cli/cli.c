@@ -19,18 +19,11 @@ static void hold_standard_streams(void)
             return;
 }
 
-/* What the least demanding variant lacks is the least that is missing. */
 static bool check_cpu(Cli *cli)
 {
-    const CnxrtVariant *least = compiled_model.variants[compiled_model.n_variants - 1];
-    char names[128];
-    if (cpu_variant(&compiled_model))
-        return true;
-    cpu_feature_names(cpu_missing(least->cpu_features), names, sizeof names);
-    return cli_error(cli, CLI_RESOURCE, NULL,
-                     "compiled for %s%s, but this processor lacks %s; compile with -mcpu for "
-                     "this machine",
-                     least->cpu_name, compiled_model.n_variants > 1 ? " and better" : "", names);
+    char reason[256];
+    return cpu_variant(&compiled_model) || cli_error(cli, CLI_RESOURCE, NULL, "%s; compile with -mcpu for this machine",
+                                                     cpu_refusal(&compiled_model, reason, sizeof reason));
 }
 
 static bool has_pictures(const Cli *cli) { return cli->n_pictures || cli->files_from; }

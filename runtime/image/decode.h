@@ -21,6 +21,9 @@ bool jpeg_decode(const uint8_t *bytes, size_t size, Decoded *decoded, ImageError
 bool png_decode(const uint8_t *bytes, size_t size, Decoded *decoded, ImageError *error);
 bool webp_decode(const uint8_t *bytes, size_t size, Decoded *decoded, ImageError *error);
 
+/* Pillow's alpha_composite on opaque white; alpha below 255. */
+uint8_t sample_over_white(int sample, int alpha);
+
 /* Orientation from a TIFF block (with or without "Exif\0\0" before it) or from an XMP packet; 0: it has none. */
 int exif_orientation(const uint8_t *bytes, size_t size);
 int xmp_orientation(const uint8_t *bytes, size_t size);

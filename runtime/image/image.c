@@ -56,7 +56,7 @@ static int multiply_255(int a, int b) /* a * b / 255, rounded */
 
 static uint8_t clip_8(int value) { return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value); }
 
-static uint8_t over_white(int sample, int alpha) /* Pillow's alpha_composite on opaque white */
+uint8_t sample_over_white(int sample, int alpha)
 {
     enum { BITS = 7 };
     if (alpha == 0)
@@ -116,7 +116,7 @@ static bool convert_to_rgb(Decoded *in, bool white, ImageError *error)
         uint8_t *to = rgb.pixels + 3 * i;
         read_pixel(in, from->pixels + bytes * i, to, &alpha);
         for (int c = 0; white && alpha < 255 && c < 3; c++)
-            to[c] = over_white(to[c], alpha);
+            to[c] = sample_over_white(to[c], alpha);
     }
     image_free(&in->image);
     in->image = rgb;

@@ -3,15 +3,17 @@
 #define CNXRT_IMAGE_IMAGE_H
 
 #include "runtime/api.h"
+#include "runtime/image/room.h"
 #include "runtime/model.h"
 
 #include <stdbool.h>
 
-/* 8-bit samples, rows top to bottom, channels interleaved: 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA (or CMYK while
- * decoding). */
+/* 8-bit samples, channels interleaved: 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA (or CMYK while decoding). */
 typedef struct Image {
     int64_t width, height, channels;
-    uint8_t *pixels; /* malloc'ed */
+    uint8_t *pixels; /* of the top row; malloc'ed by the decoders, whose rows follow one another */
+    int64_t row;     /* bytes from row to row; negative where the next one lies before */
+    bool blue_first; /* the first and the third sample of a pixel stand in each other's place */
 } Image;
 
 typedef enum ImageMode {
@@ -34,8 +36,11 @@ void image_free(Image *image);
 void image_prepared_size(const Image *image, const CnxrtPreprocessor *how, int64_t *height, int64_t *width);
 
 /* Resize, crop, rescale and normalise into channels × height × width floats at out, where height and width are those
- * of image_prepared_size. */
-bool image_prepare(const Image *image, const CnxrtPreprocessor *how, float *out, ImageError *error);
+ * of image_prepared_size. Empties the room and takes all that it needs from there. */
+bool image_prepare(const Image *image, const CnxrtPreprocessor *how, Room *room, float *out, ImageError *error);
+
+/* So many bytes of room are enough for any picture up to this size that becomes `height` x `width`. */
+double image_prepare_room(const Image *largest, const CnxrtPreprocessor *how, int64_t height, int64_t width);
 
 /* For the decoders. */
 bool image_fail(ImageError *error, cnxrt_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));

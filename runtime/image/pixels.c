@@ -29,9 +29,10 @@ bool image_check_size(int64_t width, int64_t height, ImageError *error)
 
 bool image_allocate(Image *image, int64_t width, int64_t height, int64_t channels, ImageError *error)
 {
-    *image = (Image){width, height, channels, NULL};
+    *image = (Image){0};
     if (!image_check_size(width, height, error))
         return false;
+    *image = (Image){.width = width, .height = height, .channels = channels, .row = width * channels};
     image->pixels = malloc((size_t)(width * height * channels));
     if (!image->pixels)
         return image_fail(error, CNXRT_ERROR_MEMORY, "out of memory for %lldx%lld pixels", (long long)width, (long long)height);

@@ -173,7 +173,9 @@ static bool read_picture(png_structp png, png_infop info, Reader *reader, Decode
     png_set_user_limits(png, 0x7fffffff, 0x7fffffff);
     png_read_info(png, info);
     int depth = png_get_bit_depth(png, info), type = png_get_color_type(png, info);
-    decoded->image = (Image){png_get_image_width(png, info), png_get_image_height(png, info), png_get_channels(png, info), NULL};
+    decoded->image = (Image){.width = png_get_image_width(png, info),
+                             .height = png_get_image_height(png, info),
+                             .channels = png_get_channels(png, info)};
     if (!image_check_size(decoded->image.width, decoded->image.height, reader->error)) /* libpng goes on to allocate rows */
         return false;
     if (type == PNG_COLOR_TYPE_PALETTE)

@@ -9,7 +9,6 @@
  * crop larger than the picture pads with zeros, which stay black until rescaling. */
 #include "runtime/image/resize.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { WARP_FROM = 384, MAX_EDGE = 0x7fffffff };
@@ -56,25 +55,44 @@ static void center_crop(Side *side, int64_t m, const CnxrtPreprocessor *how)
 
 static Side whole(int64_t size) { return (Side){size, {0, size, 0}}; }
 
-/* Sizes of the resized picture, in double as Python computes them. */
+/* The shorter edge of what is resized, in double as Python computes it. */
+static int64_t resized_edge(const CnxrtPreprocessor *how)
+{
+    double edge = (double)how->shortest_edge / how->crop_pct;
+    if (!crops(how))
+        return how->shortest_edge;
+    return edge < MAX_EDGE ? (int64_t)edge : MAX_EDGE; /* more is refused later */
+}
+
+static bool keeps_shape(const CnxrtPreprocessor *how) { return crops(how) && how->resize_rule != CNXRT_RESIZE_SQUASH; }
+
+/* Sizes of the resized picture, in double, too. */
 static void resized_size(const Image *image, const CnxrtPreprocessor *how, int64_t *width, int64_t *height)
 {
-    int64_t s = how->shortest_edge, w = image->width, h = image->height;
+    int64_t edge = resized_edge(how), w = image->width, h = image->height;
     *width = w, *height = h;
     if (!how->do_resize)
         return;
-    *width = *height = s;
-    if (!crops(how))
-        return;
-    double exact_edge = (double)s / how->crop_pct;
-    int64_t edge = exact_edge < MAX_EDGE ? (int64_t)exact_edge : MAX_EDGE; /* more is refused later */
     *width = *height = edge;
-    if (how->resize_rule == CNXRT_RESIZE_SQUASH)
+    if (!keeps_shape(how))
         return;
     if (w <= h)
         *height = (int64_t)((double)(edge * h) / (double)w);
     else
         *width = (int64_t)((double)(edge * w) / (double)h);
+}
+
+/* How many samples of each axis become one, at most, in pictures up to this size: where the shape is kept, as many as of the
+ * shorter edge, and some more for the longer one, which is rounded down. */
+static void largest_scales(const Image *largest, const CnxrtPreprocessor *how, double *x, double *y)
+{
+    double edge = (double)resized_edge(how), w = (double)largest->width, h = (double)largest->height;
+    *x = *y = 1;
+    if (!how->do_resize || edge < 1)
+        return;
+    *x = w / edge, *y = h / edge;
+    if (keeps_shape(how))
+        *x = *y = (w < h ? w : h) / edge * (1 + 1 / edge);
 }
 
 static Resize plan(const Image *image, const CnxrtPreprocessor *how, Side *x, Side *y)
@@ -123,11 +141,11 @@ static void finish(const Image *canvas, const CnxrtPreprocessor *how, float *out
     int64_t n = canvas->width * canvas->height;
     for (int64_t c = 0; c < canvas->channels; c++) {
         float table[256];
-        int64_t m = how->n_mean == 1 ? 0 : c;
+        int64_t m = how->n_mean == 1 ? 0 : c, from = canvas->blue_first && c < 3 ? 2 - c : c;
         for (int v = 0; v < 256; v++)
             table[v] = prepared_value(v, how, how->mean[m], how->std[m]);
         for (int64_t i = 0; i < n; i++)
-            out[c * n + i] = table[canvas->pixels[i * canvas->channels + c]];
+            out[c * n + i] = table[canvas->pixels[i * canvas->channels + from]];
     }
 }
 
@@ -142,17 +160,29 @@ static bool check(const Image *image, const CnxrtPreprocessor *how, const Side *
     return true;
 }
 
-bool image_prepare(const Image *image, const CnxrtPreprocessor *how, float *out, ImageError *error)
+double image_prepare_room(const Image *largest, const CnxrtPreprocessor *how, int64_t height, int64_t width)
+{
+    double x, y;
+    Resize resize = {.resample = how->resample, .torchvision = how->torchvision, .vertical_first = how->vertical_first};
+    largest_scales(largest, how, &x, &y);
+    return room_bytes((double)height * (double)width, (size_t)largest->channels) +
+           image_resize_room(largest, &resize, (ResizeBound){width, x}, (ResizeBound){height, y});
+}
+
+bool image_prepare(const Image *image, const CnxrtPreprocessor *how, Room *room, float *out, ImageError *error)
 {
     Side x, y;
     Resize resize = plan(image, how, &x, &y);
-    Image canvas = {0};
-    if (!check(image, how, &x, &y, error) || !image_allocate(&canvas, x.size, y.size, image->channels, error))
+    Image canvas = {x.size, y.size, image->channels, NULL, x.size * image->channels, image->blue_first};
+    if (!check(image, how, &x, &y, error) || !image_check_size(x.size, y.size, error))
         return false;
-    memset(canvas.pixels, 0, (size_t)(x.size * y.size * image->channels));
-    bool ok = image_resize(image, &resize, &canvas, error);
-    if (ok)
-        finish(&canvas, how, out);
-    image_free(&canvas);
-    return ok;
+    if (!room_begin(room, image_prepare_room(image, how, y.size, x.size)) ||
+        !(canvas.pixels = room_take(room, y.size, (size_t)canvas.row)))
+        return image_fail(error, CNXRT_ERROR_MEMORY, "out of memory for a picture of %lldx%lld pixels", (long long)image->width,
+                          (long long)image->height);
+    memset(canvas.pixels, 0, (size_t)(y.size * canvas.row));
+    if (!image_resize(image, &resize, room, &canvas, error))
+        return false;
+    finish(&canvas, how, out);
+    return true;
 }

@@ -12,7 +12,6 @@
 #include "runtime/image/resize.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { PILLOW_BITS = 32 - 8 - 2, MAX_SIDE = 0x7fffffff };
@@ -83,15 +82,6 @@ typedef struct Axis {
     int bits;         /* fractional bits of the weights */
 } Axis;
 
-static void axis_free(Axis *axis)
-{
-    free(axis->from);
-    free(axis->count);
-    free(axis->weights);
-    free(axis->pairs);
-    *axis = (Axis){0};
-}
-
 /* Normalised weights of output i into w; the inputs are [*from, *from + returned). */
 static int64_t weigh(const Filter *filter, int64_t in, int64_t out, int64_t i, double *w, int64_t *from)
 {
@@ -135,47 +125,54 @@ static double largest_weight(const Filter *filter, int64_t in, int64_t out, doub
 
 static int32_t round_weight(double w, int bits) { return (int32_t)((w < 0 ? -0.5 : 0.5) + w * (1 << bits)); }
 
-static bool axis_allocate(Axis *axis, const Filter *filter, int64_t in, int64_t out, int64_t n, double **w)
+/* Inputs under the filter at one output, at most. */
+static double widest(const Filter *filter, double scale) { return ceil(filter->support * (scale < 1.0 ? 1.0 : scale)) * 2 + 1; }
+
+static bool axis_allocate(Axis *axis, const Filter *filter, int64_t in, int64_t out, int64_t n, Room *room, double **w)
 {
-    double scale = (double)in / (double)out;
-    double widest = ceil(filter->support * (scale < 1.0 ? 1.0 : scale)) * 2 + 1;
+    double most = widest(filter, (double)in / (double)out);
     axis->n = n;
-    axis->most = widest > (double)in ? in : (int64_t)widest;
-    size_t weights;
-    if (__builtin_mul_overflow((size_t)axis->most, (size_t)n, &weights))
+    axis->most = most > (double)in ? in : (int64_t)most;
+    axis->from = room_take(room, n, sizeof *axis->from);
+    axis->count = room_take(room, n, sizeof *axis->count);
+    axis->weights = room_take(room, n, (size_t)axis->most * sizeof *axis->weights);
+    *w = room_take(room, axis->most + 1, sizeof **w);
+    if (!axis->from || !axis->count || !axis->weights || !*w)
         return false;
-    axis->from = calloc((size_t)n, sizeof *axis->from);
-    axis->count = calloc((size_t)n, sizeof *axis->count);
-    axis->weights = calloc(weights, sizeof *axis->weights);
-    *w = calloc((size_t)axis->most + 1, sizeof **w);
-    return axis->from && axis->count && axis->weights && *w;
+    memset(axis->weights, 0, (size_t)(n * axis->most) * sizeof *axis->weights); /* pairs take in one behind an output's last */
+    return true;
 }
 
-/* The second half of the last pair of an odd row is zero. Without memory they are done without. */
-static void make_pairs(Axis *axis)
+/* The second half of the last pair of an odd row is zero. */
+static bool make_pairs(Axis *axis, Room *room)
 {
     int64_t pairs = (axis->most + 1) / 2;
     for (int64_t i = 0; i < axis->n * axis->most; i++)
         if (axis->weights[i] != (int16_t)axis->weights[i])
-            return;
-    axis->pairs = malloc((size_t)(axis->n * pairs) * sizeof *axis->pairs);
+            return true;
+    axis->pairs = room_take(room, axis->n, (size_t)pairs * sizeof *axis->pairs);
     for (int64_t i = 0; axis->pairs && i < axis->n; i++)
         for (int64_t j = 0; j < axis->most; j += 2) {
             const int32_t *w = axis->weights + i * axis->most + j;
             uint32_t high = j + 1 < axis->most ? (uint32_t)w[1] : 0;
             axis->pairs[i * pairs + j / 2] = (int32_t)(high << 16 | ((uint32_t)w[0] & 0xffff));
         }
+    return axis->pairs;
 }
 
-static bool axis_make(Axis *axis, const Resize *how, int64_t in, int64_t out, Window window)
+static double axis_room(const Filter *filter, int64_t in, ResizeBound bound)
+{
+    double n = (double)bound.length, most = fmin((double)in, widest(filter, bound.scale));
+    return room_bytes(n, sizeof(int64_t)) * 2 + room_bytes(n * most, sizeof(int32_t)) +
+           room_bytes(n * (most + 1) / 2, sizeof(int32_t)) + room_bytes(most + 1, sizeof(double));
+}
+
+static bool axis_make(Axis *axis, const Resize *how, int64_t in, int64_t out, Window window, Room *room)
 {
     const Filter *filter = &filters[how->resample];
-    double *w = NULL;
-    if (!axis_allocate(axis, filter, in, out, window.length, &w)) {
-        free(w);
-        axis_free(axis);
+    double *w;
+    if (!axis_allocate(axis, filter, in, out, window.length, room, &w))
         return false;
-    }
     axis->bits = how->torchvision ? torchvision_bits(largest_weight(filter, in, out, w)) : PILLOW_BITS;
     axis->first = in;
     for (int64_t i = 0; i < axis->n; i++) {
@@ -186,9 +183,7 @@ static bool axis_make(Axis *axis, const Resize *how, int64_t in, int64_t out, Wi
         axis->first = axis->from[i] < axis->first ? axis->from[i] : axis->first;
         axis->last = axis->from[i] + n > axis->last ? axis->from[i] + n : axis->last;
     }
-    free(w);
-    make_pairs(axis);
-    return true;
+    return make_pairs(axis, room);
 }
 
 /* An axis that keeps its size takes part as a window only. */
@@ -203,6 +198,7 @@ static void axis_copy(Axis *axis, Window window)
 typedef struct Plane {
     uint8_t *pixels;
     int64_t row;      /* bytes from row to row */
+    int64_t length;   /* bytes of a row: what is between rows need not be there */
     int64_t x0, y0;   /* picture coordinates of the first pixel */
 } Plane;
 
@@ -299,7 +295,7 @@ static void pass_x(Plane in, const Axis *axis, int64_t y, int64_t rows, int64_t 
             memcpy(to, from + axis->first * channels, (size_t)(axis->n * channels));
             continue;
         }
-        const uint8_t *end = from + in.x0 * channels + in.row;
+        const uint8_t *end = from + in.x0 * channels + in.length;
         for (int64_t i = 0; i < axis->n; i++) {
             const uint8_t *first = from + axis->from[i] * channels;
             if (!axis->pairs || channels != 3 || !weigh_rgb(first, end, axis, i, to + i * channels))
@@ -324,13 +320,11 @@ static void sum_rows(const uint8_t *from, int64_t row, const Axis *axis, int64_t
     }
 }
 
-/* Columns [x, x + columns) of in, resampled along y: whole rows at a time, so that memory is read in order. */
-static bool pass_y(Plane in, const Axis *axis, int64_t x, int64_t columns, int64_t channels, Plane out)
+/* Columns [x, x + columns) of in, resampled along y: whole rows at a time, so that memory is read in order. sums: one for
+ * each sample of a row. */
+static void pass_y(Plane in, const Axis *axis, int64_t x, int64_t columns, int64_t channels, int32_t *sums, Plane out)
 {
     int64_t n = columns * channels;
-    int32_t *sums = axis->weights ? malloc((size_t)n * sizeof *sums) : NULL;
-    if (axis->weights && !sums)
-        return false;
     for (int64_t i = 0; i < axis->n; i++) {
         uint8_t *to = out.pixels + i * out.row;
         int64_t first = axis->weights ? axis->from[i] : axis->first + i;
@@ -343,54 +337,46 @@ static bool pass_y(Plane in, const Axis *axis, int64_t x, int64_t columns, int64
         for (int64_t s = 0; s < n; s++)
             to[s] = clip(sums[s], axis->bits);
     }
-    free(sums);
-    return true;
 }
 
-static uint8_t *allocate_plane(int64_t rows, int64_t columns, int64_t channels)
-{
-    int64_t bytes;
-    if (__builtin_mul_overflow(rows, columns, &bytes) || __builtin_mul_overflow(bytes, channels, &bytes))
-        return NULL;
-    return malloc(bytes > 0 ? (size_t)bytes : 1);
-}
-
-static bool two_passes(Plane in, const Axis *x, const Axis *y, bool y_first, int64_t channels, Plane out)
+static bool two_passes(Plane in, const Axis *x, const Axis *y, bool y_first, int64_t channels, Room *room, Plane out)
 {
     int64_t rows = y_first ? y->n : y->last - y->first, columns = y_first ? x->last - x->first : x->n;
-    Plane middle = {allocate_plane(rows, columns, channels), columns * channels, 0, 0};
-    if (!middle.pixels)
+    Plane middle = {room_take(room, rows, (size_t)(columns * channels)), columns * channels, columns * channels, 0, 0};
+    int32_t *sums = room_take(room, columns * channels, sizeof *sums);
+    if (!middle.pixels || !sums)
         return false;
-    bool ok = true;
     if (y_first) {
         middle.x0 = x->first;
-        ok = pass_y(in, y, x->first, columns, channels, middle);
-        if (ok)
-            pass_x(middle, x, 0, rows, channels, out);
+        pass_y(in, y, x->first, columns, channels, sums, middle);
+        pass_x(middle, x, 0, rows, channels, out);
     } else {
         middle.y0 = y->first;
         pass_x(in, x, y->first, rows, channels, middle);
-        ok = pass_y(middle, y, 0, columns, channels, out);
+        pass_y(middle, y, 0, columns, channels, sums, out);
     }
-    free(middle.pixels);
-    return ok;
+    return true;
 }
 
 /* ── Alpha: Pillow resizes RGBA premultiplied ────────────────────────────────────────────────────────── */
 
-static uint8_t *premultiplied(const Image *image)
+static void premultiply_row(const uint8_t *from, int64_t width, uint8_t *to)
 {
-    int64_t n = image->width * image->height;
-    uint8_t *copy = allocate_plane(image->height, image->width, 4);
-    for (int64_t i = 0; copy && i < n; i++) {
-        const uint8_t *p = image->pixels + 4 * i;
+    for (int64_t x = 0; x < width; x++, from += 4, to += 4) {
         for (int c = 0; c < 3; c++) {
-            int t = p[c] * p[3] + 128;
-            copy[4 * i + c] = (uint8_t)(((t >> 8) + t) >> 8);
+            int t = from[c] * from[3] + 128;
+            to[c] = (uint8_t)(((t >> 8) + t) >> 8);
         }
-        copy[4 * i + 3] = p[3];
+        to[3] = from[3];
     }
-    return copy;
+}
+
+static bool premultiply(const Image *image, Room *room, Plane *copy)
+{
+    *copy = (Plane){room_take(room, image->height, (size_t)image->width * 4), image->width * 4, image->width * 4, 0, 0};
+    for (int64_t y = 0; copy->pixels && y < image->height; y++)
+        premultiply_row(image->pixels + y * image->row, image->width, copy->pixels + y * copy->row);
+    return copy->pixels;
 }
 
 static void undo_premultiplied(Plane plane, int64_t rows, int64_t columns)
@@ -409,9 +395,9 @@ static void undo_premultiplied(Plane plane, int64_t rows, int64_t columns)
 
 /* The input of each output of the window. Pillow accumulates its position, and its rounding errors with it;
  * torchvision is "nearest-exact" in single precision. */
-static int64_t *nearest_places(int64_t in, int64_t out, Window window, bool torchvision)
+static int64_t *nearest_places(int64_t in, int64_t out, Window window, bool torchvision, Room *room)
 {
-    int64_t *places = calloc((size_t)(window.length > 0 ? window.length : 1), sizeof *places);
+    int64_t *places = room_take(room, window.length, sizeof *places);
     if (!places)
         return NULL;
     double step = (double)in / (double)out, position = step * 0.5;
@@ -424,63 +410,78 @@ static int64_t *nearest_places(int64_t in, int64_t out, Window window, bool torc
     return places;
 }
 
-static bool resize_nearest(const Image *image, const Resize *how, Plane out)
+static bool resize_nearest(const Image *image, const Resize *how, Room *room, Plane out)
 {
     int64_t channels = image->channels;
-    int64_t *x = nearest_places(image->width, how->width, how->x, how->torchvision);
-    int64_t *y = nearest_places(image->height, how->height, how->y, how->torchvision);
+    int64_t *x = nearest_places(image->width, how->width, how->x, how->torchvision, room);
+    int64_t *y = nearest_places(image->height, how->height, how->y, how->torchvision, room);
     for (int64_t j = 0; x && y && j < how->y.length; j++)
         for (int64_t i = 0; i < how->x.length; i++)
             if (x[i] >= 0 && y[j] >= 0)
-                memcpy(out.pixels + j * out.row + i * channels, image->pixels + (y[j] * image->width + x[i]) * channels,
+                memcpy(out.pixels + j * out.row + i * channels, image->pixels + y[j] * image->row + x[i] * channels,
                        (size_t)channels);
-    bool ok = x && y;
-    free(x);
-    free(y);
-    return ok;
+    return x && y;
 }
 
 /* ── Resize ──────────────────────────────────────────────────────────────────────────────────────────── */
 
-static bool make_axes(const Image *image, const Resize *how, Axis *x, Axis *y)
+static bool make_axes(const Image *image, const Resize *how, Room *room, Axis *x, Axis *y)
 {
     bool ok = true;
     if (how->width == image->width)
         axis_copy(x, how->x);
     else
-        ok = axis_make(x, how, image->width, how->width, how->x);
+        ok = axis_make(x, how, image->width, how->width, how->x, room);
     if (how->height == image->height)
         axis_copy(y, how->y);
     else
-        ok = ok && axis_make(y, how, image->height, how->height, how->y);
+        ok = ok && axis_make(y, how, image->height, how->height, how->y, room);
     return ok;
 }
+
+static bool may_go_vertical_first(const Resize *how) { return how->vertical_first && !how->torchvision; }
 
 /* Pillow 13: vertical first where that leaves less work; only geometry decides. */
 static bool vertical_goes_first(const Image *image, const Resize *how)
 {
-    return how->vertical_first && !how->torchvision && how->width != image->width && how->height < image->height &&
+    return may_go_vertical_first(how) && how->width != image->width && how->height < image->height &&
            image->height - how->height > 2 * (image->width - how->width);
 }
 
-static bool resize_filtered(const Image *image, const Resize *how, Plane out)
+static bool has_alpha(const Image *image, const Resize *how) { return image->channels == 4 && !how->torchvision; }
+
+static bool resize_filtered(const Image *image, const Resize *how, Room *room, Plane out)
 {
     bool resized = how->width != image->width || how->height != image->height;
-    bool alpha = image->channels == 4 && resized && !how->torchvision;
-    uint8_t *copy = alpha ? premultiplied(image) : NULL;
-    Plane in = {copy ? copy : image->pixels, image->width * image->channels, 0, 0};
+    bool alpha = resized && has_alpha(image, how);
+    Plane in = {image->pixels, image->row, image->width * image->channels, 0, 0};
     Axis x = {0}, y = {0};
-    bool ok = (!alpha || copy) && make_axes(image, how, &x, &y) &&
-              two_passes(in, &x, &y, vertical_goes_first(image, how), image->channels, out);
-    if (ok && alpha)
+    if ((alpha && !premultiply(image, room, &in)) || !make_axes(image, how, room, &x, &y) ||
+        !two_passes(in, &x, &y, vertical_goes_first(image, how), image->channels, room, out))
+        return false;
+    if (alpha)
         undo_premultiplied(out, how->y.length, how->x.length);
-    axis_free(&x);
-    axis_free(&y);
-    free(copy);
-    return ok;
+    return true;
 }
 
-bool image_resize(const Image *image, const Resize *how, Image *canvas, ImageError *error)
+/* Inputs that all outputs of the bound need, at most. */
+static double reach(const Filter *filter, int64_t in, ResizeBound bound)
+{
+    return fmin((double)in, (double)bound.length * fmax(bound.scale, 1) + widest(filter, bound.scale) + 1);
+}
+
+double image_resize_room(const Image *largest, const Resize *how, ResizeBound x, ResizeBound y)
+{
+    const Filter *filter = &filters[how->resample];
+    double columns = reach(filter, largest->width, x), rows = reach(filter, largest->height, y);
+    double x_first = rows * (double)x.length, y_first = may_go_vertical_first(how) ? (double)y.length * columns : 0;
+    double copy = has_alpha(largest, how) ? (double)largest->width * (double)largest->height : 0;
+    return room_bytes(copy, 4) + axis_room(filter, largest->width, x) + axis_room(filter, largest->height, y) +
+           room_bytes(fmax(x_first, y_first), (size_t)largest->channels) +
+           room_bytes(fmax(columns, (double)x.length), (size_t)largest->channels * sizeof(int32_t));
+}
+
+bool image_resize(const Image *image, const Resize *how, Room *room, Image *canvas, ImageError *error)
 {
     bool resized = how->width != image->width || how->height != image->height;
     if (how->width < 1 || how->height < 1 || how->width > MAX_SIDE || how->height > MAX_SIDE)
@@ -490,10 +491,9 @@ bool image_resize(const Image *image, const Resize *how, Image *canvas, ImageErr
         return image_fail(error, CNXRT_ERROR_UNSUPPORTED, "torchvision has neither box nor Hamming filter");
     if (how->x.length <= 0 || how->y.length <= 0)
         return true;
-    int64_t row = canvas->width * canvas->channels;
-    Plane out = {canvas->pixels + how->y.to * row + how->x.to * canvas->channels, row, 0, 0};
+    Plane out = {canvas->pixels + how->y.to * canvas->row + how->x.to * canvas->channels, canvas->row, 0, 0, 0};
     bool nearest = resized && how->resample == RESAMPLE_NEAREST;
-    if (nearest ? resize_nearest(image, how, out) : resize_filtered(image, how, out))
+    if (nearest ? resize_nearest(image, how, room, out) : resize_filtered(image, how, room, out))
         return true;
     return image_fail(error, CNXRT_ERROR_MEMORY, "out of memory while resizing");
 }

@@ -20,7 +20,16 @@ typedef struct Resize {
     Window x, y;
 } Resize;
 
-/* Writes the windows into canvas, which has image's channels. */
-bool image_resize(const Image *image, const Resize *how, Image *canvas, ImageError *error);
+/* Writes the windows into canvas, which has image's channels; takes what it needs from room. */
+bool image_resize(const Image *image, const Resize *how, Room *room, Image *canvas, ImageError *error);
+
+/* What is known of an axis before there is a picture. */
+typedef struct ResizeBound {
+    int64_t length;               /* outputs that are wanted, at most */
+    double scale;                 /* inputs to one output, at most */
+} ResizeBound;
+
+/* So many bytes of room are enough for pictures up to this size; `how` without sizes and windows. */
+double image_resize_room(const Image *largest, const Resize *how, ResizeBound x, ResizeBound y);
 
 #endif

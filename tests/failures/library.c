@@ -16,6 +16,25 @@ typedef struct Picture {
     const char *path;
 } Picture;
 
+/* Decoded pictures, of other sizes each time, so that rooms grow. */
+static digits_status use_frames(digits_context *context, const Picture *picture)
+{
+    digits_image rgb = {sizeof rgb, DIGITS_FORMAT_RGB8, 60, 70, {picture->bytes}, {0}, 0};
+    digits_image images[] = {{sizeof rgb, DIGITS_FORMAT_NV12, 80, 64, {picture->bytes, picture->bytes}, {0}, 0}, rgb, rgb};
+    float values[DIGITS_PIXEL_VALUES], logits[3 * 10];
+    digits_prediction best[3 * 2];
+    void *outputs[] = {logits};
+    int64_t n;
+    digits_status status = digits_prepare(context, &rgb, values);
+    if (status == DIGITS_OK)
+        status = digits_prepare_encoded(context, picture->bytes, picture->size, values);
+    if (status == DIGITS_OK)
+        status = digits_run_images(context, images, 2, outputs);
+    if (status == DIGITS_OK)
+        status = digits_classify_images(context, images, 3, 2, best, &n);
+    return status == DIGITS_OK ? digits_reserve(context, 100, 100, 4) : status;
+}
+
 /* All that a caller does, by the picture's path or by its bytes; false: some call answered a status, which may only be that
  * memory or a thread was missing. */
 static bool use(const Picture *picture, long long n_threads, bool *wrong)
@@ -32,6 +51,8 @@ static bool use(const Picture *picture, long long n_threads, bool *wrong)
         status = digits_classify_file(context, picture->path, 3, best, &n);
     if (status == DIGITS_OK)
         status = digits_classify_memory(context, picture->bytes, picture->size, 3, best, &n);
+    if (status == DIGITS_OK)
+        status = use_frames(context, picture);
     *wrong |= status == DIGITS_OK ? n != 3 || strcmp(best[0].label, "eight") != 0
                                   : status != DIGITS_ERROR_MEMORY && status != DIGITS_ERROR_THREADS;
     digits_context_destroy(context);

@@ -53,13 +53,15 @@ static void prepare(const Image *image, uint32_t bits)
 {
     CnxrtPreprocessor how = settings(bits);
     ImageError error = {0};
+    Room room = {0};
     int64_t height, width;
     image_prepared_size(image, &how, &height, &width);
     fuzz_require(height > 0 && width > 0, "a prepared picture has a size");
     if (height > MOST_WORK / width || image->height > MOST_WORK / image->width)
         return;
     float *out = malloc((size_t)(height * width * image->channels) * sizeof *out);
-    fuzz_require(out && (image_prepare(image, &how, out, &error) || error.text[0]), "a picture is prepared or refused");
+    fuzz_require(out && (image_prepare(image, &how, &room, out, &error) || error.text[0]), "a picture is prepared or refused");
+    room_free(&room);
     free(out);
 }
 

@@ -36,15 +36,17 @@ static void write_pixels(const Image *image, const CnxrtPreprocessor *how)
 {
     int64_t height, width;
     ImageError error = {0};
+    Room room = {0};
     image_prepared_size(image, how, &height, &width);
     size_t n = (size_t)(height * width * image->channels);
     float *pixels = malloc(n ? n * sizeof *pixels : 1);
-    if (pixels && image_prepare(image, how, pixels, &error)) {
+    if (pixels && image_prepare(image, how, &room, pixels, &error)) {
         write_head(image->channels, height, width);
         fwrite(pixels, sizeof *pixels, n, stdout);
     } else {
         write_refusal(pixels ? error.text : "out of memory");
     }
+    room_free(&room);
     free(pixels);
 }
 

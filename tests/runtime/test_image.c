@@ -44,18 +44,20 @@ static bool check_prepared(const Case *c, const Image *image, bool torchvision)
     float *out = malloc(n * sizeof *out);
     uint8_t *bytes = malloc(n);
     ImageError error = {0};
-    bool ok = out && bytes && image_prepare(image, &how, out, &error);
+    Room room = {0};
+    bool ok = out && bytes && image_prepare(image, &how, &room, out, &error);
     bool integral = !how.do_rescale && !how.do_normalize; /* transformers then leaves 8-bit integers */
     if (ok && !integral)
         ok = equal(torchvision ? c->tv_floats : c->floats, torchvision ? "torchvision floats" : "floats", c->file, out,
                    n * sizeof *out);
     how.do_rescale = how.do_normalize = 0;
-    ok = image_prepare(image, &how, out, &error) && ok;
+    ok = image_prepare(image, &how, &room, out, &error) && ok;
     for (size_t i = 0; i < n; i++)
         bytes[i] = (uint8_t)out[i];
     ok = equal(torchvision ? c->tv_bytes : c->bytes, torchvision ? "torchvision bytes" : "bytes", c->file, bytes, n) && ok;
     if (error.text[0])
         printf("FAIL %s: %s\n", c->file, error.text);
+    room_free(&room);
     free(out);
     free(bytes);
     return ok;
@@ -230,15 +232,18 @@ static void test_tall(void **state)
 {
     Image image;
     ImageError error = {0};
+    Room room = {0};
     CnxrtPreprocessor how = {.do_resize = 1, .shortest_edge = 224, .crop_pct = 0.875, .resample = 3, .n_mean = 1, .std = {1}};
     (void)state;
     float *out = malloc(3 * 224 * 224 * sizeof *out);
     assert_non_null(out);
     assert_true(image_allocate(&image, 1, 60000, 3, &error));
     memset(image.pixels, 77, 3 * 60000);
-    assert_true(image_prepare(&image, &how, out, &error));
+    assert_true(image_prepare(&image, &how, &room, out, &error));
+    assert_true(room.bytes < 4 << 20);
     for (int i = 0; i < 3 * 224 * 224; i++)
         assert_true(out[i] == 77);
+    room_free(&room);
     image_free(&image);
     free(out);
 }

@@ -1,0 +1,24 @@
+/* Images: encoded or decoded pictures become the model's pixel values, and inputs of a run. */
+#ifndef CNXRT_IMAGES_H
+#define CNXRT_IMAGES_H
+
+#include "runtime/internal.h"
+
+enum { MAX_PICTURE_BYTES = 1 << 30 }; /* of an encoded file */
+
+/* Whether it takes pictures, one at a time. */
+cnxrt_status check_takes_pictures(cnxrt_context *context);
+
+/* Whether it takes n of them as one batch, and nothing else that must come from the caller. */
+cnxrt_status check_runs_pictures(cnxrt_context *context, int64_t n);
+
+/* pixels: one item of the model's pixel input. Requires check_takes_pictures. */
+cnxrt_status picture_to_pixels(cnxrt_context *context, const uint8_t *bytes, size_t size, float *pixels);
+
+/* Buffers of the context's own for n items of each input, and of each output where they are wanted, too. */
+cnxrt_status images_own(cnxrt_context *context, int64_t n, bool outputs);
+
+/* A run on n decoded pictures. Requires check_runs_pictures. outputs: NULL, into the context's own. */
+cnxrt_status images_run(cnxrt_context *context, const cnxrt_image *images, int64_t n, void *const *outputs);
+
+#endif

@@ -1,0 +1,85 @@
+"""RUN: rm -rf %t && mkdir %t && %python %s %cnxc %root %t
+
+The example in a model's header is the body of a main that works, as C99 and as C++, whatever the model takes and gives.
+"""
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+CNXC, ROOT, FOLDER = sys.argv[1:]
+sys.path.insert(0, f"{ROOT}/tests/goldens")
+import run_pictures  # noqa: E402
+
+DIGITS = f"{ROOT}/models/digits"
+WARNINGS = ["-Wall", "-Wextra", "-Werror", "-pedantic"]
+
+TENSORS = """<ir_version: 10, opset_import: ["" : 22]>
+main (float[batch, 5] "a.b/c*/", int64[2] n, float[batch, 3] x) => (float[batch, 5] "*/ cnxrt", int64[2] m, float[batch, 3] out1, bool[batch, 3] less)
+{
+  "*/ cnxrt" = Relu("a.b/c*/")
+  m = Add(n, n)
+  out1 = Neg(x)
+  less = Less(x, out1)
+}
+"""
+FIXED = """<ir_version: 10, opset_import: ["" : 22]>
+main (float[3, 4] x) => (float s)
+{
+  s = ReduceSum<keepdims = 0>(x)
+}
+"""
+
+
+def example(header):
+    """The lines of the first comment that stand further in than its sentences, their prefix taken off."""
+    comment = header[:header.index("*/")]
+    return "\n".join(line[7:] for line in comment.splitlines() if line.startswith(" *     "))
+
+
+def run(name, model, call, *options):
+    subprocess.run([CNXC, "compile", model, "--emit=static", "-o", f"lib{name}.a", f"--prefix={name}", "-O1", *options], check=True, cwd=FOLDER)
+    with open(f"{FOLDER}/lib{name}.h", encoding="utf-8") as f:
+        lines = example(f.read())
+    assert f"{name}_{call}(" in lines, f"{name}: expected {call} in\n{lines}"
+    program = f'#include "lib{name}.h"\n#include <stdio.h>\n\nint main(void)\n{{\n{lines}\n    return 0;\n}}\n'
+    for compiler in (["gcc", "-std=c99"], ["g++", "-std=c++11"]):
+        source = f"{name}.{'c' if compiler[0] == 'gcc' else 'cc'}"
+        with open(f"{FOLDER}/{source}", "w") as f:
+            f.write(program)
+        subprocess.run([*compiler, *WARNINGS, "-I.", source, f"lib{name}.a", "-lm", "-pthread", "-o", "program"], check=True, cwd=FOLDER)
+        done = subprocess.run(["./program"], capture_output=True, text=True, cwd=FOLDER)
+        assert done.returncode == 0 and re.search(r"^(\S+ )?-?\d", done.stdout), (name, done)
+    return done.stdout
+
+
+def text(name, graph):
+    path = f"{FOLDER}/{name}.onnxtxt"
+    with open(path, "w") as f:
+        f.write(graph)
+    return path
+
+
+def gray(name):
+    """A model of one channel that takes pictures as they are."""
+    shutil.copytree(f"{ROOT}/tests/goldens/models/{run_pictures.CARRIER}", f"{FOLDER}/{name}")
+    run_pictures.with_channels(f"{FOLDER}/{name}", 1)
+    with open(f"{FOLDER}/{name}/preprocessor_config.json", "w") as f:
+        f.write('{"do_resize": false}')
+    return f"{FOLDER}/{name}"
+
+
+shutil.copy(f"{DIGITS}/test/seven/3504.png", f"{FOLDER}/cat.jpg")
+assert run("classes", DIGITS, "classify_file").startswith("seven 0.9")
+assert run("losses", DIGITS, "classify_file", "--outputs=loss,probabilities").startswith("seven 0.9")
+run("features", DIGITS, "run_images", "--task=feature-extraction", "--outputs=pooler_output,hidden_states")
+run("maps", DIGITS, "run_images", "--task=backbone")
+run("one_loss", DIGITS, "run_images", "--outputs=loss")
+run("gray", gray("model"), "run_images", "--task=feature-extraction", "--image-size=48x32")
+run("oblong", DIGITS, "run", "--image-size=48x32")
+run("four", DIGITS, "run", "--dim", "batch_size=4")
+run("single", DIGITS, "classify_file", "--dim", "batch_size=1")
+run("tensors", text("tensors", TENSORS), "run")
+run("sum", text("sum", FIXED), "run")
+print("ok")
