@@ -16,12 +16,12 @@ int main(int argc, char **argv)
     digits_context *context;
     digits_status status = digits_create(&options, &model);
     if (status != DIGITS_OK) {
-        fprintf(stderr, "cannot load the model: %s\n", digits_status_text(status));
+        fprintf(stderr, "cannot load the model: %s\n", digits_last_error());
         return 1;
     }
     status = digits_context_create(model, NULL, 0, &context);
     if (status != DIGITS_OK) {
-        fprintf(stderr, "cannot make a context: %s\n", digits_status_text(status));
+        fprintf(stderr, "cannot make a context: %s\n", digits_last_error());
         digits_destroy(model);
         return 1;
     }
