@@ -94,8 +94,6 @@ bool build_optimize(Build *build)
 
 bool build_program(Build *build) { return build_optimize(build) && build_schedules(build); }
 
-int64_t build_variants(const Build *build) { return (build->options.sizes.len ? build->options.sizes.len : 1) * build->cpus.len; }
-
 static bool schedule_all(Build *build)
 {
     double start = stage_begin(build, "schedule");

@@ -51,7 +51,10 @@ typedef struct Build {
     ArtifactInfo info;        /* likewise */
 } Build;
 
-int64_t build_variants(const Build *build); /* how many programs there are to be */
+static inline int64_t build_variants(const Build *build) /* how many programs there are to be */
+{
+    return (build->options.sizes.len ? build->options.sizes.len : 1) * build->cpus.len;
+}
 
 /* Each is false after diagnostics, requires the one before, and may run once. */
 bool build_load(Build *build);     /* frontend */

@@ -380,6 +380,29 @@ static void test_last_error(void **state)
     cnxrt_destroy(model);
 }
 
+/* Rows apart, in a block that ends with the last one's last byte, and rows upwards: as those that follow one another. */
+static void test_rows_apart(void **state)
+{
+    enum { GAP = 61 };
+    CnxrtPreprocessor how = fake_preprocessor;
+    float expected[PIXELS], values[PIXELS];
+    Room room = {0};
+    ImageError error;
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        Frame frame = make_frame(CNXRT_FORMAT_RGB8, 3, GAP, i & 1);
+        Image image = rgb;
+        how.torchvision = i / 2;
+        assert_true(image_prepare(&image, &how, &room, expected, &error));
+        image.pixels = (uint8_t *)frame.image.planes[0];
+        image.row = frame.image.strides[0];
+        assert_true(image_prepare(&image, &how, &room, values, &error));
+        assert_memory_equal(values, expected, sizeof expected);
+        free(frame.block);
+    }
+    room_free(&room);
+}
+
 /* The room of a larger picture is enough for a smaller one, whatever the settings. */
 static void test_room_grows(void **state)
 {
@@ -410,7 +433,7 @@ int main(void)
         cmocka_unit_test(test_formats),       cmocka_unit_test(test_gray_and_yuv), cmocka_unit_test(test_hostile),
         cmocka_unit_test(test_arguments),     cmocka_unit_test(test_batches),      cmocka_unit_test(test_classify),
         cmocka_unit_test(test_wrong_picture), cmocka_unit_test(test_fork),         cmocka_unit_test(test_labels),
-        cmocka_unit_test(test_last_error),    cmocka_unit_test(test_room_grows),
+        cmocka_unit_test(test_last_error),    cmocka_unit_test(test_room_grows),   cmocka_unit_test(test_rows_apart),
     };
     ImageError error;
     if (file_read(TEST_SOURCE_DIR "/tests/goldens/images/png_rgb_bicubic/input.png", 1 << 20, &png) ||
