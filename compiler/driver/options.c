@@ -504,7 +504,8 @@ static void add_word(Driver *driver, StrList *words, const Option *option, const
 static StrList words_of(Driver *driver)
 {
     StrList words = {0};
-    vec_push(driver->arena, &words, arena_printf(driver->arena, "--target=%s", driver->options.system->name));
+    if (!driver->options.target)
+        vec_push(driver->arena, &words, arena_printf(driver->arena, "--target=%s", driver->options.system->name));
     for (int64_t i = 0; i < option_count(); i++) {
         const Option *option = option_at(i);
         const void *field = (const char *)&driver->options + option->field;
@@ -519,15 +520,17 @@ static StrList words_of(Driver *driver)
     return words;
 }
 
-void options_repeat(Driver *driver, StrList list)
+void options_repeat(Driver *driver, StrList words)
 {
-    const Command *command = driver->command;
-    Words words = {.at = (char **)(uintptr_t)list.at, .count = (int)list.len};
-    driver->command = command_find("compile");
-    while (words.next < words.count && !diag_failed(&driver->diag))
-        parse_option(driver, &words);
+    for (int64_t i = 0; i < words.len; i++) {
+        const char *value;
+        const Option *option = option_find(words.at[i], C_RECIPE, &value);
+        if (option && value)
+            store(driver, option, value);
+        else
+            diag_error(&driver->diag, NO_SPAN, "the program says that it was compiled with '%s', which can't be", words.at[i]);
+    }
     derive(driver);
-    driver->command = command;
 }
 
 static FrontendOptions frontend_options(const Options *o)

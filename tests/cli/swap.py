@@ -191,20 +191,6 @@ def test_graphs():
     refused(r"the code of 'y' would be another one, as numbers of a checkpoint become part of it", "s3.onnxtxt", f"--for={old}")
 
 
-def test_calibrated():
-    options = ["--precision=int8", f"--calibrate={DIGITS}/test/seven"]
-    program = compile(DIGITS, "calibrated/model", *options)
-    compile("retrained", "calibrated-1/model", *options)
-    done = subprocess.run([CNXC, "weights", "retrained", f"--for={program}", options[1], "-o", "calibrated.w"], capture_output=True, text=True)
-    assert done.returncode in (0, 1), done
-    if done.returncode == 0:
-        assert bytes_of("calibrated.w") == bytes_of("calibrated-1/w")
-    else:
-        assert "what calibration finds" in done.stderr, done.stderr
-    refused("compiled with --calibrate: --calibrate=DIR says with which pictures", "retrained", f"--for={program}", code=2)
-    refused("compiled without --calibrate", "retrained", "--for=f32-0/model", options[1], code=2)
-
-
 def test_other_graphs():
     program, config = "--for=f32-0/model", json.load(open(f"{DIGITS}/config.json"))
     depths, widths = config["depths"], config["hidden_sizes"]
@@ -259,7 +245,8 @@ def test_files():
     run(CNXC, "weights", "retrained", "--for=stripped", "-o", "stripped.w")
     assert bytes_of("stripped.w") == bytes_of("f32.w")
     for words, message in (([], "--for=PROGRAM"), (["--for=two"], "-o FILE"), (["--for=two", "-o", "-"], "need a file"),
-                           (["--for=two", "-o", "x", "--precision=bf16"], "'--precision' does not belong to")):
+                           (["--for=two", "-o", "x", "--precision=bf16"], "'--precision' does not belong to"),
+                           (["--for=f32-0/model", "-o", "x", "--calibrate=."], "compiled without --calibrate")):
         assert message in run(CNXC, "weights", DIGITS, *words, code=2).stderr, words
     run(CNXC, "weights", DIGITS, "--for=f32-0/model", "-o", "f32-0/model", code=4)
     run(CNXC, "weights", "retrained", "--for=f32-0/model", "-o", "retrained/model.safetensors", code=4)
@@ -281,19 +268,46 @@ def test_runtime():
             assert message.split(";")[0] in run("f32-0/model", "--weights", "bad.w", "--info").stdout
 
 
-def test_version():
-    """A program of another version names it."""
+def forge(change):
+    """A program whose record is another one, with its hash."""
+    program = bytes_of("f32-0/model")
+    at = program.index(b"CNXCREC\0")
+    info, recipe, _ = struct.unpack("<3Q", program[at + 8:at + 32])
+    record = [json.loads(part) for part in program[at + 32:at + 32 + info + recipe].split(b"\0")[:2]]
+    change(*record)
+    parts = [json.dumps(part).encode() + b"\0" for part in record]
+    digest = int(subprocess.run(["./hash"], input=b"".join(parts), capture_output=True, check=True).stdout)
+    with open("forged", "wb") as file:
+        file.write(b"CNXCREC\0" + struct.pack("<3Q", *map(len, parts), digest) + b"".join(parts))
+
+
+def test_records():
+    """A program of another version, and records that nobody wrote: followed as far as the command line could have said the same."""
     with open("hash.c", "w") as file:
         file.write("#define XXH_INLINE_ALL\n#include <stdio.h>\n#include <xxhash.h>\nstatic char all[1 << 24];\n"
                    'int main(void) { printf("%llu", (unsigned long long)XXH3_64bits(all, fread(all, 1, sizeof all, stdin))); }\n')
     run("cc", "-O1", "hash.c", "-o", "hash")
-    program = bytes_of("f32-0/model")
-    at = program.index(b"CNXCREC\0")
-    info, recipe, _ = struct.unpack("<3Q", program[at + 8:at + 32])
-    texts = re.sub(rb'"version": "([^"]*)"', lambda m: b'"version": "' + b"9" * len(m[1]) + b'"', program[at + 32:at + 32 + info + recipe], count=1)
-    with open("newer", "wb") as file:
-        file.write(program[:at + 24] + struct.pack("<Q", int(subprocess.run(["./hash"], input=texts, capture_output=True, check=True).stdout)) + texts + program[at + 32 + len(texts):])
-    refused(r"was compiled by cnxc 9+, which must pack its weights, too; this is cnxc", DIGITS, "--for=newer", code=3)
+    forge(lambda info, recipe: None)
+    run(CNXC, "weights", "retrained", "--for=forged", "-o", "forged.w")
+    assert bytes_of("forged.w") == bytes_of("f32.w")
+    forge(lambda info, recipe: info.update(version="9.9"))
+    refused(r"was compiled by cnxc 9\.9, which must pack its weights, too; this is cnxc", DIGITS, "--for=forged", code=3)
+    for change, code, message in (({"options": ["-o=evil"]}, 1, "says that it was compiled with '-o=evil', which can't be"),
+                                  ({"options": ["--precision"]}, 1, "'--precision', which can't be"),
+                                  ({"options": ["--precision=f31"]}, 2, "--precision does not take 'f31'"),
+                                  ({"options": ["--image-size=0"]}, 2, "--image-size takes N or HxW"),
+                                  ({"cpus": ["none"]}, 1, "of the CPUs it was compiled for is damaged"),
+                                  ({"cpus": ["<cpu>"]}, 1, "of the CPUs it was compiled for is damaged"),
+                                  ({"cpus": [7]}, 1, "of the CPUs it was compiled for is damaged"),
+                                  ({"cpus": ["aarch64"]}, 1, "of the CPUs it was compiled for is damaged"),
+                                  ({"cpus": []}, 1, "of the CPUs it was compiled for is damaged"),
+                                  ({"code": ["0"], "phases": 7, "tensors": [7]}, 1, "the program's graph has no tensor"),
+                                  ({"code": [], "phases": []}, 1, "would be another one"),
+                                  ({"limits": [[[0, 1, 1, 1, 1, 0, 32, 1]] * 3 + [[-5] * 8, [], 7]]}, 1, "would be another one|packing"),
+                                  ({"scores": 99}, 1, "scores are others"), ({"pictures": []}, 1, "settings of pictures")):
+        forge(lambda info, recipe: recipe.update(change))
+        refused(message, DIGITS, "--for=forged", code=code)
+    assert not os.path.exists("evil")
 
 
 def embedded():
@@ -302,5 +316,5 @@ def embedded():
 
 
 np.save("x.npy", np.random.default_rng(0).standard_normal((2, 3, 32, 32)).astype("f4"))
-for test in (test_digits, test_library, test_options, test_graphs, test_calibrated, test_other_graphs, test_the_rest, test_files, test_runtime, test_version):
+for test in (test_digits, test_library, test_options, test_graphs, test_other_graphs, test_the_rest, test_files, test_runtime, test_records):
     test()
