@@ -37,6 +37,7 @@ typedef struct Build {
     bool (*planner)(struct Build *build); /* int8: sets options.pipeline.plan, or is false after a diagnostic; NULL: no plan */
     Model *model;             /* after build_load: the first */
     VEC(Model *) models;      /* after build_load: one for each size */
+    const QuantizePlan *like; /* set by the caller: a plan whose code the planner's shall have; NULL: none */
     uint64_t graph_hash;      /* set by the caller before build_weights: of the artifact they are for; 0: of what is built */
     StrList tensors;          /* after build_load: what is in it (recipe.h) */
     CpuList cpus;             /* set by the caller before build_program: the most demanding first */

@@ -1,6 +1,7 @@
 /* A recipe is JSON:
  *
  *   {"options": ["--target=x86_64-linux-gnu", "--precision=bf16"], "calibrated": false, "cpus": ["haswell", "<cpu name=\"mine\" …"],
+ *    "plan": ["multipliers layers.0.pwconv1.matmul", "bf16 …"],                         with --calibrate
  *    "limits": [[[0, 16, 1, 1, …]], []],     tiles that spilled: who schedules again need not generate code to find them
  *    "code": ["5d1e03aa…"], "phases": ["9f86d081… layers.0", …],          hashes: of each CPU's program, of the first one's phases
  *    "scores": 1, "pictures": {"shortest_edge": 224, …}, "tensors": ["96x3x4x4 embeddings.patch_embeddings.weight", …]}
@@ -111,12 +112,26 @@ static json_t *phases_json(const Program *program)
     return list;
 }
 
+/* Of each product what calibration has decided that is code. */
+static json_t *plan_json(const Build *build)
+{
+    const QuantizePlan *plan = build->options.pipeline.plan;
+    json_t *list = json_array();
+    for (int64_t i = 0; plan && i < plan->names.len; i++) {
+        const ProductPlan *p = strmap_get(&plan->products, plan->names.at[i]);
+        const char *code = p->precision ? precision_name(p->precision) : p->multipliers ? "multipliers" : "int8";
+        json_array_append_new(list, json_string(arena_printf(build->arena, "%s %s", code, plan->names.at[i])));
+    }
+    return list;
+}
+
 json_t *recipe_json(const Build *build)
 {
     const char *pictures = build->info.sizes->preprocessor ? model_prop(build->model, "cnxc.preprocessor") : NULL;
     json_t *root = json_object();
     json_object_set_new(root, "options", strings_json(&build->options.words));
     json_object_set_new(root, "calibrated", json_boolean(build->options.calibrate != NULL));
+    json_object_set_new(root, "plan", plan_json(build));
     json_object_set_new(root, "cpus", cpus_json(build));
     json_object_set_new(root, "limits", limits_json(build));
     json_object_set_new(root, "code", code_json(build));
@@ -205,6 +220,29 @@ static void follow_limits(Build *build, const json_t *all)
     }
 }
 
+static ProductPlan *product_like(const Build *build, const char *code)
+{
+    static const float marked;
+    ProductPlan *plan = NEW(build->arena, ProductPlan);
+    plan->multipliers = str_starts_with(code, "multipliers ") ? &marked : NULL;
+    plan->precision = str_starts_with(code, "bf16 ") ? DT_BFLOAT16 : str_starts_with(code, "f32 ") ? DT_FLOAT : DT_UNDEFINED;
+    return plan;
+}
+
+static void follow_plan(Build *build, const json_t *list)
+{
+    QuantizePlan *like = NEW(build->arena, QuantizePlan);
+    size_t i;
+    const json_t *item;
+    like->products.arena = build->arena;
+    json_array_foreach (list, i, item) {
+        const char *text = json_string_value(item), *space = text ? strchr(text, ' ') : NULL;
+        if (space)
+            strmap_put(&like->products, space + 1, product_like(build, text));
+    }
+    build->like = like;
+}
+
 bool recipe_follow(Build *build, const json_t *recipe)
 {
     if (!follow_cpus(build, json_object_get(recipe, "cpus"))) {
@@ -212,5 +250,6 @@ bool recipe_follow(Build *build, const json_t *recipe)
         return false;
     }
     follow_limits(build, json_object_get(recipe, "limits"));
+    follow_plan(build, json_object_get(recipe, "plan"));
     return true;
 }

@@ -15,6 +15,7 @@ typedef struct ProductPlan {
 
 typedef struct QuantizePlan {
     StrMap products; /* name of a product's output → ProductPlan; one that is absent is zero */
+    StrList names; /* of those that are there, in the order of the graph */
 } QuantizePlan;
 
 typedef struct Quantizable {

@@ -1,5 +1,5 @@
 """--calibrate: what it gains where hidden channels run hot, that the decision stands in the graph, that nothing but the pictures' content
-matters to it, and what it refuses; --max-drop: which layers go back, and its table."""
+matters to it, and what it refuses; --max-drop: which layers go back, and its table; cnxc weights for such programs."""
 # RUN: %python %s %cnxc %root
 import filecmp
 import glob
@@ -86,7 +86,7 @@ def table(text):
 
 
 def check_drop(folder, model):
-    """--max-drop takes layers back until it holds; the decision stands in the graph."""
+    """--max-drop takes layers back until it holds; the decision stands in the graph. Returns half of what int8 loses."""
     hot_block.write_pixels(f"{folder}/many/pixels.npy", 400, seed=2)
     options = [INT8, f"--calibrate={folder}/many"]
     said = run(CNXC, "compile", model, *options, "--max-drop=0", "--print-after=fuse-block", "--emit=tile", "-o", f"{folder}/drop.tile")
@@ -106,7 +106,27 @@ def check_drop(folder, model):
     assert len(table(said)) == 1, said
     said = run(CNXC, "compile", model, *options, "--max-drop=0", "--budget=0.01s", "-o", f"{folder}/late", code=3)
     assert "max-drop 0: points of" in said and "0.01 seconds are over; --budget gives it more time" in said, said
+    return more
     assert not os.path.exists(f"{folder}/late")
+
+
+def check_weights(folder, model, drop):
+    """Another checkpoint is calibrated again, but what is code stays: which products have multipliers, and which went back to floats."""
+    options, other = [f"--calibrate={folder}/many"], f"{folder}/other.onnxtxt"
+    hot_block.write_model(other, moved=0.02)
+    program, _ = compiled(f"{folder}/swap", model, INT8, *options, f"--max-drop={drop}", f"--weights={folder}/swap/own")
+    with open(program, "rb") as file:
+        plan = re.search(rb'"plan":\[.*?\]', file.read())[0]
+    assert b'"bf16 ' in plan or b'"f32 ' in plan, plan
+    for name, weights in (("same", model), ("next", other)):
+        run(CNXC, "weights", weights, f"--for={program}", *options, "-o", f"{folder}/swap/{name}")
+        assert filecmp.cmp(f"{folder}/swap/{name}", f"{folder}/swap/own", shallow=False) == (name == "same")
+    shutil.copy(f"{folder}/swap/next", f"{folder}/swap/own")
+    want = logits(compiled(f"{folder}/other", other)[0], f"{folder}/test.npy", folder)
+    error = logits(program, f"{folder}/test.npy", folder) - want
+    assert np.sqrt(np.mean(error ** 2)) < 0.02 * np.sqrt(np.mean(want ** 2)), (error, want)
+    said = run(CNXC, "weights", other, f"--for={program}", "-o", f"{folder}/none", code=2)
+    assert "compiled with --calibrate: --calibrate=DIR says with which pictures" in said, said
 
 
 def check_cache(folder, model, calibrate):
@@ -176,7 +196,7 @@ def main():
         program = check_gain(folder, model, calibrate)
         check_dump(folder, model, calibrate, program)
         check_same(folder, model, calibrate, program)
-        check_drop(folder, model)
+        check_weights(folder, model, check_drop(folder, model))
         check_cache(folder, model, calibrate)
         run(CNXC, "verify", model, INT8, f"--calibrate={calibrate}")
         make_errors(folder)

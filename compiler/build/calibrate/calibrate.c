@@ -24,7 +24,9 @@ static QuantizePlan *plan_products(const Observation *o, const Build *build)
         const char *said;
         build_progress(&o->build, arena_printf(build->arena, "calibrate %lld of %lld products", (long long)i + 1,
                                                (long long)o->products.len));
-        strmap_put(&plan->products, product->name, improve(product, build->arena, &said));
+        const ProductPlan *like = build->like ? strmap_get(&build->like->products, product->name) : NULL;
+        strmap_put(&plan->products, product->name, improve(product, like, build->arena, &said));
+        vec_push(build->arena, &plan->names, arena_strdup(build->arena, product->name));
         if (build->options.verbose)
             fprintf(stderr, "cnxc: %s  %s dB\n", escaped(build->arena, product->name), said);
     }
@@ -41,7 +43,7 @@ static bool make_plan(Build *build, const char *dir, Arena *arena)
         diag_warning(build->diag, NO_SPAN, "the model has no products that can be calibrated");
     QuantizePlan *plan = plan_products(&o, build);
     build->options.pipeline.plan = plan;
-    return build->options.budget <= 0 || mix_precisions(&o, build, plan, arena);
+    return build->like || build->options.budget <= 0 || mix_precisions(&o, build, plan, arena);
 }
 
 bool calibrate(Build *build)

@@ -34,6 +34,7 @@ typedef struct Trial {
 
 typedef struct Improving {
     const Observed *p;
+    const ProductPlan *like; /* NULL: none */
     Arena *arena;         /* of trials */
     const float *expected; /* [judge.n, n] */
     double signal;          /* of that, the sum of squares */
@@ -185,15 +186,17 @@ static const float *multipliers_of(const Observed *p, Arena *arena)
 static void try_multipliers(Improving *x, Trial *best)
 {
     const Observed *p = x->p;
-    Trial t = {.plan.multipliers = p->q.patch[0] ? NULL : multipliers_of(p, x->arena)};
+    bool wanted = !p->q.patch[0] && (!x->like || x->like->multipliers);
+    Trial t = {.plan.multipliers = wanted ? multipliers_of(p, x->arena) : NULL};
     if (!t.plan.multipliers)
         return;
     float *weights = NEW_ARRAY(x->arena, float, p->k * p->n);
     for (int64_t i = 0; i < p->k * p->n; i++)
         weights[i] = best->weights[i] * t.plan.multipliers[i / p->n];
     t.weights = weights;
+    double least_gain = x->like ? -INFINITY : p->q.normal ? LEAST_GAIN : LEAST_GAIN_OF_HIDDEN;
     if (to_nearest(x, &t))
-        keep_better(x, best, &t, p->q.normal ? LEAST_GAIN : LEAST_GAIN_OF_HIDDEN, "multipliers");
+        keep_better(x, best, &t, least_gain, "multipliers");
 }
 
 /* ── Rounding, correction ────────────────────────────────────────────────────────────────────────────── */
@@ -267,9 +270,9 @@ static void try_all(Improving *x, Trial *best)
     try_correction(x, best);
 }
 
-ProductPlan *improve(const Observed *p, Arena *arena, const char **said)
+ProductPlan *improve(const Observed *p, const ProductPlan *like, Arena *arena, const char **said)
 {
-    Improving x = {.p = p, .arena = arena_new()};
+    Improving x = {.p = p, .like = like, .arena = arena_new()};
     Trial best = {.weights = p->q.matrix->data};
     x.said.arena = x.arena;
     x.expected = multiply(p->judge.at, p->judge.n, best.weights, p->k, p->n, x.arena);
@@ -279,6 +282,7 @@ ProductPlan *improve(const Observed *p, Arena *arena, const char **said)
         try_all(&x, &best);
     ProductPlan *plan = copy_plan(p, &best.plan, arena);
     plan->decibels = x.said.len ? decibels(&x, &best) : 0;
+    plan->precision = like ? like->precision : DT_UNDEFINED;
     *said = arena_strdup(arena, x.said.len ? x.said.text : "not finite");
     arena_free(x.arena);
     return plan;

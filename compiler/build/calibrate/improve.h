@@ -4,7 +4,8 @@
 
 #include "compiler/build/calibrate/observe.h"
 
-/* The plan, in the arena; said: what was gained by what. */
-ProductPlan *improve(const Observed *product, Arena *arena, const char **said);
+/* The plan, in the arena; said: what was gained by what. like: one whose code it shall have, so that it says whether there are
+ * multipliers and of which precision the product is; NULL: the pictures do. */
+ProductPlan *improve(const Observed *product, const ProductPlan *like, Arena *arena, const char **said);
 
 #endif

@@ -33,7 +33,8 @@ def initializer(name, values):
     return f"float[{','.join(map(str, values.shape))}] {name} = {{{', '.join(repr(float(v)) for v in values.ravel().astype(np.float32))}}}"
 
 
-def write_model(path):
+def write_model(path, moved=0):
+    """moved: by which part each number is another one, as after more training."""
     rng = np.random.default_rng(1)
     normal = lambda *shape, scale=1.0: rng.standard_normal(shape) * scale
     b1 = normal(HIDDEN, scale=0.3)
@@ -44,6 +45,7 @@ def write_model(path):
                "norm": 1 + normal(CHANNELS, scale=0.1), "norm_b": normal(CHANNELS, scale=0.1), "w1": normal(CHANNELS, HIDDEN, scale=0.25), "b1": b1,
                "w2": w2, "b2": -b1 * (b1 > 5) @ w2, "down": normal(WIDER, CHANNELS, 2, 2, scale=0.125), "down_b": normal(WIDER),
                "head": normal(WIDER, LABELS)}
+    weights = {name: values * (1 + moved * normal(*values.shape)) for name, values in weights.items()}
     with open(path, "w") as f:
         f.write(GRAPH.format(labels=", ".join(f'\\"{i}\\"' for i in range(LABELS)), size=SIZE, n=LABELS, c=CHANNELS,
                              weights=",\n    ".join(initializer(*item) for item in weights.items())))
