@@ -352,7 +352,7 @@ static void derive_image_sizes(Driver *driver)
     }
     if (o->sizes.len > MOST_SIZES)
         usage_error(driver, "--image-size takes at most %d sizes, got %lld", MOST_SIZES, (long long)o->sizes.len);
-    else if (o->sizes.len > 1 && !(driver->command->bit & (C_COMPILE | C_CHECK)))
+    else if (o->sizes.len > 1 && !(driver->command->bit & (C_COMPILE | C_CHECK | C_WEIGHTS)))
         usage_error(driver, "'cnxc %s' takes one --image-size; several go with 'cnxc compile'", driver->command->name);
     else if (o->sizes.len > 1 && strcmp(o->arguments.at[0], "-") == 0)
         usage_error(driver, "MODEL is read for each of several sizes, so it can't be standard input");

@@ -164,6 +164,7 @@ def test_options():
     v2, base = f"{GOLDENS}/v2_cls", f"{GOLDENS}/base_hidden_states"
     packed("v2", v2, made_up(v2, "v2"), "--image-size=64x32", "--preproc=pil", "-O1")
     packed("states", made_up(base, "first"), retrained("first", "second", 2), "--outputs=pooler_output,hidden_states.1", "--image-size=40", "--precision=bf16")
+    packed("sizes", v2, "v2", "--image-size=32,64x96", "-mcpu=haswell,x86-64-v4")
     packed("loss", v2, "v2", "--outputs=logits,loss", "--problem-type=multi_label_classification", "--dim", "batch_size=3", "-O0")
 
 
