@@ -105,6 +105,7 @@ void context_use(cnxrt_context *context, const cnxrt_model *model)
     if (context->model == model)
         return;
     context->model = model;
+    context->pace = (Pace){.trouble = context->pace.trouble}; /* its times are of the other size */
     make_frames(context);
 }
 

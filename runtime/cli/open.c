@@ -11,7 +11,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-int64_t cli_most_threads(void) { return allowed_cpus() < CNXRT_MAX_THREADS ? allowed_cpus() : CNXRT_MAX_THREADS; }
+int64_t cli_most_threads(void)
+{
+    int64_t allowed = allowed_cpus();
+    return allowed < CNXRT_MAX_THREADS ? allowed : CNXRT_MAX_THREADS;
+}
 
 /* All processors allowed, but no more than have something to do: below some 0.3 ms of work (at 100 GFLOP/s) a thread
  * costs more in waking and waiting than it gives. */
