@@ -65,6 +65,19 @@ wrong("a NumPy array", "x.npy", b"\x93NUMPY\x01\0" + bytes(64), "error: .*a NumP
 
 wrong("safetensors alone (control)", "model.safetensors", checkpoint(), "prepared as for the published", exit=0)
 wrong("a state dict alone (control)", "model.pth", GOOD_ZIP, "prepared as for the published", exit=0)
+
+
+def padded(length):
+    """The good checkpoint, its header as long as given."""
+    head, n = header(tensors(CONFIG))
+    return pack(json.dumps(head).encode().ljust(length), bytes(n))
+
+
+# A header's length, with which the file begins, may look like the first bytes of a pickle, gzip or a picture.
+for length in (0x8002, 0x8b1f, 0x10280, 0x14d42):
+    wrong(f"safetensors alone with a header of {length:#x} bytes (control)", "x.bin", padded(length), "prepared as for the published", exit=0)
+    case("wrong files", f"safetensors with a header of {length:#x} bytes (control)", exit=0, message="", files=folder(model__safetensors=padded(length)),
+         argv=["check", "m"])
 OTHER = {"conv1.weight": (4, 3, 7, 7), "fc.bias": (2,)}
 
 

@@ -19,16 +19,16 @@ static bool begins_with(const Source *source, const char *bytes, int64_t count)
     return source->length >= count && memcmp(source->text, bytes, (size_t)count) == 0;
 }
 
-/* A file whose bytes are source's. */
+/* A file whose bytes are source's. safetensors first: it begins with a length, which may look like anything. */
 static bool read_bytes(const ExternalFile *file, const Source *source, TensorIndex *index, Diag *diag)
 {
+    if (safetensors_probe(source))
+        return safetensors_read(file, index, diag);
     if (begins_with(source, "PK\3\4", 4) || begins_with(source, "\x80", 1))
         return torch_read(file, index, diag);
     if (begins_with(source, "\x89HDF\r\n\x1a\n", 8))
         return h5_read(file, index, diag);
-    return source->length > 8 && source->text[8] == '{'
-               ? safetensors_read(file, index, diag)
-               : foreign_refuse(source, "a checkpoint of PyTorch, safetensors or HDF5", diag);
+    return foreign_refuse(source, "a checkpoint of PyTorch, safetensors or HDF5", diag);
 }
 
 static bool read_file(const char *dir, const char *location, Span span, TensorIndex *index, Diag *diag)
@@ -37,7 +37,7 @@ static bool read_file(const char *dir, const char *location, Span span, TensorIn
     if (!file)
         return false;
     Source source = {file->path, (const char *)file->data, file->length, true};
-    if (str_ends_with(location, ".safetensors") && source.length && !foreign_kind(&source))
+    if (str_ends_with(location, ".safetensors") && source.length && !foreign_kind(&source)) /* or what is left of one */
         return safetensors_read(file, index, diag);
     return read_bytes(file, &source, index, diag);
 }
