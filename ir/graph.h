@@ -8,7 +8,8 @@
  *   "cnxc.task"          image-classification | feature-extraction | backbone | raw
  *   "cnxc.labels"        JSON list of label strings, by class index
  *   "cnxc.preprocessor"  JSON object: the normalised image processor settings (docs/user-guide.md)
- *   "cnxc.problem_type"  as in config.json, if it is there */
+ *   "cnxc.problem_type"  as in config.json, if it is there
+ *   "cnxc.logits", "cnxc.probabilities"  the output that holds them, if it is called otherwise */
 #ifndef CNXC_IR_GRAPH_H
 #define CNXC_IR_GRAPH_H
 

@@ -24,7 +24,10 @@ static cnxrt_status check_has_pixels(cnxrt_context *context)
 {
     const CnxrtModel *compiled = context->model->compiled;
     if (!compiled->preprocessor || compiled->pixel_input < 0)
-        return context_fail(context, CNXRT_ERROR_UNSUPPORTED, "this model does not take pictures");
+        return context_fail(
+            context, CNXRT_ERROR_UNSUPPORTED,
+            "this model does not take pictures: it was compiled without an image processor, which --processor=FILE or "
+            "--task=image-classification of 'cnxc compile' adds");
     const CnxrtTensor *pixels = pixel_tensor(context);
     if (pixels->rank != 4 || pixels->dtype != 1)
         return context_fail(context, CNXRT_ERROR_UNSUPPORTED, "'%s' is not a float tensor of rank 4", pixels->name);

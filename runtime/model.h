@@ -72,7 +72,9 @@ typedef struct CnxrtPreprocessor {
     int64_t torchvision;     /* 0: Pillow's arithmetic, 1: torchvision's */
     int64_t vertical_first;  /* 1: Pillow 13's order of passes, 0: Pillow 12's */
     int64_t resize_rule;     /* CNXRT_RESIZE_…: what do_resize means */
-    int64_t reserved[6];
+    int64_t resize_height, resize_width; /* of CNXRT_RESIZE_EXACT and COVER */
+    int64_t crop_even;       /* half of a crop's surplus is rounded to even, as timm's CENTER and SQUASH do, instead of down */
+    int64_t reserved[3];
 } CnxrtPreprocessor;
 
 /* Whose arithmetic it is, as --preproc= calls it. */
@@ -85,6 +87,9 @@ enum { /* CnxrtPreprocessor.resize_rule; s: shortest_edge */
        CNXRT_RESIZE_CONVNEXT = 0, /* transformers': below 384 as CENTER, from 384 to s × s whatever the shape */
        CNXRT_RESIZE_CENTER = 1,   /* timm's: the short edge to s / crop_pct, then the central s × s */
        CNXRT_RESIZE_SQUASH = 2,   /* timm's: both edges to s / crop_pct, then the central s × s */
+       CNXRT_RESIZE_SHORTEST = 3, /* the short edge to s */
+       CNXRT_RESIZE_EXACT = 4,    /* to resize_height × resize_width, whatever the shape */
+       CNXRT_RESIZE_COVER = 5,    /* timm's: the shape kept, as small as covers resize_height × resize_width */
 };
 
 enum { /* CnxrtVariant.cpu_features: what must be there before any generated code runs */

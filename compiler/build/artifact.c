@@ -9,6 +9,7 @@
 #include "compiler/build/artifact.h"
 #include "compiler/build/recipe.h"
 #include "compiler/build/record.h"
+#include "compiler/frontend/beside.h"
 #include "compiler/frontend/input/pictures.h"
 #include "ir/base/escape.h"
 
@@ -64,12 +65,21 @@ const Value *artifact_pixels(const Graph *graph)
     return index < 0 ? NULL : graph->inputs.at[index];
 }
 
+/* The output of this name, or that which metadata says holds it. */
+static int64_t output_of(const Graph *graph, const char *name, const char *key)
+{
+    const Value *const *outputs = (const Value *const *)graph->outputs.at;
+    const char *other = model_prop(graph->model, key);
+    int64_t index = find_value(outputs, graph->outputs.len, name);
+    return index < 0 && other ? find_value(outputs, graph->outputs.len, other) : index;
+}
+
 /* Labels are answered from logits or probabilities of one row for each picture. */
 static int64_t logits_output(const Graph *graph, int64_t *probabilities)
 {
-    const Value *const *outputs = (const Value *const *)graph->outputs.at;
-    int64_t index = find_value(outputs, graph->outputs.len, "logits");
-    *probabilities = find_value(outputs, graph->outputs.len, "probabilities");
+    Value *const *outputs = graph->outputs.at;
+    int64_t index = output_of(graph, "logits", "cnxc.logits");
+    *probabilities = output_of(graph, "probabilities", "cnxc.probabilities");
     if (index < 0)
         index = *probabilities;
     bool fits = index >= 0 && outputs[index]->type.dtype == DT_FLOAT && outputs[index]->type.shape.rank == 2;
@@ -213,7 +223,7 @@ static const ArtifactSize *sizes_of(const Build *build)
 
 static int64_t size_input(const Graph *graph)
 {
-    const Value *input = frontend_sized_input(graph);
+    const Value *input = beside_input(graph);
     return input ? find_value((const Value *const *)graph->inputs.at, graph->inputs.len, input->name) : -1;
 }
 

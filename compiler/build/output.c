@@ -184,14 +184,22 @@ bool output_check(const char *path, const char *input, Diag *diag)
     return true;
 }
 
-bool output_check_parts(const char *path, const char *model, Arena *arena, Diag *diag)
+/* At or in what an option names. */
+static bool spares(const char *path, const char *input, Arena *arena, Diag *diag)
 {
-    static const char *const configs[] = {"config.json", "preprocessor_config.json"};
-    for (int64_t i = 0; i < countof(configs); i++)
-        if (!output_check(path, arena_printf(arena, "%s/%s", model, configs[i]), diag))
+    static const char *const names[] = {"config.json", "preprocessor_config.json", "model.onnx", "onnx/model.onnx"};
+    for (int64_t i = 0; i < countof(names); i++)
+        if (!output_check(path, arena_printf(arena, "%s/%s", input, names[i]), diag))
             return false;
-    if (!output_check(path, model, diag)) /* a header or data beside the output */
-        return false;
+    return output_check(path, input, diag); /* a header or data beside the output */
+}
+
+bool output_check_parts(const char *path, const BuildOptions *options, Arena *arena, Diag *diag)
+{
+    const char *const inputs[] = {options->input, options->frontend.processor, options->frontend.labels};
+    for (int64_t i = 0; i < countof(inputs); i++)
+        if (inputs[i] && !spares(path, inputs[i], arena, diag))
+            return false;
     if (strcmp(path, "-") == 0 || !external_is_open(path, arena))
         return true;
     diag_resource(diag, NO_SPAN, "the output '%s' holds weights of the input", path);

@@ -5,7 +5,7 @@
 #ifndef CNXC_BUILD_OUTPUT_H
 #define CNXC_BUILD_OUTPUT_H
 
-#include "ir/base/diag.h"
+#include "compiler/build/build.h"
 
 void output_guard(void);   /* installs the signal handlers and the exit handler; call once */
 void output_cleanup(void); /* removes the temporary folder, if there is one */
@@ -22,6 +22,6 @@ bool output_commit(const char *from, const char *to, Diag *diag);
 /* May path be written? Refuses folders, and the same file as one of the inputs. False after a diagnostic. */
 bool output_check(const char *path, const char *input, Diag *diag);
 /* Likewise for a model that is loaded: none of its files. */
-bool output_check_parts(const char *path, const char *model, Arena *arena, Diag *diag);
+bool output_check_parts(const char *path, const BuildOptions *options, Arena *arena, Diag *diag);
 
 #endif

@@ -250,7 +250,7 @@ static bool check_cpus(Compile *c)
 
 static bool check_place(Compile *c, const char *path)
 {
-    return output_check_parts(path, c->build.options.input, c->build.arena, c->build.diag);
+    return output_check_parts(path, &c->build.options, c->build.arena, c->build.diag);
 }
 
 /* A header that is there must be one that cnxc wrote: foo.so has no business with a stranger's foo.h. */

@@ -47,7 +47,7 @@ static bool read_album(Eval *e)
     e->album = (Album){.arena = e->driver->arena, .diag = &e->driver->diag};
     e->album.n_labels = prop_strings(e->model, "cnxc.labels", &e->album.labels);
     if (!e->album.n_labels) {
-        diag_error(&e->driver->diag, NO_SPAN, "'%s' has no labels to evaluate", o->arguments.at[0]);
+        diag_error(&e->driver->diag, NO_SPAN, "'%s' has no labels to evaluate; --labels=FILE names them", o->arguments.at[0]);
         return false;
     }
     return album_read(&e->album, o->arguments.at[1]);

@@ -538,6 +538,8 @@ static FrontendOptions frontend_options(const Options *o)
     ImageSize size = o->sizes.len ? o->sizes.at[0] : (ImageSize){0};
     return (FrontendOptions){.task = o->task,
                              .problem_type = o->problem_type,
+                             .processor = o->processor,
+                             .labels = o->labels,
                              .image_height = size.height,
                              .image_width = size.width,
                              .dims = o->dim_bindings.at,

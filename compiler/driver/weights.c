@@ -42,7 +42,7 @@ static bool write_weights(Driver *driver, Build *build, const Record *record)
     build->prefix = json_string_value(json_object_get(record->info, "name"));
     build->temp_dir = output_temp_dir(output, driver->arena, &driver->diag);
     return build->temp_dir && swap_pack(build, record) &&
-           output_check_parts(output, build->options.input, driver->arena, &driver->diag) &&
+           output_check_parts(output, &build->options, driver->arena, &driver->diag) &&
            output_commit(build->weights_path, output, &driver->diag);
 }
 

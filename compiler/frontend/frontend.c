@@ -1,8 +1,9 @@
 /* The frontend as a whole: whatever MODEL is, a model with inferred types comes out.
  *
- *   path → read by whoever knows it by its content → inline functions → fix dimensions → infer types →
- *   choose outputs → check that only the batch is free */
+ *   path → read by whoever knows it by its content → inline functions → fix dimensions, also by what lies beside a graph →
+ *   infer types → labels → choose outputs → check that only the batch is free */
 #include "compiler/frontend/frontend.h"
+#include "compiler/frontend/beside.h"
 #include "compiler/frontend/checkpoint/checkpoint.h"
 #include "compiler/frontend/checkpoint/safetensors.h"
 #include "compiler/frontend/convnext/convnext.h"
@@ -10,17 +11,18 @@
 #include "compiler/frontend/input/source.h"
 #include "compiler/frontend/onnx/onnx.h"
 #include "compiler/frontend/text/text.h"
+#include "ir/base/listing.h"
 #include "ir/base/path.h"
 #include "ir/op.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
 /* ── What is it? ── */
 
 typedef struct Input {
     const char *path, *dir;  /* dir: where external data is looked for */
-    const Source *source;    /* NULL: a folder */
+    const char *folder;      /* that brings a graph and what belongs to it; NULL: a graph alone, or a checkpoint */
+    const Source *source;    /* NULL: a folder with a checkpoint */
     const FrontendOptions *options;
     Arena *arena;
     Diag *diag;
@@ -34,7 +36,16 @@ typedef struct Kind {
 
 static bool is_folder(const Input *in) { return !in->source; }
 
-static Model *load_folder(const Input *in) { return hf_load(in->path, in->options, in->arena, in->diag); }
+/* A checkpoint that can't be read may lie beside a graph that can. */
+static Model *load_folder(const Input *in)
+{
+    Model *model = hf_load(in->path, in->options, in->arena, in->diag);
+    const char *graph = model ? NULL : beside_graph(in->path, in->arena);
+    if (graph)
+        diag_note(in->diag, NO_SPAN, "the folder has a graph, too: %s, which goes with --processor=%s --labels=%s", graph,
+                  in->path, in->path);
+    return model;
+}
 
 static bool is_empty(const Input *in) { return in->source->length == 0; }
 
@@ -74,24 +85,20 @@ static Model *load(const Input *in)
     return kind->load(in);
 }
 
-static bool is_directory(const char *path)
+/* Is it a folder? One with a graph and no checkpoint is that graph, and what lies beside it. */
+static bool is_checkpoint_folder(Input *in)
 {
-    struct stat status;
-    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+    if (!path_is_dir(in->path))
+        return false;
+    const char *graph = checkpoint_lies_in(in->path) ? NULL : beside_graph(in->path, in->arena);
+    if (!graph)
+        return true;
+    in->folder = in->path;
+    in->path = graph;
+    return false;
 }
 
 /* ── Sizes ── */
-
-Value *frontend_sized_input(const Graph *graph)
-{
-    Value *named = graph_find(graph, "pixel_values");
-    if (named && named->is_input && named->type.shape.rank == 4)
-        return named;
-    for (int64_t i = 0; i < graph->inputs.len; i++)
-        if (graph->inputs.at[i]->type.shape.rank == 4)
-            return graph->inputs.at[i];
-    return NULL;
-}
 
 static bool bind_side(Graph *graph, Value *input, int axis, int64_t size, Diag *diag)
 {
@@ -113,7 +120,7 @@ static bool bind_image_size(Graph *graph, const FrontendOptions *options, Diag *
 {
     if (!options->image_height && !options->image_width)
         return true;
-    Value *input = frontend_sized_input(graph);
+    Value *input = beside_input(graph);
     if (!input) {
         diag_error(diag, graph->span, "--image-size needs an input of rank 4, the graph has none");
         return false;
@@ -187,34 +194,38 @@ static bool select_outputs(Graph *graph, const FrontendOptions *options, Diag *d
 
 /* ── All of it ── */
 
-/* A graph from a file takes the sizes and outputs that a folder's was already built with. */
-static bool apply_options(Model *model, const FrontendOptions *options, Diag *diag)
+/* A graph from a file takes the sizes, outputs and companions that a folder's was already built with. */
+static bool prepare_graph(Model *model, const Input *in)
 {
+    const FrontendOptions *options = in->options;
     if (options->task)
         model_set_prop(model, "cnxc.task", options->task);
     if (options->problem_type)
         model_set_prop(model, "cnxc.problem_type", options->problem_type);
-    return bind_image_size(model->graph, options, diag);
+    return safetensors_check_places(model, in->diag) && bind_image_size(model->graph, options, in->diag) &&
+           beside_pictures(model, in->folder, options, in->diag);
+}
+
+static bool finish_graph(Model *model, const Input *in)
+{
+    return beside_labels(model, in->folder, in->options, in->diag) && select_outputs(model->graph, in->options, in->diag);
 }
 
 Model *frontend_load(const char *path, const FrontendOptions *options, Arena *arena, Diag *diag)
 {
     Input in = {.path = path, .options = options, .arena = arena, .diag = diag};
-    bool folder = is_directory(path);
-    in.dir = path_directory(arena, path); /* of "-": the working directory */
-    if (!folder && !(in.source = source_open(path, arena, diag))) {
+    bool folder = is_checkpoint_folder(&in);
+    in.dir = path_directory(arena, in.path); /* of "-": the working directory */
+    if (!folder && !(in.source = source_open(in.path, arena, diag))) {
         foreign_note_hub(path, diag);
         return NULL;
     }
     bool graph = !folder && !is_checkpoint(&in); /* as the file has it; else built as the options say */
     Model *model = load(&in);
-    if (!model || (graph && !safetensors_check_places(model, diag)) || !model_inline_functions(model, diag) ||
-        !graph_bind_dims(model->graph, options->dims, options->n_dims, diag))
+    if (!model || !model_inline_functions(model, diag) || !graph_bind_dims(model->graph, options->dims, options->n_dims, diag) ||
+        (graph && !prepare_graph(model, &in)) || !graph_infer(model->graph, diag))
         return NULL;
-    if (graph && !apply_options(model, options, diag))
+    if (graph ? !finish_graph(model, &in) : options->labels && !beside_labels(model, NULL, options, diag))
         return NULL;
-    if (!graph_infer(model->graph, diag) || (graph && !select_outputs(model->graph, options, diag)) ||
-        !graph_check_inputs(model->graph, diag))
-        return NULL;
-    return model;
+    return graph_check_inputs(model->graph, diag) ? model : NULL;
 }

@@ -10,9 +10,6 @@
  * selected. NULL after diagnostics. */
 Model *frontend_load(const char *path, const FrontendOptions *options, Arena *arena, Diag *diag);
 
-/* The input whose height and width --image-size fixes: pixel_values, or else the first of rank 4; NULL: none. */
-Value *frontend_sized_input(const Graph *graph);
-
 /* inline.c. False after a diagnostic. */
 bool model_inline_functions(Model *model, Diag *diag);
 

@@ -271,6 +271,8 @@ static bool is_labels(const char *name) { return strncmp(name, "labels", strlen(
 bool pipeline_fits(const Cli *cli)
 {
     bool fits = cli->n_inputs == 0;
+    if (compiled_model.pixel_input < 0)
+        return true; /* it says why there are no pictures */
     for (int64_t i = 0; fits && i < compiled_model.n_inputs; i++)
         fits = i == compiled_model.pixel_input || is_labels(compiled_model.tensors[i].name);
     for (int64_t i = 0; fits && i < cli->n_outputs; i++) {

@@ -1,14 +1,15 @@
-/* Prepare: what transformers' ConvNeXt image processor does after loading.
+/* Prepare: what image processors of transformers and timm do after loading.
  *
- *   size s below 384:  short edge to s / crop_pct, then the central s × s
- *   size s from 384:   straight to s × s, whatever the aspect ratio
- *   (timm's rules do the first at any size, with the shape kept or not)
+ *   ConvNext's, size s below 384:  short edge to s / crop_pct, then the central s × s
+ *               size s from 384:   straight to s × s, whatever the aspect ratio
+ *   timm's do the first at any size, with the shape kept or not; others resize to a short edge or to a height and width
  *   then, where asked for: another centre crop; rescale (table of 256); normalise; channels first
  *
  * Resize and crops are one step here: crops only move a window over a resized picture that is never made whole, and a
  * crop larger than the picture pads with zeros, which stay black until rescaling. */
 #include "runtime/image/resize.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { WARP_FROM = 384, MAX_EDGE = 0x7fffffff };
@@ -21,23 +22,30 @@ typedef struct Side {
 
 static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* Is there a central crop after the resize? */
+static bool is_timms(const CnxrtPreprocessor *how)
+{
+    return how->crop_even || how->resize_rule == CNXRT_RESIZE_CENTER || how->resize_rule == CNXRT_RESIZE_SQUASH;
+}
+
+/* Is a central crop part of the resize? */
 static bool crops(const CnxrtPreprocessor *how)
 {
-    return how->do_resize && (how->resize_rule != CNXRT_RESIZE_CONVNEXT || how->shortest_edge < WARP_FROM);
+    if (how->resize_rule == CNXRT_RESIZE_CONVNEXT)
+        return how->do_resize && how->shortest_edge < WARP_FROM;
+    return how->do_resize && (how->resize_rule == CNXRT_RESIZE_CENTER || how->resize_rule == CNXRT_RESIZE_SQUASH);
 }
 
 /* Half of the surplus; timm's transforms round it to even, transformers' down. */
 static int64_t crop_start(int64_t surplus, const CnxrtPreprocessor *how)
 {
     int64_t half = surplus / 2;
-    return half + (how->resize_rule != CNXRT_RESIZE_CONVNEXT && surplus % 2 && half % 2);
+    return half + (is_timms(how) && surplus % 2 && half % 2);
 }
 
 /* The central m of a canvas; where it is smaller, zeros around it, the odd one in front (torchvision: behind). */
 static void center_crop(Side *side, int64_t m, const CnxrtPreprocessor *how)
 {
-    bool behind = how->torchvision || how->resize_rule != CNXRT_RESIZE_CONVNEXT;
+    bool behind = how->torchvision || is_timms(how);
     Window *w = &side->window;
     if (m <= side->size) {
         int64_t start = crop_start(side->size - m, how), cut = start > w->to ? start - w->to : 0;
@@ -58,28 +66,66 @@ static Side whole(int64_t size) { return (Side){size, {0, size, 0}}; }
 /* The shorter edge of what is resized, in double as Python computes it. */
 static int64_t resized_edge(const CnxrtPreprocessor *how)
 {
-    double edge = (double)how->shortest_edge / how->crop_pct;
+    double exact_edge = (double)how->shortest_edge / how->crop_pct;
     if (!crops(how))
         return how->shortest_edge;
-    return edge < MAX_EDGE ? (int64_t)edge : MAX_EDGE; /* more is refused later */
+    return exact_edge < MAX_EDGE ? (int64_t)exact_edge : MAX_EDGE; /* more is refused later */
 }
 
-static bool keeps_shape(const CnxrtPreprocessor *how) { return crops(how) && how->resize_rule != CNXRT_RESIZE_SQUASH; }
+/* The shape stays, and the shorter edge is resized_edge. */
+static bool keeps_shape(const CnxrtPreprocessor *how)
+{
+    return how->resize_rule == CNXRT_RESIZE_SHORTEST || (crops(how) && how->resize_rule != CNXRT_RESIZE_SQUASH);
+}
+
+typedef struct Size {
+    int64_t width, height;
+} Size;
+
+static Size with_short_edge(Size size, int64_t edge)
+{
+    if (size.width <= size.height)
+        return (Size){edge, (int64_t)((double)(edge * size.height) / (double)size.width)};
+    return (Size){(int64_t)((double)(edge * size.width) / (double)size.height), edge};
+}
+
+/* Samples of the picture that become one, where it is to cover the frame. */
+static double covering_ratio(Size size, Size frame)
+{
+    double across = (double)size.width / (double)frame.width, down = (double)size.height / (double)frame.height;
+    return across < down ? across : down;
+}
+
+/* Both edges are rounded, to even where that is as near. */
+static Size covering(Size size, Size frame)
+{
+    double ratio = covering_ratio(size, frame);
+    return (Size){(int64_t)rint((double)size.width / ratio), (int64_t)rint((double)size.height / ratio)};
+}
 
 /* Sizes of the resized picture, in double, too. */
-static void resized_size(const Image *image, const CnxrtPreprocessor *how, int64_t *width, int64_t *height)
+static Size resized_size(const Image *image, const CnxrtPreprocessor *how)
 {
-    int64_t edge = resized_edge(how), w = image->width, h = image->height;
-    *width = w, *height = h;
+    Size size = {image->width, image->height}, frame = {how->resize_width, how->resize_height};
+    int64_t edge = resized_edge(how);
     if (!how->do_resize)
+        return size;
+    if (how->resize_rule == CNXRT_RESIZE_EXACT)
+        return frame;
+    if (how->resize_rule == CNXRT_RESIZE_COVER)
+        return covering(size, frame);
+    return keeps_shape(how) ? with_short_edge(size, edge) : (Size){edge, edge};
+}
+
+/* The rules with a frame of their own: of COVER both edges are rounded. */
+static void frame_scales(Size largest, const CnxrtPreprocessor *how, double *x, double *y)
+{
+    Size frame = {how->resize_width, how->resize_height};
+    *x = (double)largest.width / (double)frame.width, *y = (double)largest.height / (double)frame.height;
+    if (how->resize_rule == CNXRT_RESIZE_EXACT)
         return;
-    *width = *height = edge;
-    if (!keeps_shape(how))
-        return;
-    if (w <= h)
-        *height = (int64_t)((double)(edge * h) / (double)w);
-    else
-        *width = (int64_t)((double)(edge * w) / (double)h);
+    double ratio = covering_ratio(largest, frame);
+    *x = ratio * (1 + 1 / (double)frame.width), *y = ratio * (1 + 1 / (double)frame.height);
 }
 
 /* How many samples of each axis become one, at most, in pictures up to this size: where the shape is kept, as many as of the
@@ -93,12 +139,18 @@ static void largest_scales(const Image *largest, const CnxrtPreprocessor *how, d
     *x = w / edge, *y = h / edge;
     if (keeps_shape(how))
         *x = *y = (w < h ? w : h) / edge * (1 + 1 / edge);
+    if (how->resize_rule == CNXRT_RESIZE_EXACT || how->resize_rule == CNXRT_RESIZE_COVER)
+        frame_scales((Size){largest->width, largest->height}, how, x, y);
 }
 
 static Resize plan(const Image *image, const CnxrtPreprocessor *how, Side *x, Side *y)
 {
-    Resize resize = {.resample = how->resample, .torchvision = how->torchvision, .vertical_first = how->vertical_first};
-    resized_size(image, how, &resize.width, &resize.height);
+    Size size = resized_size(image, how);
+    Resize resize = {.width = size.width,
+                     .height = size.height,
+                     .resample = how->resample,
+                     .torchvision = how->torchvision,
+                     .vertical_first = how->vertical_first};
     *x = whole(resize.width);
     *y = whole(resize.height);
     if (crops(how)) {

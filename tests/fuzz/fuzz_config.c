@@ -3,6 +3,7 @@
 
 #include "compiler/frontend/convnext/convnext.h"
 #include "compiler/frontend/input/pictures.h"
+#include "compiler/frontend/input/processor.h"
 
 #include <string.h>
 
@@ -19,8 +20,9 @@ static void read_graph(void)
 static void read_settings(int64_t num_channels)
 {
     Fuzz fuzz = fuzz_begin();
-    HfPictures pictures = {0};
-    bool ok = hf_preprocessor(fuzz_folder(), num_channels, &pictures, fuzz.arena, &fuzz.diag);
+    Pictures pictures = {0};
+    const JsonFile *json = json_file_open(fuzz_folder(), "preprocessor_config.json", fuzz.arena, &fuzz.diag);
+    bool ok = json && processor_read(json, "ConvNextImageProcessor", num_channels, &pictures);
     fuzz_require_said(&fuzz, ok);
     Model *model = model_new(fuzz.arena, &fuzz.diag);
     if (ok && pictures.settings) {

@@ -43,7 +43,10 @@ static CnxrtPreprocessor settings(uint32_t bits)
                              .std = {0.25},
                              .torchvision = bits >> 26 & 1,
                              .vertical_first = bits >> 27 & 1,
-                             .resize_rule = (bits >> 28 & 3) % 3};
+                             .resize_rule = (bits >> 28 & 7) % 6,
+                             .resize_height = 1 + (bits >> 16 & 127),
+                             .resize_width = 1 + (bits >> 4 & 127),
+                             .crop_even = bits >> 31};
     if (how.torchvision && how.resample != 2 && how.resample != 3 && how.resample != 0)
         how.resample = 3; /* it has no others */
     return how;

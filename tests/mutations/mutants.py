@@ -1,7 +1,7 @@
 """The mutants: each breaks one rule of the reference on purpose, and says which golden cases are to notice.
 
 A mutant is a change of one source file: old text, which must occur there exactly once, and new text. `models`, `pictures`
-(images/ and e2e/) and `checkpoints` (checkpoints/ and tf/) are patterns of golden cases; a model's runs from its folder
+(images/ and e2e/), `checkpoints` (checkpoints/ and tf/) and `processors` (processors/) are patterns of golden cases; a model's runs from its folder
 at -O3, or by the roads and levels named.
 """
 import dataclasses
@@ -16,6 +16,7 @@ class Mutant:
     models: str = ""
     pictures: str = ""
     checkpoints: str = ""
+    processors: str = ""
     roads: str = "folder"
     levels: str = "O3"
     fast: bool = False  # also in the short selection
@@ -115,7 +116,8 @@ MUTANTS = [
            pictures="png_center_crop_*"),
     Mutant("resize-target-rounded", PREPARE, ": MAX_EDGE; /* more", "+ (exact_edge - (double)(int64_t)exact_edge >= 0.5) : MAX_EDGE; /* more",
            pictures="png_rgb_*", fast=True),
-    Mutant("long-edge-rounded", PREPARE, "(int64_t)((double)(edge * h) / (double)w)", "(int64_t)((double)(edge * h) / (double)w + 0.5)",
+    Mutant("long-edge-rounded", PREPARE, "(int64_t)((double)(edge * size.height) / (double)size.width)",
+           "(int64_t)((double)(edge * size.height) / (double)size.width + 0.5)",
            pictures="png_crop_*,png_wide,png_rgb_*"),
     Mutant("warp-above-384", PREPARE, "WARP_FROM = 384", "WARP_FROM = 385", pictures="png_size_384_warp"),
     Mutant("mean-and-std-swapped", PREPARE, "(value - (float)mean) / (float)std : value", "(value - (float)std) / (float)mean : value",
@@ -124,6 +126,13 @@ MUTANTS = [
            pictures="png_rgb_bicubic,png_size_224_std"),
     Mutant("rescaled-in-float", PREPARE, ": (float)((double)sample * how->rescale_factor);", ": (float)sample * (float)how->rescale_factor;",
            pictures="png_rgb_*,png_rescale_factor"),
+    Mutant("timm-crop-rounded-down", PREPARE, "(is_timms(how) && surplus % 2 && half % 2)", "(is_timms(how) && surplus % 2 && half % 2 && surplus < 0)",
+           processors="timm*"),
+    Mutant("timm-cover-rounded-down", PREPARE, "rint((double)size.width / ratio)", "floor((double)size.width / ratio)", processors="timm7,timm8"),
+    Mutant("vit-keeps-the-shape", "compiler/frontend/input/processor.c", "p.resize_rule = CNXRT_RESIZE_EXACT;\n    p.resize_height",
+           "p.resize_rule = CNXRT_RESIZE_SHORTEST;\n    p.resize_height", processors="vit*", fast=True),
+    Mutant("clip-drops-alpha", "compiler/frontend/input/processor.c", "p.do_center_crop = p.convert_rgb_white = 1;", "p.do_center_crop = 1;",
+           processors="clip*"),
     Mutant("bicubic-of-opencv", RESIZE, "const double a = -0.5;", "const double a = -0.75;", pictures="png_rgb_bicubic"),
     Mutant("filters-swapped", RESIZE, "[RESAMPLE_BICUBIC] = {filter_bicubic, 2}, [RESAMPLE_BOX] = {filter_box, 0.5}",
            "[RESAMPLE_BICUBIC] = {filter_bilinear, 1}, [RESAMPLE_BOX] = {filter_box, 0.5}", pictures="png_rgb_bicubic"),

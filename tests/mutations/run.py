@@ -24,6 +24,7 @@ import mutants
 import run_checkpoints
 import run_models
 import run_pictures
+import run_processors
 
 
 # ── A copy of the sources, and its build ──
@@ -106,7 +107,8 @@ def picture_checks(mutant, manifest):
 
 def checks_of(mutant, manifest):
     checkpoints = (("checkpoint", pattern) for pattern in mutant.checkpoints.split(",") if pattern)
-    return [*model_checks(mutant, manifest), *picture_checks(mutant, manifest), *checkpoints]
+    processors = (("processor", name) for name in run_processors.CASES if matches(name, mutant.processors))
+    return [*model_checks(mutant, manifest), *picture_checks(mutant, manifest), *checkpoints, *processors]
 
 
 def check_checkpoints(cnxc, pattern):
@@ -125,17 +127,20 @@ def gist(message):
     return next((line for line in lines if "error:" in line), lines[-1])
 
 
+CHECKS = {"images": run_pictures.check_pixels, "e2e": run_pictures.check_scores_pil, "processor": run_processors.check_pixels}
+
+
 def check(cnxc, manifest, what):
     """"" if the case passes, else what it says."""
     kind, name, *rest = what
     if kind == "checkpoint":
         return check_checkpoints(cnxc, name)
-    case = next(c for c in manifest[kind] if c["name"] == name)
+    case = run_processors.CASES[name] if kind == "processor" else next(c for c in manifest[kind] if c["name"] == name)
     if kind == "models":
         _, _, error, message = run_models.check(cnxc, case, *rest)
         return f"{name} by {rest[0]} at {rest[2]}: {said(error, message)}" if message else ""
     try:
-        problem = (run_pictures.check_pixels if kind == "images" else run_pictures.check_logits)(cnxc, case)
+        problem = CHECKS[kind](cnxc, case)
     except Exception as e:  # a failing command is a failing case
         problem = gist(str(e))
     return f"{name}: {problem}" if problem else ""
@@ -163,7 +168,7 @@ def try_mutant(tree, manifest, mutant, jobs):
         return False, str(e)
     if noticed:
         return True, f"{noticed[0]} ({len(noticed)} of {len(checks)} cases)"
-    return False, "not noticed by " + (mutant.models or mutant.pictures or mutant.checkpoints)
+    return False, "not noticed by " + (mutant.models or mutant.pictures or mutant.checkpoints or mutant.processors)
 
 
 def unbroken(tree, manifest, chosen, jobs):

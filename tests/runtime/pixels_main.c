@@ -7,8 +7,8 @@
  *
  * The settings go the way they go in the compiler: through the frontend into a model's metadata, and from there into
  * the runtime's struct. */
-#include "compiler/frontend/convnext/convnext.h"
 #include "compiler/frontend/input/pictures.h"
+#include "compiler/frontend/input/processor.h"
 #include "runtime/image/image.h"
 
 #include <stdlib.h>
@@ -24,8 +24,9 @@ static void write_refusal(const char *text)
 
 static const CnxrtPreprocessor *read_settings(const char *folder, const char *kind, int64_t channels, Arena *arena, Diag *diag)
 {
-    HfPictures pictures = {0};
-    if (!hf_preprocessor(folder, channels, &pictures, arena, diag) || !pictures.settings)
+    Pictures pictures = {0};
+    const JsonFile *json = json_file_open(folder, "preprocessor_config.json", arena, diag);
+    if (!json || !processor_read(json, "ConvNextImageProcessor", channels, &pictures) || !pictures.settings)
         return NULL;
     Model *model = model_new(arena, diag);
     model_set_prop(model, "cnxc.preprocessor", pictures.settings);

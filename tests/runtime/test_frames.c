@@ -403,6 +403,44 @@ static void test_rows_apart(void **state)
     room_free(&room);
 }
 
+static CnxrtPreprocessor random_settings(unsigned bits, unsigned edges)
+{
+    return (CnxrtPreprocessor){.do_resize = (bits >> 8) % 8 != 0,
+                               .shortest_edge = 1 + (bits >> 9) % edges,
+                               .crop_pct = 0.3 + (bits >> 12) % 100 / 50.0,
+                               .resample = (bits >> 16) % 6,
+                               .torchvision = bits >> 20 & 1,
+                               .vertical_first = bits >> 21 & 1,
+                               .resize_rule = (bits >> 22) % 6,
+                               .resize_height = 1 + (bits >> 11) % edges,
+                               .resize_width = 1 + (bits >> 14) % edges,
+                               .crop_even = bits >> 25 & 1};
+}
+
+/* The room of a picture's size is enough for it. */
+static void test_room_is_enough(void **state)
+{
+    static uint8_t pixels[90 * 90 * 4];
+    unsigned seed = 1;
+    Room room = {0};
+    (void)state;
+    for (int i = 0; i < 3000; i++) {
+        unsigned bits = seed = seed * 1664525 + 1013904223;
+        CnxrtPreprocessor how = random_settings(bits, 60);
+        Image image = {1 + bits % 90, 1 + (bits >> 13) % 90, bits >> 30 ? 3 : 4, pixels, 0, false};
+        ImageError error = {0};
+        int64_t height, width;
+        image.row = image.width * image.channels;
+        image_prepared_size(&image, &how, &height, &width);
+        float *out = malloc((size_t)(height * width * image.channels) * sizeof *out);
+        assert_non_null(out);
+        bool ok = image_prepare(&image, &how, &room, out, &error);
+        assert_true(ok || error.status != CNXRT_ERROR_MEMORY);
+        free(out);
+    }
+    room_free(&room);
+}
+
 /* The room of a larger picture is enough for a smaller one, whatever the settings. */
 static void test_room_grows(void **state)
 {
@@ -410,13 +448,7 @@ static void test_room_grows(void **state)
     (void)state;
     for (int i = 0; i < 20000; i++) {
         unsigned bits = seed = seed * 1664525 + 1013904223;
-        CnxrtPreprocessor how = {.do_resize = bits >> 8 & 1,
-                                 .shortest_edge = 1 + (bits >> 9) % 500,
-                                 .crop_pct = 0.3 + (bits >> 12) % 100 / 50.0,
-                                 .resample = (bits >> 16) % 6,
-                                 .torchvision = bits >> 20 & 1,
-                                 .vertical_first = bits >> 21 & 1,
-                                 .resize_rule = (bits >> 22) % 3};
+        CnxrtPreprocessor how = random_settings(bits, 500);
         Image small = {.width = 1 + bits % 3000, .height = 1 + (bits >> 10) % 3000, .channels = bits >> 30 ? 3 : 4};
         Image wide = small, high = small;
         wide.width += 1 + (bits >> 5) % 100;
@@ -430,10 +462,11 @@ static void test_room_grows(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_formats),       cmocka_unit_test(test_gray_and_yuv), cmocka_unit_test(test_hostile),
-        cmocka_unit_test(test_arguments),     cmocka_unit_test(test_batches),      cmocka_unit_test(test_classify),
-        cmocka_unit_test(test_wrong_picture), cmocka_unit_test(test_fork),         cmocka_unit_test(test_labels),
-        cmocka_unit_test(test_last_error),    cmocka_unit_test(test_room_grows),   cmocka_unit_test(test_rows_apart),
+        cmocka_unit_test(test_formats),        cmocka_unit_test(test_gray_and_yuv), cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_arguments),      cmocka_unit_test(test_batches),      cmocka_unit_test(test_classify),
+        cmocka_unit_test(test_wrong_picture),  cmocka_unit_test(test_fork),         cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_last_error),     cmocka_unit_test(test_room_grows),   cmocka_unit_test(test_rows_apart),
+        cmocka_unit_test(test_room_is_enough),
     };
     ImageError error;
     if (file_read(TEST_SOURCE_DIR "/tests/goldens/images/png_rgb_bicubic/input.png", 1 << 20, &png) ||

@@ -133,9 +133,11 @@ static bool takes(const SetRun *run)
 {
     for (int64_t i = 0; i < run->set->files.len; i++)
         if (!run->set->files.at[i].is_batch && !model_prop(run->build->model, "cnxc.preprocessor")) {
-            diag_unsupported(run->build->diag, NO_SPAN,
-                             "'%s': nothing says how pictures are prepared for this model; it takes .npy batches",
-                             run->set->files.at[i].path);
+            diag_unsupported(
+                run->build->diag, NO_SPAN,
+                "'%s': nothing says how pictures are prepared for this model, as --processor=FILE would; it takes .npy "
+                "batches",
+                run->set->files.at[i].path);
             return false;
         }
     return true;

@@ -124,14 +124,23 @@ static const char *only_file(const char *dir, Arena *arena, Diag *diag)
     return NULL;
 }
 
-static const char *choose_file(const char *dir, Arena *arena, Diag *diag)
+/* The first of the names that transformers knows; NULL. */
+static const char *usual_file(const char *dir)
 {
     static const char *const names[] = {"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
                                         "pytorch_model.bin.index.json", "tf_model.h5"};
     for (int64_t i = 0; i < countof(names); i++)
         if (json_file_exists(dir, names[i]))
             return names[i];
-    return only_file(dir, arena, diag);
+    return NULL;
+}
+
+bool checkpoint_lies_in(const char *dir) { return usual_file(dir); }
+
+static const char *choose_file(const char *dir, Arena *arena, Diag *diag)
+{
+    const char *usual = usual_file(dir);
+    return usual ? usual : only_file(dir, arena, diag);
 }
 
 Checkpoint *checkpoint_open(const char *dir, Arena *arena, Diag *diag)

@@ -12,6 +12,7 @@ typedef struct Checkpoint {
     Diag *diag;
 } Checkpoint;
 
+bool checkpoint_lies_in(const char *dir); /* under a name that transformers gives */
 /* The checkpoint of a folder. NULL after a diagnostic. */
 Checkpoint *checkpoint_open(const char *dir, Arena *arena, Diag *diag);
 

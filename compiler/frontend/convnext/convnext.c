@@ -9,21 +9,22 @@
  *   →  pixel_values → Conv → Transpose → LayerNormalization → … → Gemm → logits
  *
  *   config.c, labels.c   config.json       trunk.c, act.c   stem, stages, activations
- *   preprocessor.c          pictures          outputs.c           heads
- *   parameters.c, names.c   tensors by name   ops.c               the builder's vocabulary
- *                                             outline.c           functions, for texts */
+ *   parameters.c, names.c   tensors by name   outputs.c           heads
+ *   outline.c               functions         ops.c               the builder's vocabulary */
 #include "compiler/frontend/convnext/convnext.h"
 #include "compiler/frontend/checkpoint/folder.h"
 #include "compiler/frontend/convnext/build.h"
 #include "compiler/frontend/convnext/shapes.h"
+#include "compiler/frontend/input/labels.h"
+#include "compiler/frontend/input/processor.h"
+#include "compiler/frontend/input/timm.h"
 #include "ir/infer.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 typedef struct HfFolder {
     HfConfig *config;
-    HfPictures pictures;
+    Pictures pictures;
 } HfFolder;
 
 enum { OPSET = 20, IR_VERSION = 9 }; /* 20: the first with Gelu; 9: the IR version that came with it */
@@ -46,20 +47,6 @@ static void set_task(Model *model, HfTask task)
                                              : "backbone");
 }
 
-static void set_labels(Model *model, const HfConfig *config)
-{
-    json_t *list = json_array();
-    for (int64_t i = 0; i < config->num_labels; i++)
-        if (!list || json_array_append_new(list, json_string(config->labels[i])))
-            out_of_memory();
-    char *text = json_dumps(list, 0);
-    if (!text)
-        out_of_memory();
-    model_set_prop(model, "cnxc.labels", text);
-    free(text);
-    json_decref(list);
-}
-
 static Model *new_model(const HfConfig *config, HfTask task, Arena *arena, Diag *diag)
 {
     Model *model = model_new(arena, diag);
@@ -70,7 +57,7 @@ static Model *new_model(const HfConfig *config, HfTask task, Arena *arena, Diag 
     model_set_opset(model, "", OPSET);
     set_task(model, task);
     if (task == HF_CLASSIFICATION && config->labels)
-        set_labels(model, config);
+        model_set_prop(model, "cnxc.labels", labels_write(config->labels, config->num_labels, arena));
     if (config->problem_type)
         model_set_prop(model, "cnxc.problem_type", config->problem_type);
     model->graph = graph_new(model, config->v2 ? "convnextv2" : "convnext");
@@ -78,7 +65,7 @@ static Model *new_model(const HfConfig *config, HfTask task, Arena *arena, Diag 
 }
 
 /* The pictures' size: asked for, else what the image processor makes, else the config's. */
-static void set_size(HfBuild *build, const HfPictures *pictures, const FrontendOptions *options)
+static void set_size(HfBuild *build, const Pictures *pictures, const FrontendOptions *options)
 {
     const HfConfig *config = build->config;
     if (pictures->settings)
@@ -113,6 +100,32 @@ static Model *build_model(HfBuild *build, const HfFolder *folder, const Frontend
     return parameters_finish(build->weights) ? model : NULL;
 }
 
+static const char PROCESSOR[] = "preprocessor_config.json";
+
+/* As --processor says, or the model's own file, NULL: it has none, or as timm's config says, or as the published models do. */
+static void open_processor(HfFolder *folder, const char *own, const FrontendOptions *options)
+{
+    const HfConfig *config = folder->config;
+    Arena *arena = config->json->arena;
+    Diag *diag = config->json->diag;
+    const char *path = options->processor ? options->processor : own;
+    if (path)
+        processor_open(path, "ConvNextImageProcessor", config->num_channels, &folder->pictures, arena, diag);
+    else if (key_get(config->json, TIMM_PICTURES))
+        processor_read_timm(config->json, config->num_channels, &folder->pictures);
+    else if (config->num_channels == 3 && config->image_height == config->image_width)
+        processor_published(config->image_height, PROCESSOR, &folder->pictures, arena, diag);
+}
+
+/* --image-size may ask for what the processor does not make. */
+static void check_size(const Pictures *pictures, const FrontendOptions *options, Diag *diag)
+{
+    int64_t height = options->image_height, width = options->image_width;
+    if (pictures->settings && height && pictures->height && (height != pictures->height || width != pictures->width))
+        diag_warning(diag, NO_SPAN, "pictures are made %lldx%lld, the model takes %lldx%lld; it will not take pictures",
+                     (long long)pictures->height, (long long)pictures->width, (long long)height, (long long)width);
+}
+
 /* Both configurations, so that what is wrong with either is said at once. */
 static bool open_folder(HfFolder *folder, const char *dir, const FrontendOptions *options, Arena *arena, Diag *diag)
 {
@@ -120,11 +133,10 @@ static bool open_folder(HfFolder *folder, const char *dir, const FrontendOptions
     if (folder_lacks(dir, "config.json", arena))
         return folder_refuse(dir, arena, diag);
     folder->config = hf_config_read(json_file_open(dir, "config.json", arena, diag), options);
-    folder->pictures = (HfPictures){.height = options->image_height, .width = options->image_width};
-    if (folder->config && json_file_exists(dir, "preprocessor_config.json"))
-        hf_preprocessor(dir, folder->config->num_channels, &folder->pictures, arena, diag);
-    else if (folder->config)
-        hf_preprocessor_default(folder->config, &folder->pictures, arena, diag);
+    folder->pictures = (Pictures){.height = options->image_height, .width = options->image_width};
+    if (folder->config)
+        open_processor(folder, json_file_exists(dir, PROCESSOR) ? arena_printf(arena, "%s/%s", dir, PROCESSOR) : NULL, options);
+    check_size(&folder->pictures, options, diag);
     return diag->n_errors == errors;
 }
 
@@ -169,7 +181,11 @@ Model *hf_load_alone(const Source *source, const FrontendOptions *options, Arena
     Parameters *weights = parameters_open_alone(source, arena, diag);
     JsonFile *json = weights ? json_file_of(hf_config_of_shapes(weights, source->path, arena), arena, diag) : NULL;
     folder.config = hf_config_read(json, options);
-    if (!folder.config || diag_failed(diag) || !hf_preprocessor_default(folder.config, &folder.pictures, arena, diag))
+    if (!folder.config || diag_failed(diag))
+        return NULL;
+    open_processor(&folder, NULL, options);
+    check_size(&folder.pictures, options, diag);
+    if (diag_failed(diag))
         return NULL;
     Model *model = build_with_weights(&folder, weights, options, arena, diag);
     if (!model)

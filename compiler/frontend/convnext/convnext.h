@@ -34,15 +34,6 @@ HfConfig *hf_config_read(JsonFile *json, const FrontendOptions *options);
 bool hf_config_labels(HfConfig *config);   /* labels.c: num_labels and labels; false after a diagnostic */
 void hf_config_features(HfConfig *config); /* labels.c: out_features, out_indices */
 
-/* preprocessor_config.json, all defaults and rules resolved. */
-typedef struct HfPictures {
-    const char *settings;  /* the JSON that "cnxc.preprocessor" holds; NULL: the model cannot take such pictures */
-    int64_t height, width; /* of the pictures; 0: as they come. Set before: what --image-size asks for */
-} HfPictures;
-bool hf_preprocessor(const char *dir, int64_t num_channels, HfPictures *pictures, Arena *arena, Diag *diag);
-/* Without that file: as timm's config says, or as the published models do, and a note tells the user. */
-bool hf_preprocessor_default(const HfConfig *config, HfPictures *pictures, Arena *arena, Diag *diag);
-
 /* act.c: the activations hidden_act may name. */
 bool hf_act_known(const char *name);
 const char *hf_act_list(Arena *arena); /* "gelu, relu, …" */

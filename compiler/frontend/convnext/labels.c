@@ -4,38 +4,18 @@
  *   {}                                            →  LABEL_0, LABEL_1: a two-label model saved with default names
  *   {"out_indices": [1, -1]}, four stages         →  hidden states 1 and 4 */
 #include "compiler/frontend/convnext/convnext.h"
+#include "compiler/frontend/input/labels.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_LABELS = 1 << 20 };
-
-static bool label_index(const char *key, int64_t count, int64_t *index)
+static bool read_id2label(HfConfig *config)
 {
-    char *end;
-    *index = strtoll(key, &end, 10);
-    return *key >= '0' && *key <= '9' && *end == '\0' && *index < count;
-}
-
-/* id2label's keys must be 0 to n - 1, each once. */
-static bool read_id2label(HfConfig *config, json_t *map)
-{
-    const JsonFile *json = config->json;
-    int64_t count = (int64_t)json_object_size(map);
-    const char **labels = NEW_ARRAY(json->arena, const char *, count);
-    const char *key;
-    json_t *label;
-    json_object_foreach (map, key, label) {
-        int64_t index;
-        if (!json_is_string(label))
-            return key_wrong_type(json, "id2label", label, "strings");
-        if (!label_index(key, count, &index) || labels[index])
-            return key_error(json, "id2label", "has the key \"%s\" among %lld, expected 0 to %lld, each once", key,
-                             (long long)count, (long long)count - 1);
-        labels[index] = json_string_value(label);
-    }
-    config->labels = labels;
-    config->num_labels = count;
+    StrList names = {0};
+    if (!labels_of_map(config->json, "id2label", &names))
+        return false;
+    config->labels = names.at;
+    config->num_labels = names.len;
     return true;
 }
 
@@ -75,10 +55,8 @@ bool hf_config_labels(HfConfig *config)
     json_t *map = key_get(json, "id2label");
     int64_t count = -1;
     bool ok = key_int(json, "num_labels", 0, MAX_LABELS, &count);
-    if (map && !json_is_object(map))
-        ok = key_wrong_type(json, "id2label", map, "an object");
-    else if (map)
-        ok = read_id2label(config, map) && ok;
+    if (map)
+        ok = read_id2label(config) && ok;
     if (!check_label2id(config) || !ok)
         return false;
     config->counts_labels = true;

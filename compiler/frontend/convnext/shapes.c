@@ -7,7 +7,7 @@
  * has is how many are there; the rest is as the owner of the names has it by default. All checks are those of a config.json that was
  * written by hand, and what does not fit these sizes is said tensor by tensor. */
 #include "compiler/frontend/convnext/shapes.h"
-#include "compiler/frontend/convnext/timm.h"
+#include "compiler/frontend/input/timm.h"
 #include "ir/base/str.h"
 
 #include <string.h>

@@ -11,6 +11,7 @@
  *
  *   config.json:6:5: error: model_args.dims has 3 entries, architecture's depths 4 */
 #include "compiler/frontend/convnext/timm.h"
+#include "compiler/frontend/input/timm.h"
 
 #include "ir/base/path.h"
 
@@ -36,32 +37,6 @@ typedef struct Translator {
     json_t *out;
 } Translator;
 
-static void put(json_t *object, const char *key, json_t *value)
-{
-    if (!value || json_object_set_new(object, key, value) != 0)
-        out_of_memory();
-}
-
-/* A value of its own: the old root goes away. */
-static json_t *copy(const json_t *value)
-{
-    json_t *result = json_deep_copy(value);
-    if (!result)
-        out_of_memory();
-    return result;
-}
-
-/* Lets key have the value of timm's key. False: there is none. */
-static bool carry(Translator *t, json_t *object, const char *key, const char *from)
-{
-    const json_t *value = key_get(t->json, from);
-    if (!value)
-        return false;
-    put(object, key, copy(value));
-    key_set_origin(t->json, key, from, from);
-    return true;
-}
-
 /* ── The architecture ── */
 
 static json_t *four(const int *numbers)
@@ -84,8 +59,8 @@ static const Architecture *find_architecture(const char *size)
 
 static void put_sizes(Translator *t, const Architecture *architecture)
 {
-    put(t->out, "depths", four(architecture->depths));
-    put(t->out, "hidden_sizes", four(architecture->dims));
+    json_put(t->out, "depths", four(architecture->depths));
+    json_put(t->out, "hidden_sizes", four(architecture->dims));
     key_set_origin(t->json, "depths", "architecture's depths", "architecture");
     key_set_origin(t->json, "hidden_sizes", "architecture's dims", "architecture");
 }
@@ -115,12 +90,13 @@ static bool put_architecture(Translator *t)
         return false;
     }
     if (v2)
-        put(t->out, "layer_scale_init_value", json_integer(0));
+        json_put(t->out, "layer_scale_init_value", json_integer(0));
     const json_t *grn = key_get(t->json, "model_args.use_grn");
     v2 = grn ? json_is_true(grn) : v2;
-    put(t->out, "model_type", json_string(v2 ? "convnextv2" : "convnext"));
-    put(t->out, "architectures", json_pack("[s]", v2 ? "ConvNextV2ForImageClassification" : "ConvNextForImageClassification"));
-    put(t->out, "layer_norm_eps", json_real(1e-6));
+    json_put(t->out, "model_type", json_string(v2 ? "convnextv2" : "convnext"));
+    json_put(t->out, "architectures",
+             json_pack("[s]", v2 ? "ConvNextV2ForImageClassification" : "ConvNextForImageClassification"));
+    json_put(t->out, "layer_norm_eps", json_real(1e-6));
     put_sizes(t, found);
     return true;
 }
@@ -185,7 +161,7 @@ static void put_argument(Translator *t, const char *name, const json_t *value)
     else if (argument->only && !json_is_null(value) && !is_value(value, argument->only))
         key_unsupported(t->json, from, "has an equivalent only where it is %s", argument->only);
     else if (argument->key)
-        carry(t, t->out, argument->key, from);
+        key_carry(t->json, t->out, argument->key, from);
 }
 
 /* timm writes null for no layer scale. Hugging Face's V2 has none beside GRN. */
@@ -196,7 +172,7 @@ static void put_arguments(Translator *t)
     json_object_foreach (args, name, value)
         put_argument(t, name, value);
     if (json_is_null(json_object_get(args, "ls_init_value")))
-        put(t->out, "layer_scale_init_value", json_integer(0));
+        json_put(t->out, "layer_scale_init_value", json_integer(0));
     const json_t *scale = json_object_get(t->out, "layer_scale_init_value");
     if (json_is_true(json_object_get(args, "use_grn")) && !(scale && json_number_value(scale) <= 0))
         key_unsupported(t->json, "model_args.use_grn", "has no equivalent together with a layer scale");
@@ -208,124 +184,29 @@ static void put_act(Translator *t)
     const char *name = json_string_value(json_object_get(t->out, "hidden_act"));
     for (int64_t i = 0; name && i < countof(names); i++)
         if (strcmp(names[i][0], name) == 0) {
-            put(t->out, "hidden_act", json_string(names[i][1]));
+            json_put(t->out, "hidden_act", json_string(names[i][1]));
             return;
         }
 }
 
-/* ── Labels ── */
-
-/* The number of classes is said up to three times; the outermost counts, as timm builds the model with it. */
-static void put_count(Translator *t)
-{
-    if (!carry(t, t->out, "num_labels", "num_classes") && !json_object_get(t->out, "num_labels") &&
-        !carry(t, t->out, "num_labels", "pretrained_cfg.num_classes"))
-        put(t->out, "num_labels", json_integer(1000));
-}
-
-static void put_labels(Translator *t)
-{
-    const char *from = key_get(t->json, "pretrained_cfg.label_names") ? "pretrained_cfg.label_names" : "label_names";
-    const json_t *names = key_get(t->json, from);
-    if (!names || json_is_object(names))
-        return; /* an object maps names to numbers of another data set */
-    if (!json_is_array(names)) {
-        key_wrong_type(t->json, from, names, "a list of strings");
-        return;
-    }
-    json_t *map = json_object();
-    for (size_t i = 0; i < json_array_size(names); i++)
-        put(map, arena_printf(t->json->arena, "%zu", i), copy(json_array_get(names, i)));
-    put(t->out, "id2label", map);
-    key_set_origin(t->json, "id2label", from, from);
-}
-
-/* ── Pictures ── */
-
-static void put_size(Translator *t)
-{
-    static const char from[] = "pretrained_cfg.input_size";
-    const json_t *size = key_get(t->json, from), *item[3];
-    for (size_t i = 0; i < 3; i++)
-        item[i] = json_array_get(size, i);
-    if (!size)
-        return;
-    if (json_array_size(size) != 3 || !json_is_integer(item[0]) || !json_is_integer(item[1]) || !json_is_integer(item[2])) {
-        key_error(t->json, from, "must be channels, height and width");
-        return;
-    }
-    if (!json_object_get(t->out, "num_channels")) {
-        put(t->out, "num_channels", copy(item[0]));
-        key_set_origin(t->json, "num_channels", from, from);
-    }
-    put(t->out, "image_size", json_pack("[o,o]", copy(item[1]), copy(item[2])));
-    key_set_origin(t->json, "image_size", from, from);
-}
-
-/* The number of value, one of count names; -1 after a diagnostic. absent: where nothing is said. */
-static int64_t choice(Translator *t, const char *key, const char *const *names, int64_t count, int64_t absent)
-{
-    const json_t *value = key_get(t->json, key);
-    const char *name = json_string_value(value);
-    StrBuf list = {.arena = t->json->arena};
-    for (int64_t i = 0; i < count; i++) {
-        if (!value ? i == absent : str_equal(name, names[i]))
-            return i;
-        sb_printf(&list, "%s%s", i == 0 ? "" : i == count - 1 ? " or " : ", ", names[i]);
-    }
-    key_unsupported(t->json, key, "is %s, expected %s", name ? name : "no string", list.text);
-    return -1;
-}
-
-static void put_choices(Translator *t, json_t *pictures)
-{
-    static const char *const filters[] = {"nearest", "lanczos", "bilinear", "bicubic", "box", "hamming"};
-    static const char *const modes[] = {"center", "squash"};
-    int64_t filter = choice(t, "pretrained_cfg.interpolation", filters, countof(filters), 3);
-    int64_t mode = choice(t, "pretrained_cfg.crop_mode", modes, countof(modes), 0);
-    put(pictures, "resample", json_integer(filter < 0 ? 0 : filter));
-    put(pictures, "crop_mode", json_string(modes[mode < 0 ? 0 : mode]));
-}
-
-static void put_pictures(Translator *t)
-{
-    json_t *pictures = json_object();
-    put(t->out, TIMM_PICTURES, pictures);
-    if (!carry(t, pictures, "image_mean", "pretrained_cfg.mean"))
-        put(pictures, "image_mean", json_pack("[f,f,f]", 0.485, 0.456, 0.406));
-    if (!carry(t, pictures, "image_std", "pretrained_cfg.std"))
-        put(pictures, "image_std", json_pack("[f,f,f]", 0.229, 0.224, 0.225));
-    if (!carry(t, pictures, "crop_pct", "pretrained_cfg.crop_pct"))
-        put(pictures, "crop_pct", json_real(0.875));
-    put_size(t);
-    put_choices(t, pictures);
-}
-
 /* ── All of it ── */
-
-/* An object, if it is there. */
-static bool check_object(const JsonFile *json, const char *key)
-{
-    const json_t *value = key_get(json, key);
-    return !value || json_is_object(value) || key_wrong_type(json, key, value, "an object");
-}
 
 static void release(void *root) { json_decref(root); }
 
 bool timm_translate(JsonFile *json)
 {
-    if (!key_get(json, "architecture") || key_get(json, "model_type"))
+    if (!json_is_timm(json))
         return true;
     Translator t = {json, json_object()};
     arena_on_free(json->arena, release, t.out);
-    bool objects = check_object(json, "model_args");
-    if (!check_object(json, "pretrained_cfg") || !objects || !put_architecture(&t))
+    const json_t *args = key_get(json, "model_args");
+    bool objects = !args || json_is_object(args) || key_wrong_type(json, "model_args", args, "an object");
+    if (!objects || !put_architecture(&t))
         return false;
     put_arguments(&t);
     put_act(&t);
-    put_labels(&t);
-    put_count(&t);
-    put_pictures(&t);
+    timm_translate_labels(json, t.out);
+    timm_translate_pictures(json, t.out);
     json->root = t.out;
     return true;
 }

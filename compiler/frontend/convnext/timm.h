@@ -4,10 +4,8 @@
 
 #include "compiler/frontend/convnext/convnext.h"
 
-/* Lets a config of timm's have Hugging Face's keys, whose origins messages name; leaves any other alone. It then also
- * has the key TIMM_PICTURES, an object with the keys of preprocessor_config.json and timm's crop_mode. False after a
- * diagnostic that leaves nothing to check; others do not end the translation. */
-#define TIMM_PICTURES "pretrained_cfg as preprocessor_config"
+/* Lets a config of timm's have Hugging Face's keys, whose origins messages name, and TIMM_PICTURES; leaves any other alone.
+ * False after a diagnostic that leaves nothing to check; others do not end the translation. */
 bool timm_translate(JsonFile *json);
 
 #endif

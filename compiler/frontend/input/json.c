@@ -27,13 +27,7 @@ bool json_file_exists(const char *dir, const char *name)
 
 static void release(void *root) { json_decref(root); }
 
-JsonFile *json_file_open(const char *dir, const char *name, Arena *arena, Diag *diag)
-{
-    const Source *source = source_open(arena_printf(arena, "%s/%s", dir, name), arena, diag);
-    return source ? json_file_of(source, arena, diag) : NULL;
-}
-
-JsonFile *json_file_of(const Source *source, Arena *arena, Diag *diag)
+json_t *json_parse(const Source *source, Arena *arena, Diag *diag)
 {
     json_error_t error;
     json_t *root = json_loadb(source->text ? source->text : "", (size_t)source->length, JSON_REJECT_DUPLICATES, &error);
@@ -47,6 +41,14 @@ JsonFile *json_file_of(const Source *source, Arena *arena, Diag *diag)
         return NULL;
     }
     arena_on_free(arena, release, root);
+    return root;
+}
+
+JsonFile *json_file_of(const Source *source, Arena *arena, Diag *diag)
+{
+    json_t *root = json_parse(source, arena, diag);
+    if (!root)
+        return NULL;
     if (!json_is_object(root)) {
         diag_error(diag, (Span){source, 0, 1}, "expected a JSON object");
         return NULL;
@@ -54,6 +56,17 @@ JsonFile *json_file_of(const Source *source, Arena *arena, Diag *diag)
     JsonFile *json = NEW(arena, JsonFile);
     *json = (JsonFile){.source = source, .root = root, .origins = {.arena = arena}, .arena = arena, .diag = diag};
     return json;
+}
+
+JsonFile *json_open(const char *path, Arena *arena, Diag *diag)
+{
+    const Source *source = source_open(path, arena, diag);
+    return source ? json_file_of(source, arena, diag) : NULL;
+}
+
+JsonFile *json_file_open(const char *dir, const char *name, Arena *arena, Diag *diag)
+{
+    return json_open(arena_printf(arena, "%s/%s", dir, name), arena, diag);
 }
 
 /* ── Places ── */
@@ -64,6 +77,16 @@ static int64_t skip_string(const Source *source, int64_t i)
     for (i++; i < source->length && source->text[i] != '"'; i++)
         i += source->text[i] == '\\';
     return i + 1;
+}
+
+Span json_next_item(const Source *source, int64_t *place)
+{
+    int64_t begin = *place;
+    while (begin < source->length && memchr(" \t\r\n[,", source->text[begin], 6))
+        begin++;
+    bool string = begin < source->length && source->text[begin] == '"';
+    *place = string ? skip_string(source, begin) : begin + 1;
+    return (Span){source, begin, *place};
 }
 
 /* The key of the object that begins at i or behind blanks and a colon; a span without source: there is none. */
@@ -123,13 +146,32 @@ void key_set_origin(JsonFile *json, const char *key, const char *name, const cha
     strmap_put(&json->origins, key, origin);
 }
 
+/* ── Translating ── */
+
+void json_put(json_t *object, const char *key, json_t *value)
+{
+    if (!value || json_object_set_new(object, key, value) != 0)
+        out_of_memory();
+}
+
+/* A copy: the old root goes away. */
+bool key_carry(JsonFile *json, json_t *object, const char *key, const char *from)
+{
+    const json_t *value = key_get(json, from);
+    if (!value)
+        return false;
+    json_put(object, key, json_deep_copy(value));
+    key_set_origin(json, key, from, from);
+    return true;
+}
+
+/* ── Messages ── */
+
 static json_t *look_up(const json_t *root, const char *key)
 {
     const char *dot = strchr(key, '.');
     return dot ? json_object_get(json_object_getn(root, key, (size_t)(dot - key)), dot + 1) : json_object_get(root, key);
 }
-
-/* ── Messages ── */
 
 bool key_error(const JsonFile *json, const char *key, const char *format, ...)
 {

@@ -10,7 +10,7 @@
 
 typedef struct JsonFile {
     const Source *source;
-    json_t *root;          /* an object; freed with the arena */
+    json_t *root;          /* an object */
     StrMap origins;        /* key → KeyOrigin, of keys that root has and the text does not */
     Arena *arena;
     Diag *diag;
@@ -22,15 +22,25 @@ typedef struct KeyOrigin {
     const char *path;      /* the key in the text that it comes from */
 } KeyOrigin;
 
-JsonFile *json_file_open(const char *dir, const char *name, Arena *arena, Diag *diag); /* NULL after a diagnostic */
-JsonFile *json_file_of(const Source *source, Arena *arena, Diag *diag);                  /* the same */
+/* Each is NULL after a diagnostic, and freed with the arena. */
+json_t *json_parse(const Source *source, Arena *arena, Diag *diag);
+JsonFile *json_file_of(const Source *source, Arena *arena, Diag *diag); /* whose root must be an object */
+JsonFile *json_open(const char *path, Arena *arena, Diag *diag);
+JsonFile *json_file_open(const char *dir, const char *name, Arena *arena, Diag *diag);
 bool json_file_exists(const char *dir, const char *name);
 
 /* A key is one of the outermost object, or two with a dot between: one of an object in it. */
 json_t *key_get(const JsonFile *json, const char *key);           /* NULL: absent or null */
 const char *key_name(const JsonFile *json, const char *key);      /* as the user's file has it */
 Span key_span(const JsonFile *json, const char *key);
+/* Of a text that is a list of strings, the next one after *place, which begins as 0; where another value stands, its beginning. */
+Span json_next_item(const Source *source, int64_t *place);
 void key_set_origin(JsonFile *json, const char *key, const char *name, const char *path);
+
+/* For translators, which make objects in other words. */
+void json_put(json_t *object, const char *key, json_t *value); /* takes value over */
+/* Lets object's key have the value of from, a key of the file. False: there is none. */
+bool key_carry(JsonFile *json, json_t *object, const char *key, const char *from);
 
 /* Each leaves *value alone if the key is absent or null, or after a diagnostic, which false means. */
 bool key_int(const JsonFile *json, const char *key, int64_t low, int64_t high, int64_t *value);

@@ -12,6 +12,7 @@ typedef struct ImageSize {
 typedef struct FrontendOptions {
     const char *task;                 /* --task; NULL: from the model */
     const char *problem_type;         /* --problem-type; NULL: the model's */
+    const char *processor, *labels;   /* --processor, --labels; NULL: what the model brings */
     int64_t image_height, image_width; /* --image-size; 0: the model's. Fixes the picture input's H and W */
     const DimBinding *dims;           /* --dim */
     int64_t n_dims;

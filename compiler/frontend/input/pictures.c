@@ -58,7 +58,10 @@ static const Field fields[] = {
     {AT(n_mean), WHOLE, 1, MAX_MEANS, false},
     {AT(mean), CHANNELS, 0, 0, false},
     {AT(std), CHANNELS, 0, 0, false},
-    {AT(resize_rule), WHOLE, CNXRT_RESIZE_CONVNEXT, CNXRT_RESIZE_SQUASH, true},
+    {AT(resize_rule), WHOLE, CNXRT_RESIZE_CONVNEXT, CNXRT_RESIZE_COVER, true},
+    {AT(resize_height), WHOLE, 1, MAX_EDGE, true},
+    {AT(resize_width), WHOLE, 1, MAX_EDGE, true},
+    {AT(crop_even), WHOLE, 0, 1, true},
     {AT(convert_rgb_white), WHOLE, 0, 1, false},
     {AT(torchvision), WHOLE, 0, 1, false},
     {AT(vertical_first), WHOLE, 0, 1, false},
@@ -173,6 +176,19 @@ static void read_normalize(Reader *r, CnxrtPreprocessor *p)
             bad_key(r, "std", "other than zero");
 }
 
+/* What the rule of resizing needs. */
+static void check_resize(Reader *r, const CnxrtPreprocessor *p)
+{
+    int64_t rule = p->do_resize ? p->resize_rule : CNXRT_RESIZE_SHORTEST;
+    bool fraction =
+        rule == CNXRT_RESIZE_CONVNEXT ? p->shortest_edge < WARP_EDGE : rule == CNXRT_RESIZE_CENTER || rule == CNXRT_RESIZE_SQUASH;
+    bool frame = rule == CNXRT_RESIZE_EXACT || rule == CNXRT_RESIZE_COVER;
+    if (fraction && !(p->crop_pct > 0 && p->crop_pct <= MAX_EDGE))
+        bad_key(r, "crop_pct", "above 0");
+    if (frame && !(p->resize_height && p->resize_width))
+        bad_key(r, "resize_height and resize_width", "there");
+}
+
 static bool read_text(const Model *model, const char *text, CnxrtPreprocessor *p, Diag *diag)
 {
     json_error_t error;
@@ -182,8 +198,7 @@ static bool read_text(const Model *model, const char *text, CnxrtPreprocessor *p
     if (json_is_object(reader.root)) {
         read_fields(&reader, p);
         read_normalize(&reader, p);
-        if (p->do_resize && (p->resize_rule || p->shortest_edge < WARP_EDGE) && !(p->crop_pct > 0 && p->crop_pct <= MAX_EDGE))
-            bad_key(&reader, "crop_pct", "above 0");
+        check_resize(&reader, p);
     } else {
         diag_error(diag, NO_SPAN, "metadata cnxc.preprocessor is not a JSON object: %s", error.text);
     }
