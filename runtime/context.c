@@ -12,6 +12,9 @@
  *   thread 0: image 0, 1, 2, 3 | barrier | image 8: its share of each phase
  *   thread 1: image 4, 5, 6, 7 | barrier | image 8: its share of each phase
  *
+ * Where other processes take the processor of one of them so often that the others mostly stand still, half of the threads leave the
+ * run and the rest share out what is left of it.
+ *
  * With the caller's parallel_for each phase, or all that threads do alone, is one call of it instead. */
 #include "runtime/internal.h"
 #include "runtime/status.h"
@@ -86,6 +89,12 @@ size_t cnxrt_workspace_bytes(const cnxrt_model *model)
 
 /* ── Create, destroy ─────────────────────────────────────────────────────────────────────────────────── */
 
+/* What a thread of a run keeps to itself. */
+typedef struct Member {
+    _Alignas(64) int64_t n; /* threads of the phase at hand; it takes part if it is one of the first n */
+    int64_t met;            /* barriers so far */
+} Member;
+
 static void make_frames(cnxrt_context *context)
 {
     const CnxrtVariant *variant = context->model->variant;
@@ -115,6 +124,7 @@ static bool allocate(cnxrt_context *context)
     context->frames = calloc(threads, sizeof *context->frames);
     context->tensors = calloc(n * threads + 1, sizeof *context->tensors);
     context->bases = calloc(n + 1, sizeof *context->bases);
+    context->members = aligned_alloc(_Alignof(Member), threads * sizeof *context->members);
     context->own = calloc(n + 1, sizeof *context->own);
     context->own_bytes = calloc(n + 1, sizeof *context->own_bytes);
     context->preparers = calloc(threads, sizeof *context->preparers);
@@ -177,6 +187,7 @@ void cnxrt_context_destroy(cnxrt_context *context)
     free(context->frames);
     free(context->tensors);
     free(context->bases);
+    free(context->members);
     for (int64_t i = 0; context->own && i < model_tensor_count(context->model->compiled); i++)
         free(context->own[i]);
     free(context->own);
@@ -251,7 +262,7 @@ typedef struct PhaseJob { /* for parallel_for */
 
 static void run_chunks(const cnxrt_context *context, const CnxrtPhase *phase, int64_t thread)
 {
-    int64_t threads = context->n_active;
+    int64_t threads = context->members[thread].n;
     int64_t share = phase->n_chunks / threads, rest = phase->n_chunks % threads;
     int64_t begin = thread * share + (thread < rest ? thread : rest);
     int64_t end = begin + share + (thread < rest);
@@ -285,6 +296,39 @@ static int64_t nanoseconds(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+static bool takes_part(const cnxrt_context *context, int64_t thread) { return thread < context->members[thread].n; }
+
+/* Half as many once thread 0 has stood still, waiting for one whose processor was taken, for two fifths of the time. */
+static int64_t choose_next(cnxrt_context *context, int64_t n, int64_t now)
+{
+    if (5 * context->stalled_ns < 2 * (now - context->since_ns) || context->stalled_ns == 0)
+        return n;
+    context->since_ns = now;
+    context->stalled_ns = 0;
+    return n / 2;
+}
+
+/* The end of a phase: all that take part wait for each other. Thread 0 says before it how many go on after it, in one of two
+ * places by turns, since the others read the last one when they wake. Who leaves may read it later still, but then less. */
+static void meet(cnxrt_context *context, int64_t thread)
+{
+    enum { STALL_NS = 300000 }; /* less is work that did not divide evenly */
+    Member *member = &context->members[thread];
+    atomic_llong *next = &context->n_next[member->met++ % 2];
+    int64_t before = 0;
+    if (member->n == 1)
+        return;
+    if (thread == 0) {
+        before = nanoseconds();
+        atomic_store_explicit(next, choose_next(context, member->n, before), memory_order_relaxed);
+    }
+    pool_barrier(context->pool, member->n);
+    int64_t waited = thread == 0 ? nanoseconds() - before : 0;
+    if (waited > STALL_NS)
+        context->stalled_ns += waited;
+    member->n = atomic_load_explicit(next, memory_order_relaxed);
+}
+
 /* Adds the time that `run` takes to the phase's, on the thread that measures. */
 static void run_timed(cnxrt_context *context, int64_t index, int64_t thread,
                       void (*run)(cnxrt_context *context, const CnxrtPhase *phase, int64_t thread))
@@ -304,8 +348,7 @@ static void run_phase(cnxrt_context *context, const CnxrtPhase *phase, int64_t t
         model->parallel_for(model->parallel_user, model->n_threads, run_chunks_body, &job);
     } else {
         run_chunks(context, phase, thread);
-        if (context->n_active > 1)
-            pool_barrier(context->pool);
+        meet(context, thread);
     }
 }
 
@@ -354,8 +397,7 @@ static void run_shared_out(cnxrt_context *context, int64_t thread)
         return;
     }
     run_alone(context, thread);
-    if (context->n_active > 1)
-        pool_barrier(context->pool);
+    meet(context, thread);
 }
 
 /* ── A run ───────────────────────────────────────────────────────────────────────────────────────────── */
@@ -371,15 +413,15 @@ static void run_thread(void *argument, int64_t thread)
     if (context->n_alone == images)
         return; /* nothing comes before or after what is shared out */
     move_to(context, thread, 0, 0);
-    for (int64_t p = 0; p < variant->n_begin; p++)
+    for (int64_t p = 0; p < variant->n_begin && takes_part(context, thread); p++)
         run_timed(context, p, thread, run_phase);
     for (int64_t image = context->n_alone; image < images; image++) {
         move_to(context, thread, image, image);
-        for (int64_t p = variant->n_begin; p < image_phases; p++)
+        for (int64_t p = variant->n_begin; p < image_phases && takes_part(context, thread); p++)
             run_timed(context, p, thread, run_phase);
     }
     move_to(context, thread, batch, 0);
-    for (int64_t p = image_phases; p < image_phases + variant->n_end; p++)
+    for (int64_t p = image_phases; p < image_phases + variant->n_end && takes_part(context, thread); p++)
         run_timed(context, p, thread, run_phase);
 }
 
@@ -387,6 +429,8 @@ static void run_thread(void *argument, int64_t thread)
 static void run_on_pool(cnxrt_context *context, int64_t batch)
 {
     int64_t start = nanoseconds();
+    context->since_ns = start;
+    context->stalled_ns = 0;
     bool disturbed = pool_run(context->pool, context->n_active, pace_is_busy(&context->pace), run_thread, context);
     pace_note(&context->pace, (double)(nanoseconds() - start) / (double)batch, disturbed);
 }
@@ -429,9 +473,11 @@ cnxrt_status context_run(cnxrt_context *context, const void *const *inputs, int6
         status = check_buffers(context, batch);
     if (status != CNXRT_OK)
         return status;
-    for (int64_t t = 0; t < model->n_threads; t++)
-        context->frames[t].batch = batch;
     context->n_active = context->pool ? pace_choose(&context->pace, model->n_threads) : model->n_threads;
+    for (int64_t t = 0; t < model->n_threads; t++) {
+        context->frames[t].batch = batch;
+        context->members[t] = (Member){.n = context->n_active};
+    }
     context->n_alone = model->variant->by_image ? batch / context->n_active * context->n_active : 0;
     if (context->pool)
         run_on_pool(context, batch);

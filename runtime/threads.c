@@ -43,10 +43,15 @@ typedef struct Worker {
     pthread_t handle;
 } Worker;
 
+/* Where threads wait for the last of them. */
+typedef struct Gate {
+    Event opened;
+    _Alignas(CACHE_LINE) atomic_int arrived;
+} Gate;
+
 struct ThreadPool {
     Event start;      /* a new job, or the end; its generation's low bits: threads that take part, less one */
-    Event barrier;    /* all have arrived */
-    _Alignas(CACHE_LINE) atomic_int arrived;
+    Gate phase, job_end;
     int64_t n_started;
     int n_active;     /* threads of this run */
     int spins;        /* of this run */
@@ -95,16 +100,18 @@ static void event_change(Event *event, unsigned by)
         futex(&event->generation, FUTEX_WAKE, (unsigned)-1 >> 1);
 }
 
-void pool_barrier(ThreadPool *pool)
+static void gate_pass(Gate *gate, int n, int spins)
 {
-    unsigned seen = atomic_load_explicit(&pool->barrier.generation, memory_order_relaxed);
-    if (atomic_fetch_add(&pool->arrived, 1) == pool->n_active - 1) {
-        atomic_store_explicit(&pool->arrived, 0, memory_order_relaxed);
-        event_change(&pool->barrier, 1);
+    unsigned seen = atomic_load_explicit(&gate->opened.generation, memory_order_relaxed);
+    if (atomic_fetch_add(&gate->arrived, 1) == n - 1) {
+        atomic_store_explicit(&gate->arrived, 0, memory_order_relaxed);
+        event_change(&gate->opened, 1);
     } else {
-        event_wait(&pool->barrier, seen, pool->spins);
+        event_wait(&gate->opened, seen, spins);
     }
 }
+
+void pool_barrier(ThreadPool *pool, int64_t n) { gate_pass(&pool->phase, (int)n, pool->spins); }
 
 /* Involuntary switches of this thread so far: a time slice was over, or somebody more urgent came. */
 static long preemptions(void)
@@ -119,7 +126,7 @@ static void do_job(ThreadPool *pool, int64_t thread)
     pool->job(pool->argument, thread);
     atomic_fetch_add_explicit(&pool->preempted, preemptions() - before, memory_order_relaxed);
     if (pool->n_active > 1)
-        pool_barrier(pool);
+        gate_pass(&pool->job_end, pool->n_active, pool->spins);
 }
 
 static void *work(void *argument)

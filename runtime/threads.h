@@ -16,8 +16,8 @@ bool pool_is_here(const ThreadPool *pool); /* false in a child of fork, which ha
  * whether the system took a processor from one of them meanwhile. busy: who waits sleeps at once. */
 bool pool_run(ThreadPool *pool, int64_t n, bool busy, void (*job)(void *argument, int64_t thread), void *argument);
 
-/* Inside a job: waits until all threads of the run are here. */
-void pool_barrier(ThreadPool *pool);
+/* Inside a job: waits until n of its threads are here, the first n; the others must have left the job. */
+void pool_barrier(ThreadPool *pool, int64_t n);
 
 /* Processors that this process may use: by affinity, and by its cgroups' quota. */
 int64_t allowed_cpus(void);

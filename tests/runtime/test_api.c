@@ -103,6 +103,30 @@ typedef struct Share {
     int64_t i;
 } Share;
 
+/* Threads that are taken off their processors leave the run, and the answers stay. */
+static void test_stalls(void **state)
+{
+    cnxrt_options options = {.struct_size = sizeof options, .n_threads = 4};
+    cnxrt_model *model;
+    cnxrt_context *context;
+    Run run, stalled;
+    (void)state;
+    make_run(&run);
+    make_run(&stalled);
+    open_model(&options, &model, &context);
+    assert_int_equal(cnxrt_run(context, run.inputs, BATCH, run.outputs), CNXRT_OK);
+    fake_stall_us = 3000;
+    for (int i = 0; i < BATCH; i++)
+        atomic_store(&fake_shares[i], 0);
+    assert_int_equal(cnxrt_run(context, stalled.inputs, BATCH, stalled.outputs), CNXRT_OK);
+    fake_stall_us = 0;
+    assert_int_equal(fake_shares[0], 4);
+    assert_int_equal(fake_shares[BATCH - 1], 1);
+    assert_memory_equal(stalled.logits, run.logits, sizeof run.logits);
+    assert_memory_equal(&stalled.loss, &run.loss, sizeof run.loss);
+    close_model(model, context);
+}
+
 static void *run_share(void *share)
 {
     Share *s = share;
@@ -320,9 +344,10 @@ static void test_fork(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_answer),         cmocka_unit_test(test_threads_agree), cmocka_unit_test(test_parallel_for),
-        cmocka_unit_test(test_options),        cmocka_unit_test(test_buffers),       cmocka_unit_test(test_workspace),
-        cmocka_unit_test(test_shared_context), cmocka_unit_test(test_classify),      cmocka_unit_test(test_fork),
+        cmocka_unit_test(test_answer),       cmocka_unit_test(test_threads_agree),  cmocka_unit_test(test_stalls),
+        cmocka_unit_test(test_parallel_for), cmocka_unit_test(test_options),        cmocka_unit_test(test_buffers),
+        cmocka_unit_test(test_workspace),    cmocka_unit_test(test_shared_context), cmocka_unit_test(test_classify),
+        cmocka_unit_test(test_fork),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
