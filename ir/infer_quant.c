@@ -295,6 +295,24 @@ bool infer_QLinearSoftmax(Node *node, Diag *diag)
     return false;
 }
 
+bool infer_QLinearWhere(Node *node, Diag *diag)
+{
+    Shape shape = *node_input_shape(node, 0);
+    return infer_check_dtype(node, 0, SET_BOOL, diag) && check_operand(node, 1, 2, 3, diag) &&
+           check_operand(node, 4, 5, 6, diag) && infer_broadcast_into(node, &shape, node_input_shape(node, 1), diag) &&
+           infer_broadcast_into(node, &shape, node_input_shape(node, 4), diag) && set_quantised(node, 7, shape, diag);
+}
+
+bool infer_QLinearAveragePool(Node *node, Diag *diag)
+{
+    Shape out;
+    if (node_attr_int(node, "channels_last")) {
+        diag_unsupported(diag, node->span, "QLinearAveragePool with channels_last is not supported");
+        return false;
+    }
+    return check_operand(node, 0, 1, 2, diag) && infer_pool_shape(node, &out, diag) && set_quantised(node, 3, out, diag);
+}
+
 bool infer_QLinearGlobalAveragePool(Node *node, Diag *diag)
 {
     if (!infer_check_min_rank(node, 0, 3, diag) || !check_operand(node, 0, 1, 2, diag))

@@ -63,6 +63,7 @@ bool infer_axes(const Node *node, int64_t input, int rank, Ints *axes, Diag *dia
  * one after the other along the node's axis. */
 bool infer_matmul_shape(const Node *node, int64_t a, int64_t b, Shape *out, Diag *diag);
 bool infer_conv_shape(const Node *node, Shape *out, Diag *diag);
+bool infer_pool_shape(const Node *node, Shape *out, Diag *diag);
 bool infer_concat_shape(const Node *node, int64_t first, int64_t step, Shape *out, Diag *diag);
 
 bool infer_types(Node *node, Diag *diag); /* any node's outputs */

@@ -196,13 +196,19 @@ static bool check_pool_kernel(const Node *node, Diag *diag)
     return true;
 }
 
+bool infer_pool_shape(const Node *node, Shape *out, Diag *diag)
+{
+    if (!infer_check_min_rank(node, 0, 3, diag) || !check_lists(node, diag) || !check_pool_kernel(node, diag) ||
+        !check_pool_padding(node, diag))
+        return false;
+    *out = *node_input_shape(node, 0);
+    return slide_all(node, node_attr_int(node, "ceil_mode"), out, diag);
+}
+
 static bool pool(Node *node, unsigned set, Diag *diag)
 {
-    if (!infer_check_dtype(node, 0, set, diag) || !infer_check_min_rank(node, 0, 3, diag) || !check_lists(node, diag) ||
-        !check_pool_kernel(node, diag) || !check_pool_padding(node, diag))
-        return false;
-    Shape out = *node_input_shape(node, 0);
-    if (!slide_all(node, node_attr_int(node, "ceil_mode"), &out, diag))
+    Shape out;
+    if (!infer_check_dtype(node, 0, set, diag) || !infer_pool_shape(node, &out, diag))
         return false;
     node_set_output(node, 0, node_input_dtype(node, 0), out);
     node_set_output(node, 1, DT_INT64, out);

@@ -5,6 +5,8 @@
  *   QLinearSigmoid(x, xs, xz, ys, yz)  ->  QuantizeLinear(Sigmoid(DequantizeLinear(x, xs, xz)), ys, yz) */
 #include "ir/spell_util.h"
 
+#include <string.h>
+
 /* ── Maps ────────────────────────────────────────────────────────────────────────────────────────────── */
 
 /* The tensor at input i, whose scale and zero point follow. */
@@ -75,6 +77,20 @@ void spell_QLinearSoftmax(Node *node)
     Node *softmax = spell_node(node, OP_Softmax, (Value *[]){operand(node, 0)}, 1);
     node_set_int(softmax, "axis", node_attr_int(node, "axis"));
     result(node, spelled(softmax), 3);
+}
+
+void spell_QLinearWhere(Node *node)
+{
+    result(node, SPELL(node, OP_Where, node->inputs.at[0], operand(node, 1), operand(node, 4)), 7);
+}
+
+void spell_QLinearAveragePool(Node *node)
+{
+    Node *pool = spell_node(node, OP_AveragePool, (Value *[]){operand(node, 0)}, 1);
+    for (int64_t i = 0; i < node->attrs.len; i++)
+        if (strcmp(node->attrs.at[i].name, "channels_last") != 0)
+            node_put_attr(pool, node->attrs.at[i]);
+    result(node, spelled(pool), 3);
 }
 
 void spell_QLinearGlobalAveragePool(Node *node)

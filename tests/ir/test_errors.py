@@ -40,6 +40,12 @@ cases = [
     ("float[N,5] x, int8[4,3] w, float[3] s", "", "y = cnxc.RowQuantizedMatMul(x, w, s)", 1, "the last dimension of A"),
     ("float[N,4] x, int8[4,3] w, float[3] s", "", "y = cnxc.RowQuantizedMatMul <range = 3> (x, w, s)", 1,
      "range of RowQuantizedMatMul is 3, expected a divisor of 4 rows of B, or 0"),
+    # QLinearAveragePool, QLinearWhere
+    ("uint8[2,3,4,5] x, float s, uint8 z", "", "y = com.microsoft.QLinearAveragePool <kernel_shape = [2, 2], pads = [0, 2, 0, 0]> (x, s, z, s, z)", 1,
+     "expected less than its kernel's 2"),
+    ("uint8[2,3,4,5] x, float s, uint8 z", "",
+     "y = com.microsoft.QLinearAveragePool <kernel_shape = [2, 2], channels_last = 1> (x, s, z, s, z)", 3, "with channels_last is not supported"),
+    ("uint8[2,3] x, float s, uint8 z", "", "y = com.microsoft.QLinearWhere(x, x, s, z, x, s, z, s, z)", 1, "has element type uint8, expected bool"),
     # MulAdd
     ("double[N,4] x", "", "y = cnxc.MulAdd(x, x, x)", 1, "input A of MulAdd has element type double, expected float"),
     ("float[N,4] x, float[3] z", "", "y = cnxc.MulAdd(x, x, z)", 1, "broadcast"),
@@ -113,7 +119,7 @@ def text_of(inputs, inits, nodes):
             init += " = {" + ",".join("1" for _ in range(count)) + "}"
         filled.append(init)
     head = f"<{', '.join(filled)}>" if filled else ""
-    return f'<ir_version: 8, opset_import: ["": 20, "cnxc": 1]>\ng ({inputs}) => (y) {head} {{\n  {nodes}\n}}\n'
+    return f'<ir_version: 8, opset_import: ["": 20, "cnxc": 1, "com.microsoft": 1]>\ng ({inputs}) => (y) {head} {{\n  {nodes}\n}}\n'
 
 
 def main():

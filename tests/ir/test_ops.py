@@ -300,6 +300,9 @@ for dtype, zero in ((u8, 128), (s8, -3), (u8, None)):
     if zero is not None:
         microsoft("QLinearGlobalAveragePool", [whole(dtype, 3, 5, 6, 7)] + one + two, const=range(1, 5), steps=1)
         microsoft("QLinearGlobalAveragePool", [whole(dtype, 3, 5, 6, 7)] + one + two, const=range(1, 5), steps=1, channels_last=1)
+        for attrs in {"pads": [1, 1, 0, 1]}, {"strides": [2, 2], "count_include_pad": 1, "pads": [1, 1, 1, 1]}, {"auto_pad": "SAME_UPPER"}:
+            microsoft("QLinearAveragePool", [whole(dtype, 3, 5, 6, 7)] + one + two, const=range(1, 5), steps=1, kernel_shape=[2, 3], **attrs)
+        microsoft("QLinearWhere", [rng.random((3, 1, 5)) < 0.5, whole(dtype, 3, 4, 1)] + one + [whole(dtype, 5)] + two + three, const=range(2, 9))
         microsoft("QLinearConcat", one + [whole(dtype, 3, 4)] + one + [whole(dtype, 3, 2)] + two, const=(0, 1, 3, 4, 6, 7), steps=1, axis=1, free=False)
         microsoft("QLinearSoftmax", [whole(dtype, 3, 9)] + one + parameters(dtype, 1 / 256, zero), const=range(1, 5), steps=1, opset_=13, axis=-1)
 matrix, columns = whole(s8, 20, 7), scales(7)

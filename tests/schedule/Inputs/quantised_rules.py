@@ -87,6 +87,23 @@ def two_bytes(g, op):
     g.node(op, [x, *scaled(g, dtype), y, *scaled(g, dtype), *scaled(g, dtype)], (dtype, broadcast(g.types[x][1], g.types[y][1])))
 
 
+@rule("QLinearWhere", weight=0.3)
+def choose_bytes(g, op):
+    x = g.pick(BYTES)
+    (dtype, shape), y = g.types[x], partner(g, x)
+    c = g.weight(np.random.default_rng(g.n).random(g.r.choice(((), shape[-1:])) if "N" not in shape[-1:] else ()) < 0.5)
+    g.node(op, [c, x, *scaled(g, dtype), y, *scaled(g, dtype), *scaled(g, dtype)], (dtype, broadcast(shape, g.types[y][1])))
+
+
+@rule("QLinearAveragePool", weight=0.3)
+def pool_bytes(g, op):
+    x = g.pick(BYTES, 4, 4, lambda s: "N" not in s[1:], g.picture())
+    dtype, shape = g.types[x]
+    k = [min(g.r.choice((1, 2, 3)), d) for d in shape[2:]]
+    out = [out_size(d, size, 1, 1, 0, 0) for d, size in zip(shape[2:], k)]
+    g.node(op, [x, *scaled(g, dtype), *scaled(g, dtype)], (dtype, (*shape[:2], *out)), kernel_shape=k)
+
+
 @rule("QLinearConcat", weight=0.3)
 def concat_bytes(g, op):
     x = g.pick(BYTES, 1, suits=lambda s: s[-1] != "N")
