@@ -82,8 +82,9 @@ static int64_t skip_string(const Source *source, int64_t i)
 Span json_next_item(const Source *source, int64_t *place)
 {
     int64_t begin = *place;
-    while (begin < source->length && memchr(" \t\r\n[,", source->text[begin], 6))
-        begin++;
+    bool outside = begin == 0;
+    for (; begin < source->length && memchr(outside ? " \t\r\n[" : " \t\r\n,", source->text[begin], 5); begin++)
+        outside = outside && source->text[begin] != '[';
     bool string = begin < source->length && source->text[begin] == '"';
     *place = string ? skip_string(source, begin) : begin + 1;
     return (Span){source, begin, *place};
