@@ -11,6 +11,7 @@ BEFORE, so that what is compared is the compiler's work alone: code, descriptor 
 import argparse
 import concurrent.futures
 import fnmatch
+import glob
 import hashlib
 import itertools
 import json
@@ -45,10 +46,14 @@ def digest(*paths):
 
 
 def install(cnxc, runtime, folder):
-    """The compiler beside a runtime that may be another build's: it looks for it in ../lib/cnxc."""
+    """The compiler beside a runtime that may be another build's, and the header that it makes others of: it looks for them in
+    ../lib/cnxc."""
     os.makedirs(f"{folder}/bin")
     shutil.copy(cnxc, f"{folder}/bin/cnxc")
     shutil.copytree(runtime, f"{folder}/lib/cnxc")
+    own = os.path.join(os.path.dirname(os.path.dirname(cnxc)), "lib", "cnxc")
+    for header in glob.glob(f"{own}/**/api.h", recursive=True):
+        shutil.copy(header, f"{folder}/lib/cnxc/{os.path.relpath(header, own)}")
     return f"{folder}/bin/cnxc"
 
 
