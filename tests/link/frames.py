@@ -54,7 +54,9 @@ class Library:
             json.dump(processor, f)
         if channels != 3:
             run_pictures.with_channels(model, channels)
-        subprocess.run([CNXC, "compile", model, "--emit=shared", f"--image-size={size[0]}x{size[1]}", "-o", path, *options], check=True)
+        if not any(option.startswith("--image-size") for option in options):
+            options = (*options, f"--image-size={size[0]}x{size[1]}")
+        subprocess.run([CNXC, "compile", model, "--emit=shared", "-o", path, *options], check=True)
         self.library, self.name, self.shape = ctypes.CDLL(path), name, (channels, *size)
         self.function("context_error").restype = self.function("label").restype = ctypes.c_char_p
         self.function("n_labels").restype = ctypes.c_int64
@@ -223,7 +225,14 @@ def test_runs(library):
         assert library.classify_images([p], 3) == [best[i]] and len(best[i]) == min(3, n_labels)
         assert all(label == labels[index] for index, label, _ in best[i]) and best[i][0][0] == logits.argmax()
     assert len(set(map(bytes, together))) > 1
-    return n_labels
+
+
+def test_sizes(library):
+    """A context that has met pictures for one size takes those of a larger one, and again the first."""
+    for side in (64, 96, 64):
+        assert library.function("context_set_image_size")(library.context, ctypes.c_int64(side), ctypes.c_int64(side)) == 0
+        library.shape = (3, side, side)
+        test_runs(library)
 
 
 def main():
@@ -238,7 +247,8 @@ def main():
     count += test_interleaved(white)
     resizing = Library("resizing", 3, (64, 64), normal, threads=3)
     test_yuv(Library("exact", 3, (256, 384), BYTES), resizing)
-    assert test_runs(resizing) > 0
+    test_runs(resizing)
+    test_sizes(Library("sizes", 3, (64, 64), normal, "--image-size=64,96", threads=2))
     print(count, "frames equal to their files")
 
 
