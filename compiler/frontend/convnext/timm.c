@@ -68,11 +68,13 @@ static void put_sizes(Translator *t, const Architecture *architecture)
 /* timm itself knows what its names mean. */
 static void note_export(const JsonFile *json)
 {
+    const char *dir = path_directory(json->arena, json->source->path);
     diag_note(
         json->diag, NO_SPAN,
         "its ONNX export compiles: python -c 'import timm, torch; m = timm.create_model(\"local-dir:%s\", pretrained=True).eval(); "
-        "torch.onnx.export(m, torch.zeros(1, *m.pretrained_cfg[\"input_size\"]), \"model.onnx\")'",
-        path_directory(json->arena, json->source->path));
+        "torch.onnx.export(m, torch.zeros(1, *m.pretrained_cfg[\"input_size\"]), \"model.onnx\")', then: cnxc compile model.onnx "
+        "--processor=%s",
+        dir, dir);
 }
 
 static bool put_architecture(Translator *t)
