@@ -3,6 +3,7 @@
 #define _GNU_SOURCE /* RTLD_DEFAULT */
 #include "compiler/build/output.h"
 #include "compiler/build/folder.h"
+#include "compiler/frontend/beside.h"
 #include "compiler/frontend/input/external.h"
 #include "compiler/frontend/input/file.h"
 #include "ir/base/child.h"
@@ -187,11 +188,13 @@ bool output_check(const char *path, const char *input, Diag *diag)
 /* At or in what an option names. */
 static bool spares(const char *path, const char *input, Arena *arena, Diag *diag)
 {
-    static const char *const names[] = {"config.json", "preprocessor_config.json", "model.onnx", "onnx/model.onnx"};
+    static const char *const names[] = {"config.json", "preprocessor_config.json"};
+    const char *graph = beside_graph(input, arena);
     for (int64_t i = 0; i < countof(names); i++)
         if (!output_check(path, arena_printf(arena, "%s/%s", input, names[i]), diag))
             return false;
-    return output_check(path, input, diag); /* a header or data beside the output */
+    return output_check(path, input, diag) &&
+           (!graph || output_check(path, graph, diag)); /* a header or data beside the output */
 }
 
 bool output_check_parts(const char *path, const BuildOptions *options, Arena *arena, Diag *diag)

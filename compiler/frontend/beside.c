@@ -8,8 +8,10 @@
  *
  * What the user has named must fit the graph; what merely lies there is left where it does not, with a warning. */
 #include "compiler/frontend/beside.h"
+#include "compiler/frontend/checkpoint/folder.h"
 #include "compiler/frontend/input/labels.h"
 #include "compiler/frontend/input/processor.h"
+#include "ir/base/listing.h"
 #include "ir/infer.h"
 #include "ir/op.h"
 
@@ -18,13 +20,32 @@
 
 static const char TASK[] = "image-classification";
 
+/* The only file in a folder that ends so; NULL. */
+static const char *only_graph(const char *dir, Arena *arena)
+{
+    StrList names = {0};
+    const char *found = NULL;
+    listing_read(dir, arena, &names); /* what can't be read has none */
+    for (int64_t i = 0; i < names.len; i++) {
+        if (!str_ends_with(names.at[i], ".onnx"))
+            continue;
+        if (found)
+            return NULL;
+        found = names.at[i];
+    }
+    return found ? arena_printf(arena, "%s/%s", dir, found) : NULL;
+}
+
 const char *beside_graph(const char *dir, Arena *arena)
 {
     static const char *const names[] = {"model.onnx", "onnx/model.onnx"};
     for (int64_t i = 0; i < countof(names); i++)
         if (json_file_exists(dir, names[i]))
             return arena_printf(arena, "%s/%s", dir, names[i]);
-    return NULL;
+    if (folder_weights(dir, arena).len)
+        return NULL;
+    const char *graph = only_graph(dir, arena);
+    return graph ? graph : only_graph(arena_printf(arena, "%s/onnx", dir), arena);
 }
 
 /* ── Pictures ── */

@@ -5,7 +5,8 @@
 #include "compiler/frontend/input/options.h"
 #include "ir/graph.h"
 
-/* A graph in a folder with its configuration, as Optimum and others write it: model.onnx or onnx/model.onnx. NULL: there is none. */
+/* A graph in a folder with its configuration, as Optimum and others write it: model.onnx, onnx/model.onnx, or the only .onnx in
+ * either place. NULL: there is none, or more. */
 const char *beside_graph(const char *dir, Arena *arena);
 
 /* The input that takes pictures, whose height and width --image-size fixes: pixel_values, or else the first of rank 4; NULL. */
