@@ -133,8 +133,8 @@ static bool allocate(cnxrt_context *context)
         context->owned_workspace = aligned_alloc(CNXRT_WORKSPACE_ALIGNMENT, bytes ? bytes : CNXRT_WORKSPACE_ALIGNMENT);
         context->workspace = context->owned_workspace;
     }
-    return context->frames && context->tensors && context->bases && context->own && context->own_bytes && context->preparers &&
-           context->workspace;
+    return context->frames && context->tensors && context->bases && context->members && context->own && context->own_bytes &&
+           context->preparers && context->workspace;
 }
 
 static cnxrt_status check_workspace(const cnxrt_model *model, const void *workspace, size_t bytes)
