@@ -292,9 +292,9 @@ for dtype, zero in ((u8, 128), (s8, -3), (u8, None)):
     for op in ("QLinearAdd", "QLinearMul") if zero is not None else ():
         microsoft(op, [whole(dtype, 3, 4, 5)] + one + [whole(dtype, 3, 4, 5)] + two + three)
         microsoft(op, [whole(dtype, 3, 4, 5)] + one + [whole(dtype, 5)] + two + three, const=range(3, 8))
-    if zero is not None:  # every sum of two, half of which lie between two integers but for what rounding makes of 0.3 / 0.2 and 0.1 / 0.2
-        bytes_, (a, b, c) = np.arange(256).astype(dtype), (parameters(dtype, s, z) for s, z in ((0.3, zero), (0.1, 5), (0.2, 1)))
-        microsoft("QLinearAdd", [bytes_.reshape(1, 256, 1)] + a + [bytes_] + b + c, const=range(4, 8))
+    if zero is not None:  # all pairs of bytes; hundreds of sums lie on an edge, and how they are rounded, and in which order, decides
+        every, (a, b, c) = np.arange(256).astype(dtype), (parameters(dtype, s, z) for s, z in ((0.11, zero), (0.05, 17), (0.06, 1)))
+        microsoft("QLinearAdd", [every.repeat(256).reshape(256, 256)] + a + [np.tile(every, (256, 1))] + b + c, const=(1, 2, 4, 5, 6, 7), free=False)
     microsoft("QLinearSigmoid", [whole(dtype, 3, 40)] + one + parameters(dtype, 1 / 256, zero), const=range(1, 5), steps=1)
     microsoft("QLinearLeakyRelu", [whole(dtype, 3, 40)] + one + two, const=range(1, 5), steps=1, alpha=0.2)
     if zero is not None:
