@@ -117,10 +117,33 @@ static void nest_shift(Nest *nest, int dim, int64_t count)
         nest->refs[v] = ref_shift(nest->refs[v], nest->strides[v][dim] * count);
 }
 
+static int64_t elements(const Nest *nest, int first)
+{
+    int64_t count = 1;
+    for (int i = first; i < nest->rank; i++)
+        count *= nest->dims[i];
+    return count;
+}
+
+/* A call for a few elements costs more than they do: there the longest of the other dimensions takes the rows' place. Patches of 4 x 4
+ * pixels become 4 x 56, a line of all patches side by side. */
+static void lengthen_rows(Nest *nest)
+{
+    enum { FEW = 64 };
+    int rows = nest->rank - 2, longest = rows;
+    if (rows < 1 || elements(nest, rows) >= FEW)
+        return;
+    for (int i = rows - 1; i >= 0; i--)
+        if (nest->dims[i] > nest->dims[longest])
+            longest = i;
+    swap_dims(nest, longest, rows);
+}
+
 /* Loops for all but the last two dimensions, from the outside in, around the kernel. */
 static void emit_nest(Lowering *l, Nest nest)
 {
     int loops = 0;
+    lengthen_rows(&nest);
     for (; nest.rank > 2; loops++) {
         nest_step(&nest, 0, loop_open(l, nest.dims[0]), 1);
         drop_dim(&nest, 0);
@@ -128,14 +151,6 @@ static void emit_nest(Lowering *l, Nest nest)
     emit_kernel(l, &nest);
     while (loops--)
         loop_close(l);
-}
-
-static int64_t elements(const Nest *nest, int first)
-{
-    int64_t count = 1;
-    for (int i = first; i < nest->rank; i++)
-        count *= nest->dims[i];
-    return count;
 }
 
 /* Parallel chunks of about CHUNK elements: blocks of the outermost dimension, or of the next one where the
