@@ -13,6 +13,8 @@
 #include <assert.h>
 #include <string.h>
 
+enum { MAX_STRAIGHT = 12 }; /* vectors of a row that become straight code */
+
 /* ── Functions ───────────────────────────────────────────────────────────────────────────────────────── */
 
 IrValue emit_function_begin(Emit *e, const char *name, IrType type)
@@ -65,7 +67,7 @@ int64_t emit_narrow(Emit *e, int64_t active)
 
 IrType emit_vector_of(const Emit *e, IrType element) { return LLVMVectorType(element, (unsigned)e->lanes); }
 
-IrValue emit_const_of(const Emit *e, IrType type, double value)
+IrValue emit_const_of(IrType type, double value)
 {
     IrType element = LLVMGetTypeKind(type) == LLVMVectorTypeKind ? LLVMGetElementType(type) : type;
     bool integer = LLVMGetTypeKind(element) == LLVMIntegerTypeKind;
@@ -73,13 +75,14 @@ IrValue emit_const_of(const Emit *e, IrType type, double value)
     if (element == type)
         return scalar;
     IrValue all[16];
-    for (int64_t i = 0; i < e->lanes; i++)
+    unsigned lanes = LLVMGetVectorSize(type);
+    for (unsigned i = 0; i < lanes; i++)
         all[i] = scalar;
-    return LLVMConstVector(all, (unsigned)e->lanes);
+    return LLVMConstVector(all, lanes);
 }
 
-IrValue emit_splat_const(const Emit *e, double value) { return emit_const_of(e, e->vf, value); }
-IrValue emit_splat_i32(const Emit *e, int64_t value) { return emit_const_of(e, e->vi, (double)value); }
+IrValue emit_splat_const(const Emit *e, double value) { return emit_const_of(e->vf, value); }
+IrValue emit_splat_i32(const Emit *e, int64_t value) { return emit_const_of(e->vi, (double)value); }
 
 IrValue emit_float_table(Emit *e, const char *name, const float *values, int64_t count)
 {
@@ -190,11 +193,42 @@ IrValue emit_low(Emit *e, IrValue vector)
     return LLVMGetVectorSize(LLVMTypeOf(vector)) == (unsigned)e->lanes ? vector : lanes_from(e, vector, 0, e->lanes);
 }
 
+/* Of `groups` groups of `width` lanes in one vector, or in two with half of them each, the lower halves, or the upper ones. */
+static IrValue half_of_groups(Emit *e, const IrValue *vectors, int64_t n, int64_t groups, int64_t width, bool upper)
+{
+    IrValue mask[16];
+    int64_t half = width / 2;
+    for (int64_t i = 0; i < groups * half; i++)
+        mask[i] = LLVMConstInt(e->i32, (unsigned long long)(i / half * width + i % half + upper * half), 0);
+    IrValue other = n > 1 ? vectors[1] : LLVMGetPoison(LLVMTypeOf(vectors[0]));
+    return LLVMBuildShuffleVector(e->ir, vectors[0], other, LLVMConstVector(mask, (unsigned)(groups * half)), "");
+}
+
+IrValue emit_across_each(Emit *e, IrValue *vectors, int64_t count, EmitCombine *combine)
+{
+    int64_t groups = 1; /* in each of the vectors that are left */
+    for (int64_t width = e->lanes; width > 1; width /= 2) {
+        int64_t n = count > groups ? 2 : 1;
+        for (int64_t i = 0; i < count / groups; i += n)
+            vectors[i / n] = combine(e, half_of_groups(e, &vectors[i], n, n * groups, width, false),
+                                     half_of_groups(e, &vectors[i], n, n * groups, width, true));
+        groups *= n;
+    }
+    return vectors[0];
+}
+
 IrValue emit_across(Emit *e, IrValue vector, EmitCombine *combine)
 {
-    for (int64_t half = e->lanes / 2; half >= 1; half /= 2)
-        vector = combine(e, lanes_from(e, vector, 0, half), lanes_from(e, vector, half, half));
-    return LLVMBuildExtractElement(e->ir, vector, emit_i64(e, 0), "");
+    return LLVMBuildExtractElement(e->ir, emit_across_each(e, &vector, 1, combine), emit_i64(e, 0), "");
+}
+
+IrValue emit_splat_lane(Emit *e, IrValue vector, int64_t lane)
+{
+    IrValue all[16];
+    for (int64_t i = 0; i < e->lanes; i++)
+        all[i] = LLVMConstInt(e->i32, (unsigned long long)lane, 0);
+    IrValue none = LLVMGetPoison(LLVMTypeOf(vector));
+    return LLVMBuildShuffleVector(e->ir, vector, none, LLVMConstVector(all, (unsigned)e->lanes), "");
 }
 
 /* A constant vector of i1: the first `active` lanes. */
@@ -210,7 +244,7 @@ IrValue emit_keep_lanes(Emit *e, IrValue vector, int64_t active, double rest)
 {
     if (active >= e->lanes)
         return vector;
-    return emit_select(e, lane_mask(e, active), vector, emit_const_of(e, LLVMTypeOf(vector), rest));
+    return emit_select(e, lane_mask(e, active), vector, emit_const_of(LLVMTypeOf(vector), rest));
 }
 
 /* ── Memory ──────────────────────────────────────────────────────────────────────────────────────────── */
@@ -345,11 +379,13 @@ void emit_loop_end(Emit *e, Loop *loop, IrValue *carried)
     LLVMPositionBuilderAtEnd(e->ir, done);
 }
 
+bool emit_is_straight(const Emit *e, int64_t n) { return n <= MAX_STRAIGHT * e->lanes; }
+
 void emit_for_vectors(Emit *e, int64_t n, VectorBody *body, void *context, IrValue *carried, int n_carried)
 {
-    enum { UNROLL = 4, STRAIGHT = 12 };
-    int64_t n_vectors = (n + e->lanes - 1) / e->lanes, blocks = n / (UNROLL * e->lanes), done = 0;
-    if (n_vectors > STRAIGHT) {
+    enum { UNROLL = 4 };
+    int64_t blocks = n / (UNROLL * e->lanes), done = 0;
+    if (!emit_is_straight(e, n)) {
         Loop loop = emit_loop_begin(e, blocks, carried, n_carried);
         IrValue first = LLVMBuildNSWMul(e->ir, loop.index, emit_i64(e, UNROLL * e->lanes), "");
         for (int i = 0; i < UNROLL; i++)
@@ -363,12 +399,16 @@ void emit_for_vectors(Emit *e, int64_t n, VectorBody *body, void *context, IrVal
     }
 }
 
-IrValue emit_collect(Emit *e, int64_t n, VectorBody *body, void *context, double start, EmitCombine *combine)
+IrValue emit_collect_lanes(Emit *e, int64_t n, VectorBody *body, void *context, double start, EmitCombine *combine)
 {
     IrValue slots[4];
     for (int i = 0; i < 4; i++)
         slots[i] = emit_splat_const(e, start);
     emit_for_vectors(e, n, body, context, slots, 4);
-    IrValue all = combine(e, combine(e, slots[0], slots[1]), combine(e, slots[2], slots[3]));
-    return emit_across(e, all, combine);
+    return combine(e, combine(e, slots[0], slots[1]), combine(e, slots[2], slots[3]));
+}
+
+IrValue emit_collect(Emit *e, int64_t n, VectorBody *body, void *context, double start, EmitCombine *combine)
+{
+    return emit_across(e, emit_collect_lanes(e, n, body, context, start, combine), combine);
 }

@@ -44,7 +44,7 @@ IrValue emit_arg(const Emit *e, int index);
 IrValue emit_i64(const Emit *e, int64_t value);
 IrValue emit_splat_const(const Emit *e, double value);  /* vf */
 IrValue emit_splat_i32(const Emit *e, int64_t value);   /* vi */
-IrValue emit_const_of(const Emit *e, IrType type, double value); /* scalar or vector, float or integer */
+IrValue emit_const_of(IrType type, double value); /* scalar or vector, float or integer */
 /* The address of a constant table, shared by all that ask for its name. */
 IrValue emit_float_table(Emit *e, const char *name, const float *values, int64_t count);
 
@@ -76,6 +76,10 @@ IrValue emit_minimum(Emit *e, IrValue a, IrValue b);
 IrValue emit_combine_add(Emit *e, IrValue a, IrValue b);
 IrValue emit_combine_mul(Emit *e, IrValue a, IrValue b);
 IrValue emit_across(Emit *e, IrValue vector, EmitCombine *combine); /* scalar */
+/* The same of each of `count` vectors, a power of two and no more than there are lanes: a vector of so many lanes. Together they
+ * take little more than one does. The vectors are overwritten. */
+IrValue emit_across_each(Emit *e, IrValue *vectors, int64_t count, EmitCombine *combine);
+IrValue emit_splat_lane(Emit *e, IrValue vector, int64_t lane); /* of a vector of any length */
 IrValue emit_keep_lanes(Emit *e, IrValue vector, int64_t active, double rest); /* other lanes become rest */
 
 /* bf16 for CPUs without instructions for it (gemm_bf16.c). Pairs in the lanes of vf: c + a.high * b.high + a.low * b.low,
@@ -114,7 +118,9 @@ void emit_loop_end(Emit *e, Loop *loop, IrValue *carried);
  * neighbours apart, so that sums may be kept in four accumulators. */
 typedef void VectorBody(Emit *e, void *context, IrValue first, int64_t active, int slot, IrValue *carried);
 void emit_for_vectors(Emit *e, int64_t n, VectorBody *body, void *context, IrValue *carried, int n_carried);
-/* What body collects over the row into four slots from `start`, combined over slots and lanes: a scalar. */
+bool emit_is_straight(const Emit *e, int64_t n);
+/* What body collects over the row into four slots from `start`, combined over slots, and over lanes: a scalar. */
+IrValue emit_collect_lanes(Emit *e, int64_t n, VectorBody *body, void *context, double start, EmitCombine *combine);
 IrValue emit_collect(Emit *e, int64_t n, VectorBody *body, void *context, double start, EmitCombine *combine);
 
 /* 8-bit integers with steps of their own (quantize.c). What a row spans is collected in slots that begin at zero, the greatest

@@ -46,7 +46,7 @@ DType expr_result_type(const Kernel *kernel)
     return expr->n_steps ? step_type(&expr->steps[expr->n_steps - 1]) : first_type(kernel);
 }
 
-static IrValue constant(const Emit *e, DType dtype, double value) { return emit_const_of(e, vector_type(e, dtype), value); }
+static IrValue constant(const Emit *e, DType dtype, double value) { return emit_const_of(vector_type(e, dtype), value); }
 
 /* ── Short floats ────────────────────────────────────────────────────────────────────────────────────── */
 
@@ -225,7 +225,7 @@ static IrValue extreme(Emit *e, IrValue a, IrValue b, DType dtype, bool max)
 /* x to a power that needs no logarithm; NULL: it does. */
 static IrValue simple_power(Emit *e, IrValue x, double power)
 {
-    IrValue square = LLVMBuildFMul(e->ir, x, x, ""), one = emit_const_of(e, LLVMTypeOf(x), 1);
+    IrValue square = LLVMBuildFMul(e->ir, x, x, ""), one = emit_const_of(LLVMTypeOf(x), 1);
     if (power == 1)
         return x;
     if (power == 2)

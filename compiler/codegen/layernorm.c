@@ -4,10 +4,13 @@
  *
  *     mean = Σx/n;  variance = Σ(x-mean)²/n;  out = expr((x-mean) / sqrt(variance + epsilon))
  *
+ * From a vector of sums to a number, a root and a quotient it is a long way, on which little else is done: a few rows go it
+ * together, in the lanes of one vector.
+ *
  * As 8-bit integers, of the differences: 1 / sqrt(…) is one factor of the row, so it goes into the step of its integers.   */
 #include "compiler/codegen/emit.h"
 
-enum { F32 = 4, SLOTS = 4 };
+enum { F32 = 4, SLOTS = 4, MOST_ROWS = 4 };
 
 typedef struct RowNorm {
     const Kernel *kernel;
@@ -58,36 +61,76 @@ static void write_elements(Emit *e, void *context, IrValue first, int64_t active
     emit_set_lanes(e, lanes);
 }
 
+/* Of a row's total, or of those of several. */
 static IrValue divided(Emit *e, const RowNorm *r, IrValue total)
 {
-    return LLVMBuildFDiv(e->ir, total, LLVMConstReal(e->f32, (double)r->n), "");
+    return LLVMBuildFDiv(e->ir, total, emit_const_of(LLVMTypeOf(total), (double)r->n), "");
 }
 
-/* The sum that body collects over the row, divided by n: a scalar. */
-static IrValue row_mean(Emit *e, RowNorm *r, VectorBody *body)
-{
-    return divided(e, r, emit_collect(e, r->n, body, r, 0, emit_combine_add));
-}
-
-/* 1 / sqrt(variance + epsilon), a scalar. */
+/* 1 / sqrt(variance + epsilon) */
 static IrValue deviation(Emit *e, const RowNorm *r, IrValue variance)
 {
-    variance = LLVMBuildFAdd(e->ir, variance, LLVMConstReal(e->f32, r->epsilon), "");
+    IrType type = LLVMTypeOf(variance);
+    variance = LLVMBuildFAdd(e->ir, variance, emit_const_of(type, r->epsilon), "");
     IrValue root = emit_unary(e, "llvm.sqrt", variance);
-    return LLVMBuildFDiv(e->ir, LLVMConstReal(e->f32, 1), root, "");
+    return LLVMBuildFDiv(e->ir, emit_const_of(type, 1), root, "");
+}
+
+/* ── As floats ───────────────────────────────────────────────────────────────────────────────────────── */
+
+/* The sums that body collects over each row, divided by n, in the lanes of a vector. They start from what changes no number. */
+static IrValue means(Emit *e, RowNorm *rows, int64_t count, VectorBody *body)
+{
+    IrValue totals[MOST_ROWS];
+    for (int64_t i = 0; i < count; i++)
+        totals[i] = emit_collect_lanes(e, rows[i].n, body, &rows[i], -0.0, emit_combine_add);
+    return divided(e, rows, emit_across_each(e, totals, count, emit_combine_add));
+}
+
+static RowNorm row_at(Emit *e, const Kernel *kernel, IrValue row)
+{
+    RowNorm r = {.kernel = kernel, .n = kernel->layernorm.n, .epsilon = kernel->layernorm.epsilon, .row = row};
+    r.in = emit_index(e, emit_arg(e, LAYERNORM_IN), row, kernel->layernorm.in_row);
+    r.out = emit_index(e, emit_arg(e, LAYERNORM_OUT), row, kernel->layernorm.out_row);
+    return r;
+}
+
+/* Rows first … first + count - 1. */
+static void normalise_rows(Emit *e, const Kernel *kernel, IrValue first, int64_t count)
+{
+    RowNorm rows[MOST_ROWS];
+    for (int64_t i = 0; i < count; i++)
+        rows[i] = row_at(e, kernel, LLVMBuildNUWAdd(e->ir, first, emit_i64(e, i), ""));
+    IrValue mean = means(e, rows, count, add_elements);
+    for (int64_t i = 0; i < count; i++)
+        rows[i].mean = emit_splat_lane(e, mean, i);
+    IrValue scale = deviation(e, rows, means(e, rows, count, add_squares));
+    for (int64_t i = 0; i < count; i++) {
+        rows[i].scale = emit_splat_lane(e, scale, i);
+        emit_for_vectors(e, rows[i].n, write_elements, &rows[i], NULL, 0);
+    }
+}
+
+/* Rows that go together where there are registers: short ones stay in them from their sum to their variance. */
+static int64_t rows_together(const Emit *e, const Kernel *kernel)
+{
+    enum { MOST_VECTORS = 24 };
+    int64_t n = kernel->layernorm.n;
+    bool fit = !emit_is_straight(e, n) || MOST_ROWS * n <= MOST_VECTORS * e->lanes;
+    return e->cpu->n_vectors == 32 && fit && kernel->layernorm.rows >= MOST_ROWS ? MOST_ROWS : 1;
 }
 
 void kernel_layernorm(Emit *e, const Kernel *kernel)
 {
-    RowNorm r = {.kernel = kernel, .n = kernel->layernorm.n, .epsilon = kernel->layernorm.epsilon};
-    Loop rows = emit_loop_begin(e, kernel->layernorm.rows, NULL, 0);
-    r.row = rows.index;
-    r.in = emit_index(e, emit_arg(e, LAYERNORM_IN), rows.index, kernel->layernorm.in_row);
-    r.out = emit_index(e, emit_arg(e, LAYERNORM_OUT), rows.index, kernel->layernorm.out_row);
-    r.mean = emit_splat(e, row_mean(e, &r, add_elements));
-    r.scale = emit_splat(e, deviation(e, &r, row_mean(e, &r, add_squares)));
-    emit_for_vectors(e, r.n, write_elements, &r, NULL, 0);
-    emit_loop_end(e, &rows, NULL);
+    int64_t rows = kernel->layernorm.rows, group = rows_together(e, kernel), whole = rows / group * group;
+    Loop groups = emit_loop_begin(e, rows / group, NULL, 0);
+    normalise_rows(e, kernel, LLVMBuildNUWMul(e->ir, groups.index, emit_i64(e, group), ""), group);
+    emit_loop_end(e, &groups, NULL);
+    if (whole == rows)
+        return;
+    Loop rest = emit_loop_begin(e, rows - whole, NULL, 0);
+    normalise_rows(e, kernel, LLVMBuildNUWAdd(e->ir, rest.index, emit_i64(e, whole), ""), 1);
+    emit_loop_end(e, &rest, NULL);
 }
 
 /* ── As 8-bit integers ───────────────────────────────────────────────────────────────────────────────── */
@@ -147,7 +190,7 @@ void kernel_layernorm_quantize(Emit *e, const Kernel *kernel)
     r.row = rows.index;
     r.in = emit_index(e, emit_arg(e, LAYERNORM_QUANTIZE_IN), rows.index, kernel->layernorm_quantize.in_row);
     r.out = emit_index(e, emit_arg(e, LAYERNORM_QUANTIZE_OUT), rows.index, kernel->layernorm_quantize.out_row);
-    IrValue mean = row_mean(e, &r, add_elements);
+    IrValue mean = divided(e, &r, emit_collect(e, r.n, add_elements, &r, -0.0, emit_combine_add));
     r.mean = emit_splat(e, mean);
     write_quantized(e, &r, mean);
     emit_loop_end(e, &rows, NULL);

@@ -27,9 +27,9 @@
 static IrValue polynomial(Emit *e, IrValue x, const double *c, int degree)
 {
     IrType type = LLVMTypeOf(x);
-    IrValue sum = emit_const_of(e, type, c[degree]);
+    IrValue sum = emit_const_of(type, c[degree]);
     for (int i = degree - 1; i >= 0; i--)
-        sum = emit_fma(e, sum, x, emit_const_of(e, type, c[i]));
+        sum = emit_fma(e, sum, x, emit_const_of(type, c[i]));
     return sum;
 }
 
@@ -39,7 +39,7 @@ static IrValue fitted(Emit *e, IrValue x, FitFunction *f, double low, double hig
     double c[32];
     fit_polynomial(f, low, high, degree, c);
     double middle = (low + high) / 2;
-    IrValue distance = middle == 0 ? x : LLVMBuildFSub(e->ir, x, emit_const_of(e, LLVMTypeOf(x), middle), "");
+    IrValue distance = middle == 0 ? x : LLVMBuildFSub(e->ir, x, emit_const_of(LLVMTypeOf(x), middle), "");
     return polynomial(e, distance, c, degree);
 }
 
@@ -260,8 +260,8 @@ static double log_slope(double f) { return f == 0 ? 1 : log1p(f) / f; }
 
 static IrValue select_equal(Emit *e, IrValue x, double value, double result, IrValue otherwise)
 {
-    IrValue equal = LLVMBuildFCmp(e->ir, LLVMRealOEQ, x, emit_const_of(e, LLVMTypeOf(x), value), "");
-    return emit_select(e, equal, emit_const_of(e, LLVMTypeOf(otherwise), result), otherwise);
+    IrValue equal = LLVMBuildFCmp(e->ir, LLVMRealOEQ, x, emit_const_of(LLVMTypeOf(x), value), "");
+    return emit_select(e, equal, emit_const_of(LLVMTypeOf(otherwise), result), otherwise);
 }
 
 /* The exponent and the fraction, in [sqrt 1/2, sqrt 2), of a normal positive float. */
@@ -284,25 +284,25 @@ static IrValue log_double(Emit *e, IrValue x)
     IrValue f = LLVMBuildFPExt(e->ir, LLVMBuildFSub(e->ir, fraction, emit_splat_const(e, 1), ""), e->vd, "");
     IrValue ln = LLVMBuildFMul(e->ir, f, fitted(e, f, log_slope, -0.2929, 0.4143, 14), "");
     IrValue n = LLVMBuildSIToFP(e->ir, exponent, e->vd, "");
-    ln = emit_fma(e, n, emit_const_of(e, e->vd, 0.69314718055994530942), ln);
+    ln = emit_fma(e, n, emit_const_of(e->vd, 0.69314718055994530942), ln);
     ln = select_equal(e, x, 0, -INFINITY, ln);
     ln = select_equal(e, x, INFINITY, INFINITY, ln);
     IrValue valid = LLVMBuildFCmp(e->ir, LLVMRealOGE, x, emit_splat_const(e, 0), "");
-    return emit_select(e, valid, ln, emit_const_of(e, e->vd, NAN));
+    return emit_select(e, valid, ln, emit_const_of(e->vd, NAN));
 }
 
 /* e^t as floats, of doubles. */
 static IrValue exp_double(Emit *e, IrValue t)
 {
     IrType v64 = emit_vector_of(e, e->i64);
-    IrValue magic = emit_const_of(e, e->vd, ROUND_F64);
-    t = emit_max(e, emit_min(e, t, emit_const_of(e, e->vd, 110)), emit_const_of(e, e->vd, -110));
-    IrValue sum = emit_fma(e, t, emit_const_of(e, e->vd, 1.44269504088896340736), magic);
+    IrValue magic = emit_const_of(e->vd, ROUND_F64);
+    t = emit_max(e, emit_min(e, t, emit_const_of(e->vd, 110)), emit_const_of(e->vd, -110));
+    IrValue sum = emit_fma(e, t, emit_const_of(e->vd, 1.44269504088896340736), magic);
     IrValue n = LLVMBuildFSub(e->ir, sum, magic, "");
-    IrValue r = emit_fma(e, n, emit_const_of(e, e->vd, -0.69314718055994530942), t);
+    IrValue r = emit_fma(e, n, emit_const_of(e->vd, -0.69314718055994530942), t);
     IrValue value = fitted(e, r, exp, -0.35, 0.35, 9);
-    IrValue biased = LLVMBuildAdd(e->ir, LLVMBuildBitCast(e->ir, sum, v64, ""), emit_const_of(e, v64, 1023), "");
-    IrValue power = LLVMBuildBitCast(e->ir, LLVMBuildShl(e->ir, biased, emit_const_of(e, v64, 52), ""), e->vd, "");
+    IrValue biased = LLVMBuildAdd(e->ir, LLVMBuildBitCast(e->ir, sum, v64, ""), emit_const_of(v64, 1023), "");
+    IrValue power = LLVMBuildBitCast(e->ir, LLVMBuildShl(e->ir, biased, emit_const_of(v64, 52), ""), e->vd, "");
     return LLVMBuildFPTrunc(e->ir, LLVMBuildFMul(e->ir, value, power, ""), e->vf, "");
 }
 
@@ -405,7 +405,7 @@ IrValue math_Sin(Emit *e, IrValue x)
     IrType v64 = emit_vector_of(e, e->i64);
     IrValue bits = LLVMBuildBitCast(e->ir, x, e->vi, ""), sign = LLVMBuildAnd(e->ir, bits, emit_splat_i32(e, INT32_MIN), "");
     IrValue exponent = LLVMBuildLShr(e->ir, LLVMBuildXor(e->ir, bits, sign, ""), emit_splat_i32(e, 23), ""), parts[3];
-    IrValue a = LLVMBuildFPExt(e->ir, absolute(e, x), e->vd, ""), magic = emit_const_of(e, e->vd, ROUND_F64);
+    IrValue a = LLVMBuildFPExt(e->ir, absolute(e, x), e->vd, ""), magic = emit_const_of(e->vd, ROUND_F64);
     load_parts(e, exponent, parts);
     IrValue product = LLVMBuildFMul(e->ir, a, parts[0], ""), sum = LLVMBuildFAdd(e->ir, product, magic, "");
     IrValue s = LLVMBuildFSub(e->ir, product, LLVMBuildFSub(e->ir, sum, magic, ""), "");
@@ -413,7 +413,7 @@ IrValue math_Sin(Emit *e, IrValue x)
     s = LLVMBuildFAdd(e->ir, s, LLVMBuildFMul(e->ir, a, parts[2], ""), "");
     IrValue square = LLVMBuildFMul(e->ir, s, s, "");
     IrValue value = LLVMBuildFMul(e->ir, s, fitted(e, square, sin_slope, 0, 0.4, 8), "");
-    IrValue odd = LLVMBuildShl(e->ir, LLVMBuildBitCast(e->ir, sum, v64, ""), emit_const_of(e, v64, 63), "");
+    IrValue odd = LLVMBuildShl(e->ir, LLVMBuildBitCast(e->ir, sum, v64, ""), emit_const_of(v64, 63), "");
     value = LLVMBuildBitCast(e->ir, LLVMBuildXor(e->ir, LLVMBuildBitCast(e->ir, value, v64, ""), odd, ""), e->vd, "");
     IrValue rounded = LLVMBuildBitCast(e->ir, LLVMBuildFPTrunc(e->ir, value, e->vf, ""), e->vi, "");
     return LLVMBuildBitCast(e->ir, LLVMBuildXor(e->ir, rounded, sign, ""), e->vf, "");

@@ -71,7 +71,7 @@ static void collect_vector(Emit *e, void *context, IrValue first, int64_t active
 static void reduce_contiguous(Emit *e, const Kernel *k)
 {
     Line line = {.kernel = k};
-    IrValue total = emit_const_of(e, e->f32, neutral(k));
+    IrValue total = emit_const_of(e->f32, neutral(k));
     Loop outer = emit_loop_begin(e, k->reduce.n1, &total, 1);
     line.in = emit_index(e, emit_arg(e, REDUCE_IN), outer.index, k->reduce.step1);
     IrValue part = emit_collect(e, k->reduce.n, collect_vector, &line, neutral(k), combiner(k));
