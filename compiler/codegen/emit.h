@@ -147,7 +147,7 @@ SoftmaxSums softmax_sums(Emit *e, IrValue in, int64_t n, IrValue out);
 #undef OP
 IrValue math_expm1(Emit *e, IrValue x);
 IrValue math_gelu(Emit *e, IrValue x);
-IrValue math_gelu_bytes(Emit *e, IrValue x); /* only as precise as 8-bit integers need it */
+IrValue math_gelu_coarse(Emit *e, IrValue x); /* only as precise as 8-bit integers or bf16 need it */
 IrValue math_gelu_tanh(Emit *e, IrValue x);
 IrValue math_pow(Emit *e, IrValue x, IrValue y);
 

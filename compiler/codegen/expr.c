@@ -362,7 +362,7 @@ static IrValue float_function(Emit *e, const ExprStep *step, IrValue x)
 #include "ir/ops.def"
 #undef OP
     case OP_Elu: return elu(e, x, imm[0], 1);
-    case OP_Gelu: return imm[0] != 0 ? math_gelu_tanh(e, x) : imm[1] != 0 ? math_gelu_bytes(e, x) : math_gelu(e, x);
+    case OP_Gelu: return imm[0] != 0 ? math_gelu_tanh(e, x) : imm[1] != 0 ? math_gelu_coarse(e, x) : math_gelu(e, x);
     case OP_HardSigmoid: return hard_sigmoid(e, x, imm[0], imm[1]);
     case OP_LeakyRelu: return by_sign(e, x, LLVMBuildFMul(e->ir, x, emit_splat_const(e, imm[0]), ""), DT_FLOAT);
     case OP_Selu: return elu(e, x, imm[0], imm[1]);

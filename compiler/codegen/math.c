@@ -9,7 +9,7 @@
  *
  * Largest errors against libm in double (tests/codegen/test_math.c sweeps the floats and checks):
  *   gelu       6.2e-8 of max(1, |x|), 1.4e-7 relative above -0.5        exp        8.4e-8 relative
- *   gelu, for what becomes one of 256 steps  1e-5 of max(1, |x|)
+ *   gelu, for what becomes one of 256 steps or bf16  1e-5 of max(1, |x|)
  *   gelu tanh  1.4e-7 of max(1, |x|), 1.8e-7 relative above -0.5        sigmoid    1.4e-7 relative
  *   erf        1.3e-7 absolute, 1.7e-7 relative below 0.5               tanh       1.4e-7 relative
  *   mish       2.1e-7 relative above -0.5      elu  1.4e-7 relative     log, pow, sin  6.0e-8 relative (double inside) */
@@ -107,7 +107,7 @@ static double normal_tail(double t) { return 0.5 * erfc(t * 0.707106781186547524
 static double erf_slope(double t) { return t == 0 ? 1.12837916709551257390 : erf(t) / t; }
 
 static const Segments gelu_segments = {"gelu", normal_tail, 0.375, 5, 7, 1.6875, 12};
-static const Segments gelu_bytes_segments = {"gelu_bytes", normal_tail, 0.375, 3, 4, 1.6875, 6};
+static const Segments gelu_coarse_segments = {"gelu_coarse", normal_tail, 0.375, 3, 4, 1.6875, 6};
 static const Segments erf_segments = {"erf", erf_slope, 0.265625, 5, 7, 1.125, 11};
 
 static IrValue absolute(Emit *e, IrValue x) { return emit_unary(e, "llvm.fabs", x); }
@@ -115,18 +115,22 @@ static IrValue absolute(Emit *e, IrValue x) { return emit_unary(e, "llvm.fabs", 
 /* The tail is multiplied by a rather than tabulated times it: so small results are as precise as large ones. */
 static IrValue gelu_by(Emit *e, const Segments *segments, IrValue x)
 {
-    IrValue positive = emit_max(e, x, emit_splat_const(e, 0)), a;
-    if (e->cpu->n_vectors == 16) /* registers are short: |x| without a mask, and x is needed no more */
+    IrValue positive, a;
+    if (e->cpu->n_vectors == 16) { /* registers are short: |x| without a mask, and x is needed no more */
+        positive = emit_max(e, x, emit_splat_const(e, 0));
         a = emit_max(e, positive, LLVMBuildFSub(e->ir, positive, x, ""));
-    else
+    } else { /* as integers: units that multiply and permute have enough to do */
+        IrValue args[] = {LLVMBuildBitCast(e->ir, x, e->vi, ""), LLVMConstNull(e->vi)};
+        positive = LLVMBuildBitCast(e->ir, emit_intrinsic(e, "llvm.smax", e->vi, args, 2), e->vf, "");
         a = absolute(e, x);
+    }
     a = emit_min(e, a, emit_splat_const(e, segments_end(e, segments)));
     IrValue tail = LLVMBuildFNeg(e->ir, segments_at(e, segments, a), "");
     return emit_fma(e, a, tail, positive);
 }
 
 IrValue math_gelu(Emit *e, IrValue x) { return gelu_by(e, &gelu_segments, x); }
-IrValue math_gelu_bytes(Emit *e, IrValue x) { return gelu_by(e, &gelu_bytes_segments, x); }
+IrValue math_gelu_coarse(Emit *e, IrValue x) { return gelu_by(e, &gelu_coarse_segments, x); }
 
 IrValue math_Erf(Emit *e, IrValue x)
 {

@@ -201,8 +201,7 @@ void block_normalised(Lowering *l, const Block *b, Pos image, const RowGroup *gr
 /* A row for all of them. */
 static View row_view(Ref ref) { return (View){.ref = ref, .dtype = DT_FLOAT, .rank = 2, .strides = {0, 4}}; }
 
-/* Each pixel's range has 255 steps: a Gelu before them need not be as precise as a float. */
-static const Fusion *before_bytes(Lowering *l, const Fusion *fusion)
+const Fusion *block_coarse(Lowering *l, const Fusion *fusion)
 {
     Fusion *coarse = NEW(l->arena, Fusion);
     *coarse = *fusion;
@@ -217,7 +216,7 @@ void block_finish_up(Lowering *l, const Block *b, const Rows *r, Gemm *gemm)
     View bias = row_view(b->bias1);
     if (block_is_quantized(b)) {
         quantized_product(gemm, &b->q1, &r->q, pos_at(0), b->bias1.buffer ? &bias : NULL,
-                          b->n == BLOCK_PLAIN ? before_bytes(l, b->up_rest) : b->up_rest, NEW(l->arena, Fusion));
+                          b->n == BLOCK_PLAIN ? block_coarse(l, b->up_rest) : b->up_rest, NEW(l->arena, Fusion));
     } else {
         gemm->a = r->a;
         gemm->bias = b->bias1;

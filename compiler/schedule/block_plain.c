@@ -30,7 +30,7 @@ static bool convert_operands(Lowering *l, Block *b)
     if (!product_converts(b->product))
         return true;
     if (channels % group || b->hidden % group || !operand_fuse(&b->norm, b->product, norm) ||
-        !operand_fuse(b->up_rest, b->product, up))
+        !operand_fuse(block_coarse(l, b->up_rest), b->product, up))
         return false;
     b->norm = *norm;
     b->up_rest = up;

@@ -33,7 +33,7 @@ static const Tried functions[] = {
     {"sin", OP_Sin, {0}, -3.4e38f, 3.4e38f, RELATIVE, 6.1e-8},
     {"elu", OP_Elu, {1}, -1e30f, 1e30f, RELATIVE, 2.0e-7},
     {"log", OP_Log, {0}, 1e-45f, 3e38f, RELATIVE, 6.0e-8},
-    {"gelu of bytes", OP_Gelu, {0, 1}, -1e30f, 1e30f, OF_INPUT, 1e-5},
+    {"gelu, coarse", OP_Gelu, {0, 1}, -1e30f, 1e30f, OF_INPUT, 1e-5},
 };
 
 enum { BATCH = 1 << 16 };
