@@ -220,6 +220,15 @@ static bool check_kind(const Node *region, Diag *diag)
                 "and map, gemm that adds the block's input");
 }
 
+int64_t region_hidden_ranges(int64_t columns, int64_t unit)
+{
+    enum { RANGE = 384 };
+    for (int64_t n = (columns + RANGE - 1) / RANGE; n > 0 && n <= 2 * (columns / RANGE); n++)
+        if (columns % (n * unit) == 0)
+            return n;
+    return 1;
+}
+
 bool region_check(const Node *region, Diag *diag)
 {
     const char *precision = node_attr_string(region, "precision");

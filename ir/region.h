@@ -48,6 +48,10 @@ bool region_fits(Node *const *nodes, int n);        /* in one kernel: each node 
  * the one before, the last adds what the first read, and nothing else uses what lies between. */
 bool region_is_block(Node *const *regions, int n);
 
+/* Into how many equal ranges of whole panels of `unit` columns a block's hidden tensor is cut: each is some 384 columns, which stay in
+ * L2 (measured). 1: there are none such. */
+int64_t region_hidden_ranges(int64_t columns, int64_t unit);
+
 /* Whether the body keeps the promise of the kind; false after an error. Requires the body's types. */
 bool region_check(const Node *region, Diag *diag);
 

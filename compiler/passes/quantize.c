@@ -33,13 +33,13 @@
 #include "ir/base/parallel.h"
 #include "ir/infer.h"
 #include "ir/quantize.h"
+#include "ir/region.h"
 
 #include <math.h>
 #include <string.h>
 
 enum {
     FEW_CHANNELS = 16,
-    RANGE = 384,        /* columns of the hidden tensor that stay in L2 anyway (measured) */
     RANGE_UNIT = 32,    /* whole panels on every CPU */
     GRAIN = 1 << 18,    /* weights that are worth a thread */
     AT_ONCE = 16,       /* columns of a matrix that share its cache lines */
@@ -92,13 +92,11 @@ bool quantize_weights(const float *weights, int64_t k, int64_t n, int8_t *rounde
 
 /* ── Products ────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* Equal ranges of whole panels near RANGE columns, else all in one. */
+/* Columns of a range of the hidden tensor; 0: all in one. */
 static int64_t range_of(int64_t k)
 {
-    for (int64_t n = (k + RANGE - 1) / RANGE; n <= 2 * (k / RANGE); n++)
-        if (k % (n * RANGE_UNIT) == 0)
-            return n > 1 ? k / n : 0;
-    return 0;
+    int64_t n = region_hidden_ranges(k, RANGE_UNIT);
+    return n > 1 ? k / n : 0;
 }
 
 /* Made of integers: somebody else has quantised it. */

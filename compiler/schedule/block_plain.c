@@ -18,8 +18,6 @@
 #include "compiler/schedule/lower.h"
 #include "compiler/schedule/operand.h"
 
-enum { HIDDEN = 384 }; /* columns of a range (measured) */
-
 /* What both products read is converted where it is made. Rows that end within a group are left to separate phases. */
 static bool convert_operands(Lowering *l, Block *b)
 {
@@ -37,8 +35,8 @@ static bool convert_operands(Lowering *l, Block *b)
     return true;
 }
 
-/* Ranges of equal, whole panels near HIDDEN columns, or as the profile has it; else one range with all columns. Where ranges
- * have scales of their own, the graph has said them. */
+/* Ranges of equal, whole panels, or as the profile has it; else one range with all columns. Where ranges have scales of their own,
+ * the graph has said them. */
 static void choose_range(Block *b, int64_t nr)
 {
     if (block_is_quantized(b)) {
@@ -47,19 +45,9 @@ static void choose_range(Block *b, int64_t nr)
         return;
     }
     int64_t chosen = b->choice ? b->choice->hidden_chunk : 0;
-    b->range = b->hidden;
-    b->n_ranges = 1;
-    if (chosen && b->hidden % chosen == 0 && chosen % nr == 0) {
-        b->range = chosen;
-        b->n_ranges = b->hidden / chosen;
-        return;
-    }
-    for (int64_t n = (b->hidden + HIDDEN - 1) / HIDDEN; n <= 2 * (b->hidden / HIDDEN) && n > 0; n++)
-        if (b->hidden % (n * nr) == 0) {
-            b->range = b->hidden / n;
-            b->n_ranges = n;
-            return;
-        }
+    bool fits = chosen && b->hidden % chosen == 0 && chosen % nr == 0;
+    b->n_ranges = fits ? b->hidden / chosen : region_hidden_ranges(b->hidden, nr);
+    b->range = b->hidden / b->n_ranges;
 }
 
 /* ── The phase ──────────────────────────────────────────────────────────────────────────────────────────── */

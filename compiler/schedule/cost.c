@@ -44,8 +44,8 @@ static double expr_cycles(const Kernel *kernel, const CpuProfile *cpu)
     return instructions(cpu, n) + accesses(cpu, expr->n_operands);
 }
 
-/* Without an instruction of its own each group costs some integer work and multiply-adds. */
-static double product_instructions(const CpuProfile *cpu, Product product) { return product_is_native(cpu, product) ? 1 : 6; }
+/* Without an instruction of its own each group costs some integer work and multiply-adds, more of them a cycle than floats'. */
+static double product_instructions(const CpuProfile *cpu, Product product) { return product_is_native(cpu, product) ? 1 : 4; }
 
 /* A step in K of a tile whose sums are all in registers. Rows that go in pairs cost the same without another, and an
  * instruction to meet. */

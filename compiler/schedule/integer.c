@@ -12,19 +12,19 @@
 #include "compiler/schedule/matmul.h"
 #include "compiler/schedule/node.h"
 #include "compiler/schedule/operand.h"
+#include "compiler/schedule/quantized.h"
 
 /* -zero * Σ b of each column; buffer NULL: 0. */
 static Ref start_of(Lowering *l, const char *name, const Tensor *b, int64_t zero)
 {
-    int64_t k = b->dims[0], n = b->dims[1], padded = columns_padded(n);
-    const int8_t *row = b->data;
+    int64_t n = b->dims[1], padded = columns_padded(n);
     if (!zero)
         return (Ref){0};
     Tensor *start = tensor_new(l->arena, DT_INT32, 1, &padded);
     int32_t *sums = (int32_t *)(uintptr_t)start->data;
-    for (int64_t i = 0; i < k; i++, row += n)
-        for (int64_t j = 0; j < n; j++)
-            sums[j] -= (int32_t)zero * row[j];
+    quantized_sums(b, 0, b->dims[0], sums);
+    for (int64_t j = 0; j < n; j++)
+        sums[j] *= -(int32_t)zero;
     return ref_to(buffer_constant(l, arena_printf(l->arena, "%s.start", name), start, 0));
 }
 

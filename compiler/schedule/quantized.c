@@ -38,15 +38,14 @@ bool quantized_weights(Lowering *l, const Node *node, QuantizedWeights *w)
 
 static int64_t columns_of(const QuantizedWeights *w) { return w->b->dims[1]; }
 
-/* Σ b over a range of rows, of each column. */
-static void add_rows(const QuantizedWeights *w, int64_t range, int32_t *totals)
+void quantized_sums(const Tensor *b, int64_t first, int64_t rows, int32_t *sums)
 {
-    int64_t n = columns_of(w);
-    const int8_t *b = (const int8_t *)w->b->data + range * w->range * n;
-    memset(totals, 0, (size_t)n * sizeof *totals);
-    for (int64_t i = 0; i < w->range; i++, b += n)
+    int64_t n = b->dims[1];
+    const int8_t *row = (const int8_t *)b->data + first * n;
+    memset(sums, 0, (size_t)n * sizeof *sums);
+    for (int64_t i = 0; i < rows; i++, row += n)
         for (int64_t j = 0; j < n; j++)
-            totals[j] += b[j];
+            sums[j] += row[j];
 }
 
 static Tensor *table_new(Lowering *l, const QuantizedWeights *w, DType dtype)
@@ -63,7 +62,7 @@ static void pack_totals(Lowering *l, const char *name, QuantizedWeights *w)
     Tensor *start = table_new(l, w, DT_INT32), *totals = table_new(l, w, DT_FLOAT);
     int32_t *row = NEW_ARRAY(l->arena, int32_t, n);
     for (int64_t r = 0; r < w->n_ranges; r++) {
-        add_rows(w, r, row);
+        quantized_sums(w->b, r * w->range, w->range, row);
         for (int64_t j = 0; j < n; j++) {
             tensor_set_int(start, r * w->padded + j, -zero * row[j]);
             tensor_set(totals, r * w->padded + j, (double)row[j] * tensor_get(w->scale, j));

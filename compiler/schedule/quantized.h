@@ -20,6 +20,9 @@ typedef struct QuantizedRows {
     View step, low;          /* float [m] */
 } QuantizedRows;
 
+/* Of each column of a matrix of int8, the sum over `rows` rows from `first` on. */
+void quantized_sums(const Tensor *b, int64_t first, int64_t rows, int32_t *sums);
+
 /* False: another operator, or not constant. */
 bool quantized_weights(Lowering *l, const Node *node, QuantizedWeights *w);
 /* Packs what stands in the weights, in panels of nr columns. */
