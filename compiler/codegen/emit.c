@@ -51,6 +51,8 @@ IrValue emit_i64(const Emit *e, int64_t value) { return LLVMConstInt(e->i64, (un
 
 void emit_set_lanes(Emit *e, int64_t lanes)
 {
+    if (e->lanes == lanes)
+        return;
     e->lanes = lanes;
     e->vf = emit_vector_of(e, e->f32);
     e->vd = emit_vector_of(e, e->f64);
