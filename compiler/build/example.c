@@ -103,19 +103,32 @@ static bool takes_pictures_alone(const Build *build)
     return (dims[0].size < 0 || dims[0].size == 1) && (dims[1].size == 1 || dims[1].size == 3 || dims[1].size == 4);
 }
 
-/* Whether the processor makes pictures of the size that the model takes; those that it leaves as they are can have it. */
+/* What becomes of a picture's size depends on it. */
+static bool keeps_shape(const CnxrtPreprocessor *how)
+{
+    bool keeps = how->resize_rule == CNXRT_RESIZE_SHORTEST || how->resize_rule == CNXRT_RESIZE_COVER;
+    return !how->do_center_crop && (!how->do_resize || keeps);
+}
+
+/* Whether the processor makes pictures of the size that the model takes; where it keeps the shape, of those that have it. */
 static bool makes_that_size(const CnxrtPreprocessor *how, int64_t height, int64_t width)
 {
     if (how->do_center_crop)
         return how->crop_height == height && how->crop_width == width;
-    return !how->do_resize || (how->shortest_edge == height && how->shortest_edge == width);
+    if (!how->do_resize)
+        return true;
+    if (how->resize_rule == CNXRT_RESIZE_EXACT || how->resize_rule == CNXRT_RESIZE_COVER)
+        return how->resize_height == height && how->resize_width == width;
+    if (how->resize_rule == CNXRT_RESIZE_SHORTEST)
+        return how->shortest_edge == (height < width ? height : width);
+    return how->shortest_edge == height && how->shortest_edge == width;
 }
 
 static void put_frame(StrBuf *out, const Build *build, const Dim *dims)
 {
     static const char *const formats[] = {[1] = "GRAY8", [3] = "RGB8", [4] = "RGBA8"};
-    bool any = build->info.sizes->preprocessor->do_resize;
-    long long channels = dims[1].size, height = any ? 480 : dims[2].size, width = any ? 640 : dims[3].size;
+    bool same = keeps_shape(build->info.sizes->preprocessor);
+    long long channels = dims[1].size, height = same ? dims[2].size : 480, width = same ? dims[3].size : 640;
     sb_printf(out, " *     static uint8_t pixels[%lld * %lld * %lld];\n", height, width, channels);
     sb_printf(out, " *     cnxrt_image frame = {sizeof frame, CNXRT_FORMAT_%s, %lld, %lld, {pixels}, {%lld * %lld}, 0};\n",
               formats[channels], width, height, width, channels);

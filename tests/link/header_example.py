@@ -61,12 +61,12 @@ def text(name, graph):
     return path
 
 
-def gray(name):
-    """A model of one channel that takes pictures as they are."""
+def folder(name, channels, processor):
     shutil.copytree(f"{ROOT}/tests/goldens/models/{run_pictures.CARRIER}", f"{FOLDER}/{name}")
-    run_pictures.with_channels(f"{FOLDER}/{name}", 1)
+    if channels != 3:
+        run_pictures.with_channels(f"{FOLDER}/{name}", channels)
     with open(f"{FOLDER}/{name}/preprocessor_config.json", "w") as f:
-        f.write('{"do_resize": false}')
+        f.write(processor)
     return f"{FOLDER}/{name}"
 
 
@@ -76,7 +76,10 @@ assert run("losses", DIGITS, "classify_file", "--outputs=loss,probabilities").st
 run("features", DIGITS, "run_images", "--task=feature-extraction", "--outputs=pooler_output,hidden_states")
 run("maps", DIGITS, "run_images", "--task=backbone")
 run("one_loss", DIGITS, "run_images", "--outputs=loss")
-run("gray", gray("model"), "run_images", "--task=feature-extraction", "--image-size=48x32")
+features = ["--task=feature-extraction", "--image-size=48x32"]
+run("gray", folder("as_they_are", 1, '{"do_resize": false}'), "run_images", *features)
+run("vit", folder("exact", 3, '{"image_processor_type": "ViTImageProcessor", "size": {"height": 48, "width": 32}}'), "run_images", *features)
+run("clip", folder("shortest", 3, '{"image_processor_type": "CLIPImageProcessor", "size": {"shortest_edge": 32}, "do_center_crop": false}'), "run_images", *features)
 run("oblong", DIGITS, "run", "--image-size=48x32")
 run("four", DIGITS, "run", "--dim", "batch_size=4")
 run("single", DIGITS, "classify_file", "--dim", "batch_size=1")
