@@ -134,13 +134,15 @@ static void largest_scales(const Image *largest, const CnxrtPreprocessor *how, d
 {
     double edge = (double)resized_edge(how), w = (double)largest->width, h = (double)largest->height;
     *x = *y = 1;
-    if (!how->do_resize || edge < 1)
+    if (!how->do_resize)
         return;
+    if (how->resize_rule == CNXRT_RESIZE_EXACT || how->resize_rule == CNXRT_RESIZE_COVER) {
+        frame_scales((Size){largest->width, largest->height}, how, x, y);
+        return;
+    }
     *x = w / edge, *y = h / edge;
     if (keeps_shape(how))
         *x = *y = (w < h ? w : h) / edge * (1 + 1 / edge);
-    if (how->resize_rule == CNXRT_RESIZE_EXACT || how->resize_rule == CNXRT_RESIZE_COVER)
-        frame_scales((Size){largest->width, largest->height}, how, x, y);
 }
 
 static Resize plan(const Image *image, const CnxrtPreprocessor *how, Side *x, Side *y)

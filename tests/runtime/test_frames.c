@@ -437,8 +437,8 @@ static void test_room_is_enough(void **state)
         bool ok = image_prepare(&image, &how, &room, out, &error);
         assert_true(ok || error.status != CNXRT_ERROR_MEMORY);
         free(out);
+        room_free(&room); /* the next picture finds no larger one's */
     }
-    room_free(&room);
 }
 
 /* The room of a larger picture is enough for a smaller one, whatever the settings. */
