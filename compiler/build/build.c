@@ -81,14 +81,28 @@ static bool make_plan(Build *build)
     return stage_end(build, "calibrate", start) && ok;
 }
 
+/* Constants of one name and with equal bytes are the same in the graphs of all sizes. The name counts, so that no layout depends on
+ * which constants of a checkpoint happen to be equal. */
+static void share_constants(const Graph *first, Graph *graph)
+{
+    for (int64_t i = 0; i < graph->constants.len; i++) {
+        Value *value = graph->constants.at[i];
+        const Value *same = graph_find(first, value->name);
+        if (same && same->constant && tensor_equal(same->constant, value->constant))
+            value->constant = same->constant;
+    }
+}
+
 bool build_optimize(Build *build)
 {
     if (build->planner && !build->options.pipeline.plan && !make_plan(build))
         return false;
     double start = stage_begin(build, "optimize");
     bool ok = true;
-    for (int64_t i = 0; ok && i < build->models.len; i++)
+    for (int64_t i = 0; ok && i < build->models.len; i++) {
         ok = pipeline_optimize(build->models.at[i], &build->options.pipeline);
+        share_constants(build->model->graph, build->models.at[i]->graph);
+    }
     return stage_end(build, "optimize", start) && ok;
 }
 
@@ -102,7 +116,7 @@ static bool schedule_all(Build *build)
     for (int64_t i = 0; ok && i < build_variants(build); i++) {
         Graph *graph = build->models.at[i / build->cpus.len]->graph;
         Program *program = schedule_graph(graph, build->options.pipeline.precision, build->cpus.at[i % build->cpus.len],
-                                          &build->limits[i], build->arena, build->diag);
+                                          &build->limits[i], build->models.len > 1, build->arena, build->diag);
         vec_push(build->arena, &build->programs, program);
         ok = program != NULL;
     }

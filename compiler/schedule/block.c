@@ -131,6 +131,34 @@ bool block_rows_of(const CpuProfile *cpu, Block *b, int64_t elements)
     return b->rows * width >= MIN_PIXELS && b->rows * width * elements * 4 <= cpu->l2_bytes;
 }
 
+/* A range's panels begin at the start of a group, and of a tile. */
+static bool ranges_are_whole(const Block *b)
+{
+    int64_t unit = b->product.unit ? b->product.unit : 1;
+    return b->range % (unit * b->product.k_pack) == 0;
+}
+
+/* Range by range; or, where programs for other sizes read it, too, as any product would have it. */
+static Panels pack_down(Lowering *l, Block *b, const char *name, int64_t nr)
+{
+    int64_t channels = b->out.dims[3];
+    WeightLayout down = {.t = 1, .c = b->range, .n = channels, .c_stride = channels, .n_stride = 1};
+    b->whole = l->shared && ranges_are_whole(b);
+    down.groups = b->n_ranges;
+    down.group_stride = b->range * channels;
+    if (!b->whole)
+        return panels_constant(l, name, b->w2, down, b->product, nr);
+    down.c = b->hidden;
+    down.groups = 1;
+    Panels all = panels_constant(l, name, b->w2, down, b->product, nr);
+    return panels_slice(all, pos_at(0), 0, all.k / b->n_ranges);
+}
+
+Panels block_panels(const Block *b, Pos range)
+{
+    return b->whole ? panels_slice(b->p2, range, b->p2.k, b->p2.k) : panels_group(b->p2, range);
+}
+
 void block_pack(Lowering *l, Block *b)
 {
     int64_t channels = b->out.dims[3], pixels = b->rows * b->out.dims[2];
@@ -148,10 +176,7 @@ void block_pack(Lowering *l, Block *b)
     WeightLayout up = {.t = 1, .c = b->w1->dims[0], .n = b->hidden, .c_stride = b->hidden, .n_stride = 1, .groups = 1};
     Product product = b->product;
     b->p1 = panels_constant(l, name1, b->w1, up, product, gemm_columns(l, product, b->choice, pixels, b->range));
-    WeightLayout down = {.t = 1, .c = b->range, .n = channels, .c_stride = channels, .n_stride = 1};
-    down.groups = b->n_ranges;
-    down.group_stride = b->range * channels;
-    b->p2 = panels_constant(l, name2, b->w2, down, product, gemm_columns(l, product, b->choice, pixels, channels));
+    b->p2 = pack_down(l, b, name2, gemm_columns(l, product, b->choice, pixels, channels));
     b->p1.choice = b->p2.choice = b->choice;
 }
 

@@ -24,7 +24,8 @@ typedef struct Block {
     const Tensor *w1, *w2;     /* [C, hidden], [hidden, C] */
     const ScheduleChoice *choice; /* of the profile; NULL: the model decides */
     int64_t rows, hidden, range, n_ranges; /* range: columns */
-    Panels p1, p2;             /* p2: a group for each range */
+    Panels p1, p2;             /* p2: of the first range */
+    bool whole;                /* W2's panels hold all ranges; else p2 has a group for each */
     Ref bias1, bias2;          /* buffer NULL: none */
     View a, h;                 /* scratch: [rows, W, C], [rows·W, range] */
     Product product;           /* of both; where it does not multiply floats h is converted, and the pixels are apart from a: */
@@ -50,6 +51,7 @@ bool block_grn(Lowering *l, Block *b);
 /* Rows of the picture to a block, when each pixel takes so many elements of L2. False: better done otherwise. */
 bool block_rows_of(const CpuProfile *cpu, Block *b, int64_t elements);
 void block_pack(Lowering *l, Block *b);
+Panels block_panels(const Block *b, Pos range); /* W2's */
 Rows block_rows_at(const Block *b, Pos image, int64_t y, int64_t rows, Pos step); /* pixel and pixels */
 void block_normalised(Lowering *l, const Block *b, Pos image, const RowGroup *group, Pos step, Rows *r); /* sets r->a */
 int64_t block_flops(const Block *b, int64_t products); /* of the depthwise convolution and so many products */

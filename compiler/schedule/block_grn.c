@@ -208,7 +208,7 @@ static void multiply_down(Lowering *l, const Grn *g, Rows *r)
     const Block *b = g->block;
     View scaled = r->h;
     for (int64_t i = 0; i < b->n_ranges; i++) {
-        Panels panels = panels_group(b->p2, pos_at(i));
+        Panels panels = block_panels(b, pos_at(i));
         Gemm gemm = {.panels = &panels, .count = panels.n_full, .tail = true};
         if (b->w2->count * dtype_size(b->product.b) <=
             l->cpu->l2_bytes / 4) /* W2 stays in L2: fetch the next block's rows of H */

@@ -11,7 +11,7 @@
  *
  * Of 8-bit integers, a range of H is floats until all of it is there, and then bytes with a scale for each pixel.
  *
- * W2 is packed range by range, so that weights are read front to back; each panel's first tile prefetches the next
+ * W2 is packed range by range, so that weights are read front to back, unless several sizes of pictures share it; each panel's first tile prefetches the next
  * panel, from W1 into W2 and on to the next range. */
 #include "compiler/schedule/block.h"
 
@@ -73,7 +73,7 @@ static void multiply_up(Lowering *l, const Block *b, const Rows *r, Pos range, R
 /* y = b2 or y, + H · W2[range]; after the last range the rest of the expression. */
 static void multiply_down(Lowering *l, const Block *b, const Rows *r, Pos range, bool first, bool last, Ref next)
 {
-    Panels panels = panels_group(b->p2, range);
+    Panels panels = block_panels(b, range);
     Gemm gemm = {.panels = &panels, .count = panels.n_full, .tail = true, .next = next};
     block_finish_down(l, b, r, range, first, last, &gemm);
     gemm_emit(l, &gemm);
@@ -87,7 +87,7 @@ static void emit_ranges(Lowering *l, const Block *b, const Rows *r, int64_t firs
     Pos range = pos_loop(pos_at(first), loop_open(l, count), 1);
     bool is_first = first == 0, is_last = first + count == b->n_ranges;
     Ref up = first_panel(&b->p1), none = {0};
-    Panels down = panels_group(b->p2, range);
+    Panels down = block_panels(b, range);
     multiply_up(l, b, r, range, first_panel(&down));
     Pos following = range;
     following.at++;

@@ -178,6 +178,15 @@ Panels panels_group(Panels panels, Pos group)
     return panels;
 }
 
+Panels panels_slice(Panels panels, Pos start, int64_t step, int64_t k)
+{
+    int64_t bytes = step * product_group_bytes(panels.product);
+    panels.k = k;
+    panels.full = ref_pos(panels.full, start, bytes * panels.nr);
+    panels.tail = ref_pos(panels.tail, start, bytes * panels.tail_nr);
+    return panels;
+}
+
 /* b [g, K…, n] → [g, n/nr, K…, nr], the columns from the last full panel on apart. */
 static Ref pack_full(Lowering *l, const char *name, View b, const Panels *panels)
 {
@@ -501,16 +510,6 @@ static int64_t slice_rows(const CpuProfile *cpu, int64_t m, const Panels *p)
     return at_most(p->k, round_up((p->k + slices - 1) / slices, 16));
 }
 
-/* The slice's rows of all panels, which stay where they are. */
-static Panels panels_slice(const Panels *all, int64_t start, int64_t k)
-{
-    Panels slice = *all;
-    slice.k = k;
-    slice.full = ref_shift(slice.full, start * all->nr * product_group_bytes(all->product));
-    slice.tail = ref_shift(slice.tail, start * all->tail_nr * product_group_bytes(all->product));
-    return slice;
-}
-
 /* A long sum in slices, each of which adds to what the columns hold: the left operand's columns of a slice stay in L2
  * while the panels pass by. Columns of bytes have no place for sums. */
 static void emit_slices(Lowering *l, const Gemm *g)
@@ -521,7 +520,7 @@ static void emit_slices(Lowering *l, const Gemm *g)
     for (int64_t start = 0; start < k; start += step) {
         Gemm part = *g;
         bool last = start + step >= k;
-        Panels panels = panels_slice(g->panels, start, last ? k - start : step);
+        Panels panels = panels_slice(*g->panels, pos_at(start), 1, last ? k - start : step);
         part.panels = &panels;
         part.a = view_slice(g->a, 1, pos_at(start), panels.k, 1);
         part.init = start ? GEMM_INIT_C : g->init;

@@ -43,6 +43,8 @@ int64_t gemm_columns(const Lowering *l, Product product, const ScheduleChoice *c
 bool layout_fits(const WeightLayout *layout, Product product); /* no group crosses from one t to the next */
 Panels panels_constant(Lowering *l, const char *name, const Tensor *weights, WeightLayout layout, Product product, int64_t nr);
 Panels panels_group(Panels panels, Pos group);        /* one group of a grouped layout */
+/* k rows of all panels, which stay where they are, from start * step on; rows in the product's groups. */
+Panels panels_slice(Panels panels, Pos start, int64_t step, int64_t k);
 Panels panels_runtime(Lowering *l, const char *name, View b, int64_t nr); /* [groups, K…, N], floats: phases that pack */
 int64_t columns_padded(int64_t n); /* any panel may read so many more than there are */
 Ref bias_vector(Lowering *l, const char *name, const View *bias, int64_t n); /* padded with zeros; NULL: all zero */

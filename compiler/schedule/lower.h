@@ -26,6 +26,7 @@ struct Lowering {
     Graph *graph;
     const CpuProfile *cpu;
     const TileLimits *limits;
+    bool shared;
     Arena *arena;
     Diag *diag;
     ViewMap views;

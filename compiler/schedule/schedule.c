@@ -211,11 +211,13 @@ static bool goes_by_image(const Program *program, const Graph *graph)
     return program->batch_free && !program->begin.len && !program->end.len && program->arena_bytes <= own;
 }
 
-Program *schedule_graph(Graph *graph, DType precision, const CpuProfile *cpu, const TileLimits *limits, Arena *arena, Diag *diag)
+Program *schedule_graph(Graph *graph, DType precision, const CpuProfile *cpu, const TileLimits *limits, bool shared, Arena *arena,
+                        Diag *diag)
 {
     Program *program = NEW(arena, Program);
     *program = (Program){.arena = arena, .cpu = cpu, .precision = precision, .batch_free = is_batch_free(graph)};
-    Lowering lowering = {.program = program, .graph = graph, .cpu = cpu, .limits = limits, .arena = arena, .diag = diag};
+    Lowering lowering = {
+        .program = program, .graph = graph, .cpu = cpu, .limits = limits, .shared = shared, .arena = arena, .diag = diag};
     if (!lower_graph(&lowering))
         return NULL;
     drop_unused(program);

@@ -13,8 +13,10 @@ typedef struct TileLimit {
 typedef VEC(TileLimit) TileLimits;
 
 /* NULL after diagnostics (an op that mixes the images of a free batch, a dtype that is not computed). The
- * program is verified and its memory planned. precision is that of pointwise and patch layers: float or bf16. */
-Program *schedule_graph(Graph *graph, DType precision, const CpuProfile *cpu, const TileLimits *limits, Arena *arena, Diag *diag);
+ * program is verified and its memory planned. precision is that of pointwise and patch layers: float or bf16. shared: weights
+ * lie in an order that programs for other sizes of pictures can use, too. */
+Program *schedule_graph(Graph *graph, DType precision, const CpuProfile *cpu, const TileLimits *limits, bool shared, Arena *arena,
+                        Diag *diag);
 
 /* The index-th thing worth trying in place of `choice`, for its shape; false: the list ends before. What is tried may turn
  * out to be what the schedule does anyway. */

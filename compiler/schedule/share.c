@@ -6,10 +6,7 @@
  *   224x224  x86-64-v4        w1 in panels of 32 at 0, bias at 4096
  *            sapphirerapids   w1 in panels of 32          → 0        bias → 4096
  *            x86-64-v3        w1 in panels of 16          → 4608     bias → 4096
- *   384x384  x86-64-v4        w1 in panels of 32          → 0        bias → 4096
- *
- * Each size has a graph of its own, with constants of its own: those of one name and with equal bytes are the same. The name
- * counts, so that no layout depends on which constants of a checkpoint happen to be equal. */
+ *   384x384  x86-64-v4        w1 in panels of 32          → 0        bias → 4096 */
 #include "compiler/schedule/schedule.h"
 
 #include "ir/base/str.h"
@@ -18,55 +15,36 @@ enum { ALIGN = 64 };
 
 static int64_t align_up(int64_t bytes) { return (bytes + ALIGN - 1) / ALIGN * ALIGN; }
 
-typedef struct Sharing {
-    StrMap placed;  /* by contents: Buffer */
-    StrMap sources; /* by address, and the first of each name by that: the Tensor that stands for it */
-} Sharing;
-
-/* The constant of an earlier graph that this one repeats, or itself. */
-static const Tensor *same_source(Sharing *s, const Buffer *buffer)
+/* The source by its address: graphs for several sizes have the same constants. */
+static const char *contents_name(const Buffer *buffer, Arena *arena)
 {
-    const Tensor *source = buffer->pack->source;
-    const char *address = arena_printf(s->sources.arena, "%p", (const void *)source);
-    const Tensor *same = strmap_get(&s->sources, address);
-    if (same)
-        return same;
-    const char *name = arena_printf(s->sources.arena, "name %s", buffer->name);
-    same = strmap_get(&s->sources, name);
-    if (!same)
-        strmap_put(&s->sources, name, (void *)source);
-    same = same && tensor_equal(same, source) ? same : source;
-    strmap_put(&s->sources, address, (void *)same);
-    return same;
-}
-
-static const char *contents_name(Sharing *s, const Buffer *buffer)
-{
-    StrBuf sb = {.arena = s->placed.arena};
+    StrBuf sb = {.arena = arena};
     const Pack *pack = buffer->pack;
     sb_printf(&sb, "%lld", (long long)buffer->bytes);
     if (!pack || !pack->source)
-        return arena_printf(s->placed.arena, "%s zero", sb.text);
-    sb_printf(&sb, " %p %d %lld", (const void *)same_source(s, buffer), (int)pack->dtype, (long long)pack->base);
-    for (int i = 0; i < pack->n_axes; i++)
-        sb_printf(&sb, " a%lld,%lld", (long long)pack->axes[i].size, (long long)pack->axes[i].stride);
+        return arena_printf(arena, "%s zero", sb.text);
+    sb_printf(&sb, " %p %d %lld", (const void *)pack->source, (int)pack->dtype, (long long)pack->base);
+    for (int i = 0; i < pack->n_axes; i++) {
+        int64_t size = pack->axes[i].size;
+        sb_printf(&sb, " a%lld,%lld", (long long)size, (long long)(size > 1 ? pack->axes[i].stride : 0));
+    }
     for (int i = 0; i < pack->n_loops; i++)
         sb_printf(&sb, " l%d,%lld,%lld", pack->loops[i].axis, (long long)pack->loops[i].step, (long long)pack->loops[i].extent);
     return sb.text;
 }
 
-static int64_t place(Sharing *s, Program *program, int64_t end)
+static int64_t place(Program *program, int64_t end, StrMap *placed)
 {
     for (int64_t i = 0; i < program->buffers.len; i++) {
         Buffer *buffer = program->buffers.at[i];
         if (buffer->space != SPACE_WEIGHTS)
             continue;
-        const char *name = contents_name(s, buffer);
-        const Buffer *same = strmap_get(&s->placed, name);
+        const char *name = contents_name(buffer, placed->arena);
+        const Buffer *same = strmap_get(placed, name);
         buffer->offset = same ? same->offset : end;
         if (same)
             continue;
-        strmap_put(&s->placed, name, buffer);
+        strmap_put(placed, name, buffer);
         end += align_up(buffer->bytes);
     }
     return end;
@@ -78,9 +56,9 @@ void share_weights(Program *const *programs, int64_t n)
     if (n == 1)
         return;
     Arena *scratch = arena_new();
-    Sharing sharing = {{.arena = scratch}, {.arena = scratch}};
+    StrMap placed = {.arena = scratch};
     for (int64_t i = 0; i < n; i++)
-        end = place(&sharing, programs[i], end);
+        end = place(programs[i], end, &placed);
     for (int64_t i = 0; i < n; i++)
         programs[i]->weights_bytes = end;
     arena_free(scratch);

@@ -13,9 +13,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     Source source = {"fuzz.onnxtxt", (const char *)data, (int64_t)size, false};
     Model *model = text_parse(&source, fuzz_folder(), fuzz.arena, &fuzz.diag);
     bool sound = model && fuzz_check_model(&fuzz, model);
-    fuzz_require_said(
-        &fuzz, sound && pipeline_optimize(model, &all) &&
-                   schedule_graph(model->graph, choice.precision, choice.cpu, &(TileLimits){0}, fuzz.arena, &fuzz.diag) != NULL);
+    fuzz_require_said(&fuzz, sound && pipeline_optimize(model, &all) &&
+                                 schedule_graph(model->graph, choice.precision, choice.cpu, &(TileLimits){0}, false, fuzz.arena,
+                                                &fuzz.diag) != NULL);
     fuzz_end(&fuzz);
     return 0;
 }

@@ -190,7 +190,7 @@ static bool measure_in(const Mix *m, Measured *to, const char *what, Arena *aren
     if (!build_load(&trial) || !build_optimize(&trial))
         return false;
     const CpuProfile *cpu = m->build->cpus.len ? m->build->cpus.at[0] : trial.cpus.at[0];
-    const Program *scheduled = schedule_graph(trial.model->graph, DT_INT8, cpu, &limits, arena, trial.diag);
+    const Program *scheduled = schedule_graph(trial.model->graph, DT_INT8, cpu, &limits, false, arena, trial.diag);
     const char *program = scheduled ? build_executable(&trial, m->o->run.dir, "trial") : NULL;
     const float *got = program ? scores_of(m, &trial, program, what, arena) : NULL;
     if (got)
