@@ -68,6 +68,11 @@ info = json.loads(run(three, "--info", "--json").stdout)
 assert [(s["height"], s["width"]) for s in info["sizes"]] == list(SIZES)
 assert info["sizes"][2]["inputs"][0]["shape"] == ["batch_size", 3, 40, 56] and info["inputs"] == info["sizes"][0]["inputs"]
 
+# A map of 20 x 20 is one block, one of 4 x 4 is products of their own: they read the same weights. One of 2 x 2 has wider panels.
+for sizes, shared in (((32, 32), (160, 160)), True), (((16, 16), (32, 32)), False):
+    info = json.loads(run(compile("mixed", DIGITS, sizes, "-mcpu=x86-64-v4"), "--info", "--json").stdout)
+    assert (info["weights_in_common"] + 64 == info["weights_bytes"]) is shared and info["weights_in_common"] > weights / 4, info
+
 # The bits of programs for one size, in each precision; weights inside and beside; for several CPUs.
 for precision in ("f32", "bf16", "int8"):
     singles = [compile(f"single{i}", BACKBONE, [size], f"--precision={precision}") for i, size in enumerate(SIZES)]
