@@ -172,8 +172,9 @@ CNXRT_API cnxrt_status cnxrt_context_create(const cnxrt_model *model, void *work
 CNXRT_API void cnxrt_context_destroy(cnxrt_context *context); /* NULL is allowed */
 
 /* Which of the sizes the context runs from now on: shapes of inputs and outputs are those that cnxrt_info_json has for it, and
- * pictures are prepared for it. The first one until then. A size that there is no code for is CNXRT_ERROR_UNSUPPORTED, and
- * cnxrt_context_error names those there are. Allocates nothing. */
+ * pictures are prepared for it. Until then it is the first one; where the image processor makes one of the others of a picture,
+ * as one that does not resize may, that one runs for it (of several pictures the first decides). A size that there is no code
+ * for is CNXRT_ERROR_UNSUPPORTED, and cnxrt_context_error names those there are. Allocates nothing. */
 CNXRT_API cnxrt_status cnxrt_context_set_image_size(cnxrt_context *context, int64_t height, int64_t width);
 
 /* Details of the last error of this context: one sentence, "" if there was none. Valid until the next call. */

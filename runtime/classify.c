@@ -82,7 +82,7 @@ static cnxrt_status classify_encoded(cnxrt_context *context, const uint8_t *byte
     if (status == CNXRT_OK)
         status = images_own(context, 1, true);
     if (status == CNXRT_OK)
-        status = picture_to_pixels(context, bytes, size, (float *)context->own[compiled->pixel_input]);
+        status = picture_to_pixels(context, bytes, size, true, (float *)context->own[compiled->pixel_input]);
     void *const *own = (void *const *)context->own;
     if (status == CNXRT_OK)
         status = context_run(context, (const void *const *)own, 1, own + compiled->n_inputs);

@@ -40,6 +40,7 @@ cnxrt_status context_begin(cnxrt_context *context)
 
 cnxrt_status context_end(cnxrt_context *context, cnxrt_status status)
 {
+    context_use(context, context->home);
     atomic_flag_clear_explicit(&context->busy, memory_order_release);
     return status;
 }
@@ -160,7 +161,7 @@ cnxrt_status cnxrt_context_create(const cnxrt_model *model, void *workspace, siz
     cnxrt_context *context = calloc(1, sizeof *context);
     if (!context)
         return CNXRT_ERROR_MEMORY;
-    context->model = model;
+    context->model = context->home = model;
     context->workspace = workspace;
     context->workspace_bytes = cnxrt_workspace_bytes(model);
     atomic_flag_clear(&context->busy);

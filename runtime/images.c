@@ -8,6 +8,7 @@
  * large enough before, so that who prepares which picture does not matter. */
 #include "runtime/images.h"
 #include "runtime/image/frame.h"
+#include "runtime/size.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -75,12 +76,28 @@ static ImageMode mode_for(const CnxrtPreprocessor *how, int64_t channels)
     return how->convert_rgb_white ? IMAGE_RGB_WHITE : IMAGE_RGB;
 }
 
+/* The size that the image processor makes of the picture, where there is code for it, unless the caller chose one. */
+static void follow_size(cnxrt_context *context, const Image *image)
+{
+    int64_t height, width;
+    if (!context->model->compiled->n_sizes || context->chosen)
+        return;
+    image_prepared_size(image, context->model->compiled->preprocessor, &height, &width);
+    const cnxrt_model *found = size_find(context->model, height, width);
+    if (found)
+        context_use(context, found);
+}
+
 static bool prepare_image(const cnxrt_context *context, const Image *image, Preparer *preparer, float *pixels)
 {
     const CnxrtPreprocessor *how = context->model->compiled->preprocessor;
     const int64_t *dims = pixel_tensor(context)->dims;
     int64_t height, width;
     image_prepared_size(image, how, &height, &width);
+    if (context->model->compiled->n_sizes && !context->chosen && !size_find(context->model, height, width))
+        return image_fail(&preparer->error, CNXRT_ERROR_UNSUPPORTED,
+                          "the image processor makes %lldx%lld of this picture; compiled for %s", (long long)height,
+                          (long long)width, size_names(context->model->compiled, (char[SIZE_NAMES]){0}, SIZE_NAMES));
     if (image->channels != dims[1] || height != dims[2] || width != dims[3])
         return image_fail(&preparer->error, CNXRT_ERROR_UNSUPPORTED,
                           "the image processor makes %lldx%lldx%lld of this picture, the model takes %lldx%lldx%lld",
@@ -97,13 +114,31 @@ static bool prepare_frame(const cnxrt_context *context, const cnxrt_image *frame
            prepare_image(context, &image, preparer, pixels);
 }
 
-cnxrt_status picture_to_pixels(cnxrt_context *context, const uint8_t *bytes, size_t size, float *pixels)
+static bool decode(cnxrt_context *context, const uint8_t *bytes, size_t size, Image *image)
 {
     const CnxrtPreprocessor *how = context->model->compiled->preprocessor;
+    return image_decode(bytes, size, mode_for(how, pixel_tensor(context)->dims[1]), image, &context->preparers[0].error);
+}
+
+bool picture_size(cnxrt_context *context, const uint8_t *bytes, size_t size, int64_t *height, int64_t *width)
+{
+    Image image;
+    if (!decode(context, bytes, size, &image))
+        return false;
+    image_prepared_size(&image, context->model->compiled->preprocessor, height, width);
+    image_free(&image);
+    return true;
+}
+
+cnxrt_status picture_to_pixels(cnxrt_context *context, const uint8_t *bytes, size_t size, bool follow, float *pixels)
+{
     Preparer *preparer = &context->preparers[0];
     Image image;
-    bool ok = image_decode(bytes, size, mode_for(how, pixel_tensor(context)->dims[1]), &image, &preparer->error);
+    context_use(context, context->home);
+    bool ok = decode(context, bytes, size, &image);
     if (ok) {
+        if (follow)
+            follow_size(context, &image);
         ok = prepare_image(context, &image, preparer, pixels);
         image_free(&image);
     }
@@ -115,7 +150,7 @@ cnxrt_status picture_to_pixels(cnxrt_context *context, const uint8_t *bytes, siz
 /* Zeros, which is what labels stay. One more byte than there are, so that there is one. */
 static bool own_tensor(cnxrt_context *context, int64_t i, int64_t n)
 {
-    int64_t bytes = tensor_bytes(&context->model->compiled->tensors[i], n);
+    int64_t bytes = size_bytes(context->model, i, n);
     if (bytes >= 0 && bytes < context->own_bytes[i])
         return true;
     free(context->own[i]);
@@ -210,7 +245,7 @@ cnxrt_status cnxrt_prepare_encoded(cnxrt_context *context, const void *encoded, 
         return status;
     status = check_pixel_values(context, encoded, pixel_values);
     if (status == CNXRT_OK)
-        status = picture_to_pixels(context, encoded, encoded_bytes, pixel_values);
+        status = picture_to_pixels(context, encoded, encoded_bytes, false, pixel_values);
     return context_end(context, status);
 }
 
@@ -284,6 +319,9 @@ cnxrt_status images_run(cnxrt_context *context, const cnxrt_image *images, int64
     cnxrt_status status = context_check_surroundings(context);
     if (status == CNXRT_OK)
         status = images_own(context, n, !outputs);
+    if (status == CNXRT_OK && frame_check(images, &context->preparers[0].error))
+        follow_size(context,
+                    &(Image){.width = images->width, .height = images->height, .channels = pixel_tensor(context)->dims[1]});
     if (status == CNXRT_OK)
         status = check_frames(context, images, n);
     if (status == CNXRT_OK)

@@ -12,8 +12,12 @@ cnxrt_status check_takes_pictures(cnxrt_context *context);
 /* Whether it takes n of them as one batch, and nothing else that must come from the caller. */
 cnxrt_status check_runs_pictures(cnxrt_context *context, int64_t n);
 
-/* pixels: one item of the model's pixel input. Requires check_takes_pictures. */
-cnxrt_status picture_to_pixels(cnxrt_context *context, const uint8_t *bytes, size_t size, float *pixels);
+/* pixels: one item of the model's pixel input. follow: of its largest size, and the picture may pick what runs until the
+ * call, or the next run, ends. Requires check_takes_pictures. */
+cnxrt_status picture_to_pixels(cnxrt_context *context, const uint8_t *bytes, size_t size, bool follow, float *pixels);
+
+/* What the image processor makes of an encoded picture; false: it can't be read. */
+bool picture_size(cnxrt_context *context, const uint8_t *bytes, size_t size, int64_t *height, int64_t *width);
 
 /* Buffers of the context's own for n items of each input, and of each output where they are wanted, too. */
 cnxrt_status images_own(cnxrt_context *context, int64_t n, bool outputs);

@@ -39,6 +39,8 @@ typedef struct Preparer {
 
 struct cnxrt_context {
     const cnxrt_model *model;   /* of the size that runs */
+    const cnxrt_model *home;    /* of the size that runs unless a picture picks another, until its call ends */
+    bool chosen;                /* home, by the caller: pictures don't pick */
     ThreadPool *pool;           /* NULL: one thread, or the caller's parallel_for */
     void *owned_workspace;      /* NULL if it is the caller's */
     uint8_t *workspace;

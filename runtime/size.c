@@ -3,10 +3,12 @@
  *   cnxrt_model[0] 224x224 ← context        cnxrt_context_set_image_size(context, 512, 768):
  *   cnxrt_model[1] 512x768                   the context's model is now [1]; its workspace is enough for any
  *
- * The models lie in a row, the first is what create gives. All else of a context asks its model only. */
+ * The models lie in a row, the first is what create gives. All else of a context asks its model only. Where the caller has chosen
+ * none, a picture whose prepared size is another's runs that one, until its call ends. */
 #include "runtime/size.h"
 
 #include <stdio.h>
+#include <string.h>
 
 int64_t model_size_count(const CnxrtModel *compiled) { return compiled->n_sizes ? compiled->n_sizes : compiled->size_input >= 0; }
 
@@ -27,6 +29,27 @@ const cnxrt_model *size_find(const cnxrt_model *model, int64_t height, int64_t w
         if (is_size(model->first[i].compiled, height, width))
             return &model->first[i];
     return NULL;
+}
+
+int64_t size_bytes(const cnxrt_model *model, int64_t tensor, int64_t batch)
+{
+    int64_t most = tensor_bytes(&model->compiled->tensors[tensor], batch);
+    for (int64_t i = 0; most >= 0 && i < model->compiled->n_sizes; i++) {
+        int64_t bytes = tensor_bytes(&model->first[i].compiled->tensors[tensor], batch);
+        most = bytes < 0 || bytes > most ? bytes : most;
+    }
+    return most;
+}
+
+bool size_changes(const CnxrtModel *compiled, int64_t tensor)
+{
+    const CnxrtTensor *here = &compiled->tensors[tensor];
+    bool changes = false;
+    for (int64_t i = 0; i < compiled->n_sizes; i++) {
+        const CnxrtTensor *there = &compiled->sizes[i]->tensors[tensor];
+        changes |= here->rank > 0 && memcmp(here->dims, there->dims, (size_t)here->rank * sizeof *here->dims) != 0;
+    }
+    return changes;
 }
 
 const char *size_names(const CnxrtModel *compiled, char *text, size_t size)
@@ -70,7 +93,10 @@ cnxrt_status cnxrt_context_set_image_size(cnxrt_context *context, int64_t height
     if (status != CNXRT_OK)
         return status;
     const cnxrt_model *found = size_find(context->model, height, width);
-    if (found)
+    if (found) {
         context_use(context, found);
+        context->home = found;
+        context->chosen = true;
+    }
     return context_end(context, found ? CNXRT_OK : size_refuse(context, height, width));
 }

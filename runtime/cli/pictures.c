@@ -2,6 +2,7 @@
 #include "runtime/cli/cli.h"
 #include "runtime/classify.h"
 #include "runtime/cli/signals.h"
+#include "runtime/size.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -21,19 +22,32 @@ static bool prepare_one(Cli *cli, const char *path, float *pixels)
     int error = cli_read_picture(path, strcmp(path, "-") == 0, &bytes);
     if (error)
         return cli_error(cli, CLI_RESOURCE, path, "cannot read: %s", strerror(error));
-    cnxrt_status status = picture_to_pixels(cli->context, bytes.data, bytes.size, pixels);
+    cnxrt_status status = picture_to_pixels(cli->context, bytes.data, bytes.size, false, pixels);
     free(bytes.data);
     return status == CNXRT_OK || cli_fail(cli, status, path);
 }
 
+void cli_follow_picture(Cli *cli)
+{
+    FileBytes bytes;
+    int64_t height, width;
+    if (cli->image_size || !cli->model->compiled->n_sizes || !cli->n_pictures || strcmp(cli->pictures[0], "-") == 0 ||
+        file_read(cli->pictures[0], MAX_PICTURE_BYTES, &bytes))
+        return;
+    if (picture_size(cli->context, bytes.data, bytes.size, &height, &width) && size_find(cli->model, height, width))
+        cli_follow_size(cli, cli->pictures[0], height, width);
+    free(bytes.data);
+}
+
 float *cli_read_pixels(Cli *cli)
 {
-    const CnxrtModel *compiled = cli->model->compiled;
     cnxrt_status status = check_takes_pictures(cli->context);
     if (status != CNXRT_OK) {
         cli_fail(cli, status, NULL);
         return NULL;
     }
+    cli_follow_picture(cli);
+    const CnxrtModel *compiled = cli->model->compiled;
     int64_t item = compiled->tensors[compiled->pixel_input].item_bytes, bytes;
     float *pixels = __builtin_mul_overflow(item, cli->n_pictures, &bytes) ? NULL : malloc((size_t)bytes);
     if (!pixels)

@@ -15,6 +15,7 @@
 #include "runtime/cli/rows.h"
 #include "runtime/cli/signals.h"
 #include "runtime/cli/source.h"
+#include "runtime/size.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -35,6 +36,7 @@ typedef struct Slot {
 
 typedef struct Pipeline {
     Cli *cli;
+    bool follows;                   /* each picture may pick the size that runs */
     bool runs, classifies, answers; /* the model runs; its labels are wanted; a line for each picture is */
     int64_t k, count;               /* labels of a picture; pictures, -1: nobody knows yet */
     Lines lines;
@@ -114,8 +116,8 @@ static void point_tensors(Worker *worker, const Slot *slot)
 static cnxrt_status compute(Worker *worker, const FileBytes *bytes)
 {
     uint8_t **tensors = worker->tensors;
-    cnxrt_status status =
-        picture_to_pixels(worker->context, bytes->data, bytes->size, (float *)tensors[compiled_model.pixel_input]);
+    cnxrt_status status = picture_to_pixels(worker->context, bytes->data, bytes->size, worker->pipeline->follows,
+                                            (float *)tensors[compiled_model.pixel_input]);
     if (status != CNXRT_OK || !worker->pipeline->runs)
         return status;
     void *const *outputs = (void *const *)(tensors + compiled_model.n_inputs);
@@ -224,7 +226,7 @@ static bool worker_open(Worker *worker, Pipeline *p)
     worker->scores = calloc((size_t)classes + 1, sizeof *worker->scores);
     bool ok = worker->own && worker->tensors && worker->scores;
     for (int64_t i = 0; ok && i < n; i++) {
-        int64_t bytes = is_row(p, i) ? 0 : tensor_bytes(&p->cli->model->compiled->tensors[i], 1);
+        int64_t bytes = is_row(p, i) ? 0 : size_bytes(p->cli->model, i, 1);
         worker->own[i] = calloc(1, (size_t)bytes + 1);
         ok = worker->own[i];
     }
@@ -282,6 +284,18 @@ bool pipeline_fits(const Cli *cli)
     return fits;
 }
 
+/* Rows that have another shape in each size are all of one, the first picture's. */
+static void choose_size(Pipeline *p)
+{
+    Cli *cli = p->cli;
+    bool fixed = cli->image_size || cli->dump_pixels;
+    for (int64_t i = 0; i < cli->n_outputs; i++)
+        fixed |= size_changes(&compiled_model, cli_find_output(cli->outputs[i].name));
+    p->follows = !fixed;
+    if (fixed)
+        cli_follow_picture(cli);
+}
+
 /* Enough pictures to keep every thread at one of its own, or all threads for each picture. */
 static bool open_model(Pipeline *p)
 {
@@ -297,6 +311,7 @@ static bool open_model(Pipeline *p)
     cnxrt_status status = check_takes_pictures(cli->context);
     if (status != CNXRT_OK)
         return cli_fail(cli, status, NULL);
+    choose_size(p);
     p->classifies = p->runs && cli->model->n_classes > 0;
     if (p->runs && !p->classifies && cli->n_outputs == 0)
         return cli_error(cli, CLI_UNSUPPORTED, NULL, "this model does not classify; --output NAME=FILE.npy writes what it makes");

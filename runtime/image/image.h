@@ -25,7 +25,7 @@ typedef enum ImageMode {
 /* Why a picture was refused. */
 typedef struct ImageError {
     cnxrt_status status;
-    char text[200];
+    char text[320];
 } ImageError;
 
 /* By content: JPEG, PNG or WebP. False after error was set; image then owns nothing. */

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import numpy as np
+from PIL import Image
 
 CNXC, ROOT, FOLDER = sys.argv[1:]
 GOLDENS = os.path.join(ROOT, "tests/goldens/models")
@@ -95,6 +96,34 @@ picture = os.path.join(DIGITS, next(line.split("\t")[0] for line in open(os.path
 larger = compile("larger", DIGITS, SIZES[1:2])
 assert run(three, picture).stdout == run(one, picture).stdout
 assert run(three, "--image-size=48", picture).stdout == run(larger, picture).stdout != run(one, picture).stdout
+
+# Where the processor keeps a picture's size, that picks: of labels for each picture, of maps the first one for all.
+for model, name in ((DIGITS, "labels"), (BACKBONE, "maps")):
+    folder = os.path.join(FOLDER, name)
+    shutil.copytree(model, folder, ignore=shutil.ignore_patterns("test", "*.onnx", "*.data", "ref.*"))
+    with open(os.path.join(folder, "preprocessor_config.json"), "w") as f:
+        json.dump({"do_resize": False}, f)
+pictures = []
+for size in (*SIZES, (44, 44)):
+    pictures.append(f"{FOLDER}/{size[0]}x{size[1]}.png")
+    values = np.random.default_rng(size[1]).integers(0, 256, (*size, 3), np.uint8)
+    Image.fromarray(values).save(pictures[-1])
+program = compile("keeps", f"{FOLDER}/labels", SIZES)
+expected = "".join(run(compile("kept", f"{FOLDER}/labels", [size]), picture).stdout for size, picture in zip(SIZES, pictures))
+for threads in (1, 2):
+    done = run(program, *pictures[::-1], *pictures[:3], f"--threads={threads}", code=3)
+    assert done.stdout.splitlines()[15:] == expected.splitlines() and len(done.stdout.splitlines()) == 30, done
+    assert f"44x44.png: error: the image processor makes 44x44 of this picture; compiled for {NAMES}" in done.stderr, done
+program = compile("keeps", f"{FOLDER}/maps", SIZES)
+for size, picture in zip(SIZES, pictures):
+    single = compile("kept", f"{FOLDER}/maps", [size])
+    made = []
+    for of in (program, single):
+        run(of, picture, picture, *(f"--output={o}={FOLDER}/{i}.npy" for i, o in enumerate(MAPS)))
+        made.append([np.load(f"{FOLDER}/{i}.npy") for i in range(2)])
+    assert same(*made) and len(made[0][0]) == 2, size
+said = run(program, pictures[2], pictures[0], f"--output={MAPS[0]}={FOLDER}/0.npy", code=3).stderr
+assert "makes 3x32x32 of this picture, the model takes 3x40x56" in said, said
 
 # A size that is not there.
 np.save(f"{FOLDER}/x.npy", pixels((44, 44)))
