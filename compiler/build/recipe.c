@@ -220,12 +220,14 @@ static void follow_limits(Build *build, const json_t *all)
     }
 }
 
+/* As plan_json has it. */
 static ProductPlan *product_like(const Build *build, const char *code)
 {
     static const float marked;
     ProductPlan *plan = NEW(build->arena, ProductPlan);
-    plan->multipliers = str_starts_with(code, "multipliers ") ? &marked : NULL;
-    plan->precision = str_starts_with(code, "bf16 ") ? DT_BFLOAT16 : str_starts_with(code, "f32 ") ? DT_FLOAT : DT_UNDEFINED;
+    bool multiplied = strcmp(code, "multipliers") == 0;
+    plan->multipliers = multiplied ? &marked : NULL;
+    plan->precision = multiplied || strcmp(code, "int8") == 0 ? DT_UNDEFINED : precision_named(code);
     return plan;
 }
 
@@ -238,7 +240,8 @@ static void follow_plan(Build *build, const json_t *list)
     json_array_foreach (list, i, item) {
         const char *text = json_string_value(item), *space = text ? strchr(text, ' ') : NULL;
         if (space)
-            strmap_put(&like->products, space + 1, product_like(build, text));
+            strmap_put(&like->products, space + 1,
+                       product_like(build, arena_strndup(build->arena, text, (size_t)(space - text))));
     }
     build->like = like;
 }

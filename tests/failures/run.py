@@ -50,13 +50,14 @@ def listing(folder):
     return {os.path.relpath(os.path.join(d, f), folder) for d, ds, fs in os.walk(folder) for f in [*fs, *ds]} - {"cache", "cache/cnxc"}
 
 
-def commands(cnxc, program, pixels, paths):
+def commands(cnxc, program, small, pixels, paths):
     compile_ = [cnxc, "compile", SMALL, "-mcpu=x86-64-v3", "-j1"]
     return [
         Command("compile", [*compile_, "-o", "out"], ["out"]),
         Command("compile --emit=shared --weights", [*compile_, "--emit=shared", "--precision=int8", "-o", "libx.so", "--weights=w"],
                 ["libx.so", "libx.h", "w"]),
         Command("compile --emit=onnxtxt", [*compile_, "--emit=onnxtxt", "-o", "t.onnxtxt"], ["t.onnxtxt", "t.onnxtxt.data"]),
+        Command("weights", [cnxc, "weights", SMALL, f"--for={small}", "-j1", "-o", "w"], ["w"]),
         Command("info", [cnxc, "info", DIGITS, "--json", f"-mcpu={ROOT}/docs/tuned-profile.xml"]),
         Command("picture", [program, "--threads=2", PICTURE]),
         Command("json", [program, "--threads=1", "--json", PICTURE]),
@@ -187,14 +188,15 @@ def main():
     print(f"turn {args.turn}")
     passed = failed = 0
     with tempfile.TemporaryDirectory(prefix="cnxc-fail-programs-") as folder:
-        program = f"{folder}/digits"
+        program, small = f"{folder}/digits", f"{folder}/small"
         subprocess.run([args.cnxc, "compile", DIGITS, "-o", program], check=True)
+        subprocess.run([args.cnxc, "compile", SMALL, "-mcpu=x86-64-v3", "--precision=int8", "-o", small, f"--weights={folder}/small.w"], check=True)
         work = []
         pixels, paths = f"{folder}/pixels.npy", f"{folder}/paths.txt"
         subprocess.run([program, "--dump-pixels", pixels, PICTURE], check=True)
         with open(paths, "w") as f:
             f.write(f"{PICTURE}\n{PICTURES}\n")
-        for command in commands(args.cnxc, program, pixels, paths):
+        for command in commands(args.cnxc, program, small, pixels, paths):
             if not re.search(args.command, command.name):
                 continue
             if "allocations" in args.only:
