@@ -119,6 +119,7 @@ struct Model {
     int64_t model_version;
     VEC(Function) functions;
     Graph *graph;
+    bool assumes_pictures;         /* "cnxc.preprocessor" is what published models have, as nobody said another */
     int64_t may_fold;              /* bytes that pass_fold may still compute, or multiplications that it may do */
 };
 

@@ -8,7 +8,6 @@
  * scale of all ones is left out), and the phase where they do is named. */
 #include "compiler/build/swap.h"
 #include "compiler/build/recipe.h"
-#include "compiler/frontend/input/json.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -144,18 +143,12 @@ static const char *different_key(const Build *build, json_t *theirs, json_t *our
     return json_object_size(theirs) == json_object_size(ours) ? NULL : arena_printf(build->arena, "%s are others", what);
 }
 
-/* A checkpoint of a training run often lies there without the image processor; the program has its own. */
-static bool says_pictures(const Build *build, const json_t *pictures)
-{
-    const char *dir = build->options.input;
-    return !json_is_null(pictures) &&
-           (!json_file_exists(dir, "config.json") || json_file_exists(dir, "preprocessor_config.json"));
-}
-
 static bool same_pictures(const Build *build, const json_t *recipe, const json_t *ours)
 {
     json_t *theirs = json_object_get(recipe, "pictures"), *here = json_object_get(ours, "pictures");
-    const char *difference = says_pictures(build, here) ? different_key(build, theirs, here, "settings of pictures") : NULL;
+    if (json_is_null(here) || build->model->assumes_pictures) /* a training run often leaves them out; the program has its own */
+        return true;
+    const char *difference = different_key(build, theirs, here, "settings of pictures");
     return !difference || refuse(build, difference);
 }
 
@@ -169,11 +162,20 @@ static bool same_scores(const Build *build, const json_t *recipe)
         build, arena_printf(build->arena, "scores are %s in the program and %s here (problem_type)", kinds[theirs], kinds[ours]));
 }
 
+/* LABEL_0, LABEL_1 …: what stands for labels where there are none. */
+static bool names_labels(const Build *build)
+{
+    bool named = false;
+    for (int64_t i = 0; i < build->info.n_labels && !named; i++)
+        named = strcmp(build->info.labels[i], arena_printf(build->arena, "LABEL_%lld", (long long)i)) != 0;
+    return named;
+}
+
 /* Labels are the program's: a model without any takes them, one with others would be answered wrongly. */
 static bool same_labels(const Build *build, const json_t *info)
 {
     const json_t *theirs = json_object_get(info, "labels");
-    for (int64_t i = 0; i < build->info.n_labels; i++)
+    for (int64_t i = 0; names_labels(build) && i < build->info.n_labels; i++)
         if (strcmp(text_at(theirs, (size_t)i), build->info.labels[i]) != 0)
             return refuse(build, arena_printf(build->arena, "label %lld is '%s' in the program and '%s' here; compile it anew",
                                               (long long)i, text_at(theirs, (size_t)i), build->info.labels[i]));

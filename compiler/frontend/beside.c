@@ -104,6 +104,7 @@ static bool take_settings(Model *model, Value *input, const Pictures *pictures, 
         return unfit(options, input, diag, "pictures are made %lldx%lld, input '%s' takes %lldx%lld", (long long)pictures->height,
                      (long long)pictures->width, input->name, (long long)dims[2].size, (long long)dims[3].size);
     model_set_prop(model, "cnxc.preprocessor", pictures->settings);
+    model->assumes_pictures = pictures->assumed;
     return true;
 }
 

@@ -223,8 +223,18 @@ def test_the_rest():
     refused(r"settings of pictures: std is \[.*\] in the program and \[0\.25, 0\.25, 0\.25\] here", pictures, program)
     os.unlink("pictures/preprocessor_config.json")  # a training run's folder: the program has its settings
     run(CNXC, "weights", "pictures", program, "-o", "pictures.w")
+    refused(r"settings of pictures: ", "pictures", program, "--processor=" + settings_file(settings | {"resample": 0}))
+    sized = compile(DIGITS, "sized/model", "--image-size=32")  # a checkpoint alone says nothing of sizes, pictures and labels
+    run(CNXC, "weights", "retrained/model.safetensors", f"--for={sized}", "-o", "alone.w")
+    assert bytes_of("alone.w") == bytes_of("f32.w")
     fresh = made_up(DIGITS, "fresh", fill=lambda name, shape: np.ones(shape) if "norm" in name and name.endswith("weight") else None)
     refused(r"the code of '\S+' would be another one", fresh, program)
+
+
+def settings_file(settings):
+    with open("settings.json", "w") as file:
+        json.dump(settings, file)
+    return "settings.json"
 
 
 def test_files():

@@ -70,6 +70,7 @@ static void set_size(HfBuild *build, const Pictures *pictures, const FrontendOpt
     const HfConfig *config = build->config;
     if (pictures->settings)
         model_set_prop(build->graph->model, "cnxc.preprocessor", pictures->settings);
+    build->graph->model->assumes_pictures = pictures->assumed;
     build->height = options->image_height ? options->image_height : pictures->height ? pictures->height : config->image_height;
     build->width = options->image_width ? options->image_width : pictures->width ? pictures->width : config->image_width;
 }
@@ -184,6 +185,7 @@ Model *hf_load_alone(const Source *source, const FrontendOptions *options, Arena
     if (!folder.config || diag_failed(diag))
         return NULL;
     open_processor(&folder, NULL, options);
+    folder.pictures.assumed |= !options->processor; /* torchvision's, for its names */
     check_size(&folder.pictures, options, diag);
     if (diag_failed(diag))
         return NULL;

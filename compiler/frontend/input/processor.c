@@ -443,6 +443,7 @@ void processor_published(int64_t edge, const char *missing, Pictures *pictures, 
     p.resample = 3;
     set_normalize(&p, (const double[]){0.485, 0.456, 0.406}, (const double[]){0.229, 0.224, 0.225});
     describe(&p, true, pictures, arena);
+    pictures->assumed = true;
     diag_note(diag, NO_SPAN, "no %s: pictures are prepared as for the published ConvNeXt models, at %lldx%lld", missing,
               (long long)p.shortest_edge, (long long)p.shortest_edge);
 }

@@ -7,6 +7,7 @@
 typedef struct Pictures {
     const char *settings;  /* the JSON that "cnxc.preprocessor" holds; NULL: the model cannot take such pictures */
     int64_t height, width; /* of the pictures; 0: as they come. Set before: what --image-size asks for */
+    bool assumed;          /* nobody said so */
 } Pictures;
 
 /* What a file, or a folder's preprocessor_config.json or config.json, says in one of these words. */
