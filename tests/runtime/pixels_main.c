@@ -1,7 +1,8 @@
-/* cnx-pixels: prepares many pictures, each with settings of its own, for tests/goldens/run_pillow.py.
+/* cnx-pixels: prepares many pictures, each with settings of its own, for run_pillow.py and run_random_processors.py of
+ * tests/goldens.
  *
- *   standard input    lines "KIND CHANNELS FOLDER": what --preproc says, the model's channels, and a folder that holds
- *                     preprocessor_config.json and a file named picture
+ *   standard input    lines "KIND CHANNELS FOLDER": what --preproc says ("own": nothing), the model's channels, and a folder that
+ *                     holds preprocessor_config.json or timm's config.json, and a file named picture
  *   standard output   for each: int64 channels, height, width and the pixel values as float32; or, for a picture that
  *                     was refused, int64 -1, the text's length, 0 and the text
  *
@@ -25,12 +26,11 @@ static void write_refusal(const char *text)
 static const CnxrtPreprocessor *read_settings(const char *folder, const char *kind, int64_t channels, Arena *arena, Diag *diag)
 {
     Pictures pictures = {0};
-    const JsonFile *json = json_file_open(folder, "preprocessor_config.json", arena, diag);
-    if (!json || !processor_read(json, "ConvNextImageProcessor", channels, &pictures) || !pictures.settings)
+    if (!processor_open(folder, "ConvNextImageProcessor", channels, &pictures, arena, diag) || !pictures.settings)
         return NULL;
     Model *model = model_new(arena, diag);
     model_set_prop(model, "cnxc.preprocessor", pictures.settings);
-    return pictures_choose(model, kind, diag) ? pictures_read(model, diag) : NULL;
+    return pictures_choose(model, strcmp(kind, "own") == 0 ? NULL : kind, diag) ? pictures_read(model, diag) : NULL;
 }
 
 static void write_pixels(const Image *image, const CnxrtPreprocessor *how)
