@@ -7,7 +7,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 . /etc/os-release
 [ "$VERSION_CODENAME" = trixie ] && other=bookworm || other=trixie
-codename=${2:-$other} work=$1
+codename=${2:-$other} work=$1 certificates=/etc/ssl/certs/ca-certificates.crt
 export container=lxc # tells debootstrap that devices and /proc are there, or not to be had
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
 
@@ -23,6 +23,7 @@ make_root() { # ROOT
     } >"$1/etc/apt/sources.list"
     apt-config dump Acquire >"$1/etc/apt/apt.conf.d/90outside"
     cp /etc/resolv.conf "$1/etc/"
+    [ ! -e $certificates ] || cp $certificates "$1/etc/ssl-outside.crt" # for pip; the root's own packages write their file anew
 }
 
 # What is checked out here becomes a repository there: tests ask git for its files.
@@ -40,7 +41,7 @@ result() { # NAME CODE
 # Runs where mounts are private.
 inside() { # ROOT
     mount -t proc proc "$1/proc" && mount --rbind /dev "$1/dev" && mount -t sysfs sysfs "$1/sys" || exit 1
-    [ ! -d /etc/ssl/certs ] || { mkdir -p "$1/etc/ssl/certs" && mount --bind /etc/ssl/certs "$1/etc/ssl/certs"; }
+    [ ! -e "$1/etc/ssl-outside.crt" ] || export PIP_CERT=/etc/ssl-outside.crt
     for command in ./demo ./check; do
         chroot "$1" sh -c "cd /cnxc && $command" 2>&1 | tee "$work/$command.log"
         result "$command in $codename" "${PIPESTATUS[0]}"
