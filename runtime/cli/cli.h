@@ -51,7 +51,8 @@ bool cli_fail(Cli *cli, cnxrt_status status, const char *place); /* of the conte
 int cli_exit_code(cnxrt_status status);
 
 /* ── open.c ── */
-int64_t cli_most_threads(void); /* the processors allowed */
+int64_t cli_most_threads(void);           /* the processors allowed */
+int64_t cli_useful_threads(int64_t most); /* for one picture: no more than have something to do */
 /* Creates model and context; n_threads 0: as many as are useful, up to these. */
 bool cli_open(Cli *cli, int64_t n_threads);
 void cli_close(Cli *cli);

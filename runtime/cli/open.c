@@ -17,20 +17,18 @@ int64_t cli_most_threads(void)
     return allowed < CNXRT_MAX_THREADS ? allowed : CNXRT_MAX_THREADS;
 }
 
-/* All processors allowed, but no more than have something to do: below some 0.3 ms of work (at 100 GFLOP/s) a thread
- * costs more in waking and waiting than it gives. */
-static int64_t default_threads(void)
+/* Below some 0.3 ms of work (at 100 GFLOP/s) a thread costs more in waking and waiting than it gives. */
+int64_t cli_useful_threads(int64_t most)
 {
     const CnxrtVariant *variant = cpu_variant(&compiled_model);
     double useful = 1 + floor((variant ? variant_flops(variant, 1) : 0) / 30e6);
-    int64_t most = cli_most_threads();
     return useful < (double)most ? (int64_t)useful : most;
 }
 
 bool cli_open(Cli *cli, int64_t n_threads)
 {
     if (n_threads == 0)
-        n_threads = default_threads();
+        n_threads = cli_useful_threads(cli_most_threads());
     cnxrt_options options = {.struct_size = sizeof options, .n_threads = n_threads, .weights_path = cli->weights};
     cnxrt_model *model;
     cnxrt_status status = cnxrt_create(&options, &model);

@@ -6,8 +6,8 @@
  *
  * Each thread answers whole pictures in a context of its own, and waits for nobody while it does: on N processors that is N
  * programs on one each, with one copy of the weights. A picture taken has a slot for its answer; with all slots full nobody
- * takes another, so that one large picture holds the others up for no more than SLOTS_A_THREAD of them. Of fewer pictures
- * than threads each is answered by all threads together. */
+ * takes another, so that one large picture holds the others up for no more than SLOTS_A_THREAD of them. Where there are
+ * fewer pictures than threads, each has its part of the threads, which run its phases together. */
 #include "runtime/cli/pipeline.h"
 #include "runtime/classify.h"
 #include "runtime/cli/lines.h"
@@ -296,15 +296,15 @@ static void choose_size(Pipeline *p)
         cli_follow_picture(cli);
 }
 
-/* Enough pictures to keep every thread at one of its own, or all threads for each picture. */
+/* Each worker has a thread, or several where there are fewer pictures than threads. */
 static bool open_model(Pipeline *p)
 {
     Cli *cli = p->cli;
     int64_t threads = cli->n_threads ? cli->n_threads : cli_most_threads();
-    bool together = p->count >= 0 && p->count < threads && p->runs;
-    p->n_workers = together ? 1 : p->count >= 0 && p->count < threads ? p->count : threads;
+    p->n_workers = p->count > 0 && p->count < threads ? p->count : threads;
     p->n_slots = p->n_workers * SLOTS_A_THREAD;
-    if (!cli_open(cli, together ? cli->n_threads : 1))
+    int64_t each = p->runs ? threads / p->n_workers : 1;
+    if (!cli_open(cli, cli->n_threads ? each : cli_useful_threads(each)))
         return false;
     if (p->runs)
         cli_check_weights(cli);
