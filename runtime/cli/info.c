@@ -60,10 +60,24 @@ static void print_weights(const Cli *cli)
     putchar('\n');
 }
 
+/* Of the size that takes most. */
+static void print_memory(const CnxrtModel *m)
+{
+    int64_t shared = 0, own = 0;
+    for (int64_t i = 0; i < (m->n_sizes ? m->n_sizes : 1); i++) {
+        const CnxrtModel *of = m->n_sizes ? m->sizes[i] : m;
+        const CnxrtVariant *variant = cpu_variant(of) ? cpu_variant(of) : of->variants[0];
+        int64_t together = variant->by_image ? 0 : variant->arena_bytes;
+        int64_t apart = variant->scratch_bytes + variant->arena_bytes - together;
+        if (together + apart > shared + own)
+            shared = together, own = apart;
+    }
+    printf("%-9s%.2f MB, and %.2f MB for each thread\n", "memory", (double)shared * 1e-6, (double)own * 1e-6);
+}
+
 bool cli_info(Cli *cli)
 {
     const CnxrtModel *m = &compiled_model;
-    const CnxrtVariant *variant = cpu_variant(m);
     if (cli->json) {
         puts(m->info_json);
         return true;
@@ -84,9 +98,6 @@ bool cli_info(Cli *cli)
     print_sizes(m);
     print_cpus(m);
     print_weights(cli);
-    if (!variant)
-        variant = m->variants[0];
-    int64_t shared = variant->by_image ? 0 : variant->arena_bytes, own = variant->scratch_bytes + variant->arena_bytes - shared;
-    printf("%-9s%.2f MB, and %.2f MB for each thread\n", "memory", (double)shared * 1e-6, (double)own * 1e-6);
+    print_memory(m);
     return true;
 }
