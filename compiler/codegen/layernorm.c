@@ -18,7 +18,7 @@ typedef struct RowNorm {
     double epsilon;
     IrValue row, in, out;        /* number and addresses of the present row */
     IrValue mean, scale;         /* vectors */
-    IrValue lowest, inverse; /* vectors: the lowest of what becomes integers, and what makes differences from it these */
+    IrValue lowest, inverse;     /* vectors: the lowest of what becomes integers, and what makes differences from it these */
 } RowNorm;
 
 static IrValue load_at(Emit *e, const RowNorm *r, IrValue first, int64_t active)
@@ -111,10 +111,10 @@ static void normalise_rows(Emit *e, const Kernel *kernel, IrValue first, int64_t
     }
 }
 
-/* Rows that go together where there are registers: short ones stay in them from their sum to their variance. */
+/* Rows that go together where there are registers: short ones stay in them from their sum to their variance, beside the sums. */
 static int64_t rows_together(const Emit *e, const Kernel *kernel)
 {
-    enum { MOST_VECTORS = 24 };
+    enum { MOST_VECTORS = 20 };
     int64_t n = kernel->layernorm.n;
     bool fit = !emit_is_straight(e, n) || MOST_ROWS * n <= MOST_VECTORS * e->lanes;
     return e->cpu->n_vectors == 32 && fit && kernel->layernorm.rows >= MOST_ROWS ? MOST_ROWS : 1;

@@ -91,10 +91,10 @@ MUTANTS = [
            "const RowNorm *r, IrValue variance)\n{\n    variance = LLVMBuildFMul(e->ir, variance, LLVMConstReal(e->f32, "
            "(double)r->n / ((double)r->n - 1)), \"\");\n", "cls_basic4", fast=True),
     Mutant("epsilon-outside-the-root", "compiler/codegen/layernorm.c",
-           """    variance = LLVMBuildFAdd(e->ir, variance, LLVMConstReal(e->f32, r->epsilon), "");
+           """    variance = LLVMBuildFAdd(e->ir, variance, emit_const_of(type, r->epsilon), "");
     IrValue root = emit_unary(e, "llvm.sqrt", variance);
 """, """    IrValue root = emit_unary(e, "llvm.sqrt", variance);
-    root = LLVMBuildFAdd(e->ir, root, LLVMConstReal(e->f32, r->epsilon), "");
+    root = LLVMBuildFAdd(e->ir, root, emit_const_of(type, r->epsilon), "");
 """, "cls_ln_eps_big,cls_small_variance"),
     Mutant("ignored-labels-counted", "compiler/codegen/cross_entropy.c", "weight = emit_select(e, ignored, zero, weight);", "",
            "cls_ignore_index"),
