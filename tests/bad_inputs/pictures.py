@@ -46,7 +46,7 @@ picture("HEIC named .jpg", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 64, r
 picture("PNG named .jpg is read by content", png(28, 28), "", exit=0, file="p.jpg")
 picture("text", b"hello\n", r"p\.png", exit=1)
 picture("empty file", b"", r"p\.png.*empty")
-case("pictures", "a directory", program="model", exit=4, message="d.*directory", files={"d/x": b""}, argv=["d"])
+case("pictures", "a folder without pictures", program="model", exit=1, message="no pictures in 'd'", files={"d/x": b""}, argv=["d"])
 case("pictures", "no such file", program="model", exit=4, message="nothing.png.*No such file", argv=["nothing.png"])
 case("pictures", "one bad of two: the other is answered", exit=0, message="", files={"a.png": png(28, 28), "b.png": b"x"},
      shell='"$MODEL" -k 1 a.png b.png > said 2> error; c=$?; n=$(wc -l < said); rm -f said; grep -q b.png error && rm error && [ $c = 1 ] && [ $n = 1 ]')
