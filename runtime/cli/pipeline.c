@@ -230,7 +230,10 @@ static bool worker_open(Worker *worker, Pipeline *p)
         worker->own[i] = calloc(1, (size_t)bytes + 1);
         ok = worker->own[i];
     }
-    return ok && (worker->context || cnxrt_context_create(p->cli->model, NULL, 0, &worker->context) == CNXRT_OK);
+    if (!ok || (!worker->context && cnxrt_context_create(p->cli->model, NULL, 0, &worker->context) != CNXRT_OK))
+        return false;
+    worker->context->chosen = p->cli->context->chosen;
+    return true;
 }
 
 static void worker_close(Worker *worker)

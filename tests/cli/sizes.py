@@ -115,6 +115,9 @@ for threads in (1, 2):
     done = run(program, *pictures[::-1], *pictures[:3], f"--threads={threads}", code=3)
     assert done.stdout.splitlines()[15:] == expected.splitlines() and len(done.stdout.splitlines()) == 30, done
     assert f"44x44.png: error: the image processor makes 44x44 of this picture; compiled for {NAMES}" in done.stderr, done
+for threads in (1, 2):  # whichever thread takes it
+    said = run(program, "--image-size=32", *pictures[3:] * 20, f"--threads={threads}", code=3).stderr
+    assert said == f"{pictures[3]}: error: the image processor makes 3x44x44 of this picture, the model takes 3x32x32\n" * 20, said
 program = compile("keeps", f"{FOLDER}/maps", SIZES)
 for size, picture in zip(SIZES, pictures):
     single = compile("kept", f"{FOLDER}/maps", [size])
