@@ -64,7 +64,7 @@ bool cli_weights_are_good(Cli *cli); /* false after an error */
 bool cli_choose_size(Cli *cli); /* --image-size's, if it is given. False after an error */
 /* That of a picture or tensor, unless --image-size was given. False after an error, which names those that there are. */
 bool cli_follow_size(Cli *cli, const char *place, int64_t height, int64_t width);
-/* That of the first picture, if there is code for it: what is to be written has one shape for all. */
+/* That of the first picture, if it is a file and there is code for it: what is to be written has one shape for all. */
 void cli_follow_picture(Cli *cli);
 
 /* ── pictures.c ── */

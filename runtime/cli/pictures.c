@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 int cli_read_picture(const char *path, bool standard, FileBytes *bytes)
@@ -30,8 +31,10 @@ static bool prepare_one(Cli *cli, const char *path, float *pixels)
 void cli_follow_picture(Cli *cli)
 {
     FileBytes bytes;
+    struct stat info;
     int64_t height, width;
     if (cli->image_size || !cli->model->compiled->n_sizes || !cli->n_pictures || strcmp(cli->pictures[0], "-") == 0 ||
+        stat(cli->pictures[0], &info) != 0 || !S_ISREG(info.st_mode) || /* a pipe can be read once */
         file_read(cli->pictures[0], MAX_PICTURE_BYTES, &bytes))
         return;
     if (picture_size(cli->context, bytes.data, bytes.size, &height, &width) && size_find(cli->model, height, width))

@@ -128,6 +128,7 @@ for size, picture in zip(SIZES, pictures):
     assert same(*made) and len(made[0][0]) == 2, size
 said = run(program, pictures[2], pictures[0], f"--output={MAPS[0]}={FOLDER}/0.npy", code=3).stderr
 assert "makes 3x32x32 of this picture, the model takes 3x40x56" in said, said
+run("bash", "-c", f"{program} <(cat {pictures[0]}) --output={MAPS[0]}={FOLDER}/0.npy")  # a pipe is read once
 
 # A size that is not there.
 np.save(f"{FOLDER}/x.npy", pixels((44, 44)))
