@@ -51,8 +51,7 @@ cnxrt_status check_takes_pictures(cnxrt_context *context)
     return status == CNXRT_OK ? check_batch(context, 1) : status;
 }
 
-/* Labels may stay zero: only the loss depends on them. */
-static bool is_labels(const char *name) { return strcmp(name, "labels") == 0 || strcmp(name, "labels.multi_label") == 0; }
+bool input_is_labels(const char *input) { return strcmp(input, "labels") == 0 || strcmp(input, "labels.multi_label") == 0; }
 
 cnxrt_status check_runs_pictures(cnxrt_context *context, int64_t n)
 {
@@ -61,7 +60,7 @@ cnxrt_status check_runs_pictures(cnxrt_context *context, int64_t n)
     if (status == CNXRT_OK)
         status = check_batch(context, n);
     for (int64_t i = 0; status == CNXRT_OK && i < compiled->n_inputs; i++)
-        if (i != compiled->pixel_input && !is_labels(compiled->tensors[i].name))
+        if (i != compiled->pixel_input && !input_is_labels(compiled->tensors[i].name))
             status = context_fail(context, CNXRT_ERROR_UNSUPPORTED, "the model needs input '%s' beside the picture",
                                   compiled->tensors[i].name);
     return status;

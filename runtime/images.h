@@ -9,6 +9,9 @@ enum { MAX_PICTURE_BYTES = 1 << 30 }; /* of an encoded file */
 /* Whether it takes pictures, one at a time. */
 cnxrt_status check_takes_pictures(cnxrt_context *context);
 
+/* Inputs that may stay zero: only a loss depends on them. */
+bool input_is_labels(const char *input);
+
 /* Whether it takes n of them as one batch, and nothing else that must come from the caller. */
 cnxrt_status check_runs_pictures(cnxrt_context *context, int64_t n);
 

@@ -84,6 +84,7 @@ bool cli_make_tensors(Cli *cli, enum TensorSource source, Tensors *tensors);
 void cli_free_tensors(Tensors *tensors);
 bool cli_run_tensors(Cli *cli);
 int64_t cli_find_output(const char *name); /* among all tensors; -1: there is none */
+bool cli_is_loss(const char *output);      /* which needs labels */
 
 /* ── bench.c, selftest.c, info.c ── */
 bool cli_bench(Cli *cli);

@@ -271,18 +271,17 @@ static bool run_workers(Pipeline *p)
 
 /* ── All ─────────────────────────────────────────────────────────────────────────────────────────────── */
 
-static bool is_labels(const char *name) { return strncmp(name, "labels", strlen("labels")) == 0; }
-
 bool pipeline_fits(const Cli *cli)
 {
     bool fits = cli->n_inputs == 0;
     if (compiled_model.pixel_input < 0)
         return true; /* it says why there are no pictures */
     for (int64_t i = 0; fits && i < compiled_model.n_inputs; i++)
-        fits = i == compiled_model.pixel_input || is_labels(compiled_model.tensors[i].name);
+        fits = i == compiled_model.pixel_input || input_is_labels(compiled_model.tensors[i].name);
     for (int64_t i = 0; fits && i < cli->n_outputs; i++) {
         int64_t tensor = cli_find_output(cli->outputs[i].name);
-        fits = tensor >= 0 && rows_fit(&compiled_model, tensor);
+        fits = tensor >= 0 && rows_fit(&compiled_model, tensor) &&
+               (compiled_model.n_inputs == 1 || !cli_is_loss(cli->outputs[i].name));
     }
     return fits;
 }

@@ -41,6 +41,8 @@ int64_t cli_find_output(const char *name)
     return i < 0 ? i : n + i;
 }
 
+bool cli_is_loss(const char *output) { return strcmp(output, "loss") == 0 || strcmp(output, loss_of_floats) == 0; }
+
 /* All given names must be the model's. */
 static bool check_names(Cli *cli, const NamedFile *files, int64_t n_files, const CnxrtTensor *tensors, int64_t n,
                         const char *kind)
