@@ -100,7 +100,8 @@ FILE *output_open(const char *path);
 bool output_close(Cli *cli, const char *path, FILE *out, bool ok); /* false after an error */
 bool output_is_file(const char *path);                             /* not a pipe or a device, where nothing can be changed */
 bool output_is_standard(const char *path);
-void output_paths_file(const char *path, char *text, size_t size); /* which pictures its rows are of: PATH.paths.txt */
+/* Which pictures its rows are of: PATH.paths.txt; false after an error: it must not be written. */
+bool output_paths_file(Cli *cli, const char *path, char *text, size_t size);
 bool outputs_commit(Cli *cli);
 void outputs_discard(void);
 

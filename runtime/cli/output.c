@@ -85,17 +85,14 @@ static bool is_replaceable(const char *path)
     return file && (n == 0 || (n == sizeof start && memcmp(start, "\x93NUMPY", sizeof start) == 0));
 }
 
-void output_paths_file(const char *path, char *text, size_t size) { snprintf(text, size, "%s.paths.txt", path); }
-
 /* It belongs to the .npy file; without one it is a stranger's. */
-static bool check_paths_file(Cli *cli, const char *path)
+bool output_paths_file(Cli *cli, const char *path, char *text, size_t size)
 {
-    char beside[PATH_MAX];
     struct stat info;
-    output_paths_file(path, beside, sizeof beside);
-    if (stat(beside, &info) != 0 || (stat(path, &info) == 0 && stat(beside, &info) == 0 && !is_input(cli, &info)))
+    snprintf(text, size, "%s.paths.txt", path);
+    if (stat(text, &info) != 0 || (access(path, F_OK) == 0 && !is_input(cli, &info)))
         return true;
-    return cli_error(cli, CLI_RESOURCE, beside, "cannot write: it is there already");
+    return cli_error(cli, CLI_RESOURCE, text, "cannot write: it is there already");
 }
 
 static bool check(Cli *cli, const char *path)
@@ -112,7 +109,7 @@ bool outputs_check(Cli *cli)
 {
     bool ok = !cli->dump_pixels || check(cli, cli->dump_pixels);
     for (int64_t i = 0; ok && i < cli->n_outputs; i++)
-        ok = check(cli, cli->outputs[i].file) && check_paths_file(cli, cli->outputs[i].file);
+        ok = check(cli, cli->outputs[i].file);
     return ok;
 }
 

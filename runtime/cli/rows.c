@@ -30,7 +30,8 @@ static bool open_paths(Cli *cli, Rows *rows)
 {
     if (!rows->names || !rows->grows)
         return true;
-    output_paths_file(rows->path, rows->paths_path, sizeof rows->paths_path);
+    if (!output_paths_file(cli, rows->path, rows->paths_path, sizeof rows->paths_path))
+        return false;
     rows->paths = output_open(rows->paths_path);
     return rows->paths || output_close(cli, rows->paths_path, NULL, false);
 }

@@ -291,6 +291,10 @@ static void test_strict(void **state)
     assert_int_equal(access("s.npy.paths.txt", F_OK), -1);
     write_text("s.npy.paths.txt", "mine");
     expect(run(picture, "--output", "logits=s.npy"), 4, "", "s.npy.paths.txt: error: cannot write: it is there already");
+    assert_int_equal(access("s.npy", F_OK), -1);
+    expect(run("--dump-pixels", "x.npy", picture), 0, NULL, NULL);
+    expect(run("--input", "pixel_values=x.npy", "--output", "logits=s.npy"), 0, "", ""); /* no rows, so it is in nobody's way */
+    unlink("s.npy");
 }
 
 /* ── Tensors ─────────────────────────────────────────────────────────────────────────────────────────── */
