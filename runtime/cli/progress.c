@@ -32,7 +32,7 @@ static bool is_watched(void)
 static bool is_countable(const Cli *cli)
 {
     struct stat info;
-    return !cli->files_from || (stat(cli->files_from, &info) == 0 && S_ISREG(info.st_mode));
+    return !cli->files_from || (strcmp(cli->files_from, "-") != 0 && stat(cli->files_from, &info) == 0 && S_ISREG(info.st_mode));
 }
 
 static void *count(void *argument)
