@@ -246,7 +246,7 @@ static bool read_input(Cli *cli, int64_t i, Tensors *tensors)
         return cli_error(cli, CLI_USAGE, NULL, "'%s' is given twice, by --input and by pictures", compiled->tensors[i].name);
     if (file)
         return read_tensor(cli, file->file, i, tensors);
-    return !pictures || cli->bench || read_pictures(cli, i, tensors);
+    return !pictures || read_pictures(cli, i, tensors);
 }
 
 /* That of the pictures' size first: the shapes of all others may depend on it. */

@@ -14,7 +14,6 @@
 #include "runtime/image/decode.h"
 
 #include <math.h>
-#include <string.h>
 
 /* ── What is said of a frame ─────────────────────────────────────────────────────────────────────────── */
 

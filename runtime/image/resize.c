@@ -8,7 +8,8 @@
  *   image ─ pass along x ─► 8 bits ─ pass along y ─► 8 bits        or y first, where Pillow 13 finds that cheaper
  *
  * Every output sample depends only on its own weights, so only the window that survives the crop is computed; a
- * picture of 1 x 60000, whose full resize has billions of pixels, costs no more than any other. */
+ * picture of 1 x 60000, whose full resize has billions of pixels, costs no more than any other. Torchvision's precision depends on
+ * the largest weight of an axis, so that all are weighed: a quarter of a second for that picture. */
 #include "runtime/image/resize.h"
 
 #include <math.h>
