@@ -25,6 +25,8 @@ static bool joins_number(const char *name, const char *word)
 const ProgramOption *program_option_find(const char *word, bool *complete)
 {
     const char *bare = without_dashes(word);
+    if (strcmp(bare, "h") == 0)
+        bare = "help";
     size_t length = strcspn(bare, "=");
     for (int64_t i = 0; i < countof(program_options); i++) {
         const ProgramOption *option = &program_options[i];
