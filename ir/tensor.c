@@ -486,7 +486,7 @@ bool tensor_equal(const Tensor *a, const Tensor *b)
                 return false;
         return true;
     }
-    return a->count == 0 || memcmp(a->data, b->data, (size_t)(a->count * dtype_size(a->dtype))) == 0;
+    return a->count == 0 || a->data == b->data || memcmp(a->data, b->data, (size_t)(a->count * dtype_size(a->dtype))) == 0;
 }
 
 bool tensor_is_scalar(const Tensor *tensor, double *value)
