@@ -125,7 +125,7 @@ static json_t *plan_json(const Build *build)
     return list;
 }
 
-json_t *recipe_json(const Build *build)
+static json_t *recipe_json(const Build *build)
 {
     const char *pictures = build->info.sizes->preprocessor ? model_prop(build->model, "cnxc.preprocessor") : NULL;
     json_t *root = json_object();

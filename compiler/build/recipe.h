@@ -10,7 +10,6 @@
 StrList recipe_tensors(const Graph *graph, Arena *arena);
 
 /* Of what has been built: its weights are written. */
-json_t *recipe_json(const Build *build);
 const char *recipe_text(const Build *build);
 
 /* The options that it was compiled with, as words of the command line. */

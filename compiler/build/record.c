@@ -63,6 +63,16 @@ static json_t *parse(const char *text, Arena *arena)
     return json_is_object(json) ? json : NULL;
 }
 
+bool record_read(Record *record, const char *at, int64_t bytes, Arena *arena)
+{
+    RecordHeader header;
+    const char *texts = texts_of(at, (uint64_t)bytes, &header);
+    if (!texts)
+        return false;
+    *record = (Record){parse(texts, arena), parse(texts + header.info_bytes, arena)};
+    return record->info && record->recipe;
+}
+
 static bool is_weights(const char *at, uint64_t left)
 {
     CnxrtWeightsHeader header;
@@ -92,16 +102,10 @@ static bool is_none(const Source *source, Diag *diag)
 
 static int64_t find_all(Record *record, const Source *source, Arena *arena)
 {
-    const char *at = source->text, *end = at + source->length, *texts;
-    RecordHeader header;
+    const char *at = source->text, *end = at + source->length;
     int64_t found = 0;
-    for (; (at = memmem(at, (size_t)(end - at), record_magic, sizeof record_magic)); at++) {
-        if (!(texts = texts_of(at, (uint64_t)(end - at), &header)))
-            continue;
-        record->info = parse(texts, arena);
-        record->recipe = parse(texts + header.info_bytes, arena);
-        found += record->info && record->recipe;
-    }
+    for (; (at = memmem(at, (size_t)(end - at), record_magic, sizeof record_magic)); at++)
+        found += record_read(record, at, end - at, arena);
     return found;
 }
 

@@ -14,6 +14,9 @@ typedef struct Record {
 /* Puts both texts into info->record; info->info_json then points into it. */
 void record_put(ArtifactInfo *info, const char *recipe, Arena *arena);
 
+/* The whole record at `at`, of which so many bytes are there. False: it is none. */
+bool record_read(Record *record, const char *at, int64_t bytes, Arena *arena);
+
 /* That of a program, library or object. False after a diagnostic: it has none, or several. */
 bool record_find(Record *record, const char *path, Arena *arena, Diag *diag);
 

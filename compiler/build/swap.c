@@ -182,21 +182,20 @@ static bool same_labels(const Build *build, const json_t *info)
     return true;
 }
 
-static bool same_rest(const Build *build, const Record *record, const json_t *ours)
+static bool same_rest(const Build *build, const Record *record, const Record *ours)
 {
     static const char *const keys[] = {"task", "inputs", "outputs"};
-    json_t *info = json_loads(build->info.info_json, 0, NULL);
     const char *difference = NULL;
     for (int64_t i = 0; i < countof(keys) && !difference; i++) {
-        const json_t *theirs = json_object_get(record->info, keys[i]), *here = json_object_get(info, keys[i]);
+        const json_t *theirs = json_object_get(record->info, keys[i]), *here = json_object_get(ours->info, keys[i]);
         if (!json_equal(theirs, here))
             difference = arena_printf(build->arena, "its %s: %s in the program and %s here", keys[i], dump(build, theirs),
                                       dump(build, here));
     }
-    json_decref(info);
     if (difference)
         return refuse(build, difference);
-    return same_scores(build, record->recipe) && same_pictures(build, record->recipe, ours) && same_labels(build, record->info);
+    return same_scores(build, record->recipe) && same_pictures(build, record->recipe, ours->recipe) &&
+           same_labels(build, record->info);
 }
 
 /* ── The whole ───────────────────────────────────────────────────────────────────────────────────────── */
@@ -205,10 +204,8 @@ bool swap_pack(Build *build, const Record *record)
 {
     const char *hash = json_string_value(json_object_get(record->info, "graph_hash"));
     build->graph_hash = hash ? strtoull(hash, NULL, 16) : 0;
-    if (!recipe_follow(build, record->recipe) || !build_load(build) || !build_optimize(build) || !build_weights(build))
-        return false;
-    json_t *ours = recipe_json(build);
-    bool ok = same_code(build, record->recipe, ours) && same_rest(build, record, ours);
-    json_decref(ours);
-    return ok;
+    Record ours;
+    return recipe_follow(build, record->recipe) && build_load(build) && build_optimize(build) && build_weights(build) &&
+           record_read(&ours, build->info.record, build->info.record_bytes, build->arena) &&
+           same_code(build, record->recipe, ours.recipe) && same_rest(build, record, &ours);
 }
