@@ -158,9 +158,11 @@ typedef struct CnxrtModel {
 /* The symbol is cnxrt_model; C calls it compiled_model, since cnxrt_model is a type of the public header. */
 extern const CnxrtModel compiled_model __asm__("cnxrt_model") __attribute__((visibility("hidden")));
 
+#define CNXRT_WEIGHTS_MAGIC "CNXCWGT"
+
 /* The first bytes of packed weights; the weights follow at byte 64. */
 typedef struct CnxrtWeightsHeader {
-    char magic[8];               /* "CNXCWGT" and a NUL */
+    char magic[8];               /* CNXRT_WEIGHTS_MAGIC and its NUL */
     uint64_t abi;                /* CNXRT_ABI */
     uint64_t bytes;              /* of the whole file */
     uint64_t graph_hash;         /* XXH3-64; must equal the model's */

@@ -30,7 +30,7 @@ static cnxrt_status check_header(const CnxrtModel *compiled, const void *header,
     if (bytes < (int64_t)sizeof h)
         return CNXRT_ERROR_WEIGHTS_FORMAT;
     memcpy(&h, header, sizeof h);
-    if (memcmp(h.magic, "CNXCWGT", sizeof h.magic) != 0 || h.bytes != (uint64_t)bytes)
+    if (memcmp(h.magic, CNXRT_WEIGHTS_MAGIC, sizeof h.magic) != 0 || h.bytes != (uint64_t)bytes)
         return CNXRT_ERROR_WEIGHTS_FORMAT;
     if (h.abi != CNXRT_ABI || h.graph_hash != compiled->graph_hash || bytes != compiled->weights_bytes)
         return CNXRT_ERROR_WEIGHTS_MODEL;

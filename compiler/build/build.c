@@ -166,7 +166,7 @@ static bool write_packed(const Build *build, FILE *out)
 static bool write_header(Build *build, FILE *file)
 {
     int64_t bytes = build->info.weights_bytes, at = head_bytes(build);
-    CnxrtWeightsHeader header = {.magic = "CNXCWGT", .abi = CNXRT_ABI, .bytes = (uint64_t)bytes};
+    CnxrtWeightsHeader header = {.magic = CNXRT_WEIGHTS_MAGIC, .abi = CNXRT_ABI, .bytes = (uint64_t)bytes};
     uint8_t head[WEIGHTS_OBJECT_HEAD];
     if (!bytes_hash(fileno(file), at + (int64_t)sizeof header, at + bytes, &header.weights_hash))
         return false;

@@ -20,7 +20,7 @@ typedef struct RecordHeader {
     uint64_t hash;
 } RecordHeader;
 
-static const char record_magic[8] = "CNXCREC", weights_magic[8] = "CNXCWGT";
+static const char record_magic[8] = "CNXCREC", weights_magic[8] = CNXRT_WEIGHTS_MAGIC;
 
 void record_put(ArtifactInfo *info, const char *recipe, Arena *arena)
 {
