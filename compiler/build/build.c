@@ -69,7 +69,7 @@ bool build_load(Build *build)
     for (int64_t i = 0; ok && i < o->sizes.len; i++)
         ok = load_size(build, o->sizes.at[i]);
     build->model = build->models.at[0];
-    if (build->model)
+    if (build->model && build->weights_name)
         build->tensors = recipe_tensors(build->model->graph, build->arena);
     return stage_end(build, "load", start) && ok;
 }

@@ -39,7 +39,7 @@ typedef struct Build {
     VEC(Model *) models;      /* after build_load: one for each size */
     const QuantizePlan *like; /* set by the caller: a plan whose code the planner's shall have; NULL: none */
     uint64_t graph_hash;      /* set by the caller before build_weights: of the artifact they are for; 0: of what is built */
-    StrList tensors;          /* after build_load: what is in it (recipe.h) */
+    StrList tensors;          /* after build_load, where weights get a file: what is in it (recipe.h) */
     CpuList cpus;             /* set by the caller before build_program: the most demanding first */
     VEC(Program *) programs;  /* after build_program: of each size one for each CPU, sharing weights; the variants */
     TileLimits *limits;       /* after build_program: of each program, what code generation found */
