@@ -10,9 +10,8 @@
 
 typedef struct Options {
     /* As written; NULL, 0 or empty where nothing was said. */
-    const char *output, *emit, *cpu, *target, *level, *precision, *task, *problem_type, *weights, *prefix, *preproc, *budget,
-        *program;
-    const char *processor, *labels;
+    const char *output, *emit, *cpu, *target, *level, *precision, *task, *problem_type, *weights, *prefix, *preproc, *budget;
+    const char *program, *processor, *labels; /* program: of --for */
     const char *image_size, *print_after, *color, *diagnostics, *format, *against, *confusion, *calibrate, *max_drop;
     StrList outputs, dims, runner, arguments; /* arguments: MODEL and what follows it */
     StrList forwarded;                /* of run: the program's words */

@@ -82,7 +82,7 @@ static const Option *option_find(const char *word, unsigned commands, const char
     return NULL;
 }
 
-/* The command line so far: which words are whose. */
+/* Is what is not cnxc's a compiled program's? */
 static bool forwards(const Driver *driver) { return driver->command && driver->command->forwards; }
 
 static const char *nearest_option(const Driver *driver, const char *word, unsigned commands)

@@ -9,8 +9,6 @@
 #include "compiler/driver/driver.h"
 #include "ir/base/path.h"
 
-#include <sys/stat.h>
-
 static bool check_words(Driver *driver)
 {
     const Options *o = &driver->options;

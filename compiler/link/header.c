@@ -101,7 +101,9 @@ const char *header_text(const LinkOptions *options, Arena *arena, Diag *diag)
     const char *path = arena_printf(arena, "%s/api.h", options->runtime_dir), *rest = read_text(path, arena, diag);
     const char *upper = upper_case(options->prefix, arena);
     StrBuf out = {.arena = arena};
-    for (size_t i = 0; rest && i < countof(parts); i++) {
+    if (!rest)
+        return NULL;
+    for (size_t i = 0; i < countof(parts); i++) {
         const char *mark = strstr(rest, parts[i].mark);
         if (!mark) {
             diag_resource(diag, NO_SPAN, "%s is not cnxc's own: it has no place for the model's own", path);
@@ -112,8 +114,6 @@ const char *header_text(const LinkOptions *options, Arena *arena, Diag *diag)
             put_renamed(&out, parts[i].text, (int64_t)strlen(parts[i].text), options->prefix, upper);
         rest = mark + strlen(parts[i].mark);
     }
-    if (!rest)
-        return NULL;
     put_renamed(&out, rest, (int64_t)strlen(rest), options->prefix, upper);
     return out.text;
 }

@@ -5,7 +5,7 @@
  *   layers       22 Conv, 18 Gelu …
  *   arithmetic   4.46 GMAC an image
  *   estimate     83.1 ms an image on 1 thread, … (estimate.c)
- *   fused        26 regions, 1 nodes stand alone, 38 phases, and each of them with its schedule (inforegions.c) */
+ *   fused        26 regions, 1 nodes stand alone, 38 phases, and each of them with its schedule (regions.c) */
 #include "compiler/report/info.h"
 #include "compiler/build/artifact.h"
 #include "compiler/passes/passes.h"
