@@ -53,6 +53,8 @@ processor("an empty size", {**VIT, "size": {}}, r"p\.json:3:2: error: size must 
 processor("a size of three", {**VIT, "size": [1, 2, 3]}, r"p\.json:3:2: error: size is a list")
 processor("a type that is a number", {"image_processor_type": 7}, r"p\.json:2:2: error: image_processor_type is an integer")
 processor("no JSON", "cat\n", r"p\.json:1:\d+: error: not valid JSON")
+processor("cut JSON behind blanks", "\n {\"size\": ", r"p\.json:2:\d+: error: not valid JSON")
+processor("a page behind a mark", b"\xef\xbb\xbf\n<html>", r"p\.json: error: at byte 0: this is an HTML page, expected JSON")
 processor("a list", "[]", r"p\.json:1:1: error: expected a JSON object")
 processor("pretrained_cfg of another form", {"pretrained_cfg": []}, r"p\.json:2:2: error: pretrained_cfg is a list, expected an object")
 processor("crop_pct of nothing", {"pretrained_cfg": {"crop_pct": 1e-300}}, r"p\.json:3:3: error: pretrained_cfg\.crop_pct must be a fraction")

@@ -5,12 +5,11 @@
  *
  *   model.onnx: error: at byte 0: this is a Git LFS pointer, not the file it stands for, expected …; 'git lfs pull' fetches the file */
 #include "compiler/frontend/input/foreign.h"
+#include "compiler/frontend/input/source.h"
 #include "ir/base/listing.h"
 #include "ir/base/path.h"
 #include "ir/base/vec.h"
 
-#include <ctype.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -63,20 +62,19 @@ static const Kind kinds[] = {
     {MAGIC(0, "\xff\xd8\xff"), {PICTURE}},
     {MAGIC(0, "GIF87a"), {PICTURE}},
     {MAGIC(0, "GIF89a"), {PICTURE}},
-    {MAGIC(0, "RIFF"), {PICTURE}},
+    {MAGIC(8, "WEBP"), {PICTURE}},
     {MAGIC(0, "II*\0"), {PICTURE}},
     {MAGIC(0, "MM\0*"), {PICTURE}},
 };
 
 static bool fits(const Kind *kind, const Source *source)
 {
-    const char *at = source->text + kind->offset, *end = source->text + source->length;
-    size_t length = kind->length ? (size_t)kind->length : strlen(kind->bytes);
-    while (!kind->length && at < end && isspace((unsigned char)*at))
-        at++;
-    if (source->length < kind->offset || end - at < (int64_t)length)
+    bool text = !kind->length;
+    int64_t at = text ? source_first(source) : kind->offset;
+    size_t length = text ? strlen(kind->bytes) : (size_t)kind->length;
+    if (at + (int64_t)length > source->length)
         return false;
-    return kind->length ? memcmp(at, kind->bytes, length) == 0 : strncasecmp(at, kind->bytes, length) == 0;
+    return (text ? strncasecmp(source->text + at, kind->bytes, length) : memcmp(source->text + at, kind->bytes, length)) == 0;
 }
 
 /* A varint's end; NULL: it is none. */

@@ -31,7 +31,8 @@ json_t *json_parse(const Source *source, Arena *arena, Diag *diag)
 {
     json_error_t error;
     json_t *root = json_loadb(source->text ? source->text : "", (size_t)source->length, JSON_REJECT_DUPLICATES, &error);
-    if (!root && (source->length == 0 || (foreign_kind(source) && source->text[0] != '{'))) {
+    int64_t first = source_first(source);
+    if (!root && (source->length == 0 || (first < source->length && source->text[first] != '{' && foreign_kind(source)))) {
         foreign_refuse(source, "JSON", diag);
         return NULL;
     }

@@ -20,11 +20,6 @@
 
 /* ── Lines ── */
 
-static int64_t after_mark(const Source *source) /* of Windows, in front of UTF-8 */
-{
-    return source->length >= 3 && memcmp(source->text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-}
-
 static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
 static bool check_bytes(const Source *source, Diag *diag)
@@ -61,7 +56,7 @@ static bool read_lines(const Source *source, Labels *labels, Arena *arena, Diag 
         return false;
     while (end > 0 && is_blank(source->text[end - 1]))
         end--;
-    for (int64_t at = after_mark(source); at < end; at = next + 1) {
+    for (int64_t at = source_mark(source); at < end; at = next + 1) {
         const char *newline = memchr(source->text + at, '\n', (size_t)(end - at));
         next = newline ? newline - source->text : end;
         int64_t length = next - at - (next > at && source->text[next - 1] == '\r');
@@ -150,14 +145,6 @@ static bool read_object(const Source *source, Labels *labels, Arena *arena, Diag
 
 /* ── All of it ── */
 
-static char first_character(const Source *source)
-{
-    int64_t at = after_mark(source);
-    while (at < source->length && is_blank(source->text[at]))
-        at++;
-    return at < source->length ? source->text[at] : 0;
-}
-
 Span labels_span(const Labels *labels, int64_t class) { return labels->spans.len ? labels->spans.at[class] : labels->span; }
 
 /* Answers don't tell them apart. One is enough to say. */
@@ -186,7 +173,8 @@ bool labels_read(const char *path, Labels *labels, Arena *arena, Diag *diag)
     if (!source)
         return false;
     *labels = (Labels){.source = source, .span = {source, 0, 1}};
-    char first = first_character(source);
+    int64_t at = source_first(source);
+    char first = at < source->length ? source->text[at] : 0;
     bool ok = first == '['   ? read_list(source, labels, arena, diag)
               : first == '{' ? read_object(source, labels, arena, diag)
                              : read_lines(source, labels, arena, diag);

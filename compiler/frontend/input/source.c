@@ -1,8 +1,8 @@
 /* Sources: a model's text or bytes, from a file, a pipe or standard input. */
 #include "compiler/frontend/input/source.h"
 #include "compiler/frontend/input/file.h"
-#include "ir/base/vec.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -46,4 +46,14 @@ const Source *source_open(const char *path, Arena *arena, Diag *diag)
     if (!standard_input)
         close(fd);
     return source->text ? source : NULL;
+}
+
+int64_t source_mark(const Source *source) { return source->length >= 3 && memcmp(source->text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0; }
+
+int64_t source_first(const Source *source)
+{
+    int64_t at = source_mark(source);
+    while (at < source->length && isspace((unsigned char)source->text[at]))
+        at++;
+    return at;
 }
