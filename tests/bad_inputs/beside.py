@@ -38,6 +38,8 @@ labels("a map with a number spelled twice", '{"0": "a", "1": "b", "01": "c"}', r
 labels("a map with a huge number", '{"0": "a", "1": "b", "18446744073709551616": "c"}', r"labels:1:2: error: the object has the key")
 labels("label_names of another form", '{"pretrained_cfg": {"label_names": "cat"}}', r"labels:1:21: error: pretrained_cfg\.label_names is a string")
 labels("a problem_type that is none", '{"problem_type": 3, "id2label": {"0": "a", "1": "b", "2": "c"}}', r"labels:1:2: error: problem_type is an integer")
+labels("an unknown problem_type", '{"problem_type": "guess", "id2label": {"0": "a", "1": "b", "2": "c"}}',
+       r'labels:1:2: error: unknown problem_type \\?"guess\\?", expected regression')
 labels("a picture", b"\x89PNG\r\n\x1a\n", r"labels: error: at byte 0: this is a picture, expected labels")
 case("labels", "a device", exit=1, message=r"/dev/zero is a device", files={"g.onnxtxt": GRAPH}, argv=[*SIZE, "--labels=/dev/zero"])
 case("labels", "a folder without config.json", exit=4, message=r"cannot open \./config\.json", files={"g.onnxtxt": GRAPH}, argv=[*SIZE, "--labels=."])

@@ -9,6 +9,7 @@
  *      config.json:1:86: error: patch_size is 0, expected 1 to 4096 */
 #include "compiler/frontend/convnext/convnext.h"
 #include "compiler/frontend/convnext/timm.h"
+#include "compiler/frontend/input/labels.h"
 
 #include <math.h>
 #include <string.h>
@@ -180,20 +181,6 @@ static void check_training(const JsonFile *json)
 
 /* ── Labels ── */
 
-static void read_problem_type(HfConfig *config)
-{
-    static const char *const known[] = {"regression", "single_label_classification", "multi_label_classification"};
-    const JsonFile *json = config->json;
-    if (!key_string(json, "problem_type", &config->problem_type) || !config->problem_type)
-        return;
-    for (int64_t i = 0; i < countof(known); i++)
-        if (strcmp(config->problem_type, known[i]) == 0)
-            return;
-    diag_error(json->diag, key_span(json, "problem_type"),
-               "unknown problem_type \"%s\", expected regression, single_label_classification or multi_label_classification",
-               config->problem_type);
-}
-
 /* One label has nothing to exclude. */
 static void check_problem_type(const HfConfig *config)
 {
@@ -215,7 +202,7 @@ HfConfig *hf_config_read(JsonFile *json, const FrontendOptions *options)
     read_act(config);
     read_norm(config);
     check_training(config->json);
-    read_problem_type(config);
+    labels_problem_type(json, &config->problem_type);
     bool labels = hf_config_labels(config);
     if (stages)
         hf_config_features(config);

@@ -114,6 +114,19 @@ bool labels_of_map(const JsonFile *json, const char *key, StrList *names)
     return true;
 }
 
+bool labels_problem_type(const JsonFile *json, const char **type)
+{
+    static const char *const known[] = {"regression", "single_label_classification", "multi_label_classification"};
+    if (!key_string(json, "problem_type", type))
+        return false;
+    for (int64_t i = 0; i < countof(known); i++)
+        if (!*type || strcmp(*type, known[i]) == 0)
+            return true;
+    diag_error(json->diag, key_span(json, "problem_type"),
+               "unknown problem_type \"%s\", expected regression, single_label_classification or multi_label_classification", *type);
+    return false;
+}
+
 static void release(void *root) { json_decref(root); }
 
 /* Lets json have id2label, whatever its labels are called. */
@@ -134,7 +147,7 @@ static bool read_object(const Source *source, Labels *labels, Arena *arena, Diag
 {
     JsonFile *json = json_file_of(source, arena, diag);
     int64_t errors = diag->n_errors;
-    if (!json || !key_string(json, "problem_type", &labels->problem_type))
+    if (!json || !labels_problem_type(json, &labels->problem_type))
         return false;
     if (!key_get(json, "id2label") && (json_is_timm(json) || key_get(json, "0")))
         translate(json);

@@ -22,6 +22,8 @@ Span labels_span(const Labels *labels, int64_t class); /* where a class's label 
 
 /* The values of key, a map whose keys are 0 to n - 1, each once. False after a diagnostic. */
 bool labels_of_map(const JsonFile *json, const char *key, StrList *names);
+/* The key problem_type, which must be a known one. False after a diagnostic. */
+bool labels_problem_type(const JsonFile *json, const char **type);
 bool label_index(const char *key, int64_t count, int64_t *index); /* "3" → 3, if that is less than count */
 
 const char *labels_write(const char *const *names, int64_t count, Arena *arena); /* the JSON list that "cnxc.labels" holds */
