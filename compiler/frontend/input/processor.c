@@ -177,12 +177,12 @@ static bool read_normalize(const JsonFile *json, int64_t num_channels, CnxrtPrep
 }
 
 /* Of what is cropped: from WARP_EDGE on, the processor's own rule takes the whole picture. */
-static void check_fraction(const JsonFile *json, const CnxrtPreprocessor *p)
+static bool check_fraction(const JsonFile *json, const CnxrtPreprocessor *p)
 {
     double edge = p->crop_pct > 0 ? (double)p->shortest_edge / p->crop_pct : 0;
     bool whole = p->resize_rule == CNXRT_RESIZE_CONVNEXT && p->shortest_edge >= WARP_EDGE;
-    if (p->do_resize && !whole && !(edge >= 1 && edge <= MAX_EDGE))
-        bad(json, "crop_pct", "a fraction of the resized picture, above 0");
+    return !p->do_resize || whole || (edge >= 1 && edge <= MAX_EDGE) ||
+           bad(json, "crop_pct", "a fraction of the resized picture, above 0");
 }
 
 static void read_resample(const JsonFile *json, CnxrtPreprocessor *p)
@@ -191,10 +191,9 @@ static void read_resample(const JsonFile *json, CnxrtPreprocessor *p)
         key_unsupported(json, "resample", "%lld is not supported, expected 0 to 5", (long long)p->resample);
 }
 
-static void read_fraction(const JsonFile *json, CnxrtPreprocessor *p)
+static bool read_fraction(const JsonFile *json, CnxrtPreprocessor *p)
 {
-    if (key_number(json, "crop_pct", &p->crop_pct))
-        check_fraction(json, p);
+    return key_number(json, "crop_pct", &p->crop_pct) && check_fraction(json, p);
 }
 
 static void read_resize(const JsonFile *json, CnxrtPreprocessor *p)
@@ -391,9 +390,9 @@ bool processor_read_timm(const JsonFile *json, int64_t num_channels, Pictures *p
         str_equal(json_string_value(key_get(&settings, "crop_mode")), "squash") ? CNXRT_RESIZE_SQUASH : CNXRT_RESIZE_CENTER;
     bool sized = timm_size(json, pictures, &height, &width);
     p.shortest_edge = height > width ? height : width;
-    read_fraction(&settings, &p);
+    bool cropped = read_fraction(&settings, &p);
     p.shortest_edge = height < width ? height : width;
-    if (height != width)
+    if (cropped && height != width)
         check_fraction(&settings, &p);
     read_resample(&settings, &p);
     bool fits = read_normalize(&settings, num_channels, &p);
