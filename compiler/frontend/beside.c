@@ -6,7 +6,8 @@
  *
  *   →  metadata cnxc.preprocessor, cnxc.labels, cnxc.task, and height and width where they were open
  *
- * What the user has named must fit the graph; what merely lies there is left where it does not, with a warning. */
+ * What the user has named must fit the graph. A processor that merely lies there is left where it does not, with a warning;
+ * labels never are, as they would name wrong classes. */
 #include "compiler/frontend/beside.h"
 #include "compiler/frontend/checkpoint/folder.h"
 #include "compiler/frontend/input/labels.h"

@@ -5,9 +5,9 @@
 #include "compiler/frontend/input/options.h"
 #include "ir/graph.h"
 
-/* Reads MODEL, known by its content: a folder is Hugging Face's, a checkpoint may be alone, a protobuf is .onnx, else it is text; "-" is
- * standard input. Functions are inlined, dimensions bound, types inferred, the free batch checked, outputs
- * selected. NULL after diagnostics. */
+/* Reads MODEL, known by its content: a folder is Hugging Face's or a graph's with what belongs to it, a checkpoint may be alone, a
+ * protobuf is .onnx, else it is text; "-" is standard input. Functions are inlined, dimensions bound, types inferred, the free batch
+ * checked, outputs selected. NULL after diagnostics. */
 Model *frontend_load(const char *path, const FrontendOptions *options, Arena *arena, Diag *diag);
 
 /* inline.c. False after a diagnostic. */

@@ -1,4 +1,5 @@
-/* Words of command lines and help: names of options, the nearest name, lines of a width. The runtime is compiled with this file, too. */
+/* Words of command lines and help: names of options, the nearest name, lines of a width. The runtime is compiled with this file,
+ * too. */
 #ifndef CNXC_IR_BASE_WORDS_H
 #define CNXC_IR_BASE_WORDS_H
 

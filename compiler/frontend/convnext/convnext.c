@@ -8,9 +8,10 @@
  *   {"model_type": "convnext", "depths": [3, 3, 9, 3], …}
  *   →  pixel_values → Conv → Transpose → LayerNormalization → … → Gemm → logits
  *
- *   config.c, labels.c   config.json       trunk.c, act.c   stem, stages, activations
- *   parameters.c, names.c   tensors by name   outputs.c           heads
- *   outline.c               functions         ops.c               the builder's vocabulary */
+ *   config.c, labels.c      config.json       trunk.c, act.c   stem, stages, activations
+ *   timm.c, shapes.c        what stands for   outputs.c        heads
+ *   parameters.c, names.c   tensors by name   ops.c            the builder's vocabulary
+ *   outline.c               functions, for texts */
 #include "compiler/frontend/convnext/convnext.h"
 #include "compiler/frontend/checkpoint/folder.h"
 #include "compiler/frontend/convnext/build.h"
@@ -19,8 +20,6 @@
 #include "compiler/frontend/input/processor.h"
 #include "compiler/frontend/input/timm.h"
 #include "ir/infer.h"
-
-#include <string.h>
 
 typedef struct HfFolder {
     HfConfig *config;
