@@ -19,6 +19,8 @@ static bool begins_with(const Source *source, const char *bytes, int64_t count)
     return source->length >= count && memcmp(source->text, bytes, (size_t)count) == 0;
 }
 
+static bool is_h5(const Source *source) { return begins_with(source, "\x89HDF\r\n\x1a\n", 8); }
+
 /* A file whose bytes are source's. safetensors first: it begins with a length, which may look like anything. */
 static bool read_bytes(const ExternalFile *file, const Source *source, TensorIndex *index, Diag *diag)
 {
@@ -26,7 +28,7 @@ static bool read_bytes(const ExternalFile *file, const Source *source, TensorInd
         return safetensors_read(file, index, diag);
     if (begins_with(source, "PK\3\4", 4) || begins_with(source, "\x80", 1))
         return torch_read(file, index, diag);
-    if (begins_with(source, "\x89HDF\r\n\x1a\n", 8))
+    if (is_h5(source))
         return h5_read(file, index, diag);
     return foreign_refuse(source, "a checkpoint of PyTorch, safetensors or HDF5", diag);
 }
@@ -42,10 +44,7 @@ static bool read_file(const char *dir, const char *location, Span span, TensorIn
     return read_bytes(file, &source, index, diag);
 }
 
-bool checkpoint_probe(const Source *source)
-{
-    return safetensors_probe(source) || torch_probe(source) || begins_with(source, "\x89HDF\r\n\x1a\n", 8);
-}
+bool checkpoint_probe(const Source *source) { return safetensors_probe(source) || torch_probe(source) || is_h5(source); }
 
 /* Standard input has no place that a printed graph could name. */
 Checkpoint *checkpoint_read(const Source *source, Arena *arena, Diag *diag)

@@ -6,7 +6,6 @@
 #include "compiler/frontend/convnext/convnext.h"
 #include "compiler/frontend/input/labels.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static bool read_id2label(HfConfig *config)

@@ -3,10 +3,11 @@
  *   embeddings.patch_embeddings.weight [40, 3, 4, 4], encoder.stages.0.layers.1.dwconv.weight [40, 1, 7, 7], …
  *   →  {"model_type": "convnext", "num_channels": 3, "patch_size": [4, 4], "hidden_sizes": [40, 80], "depths": [2, 1], …}
  *
- * Problem: a state dict has no sizes, no labels and no settings for pictures. Idea: sizes are its shapes, and how many blocks a stage
- * has is how many are there; the rest is as the owner of the names has it by default. All checks are those of a config.json that was
- * written by hand, and what does not fit these sizes is said tensor by tensor. */
+ * Problem: a state dict has no sizes, no labels and no settings for pictures. Idea: sizes are its shapes, and how many blocks a
+ * stage has is how many are there; the rest is as the owner of the names has it by default. All checks are those of a config.json
+ * that was written by hand, and what does not fit these sizes is said tensor by tensor. */
 #include "compiler/frontend/convnext/shapes.h"
+#include "compiler/frontend/input/pictures.h"
 #include "compiler/frontend/input/timm.h"
 #include "ir/base/str.h"
 
@@ -58,16 +59,16 @@ static bool has_layer_scale(const Parameters *weights, Arena *arena)
     return false;
 }
 
-/* torchvision's weights come with transforms of their own: the shorter edge by bilinear interpolation to 236 pixels of the tiny model, 230
- * of the small and 232 of the others, then 224 cut out. In timm's words. */
+/* torchvision's weights come with transforms of their own: the shorter edge by bilinear interpolation to 236 pixels of the tiny
+ * model, 230 of the small and 232 of the others, then 224 cut out. In timm's words. */
 static const char *torchvision_pictures(const char *sizes, const char *depths, Arena *arena)
 {
     bool narrow = strcmp(sizes, "96, 192, 384, 768") == 0;
     int edge = narrow && strcmp(depths, "3, 3, 9, 3") == 0 ? 236 : narrow && strcmp(depths, "3, 3, 27, 3") == 0 ? 230 : 232;
     return arena_printf(arena,
                         ", \"" TIMM_PICTURES "\": {\"crop_pct\": %.17g, \"resample\": 2, \"crop_mode\": \"center\", "
-                        "\"image_mean\": [0.485, 0.456, 0.406], \"image_std\": [0.229, 0.224, 0.225]}",
-                        224.0 / edge);
+                        "\"image_mean\": [%g, %g, %g], \"image_std\": [%g, %g, %g]}",
+                        224.0 / edge, IMAGENET_MEAN, IMAGENET_STD);
 }
 
 /* Transformers' classes have 1e-12 in the final LayerNorm, all others 1e-6. */

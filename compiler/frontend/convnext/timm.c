@@ -12,7 +12,6 @@
  *   config.json:6:5: error: model_args.dims has 3 entries, architecture's depths 4 */
 #include "compiler/frontend/convnext/timm.h"
 #include "compiler/frontend/input/timm.h"
-
 #include "ir/base/path.h"
 
 #include <string.h>
@@ -193,14 +192,11 @@ static void put_act(Translator *t)
 
 /* ── All of it ── */
 
-static void release(void *root) { json_decref(root); }
-
 bool timm_translate(JsonFile *json)
 {
     if (!json_is_timm(json))
         return true;
-    Translator t = {json, json_object()};
-    arena_on_free(json->arena, release, t.out);
+    Translator t = {json, json_new_object(json->arena)};
     const json_t *args = key_get(json, "model_args");
     bool objects = !args || json_is_object(args) || key_wrong_type(json, "model_args", args, "an object");
     if (!objects || !put_architecture(&t))

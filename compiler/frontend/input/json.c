@@ -150,6 +150,15 @@ void key_set_origin(JsonFile *json, const char *key, const char *name, const cha
 
 /* ── Translating ── */
 
+json_t *json_new_object(Arena *arena)
+{
+    json_t *object = json_object();
+    if (!object)
+        out_of_memory();
+    arena_on_free(arena, release, object);
+    return object;
+}
+
 void json_put(json_t *object, const char *key, json_t *value)
 {
     if (!value || json_object_set_new(object, key, value) != 0)

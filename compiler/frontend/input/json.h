@@ -38,6 +38,7 @@ Span json_next_item(const Source *source, int64_t *place);
 void key_set_origin(JsonFile *json, const char *key, const char *name, const char *path);
 
 /* For translators, which make objects in other words. */
+json_t *json_new_object(Arena *arena); /* freed with the arena */
 void json_put(json_t *object, const char *key, json_t *value); /* takes value over */
 /* Lets object's key have the value of from, a key of the file. False: there is none. */
 bool key_carry(JsonFile *json, json_t *object, const char *key, const char *from);

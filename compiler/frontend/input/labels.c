@@ -123,17 +123,15 @@ bool labels_problem_type(const JsonFile *json, const char **type)
         if (!*type || strcmp(*type, known[i]) == 0)
             return true;
     diag_error(json->diag, key_span(json, "problem_type"),
-               "unknown problem_type \"%s\", expected regression, single_label_classification or multi_label_classification", *type);
+               "unknown problem_type \"%s\", expected regression, single_label_classification or multi_label_classification",
+               *type);
     return false;
 }
-
-static void release(void *root) { json_decref(root); }
 
 /* Lets json have id2label, whatever its labels are called. */
 static void translate(JsonFile *json)
 {
-    json_t *out = json_object();
-    arena_on_free(json->arena, release, out);
+    json_t *out = json_new_object(json->arena);
     if (json_is_timm(json))
         timm_translate_labels(json, out);
     else {
@@ -185,7 +183,7 @@ bool labels_read(const char *path, Labels *labels, Arena *arena, Diag *diag)
     const Source *source = source_open(path_is_dir(path) ? arena_printf(arena, "%s/config.json", path) : path, arena, diag);
     if (!source)
         return false;
-    *labels = (Labels){.source = source, .span = {source, 0, 1}};
+    *labels = (Labels){.span = {source, 0, 1}};
     int64_t at = source_first(source);
     char first = at < source->length ? source->text[at] : 0;
     bool ok = first == '['   ? read_list(source, labels, arena, diag)

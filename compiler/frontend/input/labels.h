@@ -7,7 +7,6 @@
 enum { MAX_LABELS = 1 << 20 };
 
 typedef struct Labels {
-    const Source *source;     /* that they were read from */
     StrList names;            /* by class */
     VEC(Span) spans;          /* of each; empty: of all there is one place */
     Span span;                /* of all */

@@ -11,6 +11,10 @@ enum {
     MAX_MEANS = 8,
 };
 
+/* ImageNet's, by channel: what most trained models mean. */
+#define IMAGENET_MEAN 0.485, 0.456, 0.406
+#define IMAGENET_STD 0.229, 0.224, 0.225
+
 CnxrtPreprocessor pictures_default(void); /* the documentation's: bilinear, crop_pct 224/256, mean and std 0.5 */
 
 const char *pictures_write(const CnxrtPreprocessor *settings, Arena *arena);

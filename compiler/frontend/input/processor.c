@@ -420,16 +420,13 @@ static JsonFile *open_settings(const char *path, Arena *arena, Diag *diag)
     return json_file_open(path, !json_file_exists(path, OWN) && json_file_exists(path, MODELS) ? MODELS : OWN, arena, diag);
 }
 
-static void release(void *root) { json_decref(root); }
-
 bool processor_open(const char *path, const char *usual, int64_t num_channels, Pictures *pictures, Arena *arena, Diag *diag)
 {
     JsonFile *json = open_settings(path, arena, diag);
     if (!json || !json_is_timm(json))
         return json && processor_read(json, usual, num_channels, pictures);
     int64_t errors = diag->n_errors;
-    json_t *out = json_object();
-    arena_on_free(arena, release, out);
+    json_t *out = json_new_object(arena);
     timm_translate_pictures(json, out);
     json->root = out;
     return processor_read_timm(json, num_channels, pictures) && diag->n_errors == errors;
@@ -440,7 +437,7 @@ void processor_published(int64_t edge, const char *missing, Pictures *pictures, 
     CnxrtPreprocessor p = pictures_default();
     p.shortest_edge = edge;
     p.resample = 3;
-    set_normalize(&p, (const double[]){0.485, 0.456, 0.406}, (const double[]){0.229, 0.224, 0.225});
+    set_normalize(&p, (const double[]){IMAGENET_MEAN}, (const double[]){IMAGENET_STD});
     describe(&p, true, pictures, arena);
     pictures->assumed = true;
     diag_note(diag, NO_SPAN, "no %s: pictures are prepared as for the published ConvNeXt models, at %lldx%lld", missing,

@@ -5,8 +5,7 @@
  *
  * Each key remembers where it came from, so that messages speak of the file as its owner wrote it. */
 #include "compiler/frontend/input/timm.h"
-
-#include <string.h>
+#include "compiler/frontend/input/pictures.h"
 
 bool json_is_timm(const JsonFile *json)
 {
@@ -101,9 +100,9 @@ void timm_translate_pictures(JsonFile *json, json_t *out)
         key_wrong_type(json, "pretrained_cfg", cfg, "an object");
     json_put(out, TIMM_PICTURES, pictures);
     if (!key_carry(json, pictures, "image_mean", "pretrained_cfg.mean"))
-        json_put(pictures, "image_mean", json_pack("[f,f,f]", 0.485, 0.456, 0.406));
+        json_put(pictures, "image_mean", json_pack("[f,f,f]", IMAGENET_MEAN));
     if (!key_carry(json, pictures, "image_std", "pretrained_cfg.std"))
-        json_put(pictures, "image_std", json_pack("[f,f,f]", 0.229, 0.224, 0.225));
+        json_put(pictures, "image_std", json_pack("[f,f,f]", IMAGENET_STD));
     if (!key_carry(json, pictures, "crop_pct", "pretrained_cfg.crop_pct"))
         json_put(pictures, "crop_pct", json_real(0.875));
     put_size(json, out);
