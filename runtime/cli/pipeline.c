@@ -21,7 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEFAULT_K = 5, SLOTS_A_THREAD = 4, ERROR_BYTES = 320, STACK_BYTES = 1 << 20 };
+enum { DEFAULT_K = 5, SLOTS_A_THREAD = 4, ERROR_BYTES = 320 };
 
 /* A picture on its way, and its answer. */
 typedef struct Slot {
