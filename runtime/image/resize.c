@@ -8,8 +8,7 @@
  *   image ─ pass along x ─► 8 bits ─ pass along y ─► 8 bits        or y first, where Pillow 13 finds that cheaper
  *
  * Every output sample depends only on its own weights, so only the window that survives the crop is computed; a
- * picture of 1 x 60000, whose full resize has billions of pixels, costs no more than any other. Torchvision's precision depends on
- * the largest weight of an axis, so that all are weighed: a quarter of a second for that picture. */
+ * picture of 1 x 60000, whose full resize has billions of pixels, costs no more than any other. */
 #include "runtime/image/resize.h"
 
 #include <math.h>
@@ -111,12 +110,13 @@ static int torchvision_bits(double largest)
     return bits;
 }
 
-/* The largest weight of all outputs, not only of the window's. */
+/* The largest weight of all outputs, not only of the window's; or any from 1 on, which have the same precision: none reaches 2.
+ * Where a picture grows, which may make billions of outputs, that is the first one's, whose filter the edge cuts off. */
 static double largest_weight(const Filter *filter, int64_t in, int64_t out, double *w)
 {
     double largest = 0;
     int64_t from;
-    for (int64_t i = 0; i < out; i++) {
+    for (int64_t i = 0; i < out && largest < 1; i++) {
         int64_t n = weigh(filter, in, out, i, w, &from);
         for (int64_t j = 0; j < n; j++)
             largest = w[j] > largest ? w[j] : largest;
