@@ -4,9 +4,11 @@ import json
 import os
 import re
 import shutil
-import struct
 import subprocess
 import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
+from zeros import write_zeros  # noqa: E402
 
 WIDTHS = {"tiny": (96, 192, 384, 768), "small": (96, 192, 384, 768), "base": (128, 256, 512, 1024), "other": (8, 16, 24, 32)}
 DEPTHS = {"tiny": (3, 3, 9, 3), "small": (3, 3, 27, 3), "base": (3, 3, 27, 3), "other": (1, 2, 1, 1)}
@@ -26,27 +28,12 @@ def shapes(widths, depths):
     return out | {**pair("classifier.0", widths[-1]), **pair("classifier.2", 1000, widths[-1])}
 
 
-def write(path, tensors):
-    """Zeros of two bytes, in a file without blocks."""
-    head, at = {}, 0
-    for name, shape in tensors.items():
-        n = 2
-        for d in shape:
-            n *= d
-        head[name] = {"dtype": "F16", "shape": shape, "data_offsets": [at, at + n]}
-        at += n
-    text = json.dumps(head).encode()
-    with open(path, "wb") as f:
-        f.write(struct.pack("<Q", len(text)) + text)
-        f.truncate(8 + len(text) + at)
-
-
 def main(cnxc, folder):
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
     for name, widths in WIDTHS.items():
         path = os.path.join(folder, name + ".safetensors")
-        write(path, shapes(widths, DEPTHS[name]))
+        write_zeros(path, shapes(widths, DEPTHS[name]), "F16")
         done = subprocess.run([cnxc, "compile", path, "--emit=onnxtxt", "-O0", "-o", "-"], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         settings = json.loads(re.search(r'"cnxc.preprocessor": "(.*)"', done.stdout)[1].replace('\\"', '"'))
