@@ -1,4 +1,5 @@
-"""What the golden runners share: reading raw files, compiling and running a case, for this machine or another system."""
+"""What the golden runners share: reading raw files, compiling and running a case, for this machine or another system, and all cases."""
+import concurrent.futures
 import json
 import os
 import shlex
@@ -66,3 +67,32 @@ def error_over_atol(got, want, atol):
     if got.shape != want.shape or (np.isnan(got) != np.isnan(want)).any():
         return float("inf")
     return float(np.nanmax(np.abs(got.astype(np.float64) - want), initial=0.0) / atol)
+
+
+# ── All cases ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def attempt(check, *args):
+    """What is wrong, "" if nothing, and the error. A check gives either; errors are in units of what is allowed."""
+    try:
+        said = check(*args)
+    except Exception as e:  # a failing command is a failing case
+        said = str(e)
+    if isinstance(said, str):
+        return said, float("inf") if said else 0.0
+    return "" if said <= 1 else f"{said:.3g} times what is allowed", said
+
+
+def run_cases(work, jobs=None):
+    """Attempts all (group, case, check, arguments) side by side. Prints what is wrong, the worst of each group that has a name,
+    and how many passed. The exit code."""
+    worst, failed = {}, 0
+    with concurrent.futures.ThreadPoolExecutor(jobs or os.cpu_count()) as pool:
+        for (group, case, *_), (problem, error) in zip(work, pool.map(lambda w: attempt(w[2], *w[3:]), work)):
+            worst[group] = max(worst.get(group, (0.0, "")), (error, case))
+            if problem:
+                failed += 1
+                print(f"FAIL {case}: {problem}", flush=True)
+    for group in filter(None, worst):
+        print("worst of {}: {:.3f} of what is allowed, {}".format(group, *worst[group]))
+    print(f"{len(work) - failed} passed, {failed} failed")
+    return 1 if failed or not work else 0

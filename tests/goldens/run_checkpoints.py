@@ -7,7 +7,6 @@ pictures of timm's folders must become what torchvision's transforms, written do
 Prints the worst case of each group and ends with "N passed, N failed".
 """
 import argparse
-import concurrent.futures
 import fnmatch
 import json
 import os
@@ -83,7 +82,7 @@ def transformed(picture, config):
 
 
 def check_pictures(cnxc, changes, size):
-    """Largest difference of the pixel values, in units of the last place at 1."""
+    """Largest difference of the pixel values, over what is allowed."""
     with tempfile.TemporaryDirectory(prefix="cnxc-golden-") as work:
         model = shutil.copytree(os.path.join(goldens.HERE, "checkpoints", "timm_linear_mlp"), os.path.join(work, "timm"))
         with open(os.path.join(model, "config.json")) as f:
@@ -99,7 +98,7 @@ def check_pictures(cnxc, changes, size):
         got, want = np.load(os.path.join(work, "x.npy"))[0], transformed(picture, config["pretrained_cfg"])
     if got.shape != want.shape:
         return float("inf")
-    return float(np.abs(got.astype(np.float64) - want).max() / np.finfo(np.float32).eps)
+    return float(np.abs(got.astype(np.float64) - want).max() / np.finfo(np.float32).eps / PICTURE_ULPS)
 
 
 PICTURES = [
@@ -115,18 +114,9 @@ def work_list(cnxc, levels, pattern):
     for group in ("checkpoints", "tf"):
         for case in cases(group, pattern):
             for level in levels:
-                yield group, f"{case['name']} {level}", 1, lambda g=group, c=case, l=level: check_outputs(cnxc, g, c, l)
+                yield group, f"{case['name']} {level}", check_outputs, cnxc, group, case, level
     for changes, size in PICTURES if fnmatch.fnmatch("pictures", pattern) else []:
-        yield "pictures", f"{size} {changes}", PICTURE_ULPS, lambda c=changes, s=size: check_pictures(cnxc, c, s)
-
-
-def attempt(work):
-    group, label, limit, check = work
-    try:
-        error = check()
-        return group, label, error, "" if error <= limit else "outside the tolerance"
-    except Exception as e:  # a failing command is a failing case
-        return group, label, float("inf"), str(e)
+        yield "pictures", f"{size} {changes}", check_pictures, cnxc, changes, size
 
 
 def main():
@@ -136,19 +126,7 @@ def main():
     ap.add_argument("--only", default="*", help="a case's name, or pictures")
     ap.add_argument("--jobs", type=int, default=os.cpu_count())
     a = ap.parse_args()
-    work = list(work_list(a.cnxc, a.levels.split(","), a.only))
-    worst, failed = {}, 0
-    with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
-        for group, label, error, message in pool.map(attempt, work):
-            worst[group] = max(worst.get(group, (0.0, "")), (error, label))
-            if message:
-                failed += 1
-                print(f"FAIL {group} {label}: {error:.3g}: {message}", flush=True)
-    for group, (error, label) in worst.items():
-        unit = "units of the last place" if group == "pictures" else "of atol"
-        print(f"worst of {group}: {error:.3f} {unit}, {label}")
-    print(f"{len(work) - failed} passed, {failed} failed")
-    return 1 if failed or not work else 0
+    return goldens.run_cases(list(work_list(a.cnxc, a.levels.split(","), a.only)), a.jobs)
 
 
 if __name__ == "__main__":

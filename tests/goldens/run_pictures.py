@@ -8,7 +8,6 @@ torchvision's. The network has as many channels as the case: files become RGB fo
 another number.
 """
 import argparse
-import concurrent.futures
 import json
 import os
 import shutil
@@ -125,20 +124,7 @@ def main():
     images = [c for c in manifest["images"] if c["name"] not in NOT_BY_FILE]
     work = [(check, c) for c in images for check in (check_pixels, check_torchvision)]
     work += [(check, c) for c in manifest["e2e"] for check in (check_scores_pil, check_scores_default)]
-    failed = 0
-
-    def run(item):
-        try:
-            return item[0](cnxc, item[1])
-        except Exception as e:  # a failing command is a failing case
-            return str(e)
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for (_, case), problem in zip(work, pool.map(run, work)):
-            if problem:
-                failed += 1
-                print(f"FAIL {case['name']}: {problem}", flush=True)
-    print(f"{len(work) - failed} passed, {failed} failed")
-    return 1 if failed else 0
+    return goldens.run_cases([("", case["name"], check, cnxc, case) for check, case in work])
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ each model must answer its pictures with the labels of transformers' pipeline, o
 that differ by float32's rounding at most. processors/make.py has made them. Ends with "N passed, N failed".
 """
 import argparse
-import concurrent.futures
 import json
 import os
 import sys
@@ -77,20 +76,7 @@ def main():
     ap.add_argument("cnxc", type=os.path.abspath)
     cnxc = ap.parse_args().cnxc
     work = [(check_pixels, case) for case in MANIFEST["pixels"]] + [(check_model, case) for case in MANIFEST["models"]]
-    failed = 0
-
-    def run(item):
-        try:
-            return item[0](cnxc, item[1])
-        except Exception as e:  # a failing command is a failing case
-            return str(e)
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for (_, case), problem in zip(work, pool.map(run, work)):
-            if problem:
-                failed += 1
-                print(f"FAIL {case['name']}: {problem}", flush=True)
-    print(f"{len(work) - failed} passed, {failed} failed")
-    return 1 if failed else 0
+    return goldens.run_cases([("", case["name"], check, cnxc, case) for check, case in work])
 
 
 if __name__ == "__main__":

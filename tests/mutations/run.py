@@ -5,7 +5,7 @@ each mutant: breaks its rule in the copy, builds what has changed, and runs its 
 that noticed and what it said. Ends with "N passed, N failed": a mutant fails that no case notices, that does not build,
 or whose place in the source is gone.
 
-    run.py --only 'grn-*'      noticed  grn-residual-dropped: v2_cls by folder at O3: 2.3e+05 of the tolerance
+    run.py --only 'grn-*'      noticed  grn-residual-dropped: v2_cls by folder at O3: 2.3e+05 times what is allowed
 """
 import argparse
 import concurrent.futures
@@ -113,12 +113,8 @@ def checks_of(mutant, manifest):
 
 def check_checkpoints(cnxc, pattern):
     """What the first failing case of a pattern says."""
-    results = map(run_checkpoints.attempt, run_checkpoints.work_list(cnxc, ["O3"], pattern))
-    return next((f"{label}: {said(error, message)}" for _, label, error, message in results if message), "")
-
-
-def said(error, message):
-    return f"{error:.3g} of the tolerance" if error < float("inf") else gist(message)
+    results = ((label, goldens.attempt(*what)[0]) for _, label, *what in run_checkpoints.work_list(cnxc, ["O3"], pattern))
+    return next((f"{label}: {gist(problem)}" for label, problem in results if problem), "")
 
 
 def gist(message):
@@ -127,7 +123,8 @@ def gist(message):
     return next((line for line in lines if "error:" in line), lines[-1])
 
 
-CHECKS = {"images": run_pictures.check_pixels, "e2e": run_pictures.check_scores_pil, "processor": run_processors.check_pixels}
+CHECKS = {"models": run_models.check, "images": run_pictures.check_pixels, "e2e": run_pictures.check_scores_pil,
+          "processor": run_processors.check_pixels}
 
 
 def check(cnxc, manifest, what):
@@ -136,14 +133,9 @@ def check(cnxc, manifest, what):
     if kind == "checkpoint":
         return check_checkpoints(cnxc, name)
     case = run_processors.CASES[name] if kind == "processor" else next(c for c in manifest[kind] if c["name"] == name)
-    if kind == "models":
-        _, _, error, message = run_models.check(cnxc, case, *rest)
-        return f"{name} by {rest[0]} at {rest[2]}: {said(error, message)}" if message else ""
-    try:
-        problem = CHECKS[kind](cnxc, case)
-    except Exception as e:  # a failing command is a failing case
-        problem = gist(str(e))
-    return f"{name}: {problem}" if problem else ""
+    problem, _ = goldens.attempt(CHECKS[kind], cnxc, case, *rest)
+    road = f" by {rest[0]} at {rest[2]}" if rest else ""
+    return f"{name}{road}: {gist(problem)}" if problem else ""
 
 
 def failures(cnxc, manifest, checks, jobs):
