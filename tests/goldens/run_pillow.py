@@ -5,6 +5,7 @@ runs it again. Pillow decodes and resizes; what remains of ConvNextImageProcesso
 12's order of passes is had from Pillow 13 by resizing each axis by itself. Ends with "N passed, N failed".
 """
 import concurrent.futures
+import functools
 import json
 import os
 import struct
@@ -126,7 +127,7 @@ def unreasonable(path, settings):
 
 
 def make_case(index, folder):
-    """The picture and its settings in a folder: (kind, channels, settings, description)."""
+    """Writes a picture and its settings into a folder: (kind, channels, what they are, the pixel values)."""
     rng = np.random.default_rng([20240229, index])
     channels = int(rng.choice([3, 3, 3, 3, 3, 3, 1, 4]))
     path = os.path.join(folder, "picture")
@@ -139,7 +140,7 @@ def make_case(index, folder):
     with open(os.path.join(folder, "preprocessor_config.json"), "w") as f:
         json.dump(settings, f)
     kind = "pil12" if channels != 4 and chance(rng, 0.3) else "pil"  # RGBA is premultiplied once for both axes
-    return kind, channels, settings, what
+    return kind, channels, f"{what}, {kind}, {channels} channels, {settings}", reference(path, settings, kind, channels)
 
 
 def convertible(path):
@@ -168,40 +169,44 @@ def difference(got, want):
     return f"{wrong.mean():.2%} of the values differ, by up to {np.abs(got - want).max():.3g}"
 
 
-def run_batch(tool, first, count):
-    """Failures of the cases [first, first + count), as lines."""
-    problems = []
-    with tempfile.TemporaryDirectory(prefix="cnxc-pillow-") as temp:
-        cases, lines = [], []
+def run_batch(make_case, tool, first, count):
+    """How many of [first, first + count) are cases, and what is wrong with them, as lines."""
+    cases, problems = [], []
+    with tempfile.TemporaryDirectory(prefix="cnxc-pixels-") as temp:
         for index in range(first, first + count):
             folder = os.path.join(temp, str(index))
             os.mkdir(folder)
-            cases.append((index, folder, *make_case(index, folder)))
-            lines.append(f"{cases[-1][2]} {cases[-1][3]} {folder}\n")
+            if case := make_case(index, folder):
+                cases.append((index, folder, *case))
+        lines = "".join(f"{kind} {channels} {folder}\n" for _, folder, kind, channels, *_ in cases)
         with open(os.path.join(temp, "answers"), "w+b") as answers:
-            subprocess.run([tool], input="".join(lines).encode(), stdout=answers, check=True)
+            subprocess.run([tool], input=lines.encode(), stdout=answers, check=True)
             answers.seek(0)
-            for index, folder, kind, channels, settings, what in cases:
-                want = reference(os.path.join(folder, "picture"), settings, kind, channels)
+            for index, *_, what, want in cases:
                 problem = difference(read_answer(answers), want)
                 if problem:
-                    problems.append(f"FAIL {index}: {what}, {kind}, {channels} channels, {settings}: {problem}")
-    return problems
+                    problems.append(f"FAIL {index}: {what}: {problem}")
+    return len(cases), problems
+
+
+def run_all(make_case):
+    """CNX_PIXELS [COUNT [FIRST]]: the exit code."""
+    tool, count, first = os.path.abspath(sys.argv[1]), *map(int, (sys.argv[2:] + ["300", "0"][len(sys.argv) - 2:]))
+    starts = range(first, first + count, BATCH)
+    sizes = [min(BATCH, first + count - s) for s in starts]
+    cases = failed = 0
+    with concurrent.futures.ProcessPoolExecutor() as pool:
+        for n, problems in pool.map(functools.partial(run_batch, make_case, tool), starts, sizes):
+            cases, failed = cases + n, failed + len(problems)
+            print(*problems, sep="\n", end="\n" if problems else "", flush=True)
+    print(f"{cases - failed} passed, {failed} failed")
+    return 1 if failed or not cases or cases < count // 2 else 0
 
 
 def main():
-    tool, count, first = os.path.abspath(sys.argv[1]), *map(int, (sys.argv[2:] + ["300", "0"][len(sys.argv) - 2:]))
     assert pillow_version.startswith("13."), f"Pillow {pillow_version}; the reference is Pillow 13"
     Image.MAX_IMAGE_PIXELS = None
-    starts = range(first, first + count, BATCH)
-    sizes = [min(BATCH, first + count - s) for s in starts]
-    failed = 0
-    with concurrent.futures.ProcessPoolExecutor() as pool:
-        for problems in pool.map(run_batch, [tool] * len(starts), starts, sizes):
-            failed += len(problems)
-            print(*problems, sep="\n", end="\n" if problems else "", flush=True)
-    print(f"{count - failed} passed, {failed} failed")
-    return 1 if failed or count < 1 else 0
+    return run_all(make_case)
 
 
 if __name__ == "__main__":

@@ -6,10 +6,7 @@ tests/goldens/requirements.txt. Ends with "N passed, N failed".
 """
 import json
 import os
-import subprocess
 import sys
-import tempfile
-import warnings
 
 os.environ.update(CUDA_VISIBLE_DEVICES="", HF_HUB_OFFLINE="1")
 import numpy as np
@@ -19,7 +16,7 @@ from PIL import Image, ImageOps
 import random_pictures
 from processors.make import CLASSES
 from random_pictures import chance
-from run_pillow import convertible, difference, per_channel, read_answer
+from run_pillow import convertible, per_channel, run_all
 
 FILTERS = ["nearest", "lanczos", "bilinear", "bicubic", "box", "hamming"]
 
@@ -67,7 +64,7 @@ def by_timm(rng, image):
 
 
 def make_case(index, folder):
-    """What is in the folder, and the pixel values of it; None: it is no case."""
+    """As run_pillow.py's; None: it is no case."""
     rng = np.random.default_rng([20250911, index])
     path = os.path.join(folder, "picture")
     what = random_pictures.write(rng, 3, path)
@@ -80,30 +77,8 @@ def make_case(index, folder):
         return None
     with open(os.path.join(folder, file), "w") as f:
         json.dump(settings, f)
-    return f"{what}, {settings}", pixels.astype(np.float32)
-
-
-def main():
-    tool, count, first = os.path.abspath(sys.argv[1]), *map(int, (sys.argv[2:] + ["300", "0"][len(sys.argv) - 2:]))
-    warnings.simplefilter("ignore")
-    failed = passed = 0
-    with tempfile.TemporaryDirectory(prefix="cnxc-processors-") as temp:
-        folders = {index: os.path.join(temp, str(index)) for index in range(first, first + count)}
-        for folder in folders.values():
-            os.mkdir(folder)
-        cases = {index: case for index, folder in folders.items() if (case := make_case(index, folder))}
-        lines = "".join(f"own 3 {folders[index]}\n" for index in cases)
-        with open(os.path.join(temp, "answers"), "w+b") as answers:
-            subprocess.run([tool], input=lines.encode(), stdout=answers, check=True)
-            answers.seek(0)
-            for index, (what, want) in cases.items():
-                problem = difference(read_answer(answers), want)
-                failed, passed = failed + bool(problem), passed + (not problem)
-                if problem:
-                    print(f"FAIL {index}: {what}: {problem}", flush=True)
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed or passed < count // 2 else 0
+    return "own", 3, f"{what}, {settings}", pixels.astype(np.float32)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_all(make_case))
