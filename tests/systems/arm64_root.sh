@@ -8,28 +8,20 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/tools/setup.sh
+. tests/systems/root.sh
 mkdir -p "$1" || exit 1
 work=$(realpath "$1") root=$(realpath "$1")/root packages="$BUILD_PACKAGES libcmocka-dev"
 handlers=/proc/sys/fs/binfmt_misc
-export container=lxc # tells debootstrap that devices and /proc are there, or not to be had
 export CNXC_MATH_STRIDE=104729 # floats that test_math takes one of; a sweep of all takes QEMU an hour
-export LC_ALL=C DEBIAN_FRONTEND=noninteractive PATH=/usr/sbin:/usr/bin:/sbin:/bin
+export DEBIAN_FRONTEND=noninteractive
 
 # ── Outside: files ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 # The root's packages, unpacked; another list makes it anew. From where and of which Debian this machine's are.
 download_root() {
     [ "$(cat "$root/packages" 2>/dev/null)" = "$(echo $packages)" ] && return 0
-    . /etc/os-release
-    mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $VERSION_CODENAME" | head -n 1)
     rm -rf "$root"
-    debootstrap --arch=arm64 --foreign --variant=minbase --include="$(echo $packages | tr ' ' ',')" "$VERSION_CODENAME" "$root" $mirror
-}
-
-# The sources with their times, so that only what has changed is built again.
-copy_sources() {
-    rm -rf "$root/cnxc" && mkdir "$root/cnxc" || return 1
-    git ls-files -z --cached --others --exclude-standard | tar -c --null --verbatim-files-from -T - | tar -x -C "$root/cnxc"
+    debootstrap --arch=arm64 --foreign --variant=minbase --include="$(echo $packages | tr ' ' ',')" "$VERSION_CODENAME" "$root" $(mirror)
 }
 
 # Runs the rest of this script where mounts are private, and programs for aarch64 can be registered by who is root there.
@@ -66,11 +58,6 @@ read_digits() {
         END { print NR " digits read"; exit bad || !NR }'
 }
 
-passed=0 failed=0
-result() { # NAME CODE
-    [ "$2" = 0 ] && passed=$((passed + 1)) || { failed=$((failed + 1)) && echo "FAIL $1"; }
-}
-
 inside() {
     prepare_root && build_cnxc || exit 1
     chroot "$root" /build/bin/cnxc targets --host | grep -w neon
@@ -79,10 +66,9 @@ inside() {
     result "the unit tests pass" $?
     read_digits
     result "what it compiles reads the digits" $?
-    echo "$passed passed, $failed failed"
-    [ "$failed" = 0 ]
+    finish
 }
 
 [ "${2:-}" != inside ] || { inside && exit 0 || exit 1; }
 [ "$(id -u)" = 0 ] || { echo "arm64_root.sh: only root can make a root" && exit 1; }
-download_root && copy_sources && enter
+download_root && copy_sources "$root" && enter

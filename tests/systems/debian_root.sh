@@ -5,15 +5,13 @@
 # bare any more, so it is made anew. Ends with "N passed, N failed".
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-. /etc/os-release
+. tests/systems/root.sh
 [ "$VERSION_CODENAME" = trixie ] && other=bookworm || other=trixie
 codename=${2:-$other} work=$1 certificates=/etc/ssl/certs/ca-certificates.crt
-export container=lxc # tells debootstrap that devices and /proc are there, or not to be had
-export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
 
 # From where this machine's packages are, and by its ways to get there.
 make_root() { # ROOT
-    mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $VERSION_CODENAME" | head -n 1)
+    local mirror=$(mirror)
     rm -rf "$1"
     debootstrap --variant=minbase "$codename" "$1" $mirror || return 1
     {
@@ -27,15 +25,8 @@ make_root() { # ROOT
 }
 
 # What is checked out here becomes a repository there: tests ask git for its files.
-copy_sources() { # ROOT
-    mkdir -p "$1/cnxc" || return 1
-    git ls-files -z --cached --others --exclude-standard | tar -c --null --verbatim-files-from -T - |
-        tar -x --no-same-owner -C "$1/cnxc" && git -C "$1/cnxc" init -q && git -C "$1/cnxc" add --all
-}
-
-passed=0 failed=0
-result() { # NAME CODE
-    [ "$2" = 0 ] && passed=$((passed + 1)) || { failed=$((failed + 1)) && echo "FAIL $1"; }
+copy_repository() { # ROOT
+    copy_sources "$1" && git -C "$1/cnxc" init -q && git -C "$1/cnxc" add --all
 }
 
 # Runs where mounts are private.
@@ -48,8 +39,7 @@ inside() { # ROOT
     done
     ! grep -h "warning:" "$work"/*.log
     result "no compiler warns" $?
-    echo "$passed passed, $failed failed"
-    [ "$failed" = 0 ]
+    finish
 }
 
 if [ "${3:-}" = inside ]; then
@@ -57,5 +47,5 @@ if [ "${3:-}" = inside ]; then
     exit
 fi
 [ "$(id -u)" = 0 ] || { echo "debian_root.sh: only root can make a root" && exit 1; }
-mkdir -p "$work" && work=$(realpath "$work") && make_root "$work/$codename" && copy_sources "$work/$codename" &&
+mkdir -p "$work" && work=$(realpath "$work") && make_root "$work/$codename" && copy_repository "$work/$codename" &&
     exec unshare --mount "$PWD/tests/systems/debian_root.sh" "$work" "$codename" inside
