@@ -1,4 +1,4 @@
-"""Random picture files of every kind for run_pillow.py and run_pipeline.py: what Pillow can write, and PNGs of its own for the rest.
+"""Random picture files of every kind, for runners that compare: what Pillow can write, and PNGs of its own for the rest.
 
     write(rng, channels, path) -> a description of what was written
     write_photo(rng, path)     -> the same of a JPEG as cameras make it
