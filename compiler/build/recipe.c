@@ -102,12 +102,9 @@ static json_t *phases_json(const Program *program)
 {
     Arena *scratch = arena_new();
     json_t *list = json_array();
-    for (int64_t i = 0; i < program->begin.len; i++)
-        add_phase(list, program->begin.at[i], scratch);
-    for (int64_t i = 0; i < program->image.len; i++)
-        add_phase(list, program->image.at[i], scratch);
-    for (int64_t i = 0; i < program->end.len; i++)
-        add_phase(list, program->end.at[i], scratch);
+    PhaseList phases = program_phases(program, scratch);
+    for (int64_t i = 0; i < phases.len; i++)
+        add_phase(list, phases.at[i], scratch);
     arena_free(scratch);
     return list;
 }

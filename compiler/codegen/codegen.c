@@ -20,20 +20,13 @@ static bool write_buffer(LLVMMemoryBufferRef buffer, const char *path, Diag *dia
     return ok;
 }
 
-static void emit_variant(Emit *e, const Program *program, int64_t variant)
-{
-    IrValue *phases = NEW_ARRAY(e->arena, IrValue, program->begin.len + program->image.len + program->end.len + 1);
-    program_emit(e, program, phases);
-    variant_emit(e, program, variant, phases);
-}
-
 bool codegen_emit(CodeParts parts, const Program *program, int64_t variant, const ArtifactInfo *info, int opt_level,
                   CodeKind kind, const char *path, CodeReport *report, Arena *arena, Diag *diag)
 {
     Emit e;
     emit_open(&e, info->name, program->cpu, arena);
     if (parts & CODE_PROGRAM)
-        emit_variant(&e, program, variant);
+        variant_emit(&e, program, variant, program_emit(&e, program));
     if (parts & CODE_DESCRIPTOR)
         descriptor_emit(&e, info);
     LLVMMemoryBufferRef buffer = emit_generate(&e, kind, opt_level);

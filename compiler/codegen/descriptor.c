@@ -127,15 +127,11 @@ static IrValue phase_constant(Emit *e, const Phase *phase, IrValue function)
 
 static IrValue phases_constant(Emit *e, const Program *program, const IrValue *functions)
 {
-    int64_t n = 0;
-    IrValue *all = NEW_ARRAY(e->arena, IrValue, program->begin.len + program->image.len + program->end.len + 1);
-    for (int64_t i = 0; i < program->begin.len; i++, n++)
-        all[n] = phase_constant(e, program->begin.at[i], functions[n]);
-    for (int64_t i = 0; i < program->image.len; i++, n++)
-        all[n] = phase_constant(e, program->image.at[i], functions[n]);
-    for (int64_t i = 0; i < program->end.len; i++, n++)
-        all[n] = phase_constant(e, program->end.at[i], functions[n]);
-    return array_of(e, all, n);
+    PhaseList phases = program_phases(program, e->arena);
+    IrValue *all = NEW_ARRAY(e->arena, IrValue, phases.len + 1);
+    for (int64_t i = 0; i < phases.len; i++)
+        all[i] = phase_constant(e, phases.at[i], functions[i]);
+    return array_of(e, all, phases.len);
 }
 
 static IrValue labels_constant(Emit *e, const ArtifactInfo *info)

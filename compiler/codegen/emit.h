@@ -172,7 +172,7 @@ void expr_finish(Emit *e, const Kernel *kernel, const IrValue *values, IrValue o
 void kernel_emit(Emit *e, const Kernel *kernel); /* the whole function */
 
 /* Program and descriptor. */
-void program_emit(Emit *e, const Program *program, IrValue *phases); /* begin, image, end in a row */
+IrValue *program_emit(Emit *e, const Program *program); /* a function for each phase */
 void variant_emit(Emit *e, const Program *program, int64_t variant, const IrValue *phases);
 void descriptor_emit(Emit *e, const ArtifactInfo *info);
 

@@ -142,15 +142,13 @@ static IrValue emit_phase(Emit *e, const Phase *phase, int64_t number)
     return function;
 }
 
-void program_emit(Emit *e, const Program *program, IrValue *phases)
+IrValue *program_emit(Emit *e, const Program *program)
 {
-    int64_t n = 0;
+    PhaseList phases = program_phases(program, e->arena);
+    IrValue *functions = NEW_ARRAY(e->arena, IrValue, phases.len + 1);
     for (int64_t i = 0; i < program->kernels.len; i++)
         kernel_emit(e, program->kernels.at[i]);
-    for (int64_t i = 0; i < program->begin.len; i++, n++)
-        phases[n] = emit_phase(e, program->begin.at[i], n);
-    for (int64_t i = 0; i < program->image.len; i++, n++)
-        phases[n] = emit_phase(e, program->image.at[i], n);
-    for (int64_t i = 0; i < program->end.len; i++, n++)
-        phases[n] = emit_phase(e, program->end.at[i], n);
+    for (int64_t i = 0; i < phases.len; i++)
+        functions[i] = emit_phase(e, phases.at[i], i);
+    return functions;
 }

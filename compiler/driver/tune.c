@@ -12,7 +12,6 @@
 #include "compiler/build/resource.h"
 #include "compiler/driver/driver.h"
 #include "compiler/report/json.h"
-#include "compiler/report/survey.h"
 #include "ir/base/clock.h"
 #include "ir/base/str.h"
 #include "ir/base/parallel.h"

@@ -10,7 +10,6 @@
 #include "compiler/report/estimate.h"
 #include "compiler/report/graph_cost.h"
 #include "compiler/report/json.h"
-#include "compiler/report/survey.h"
 #include "compiler/target/peak.h"
 #include "ir/base/escape.h"
 #include "ir/base/parallel.h"

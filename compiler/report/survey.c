@@ -253,15 +253,3 @@ Survey survey_phase(const Program *program, const Phase *phase, Arena *arena)
     arena_free(scratch);
     return survey;
 }
-
-PhaseList program_phases(const Program *program, Arena *arena)
-{
-    PhaseList list = {0};
-    for (int64_t i = 0; i < program->begin.len; i++)
-        vec_push(arena, &list, program->begin.at[i]);
-    for (int64_t i = 0; i < program->image.len; i++)
-        vec_push(arena, &list, program->image.at[i]);
-    for (int64_t i = 0; i < program->end.len; i++)
-        vec_push(arena, &list, program->end.at[i]);
-    return list;
-}

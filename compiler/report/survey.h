@@ -26,8 +26,4 @@ typedef struct Survey {
 
 Survey survey_phase(const Program *program, const Phase *phase, Arena *arena);
 
-/* The phases made from a node, and all of the program's in order. */
-typedef VEC(const Phase *) PhaseList;
-PhaseList program_phases(const Program *program, Arena *arena);
-
 #endif

@@ -77,12 +77,9 @@ static void find_lifetimes(Program *program)
     for (int64_t i = 0; i < program->buffers.len; i++)
         program->buffers.at[i]->first = program->buffers.at[i]->last = -1;
     program->scratch_bytes = 0;
-    for (int64_t i = 0; i < program->begin.len; i++)
-        walk_phase(&planner, program->begin.at[i]);
-    for (int64_t i = 0; i < program->image.len; i++)
-        walk_phase(&planner, program->image.at[i]);
-    for (int64_t i = 0; i < program->end.len; i++)
-        walk_phase(&planner, program->end.at[i]);
+    PhaseList phases = program_phases(program, program->arena);
+    for (int64_t i = 0; i < phases.len; i++)
+        walk_phase(&planner, phases.at[i]);
     stretch_over_images(program);
 }
 

@@ -118,11 +118,8 @@ void program_print_code(const Program *program, FILE *out)
     print_head(program, out);
     for (int64_t i = 0; i < program->kernels.len; i++)
         fprintf(out, "kernel %s:%s\n", program->kernels.at[i]->name, kernel_text(scratch, program->kernels.at[i]));
-    for (int64_t i = 0; i < program->begin.len; i++)
-        print_sections(&p, program->begin.at[i]);
-    for (int64_t i = 0; i < program->image.len; i++)
-        print_sections(&p, program->image.at[i]);
-    for (int64_t i = 0; i < program->end.len; i++)
-        print_sections(&p, program->end.at[i]);
+    PhaseList phases = program_phases(program, scratch);
+    for (int64_t i = 0; i < phases.len; i++)
+        print_sections(&p, phases.at[i]);
     arena_free(scratch);
 }

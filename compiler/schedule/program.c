@@ -32,6 +32,18 @@ bool phase_uses_tiles(const Phase *phase)
     return uses;
 }
 
+PhaseList program_phases(const Program *program, Arena *arena)
+{
+    PhaseList list = {0};
+    for (int64_t i = 0; i < program->begin.len; i++)
+        vec_push(arena, &list, program->begin.at[i]);
+    for (int64_t i = 0; i < program->image.len; i++)
+        vec_push(arena, &list, program->image.at[i]);
+    for (int64_t i = 0; i < program->end.len; i++)
+        vec_push(arena, &list, program->end.at[i]);
+    return list;
+}
+
 /* Tiles have to be asked for and may be refused, so what does without them does not ask. */
 int64_t program_cpu_features(const Program *program)
 {
@@ -211,12 +223,9 @@ static void check_phase(Checker *checker, const Phase *phase)
 bool program_verify(const Program *program, const char **problem)
 {
     Checker checker = {.program = program};
-    for (int64_t i = 0; i < program->begin.len; i++)
-        check_phase(&checker, program->begin.at[i]);
-    for (int64_t i = 0; i < program->image.len; i++)
-        check_phase(&checker, program->image.at[i]);
-    for (int64_t i = 0; i < program->end.len; i++)
-        check_phase(&checker, program->end.at[i]);
+    PhaseList phases = program_phases(program, program->arena);
+    for (int64_t i = 0; i < phases.len; i++)
+        check_phase(&checker, phases.at[i]);
     *problem = checker.problem;
     return !checker.problem;
 }

@@ -185,6 +185,9 @@ const Kernel *kernel_intern(Program *program, const Kernel *kernel);
 /* Every parameter of the kernel, as text: equal texts are equal kernels. */
 const char *kernel_text(Arena *arena, const Kernel *kernel);
 
+typedef VEC(const Phase *) PhaseList;
+PhaseList program_phases(const Program *program, Arena *arena); /* all of them, in the order in which they run */
+
 int64_t phase_chunks(const Phase *phase);
 bool phase_uses_tiles(const Phase *phase); /* a kernel that wants the matrix unit configured */
 int64_t program_cpu_features(const Program *program); /* CNXRT_CPU_ bits that it needs: a matrix unit only if used */
