@@ -22,8 +22,8 @@
  * Behind a LayerNormalization its scale, which is free by now, divides the columns.
  *
  * The head and products over few channels stay as they are: they are little work, and the answer; so do products of what a
- * graph has quantised itself. Requires affine folding for the best results; preserves names of outputs. What was decided stands in
- * the graph: printed, it compiles to the same code. */
+ * graph has quantised itself. Requires affine folding for the best results; preserves names of outputs. What was decided
+ * stands in the graph: printed, it compiles to the same code. */
 #include "compiler/passes/quantize.h"
 
 #include "compiler/passes/passes.h"
@@ -160,7 +160,6 @@ static Node *norm_to_scale(const Value *rows)
 /* Columns of rows divided by their multipliers. */
 static Value *divided(Node *at, Value *rows, const float *multipliers, int64_t k)
 {
-    Node *norm = norm_to_scale(rows);
     if (!multipliers)
         return rows;
     Tensor *factors = tensor_new(at->graph->model->arena, DT_FLOAT, 1, &k);
@@ -168,6 +167,7 @@ static Value *divided(Node *at, Value *rows, const float *multipliers, int64_t k
         tensor_set(factors, i, 1 / (double)multipliers[i]);
     const char *name = arena_printf(at->graph->model->arena, "%s_factors", rows->name);
     Value *operands[] = {rows, constant_new(at->graph, name, factors, at->span)};
+    Node *norm = norm_to_scale(rows);
     if (norm) {
         node_set_input(norm, 1, operands[1]);
         return rows;

@@ -55,14 +55,14 @@ Panels block_panels(const Block *b, Pos range); /* W2's */
 Rows block_rows_at(const Block *b, Pos image, int64_t y, int64_t rows, Pos step); /* pixel and pixels */
 void block_normalised(Lowering *l, const Block *b, Pos image, const RowGroup *group, Pos step, Rows *r); /* sets r->a */
 int64_t block_flops(const Block *b, int64_t products); /* of the depthwise convolution and so many products */
-/* What becomes 8-bit integers, 255 steps to a pixel's range, or bf16, whose values are as far apart from 1 on: a Gelu before them
- * need not be as precise as a float. */
+/* What becomes 8-bit integers, 255 steps to a pixel's range, or bf16, whose values are as far apart from 1 on: a Gelu before
+ * them need not be as precise as a float. */
 const Fusion *block_coarse(Lowering *l, const Fusion *fusion);
 /* The left rows, the start and what follows the sums: of W1, whose C is the caller's; of W2 or a range of it, with C. */
 void block_finish_up(Lowering *l, const Block *b, const Rows *r, Gemm *gemm);
 void block_finish_down(Lowering *l, const Block *b, const Rows *r, Pos range, bool first, bool last, Gemm *gemm);
-bool block_fits_bytes(
-    const Block *b); /* of a quantized one: no row ends within a group, and nothing but factors comes after LayerNorm */
+/* Of a quantized one: no row ends within a group, and nothing but factors comes after LayerNorm. */
+bool block_fits_bytes(const Block *b);
 static inline bool block_is_quantized(const Block *b) { return b->q1.b != NULL; }
 const ScheduleChoice *block_choice(const Lowering *l, const Block *b);
 void block_shape(Lowering *l, const Block *b); /* of the open phase */

@@ -11,8 +11,8 @@
  *
  * Of 8-bit integers, a range of H is floats until all of it is there, and then bytes with a scale for each pixel.
  *
- * W2 is packed range by range, so that weights are read front to back, unless several sizes of pictures share it; each panel's first tile prefetches the next
- * panel, from W1 into W2 and on to the next range. */
+ * W2 is packed range by range, so that weights are read front to back, unless several sizes of pictures share it; each panel's
+ * first tile prefetches the next panel, from W1 into W2 and on to the next range. */
 #include "compiler/schedule/block.h"
 
 #include "compiler/schedule/lower.h"
@@ -35,8 +35,8 @@ static bool convert_operands(Lowering *l, Block *b)
     return true;
 }
 
-/* Ranges of equal, whole panels, or as the profile has it; else one range with all columns. Where ranges have scales of their own,
- * the graph has said them. */
+/* Ranges of equal, whole panels, or as the profile has it; else one range with all columns. Where ranges have scales of their
+ * own, the graph has said them. */
 static void choose_range(Block *b, int64_t nr)
 {
     if (block_is_quantized(b)) {

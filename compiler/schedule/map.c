@@ -125,8 +125,8 @@ static int64_t elements(const Nest *nest, int first)
     return count;
 }
 
-/* A call for a few elements costs more than they do: there the longest of the other dimensions takes the rows' place. Patches of 4 x 4
- * pixels become 4 x 56, a line of all patches side by side. */
+/* A call for a few elements costs more than they do: there the longest of the other dimensions takes the rows' place. Patches of
+ * 4 x 4 pixels become 4 x 56, a line of all patches side by side. */
 static void lengthen_rows(Nest *nest)
 {
     enum { FEW = 64 };

@@ -77,9 +77,9 @@ typedef struct Ref {
 typedef struct ExprStep {
     OpKind op;             /* an elementwise operator, or OP_Constant (imm[0] is the value) */
     int in[3];             /* values */
-    double imm[2]; /* attributes: Gelu: 1 for tanh, 1 where it may be coarse; LeakyRelu alpha; Selu alpha, gamma; Clip bounds;
-                              Cast: CAST_ … */
-    DType dtype; /* of the result */
+    double imm[2];         /* attributes: Gelu: 1 for tanh, 1 where it may be coarse; LeakyRelu alpha; Selu alpha, gamma; Clip
+                              bounds; Cast: CAST_ … */
+    DType dtype;           /* of the result */
 } ExprStep;
 
 /* How a Cast rounds: as ONNX says, or as instructions that make operands of a product do (bf16: subnormals become zero). */
@@ -93,8 +93,8 @@ typedef struct Expr {
 /* How a kernel walks one operand of its expression: rows (outer) and elements (inner). */
 typedef struct Operand {
     DType dtype;
-    int64_t row; /* bytes from one row to the next; 0: the same row each time */
-    int64_t step; /* bytes from one element to the next: the dtype's size (contiguous), 0 (broadcast), other */
+    int64_t row;           /* bytes from one row to the next; 0: the same row each time */
+    int64_t step;          /* bytes from one element to the next: the dtype's size (contiguous), 0 (broadcast), other */
 } Operand;
 
 /* ── Kernels ─────────────────────────────────────────────────────────────────────────────────────────── */
@@ -130,13 +130,13 @@ typedef enum ReduceOp {
  * arguments, in order. The expression of a MAP has no such result: all of its operands are arguments. */
 typedef struct Kernel {
     KernelKind kind;
-    const char *name; /* cnx_gemm_f32_14x32_…__avx512; from kernel_intern */
-    Expr expr; /* n_operands 0 or n_steps 0: none, the result is stored as it is */
+    const char *name;      /* cnx_gemm_f32_14x32_…__avx512; from kernel_intern */
+    Expr expr;             /* n_operands 0 or n_steps 0: none, the result is stored as it is */
     Operand operands[MAX_OPERANDS]; /* of expr, from kernel_first_operand on */
     union {
 #define PARAMS(params) struct {
 #define PARAM(params, type, field) type field;
-        /* clang-format off */
+/* clang-format off */
 #define PARAMS_END(params) } params;
 /* clang-format on */
 #include "compiler/schedule/kernels.def"
@@ -151,33 +151,33 @@ enum { MAX_ARGS = 16 };
 
 struct Stmt {
     enum { STMT_LOOP, STMT_CALL } kind;
-    const char *var; /* LOOP: for printing */
+    const char *var;       /* LOOP: for printing */
     int64_t extent;
     VEC(Stmt *) body;
-    const Kernel *kernel; /* CALL */
+    const Kernel *kernel;  /* CALL */
     Ref args[MAX_ARGS];
     int n_args;
 };
 
 typedef struct Phase {
-    const char *name; /* the region's or node's output, for reports */
+    const char *name;      /* the region's or node's output, for reports */
     const Node *origin;
-    VEC(Stmt *) sections; /* loops; the chunks of all sections are counted in a row */
+    VEC(Stmt *) sections;  /* loops; the chunks of all sections are counted in a row */
     int64_t flops;
-    bool shaped; /* a choice of the profile can be for its */
+    bool shaped;           /* a choice of the profile can be for its */
     ScheduleShape shape;
 } Phase;
 
 typedef struct Program {
     Arena *arena;
     const CpuProfile *cpu;
-    DType precision; /* of pointwise and patch layers: float or bf16 */
+    DType precision;                /* of pointwise and patch layers: float or bf16 */
     VEC(Phase *) begin, image, end; /* once before, for each image, once after */
     VEC(Buffer *) buffers;
-    VEC(Kernel *) kernels; /* in order of first use, distinct names */
+    VEC(Kernel *) kernels;          /* in order of first use, distinct names */
     int64_t arena_bytes, scratch_bytes, weights_bytes; /* set by memory planning; weights without the header */
-    bool batch_free; /* image phases run once for each image of a free batch */
-    bool by_image; /* threads share out a batch's images, each with an arena of its own */
+    bool batch_free;                /* image phases run once for each image of a free batch */
+    bool by_image;                  /* threads share out a batch's images, each with an arena of its own */
 } Program;
 
 /* Names the kernel by its parameters and returns the program's one with that name (schedule/kernel.c). */
@@ -189,7 +189,7 @@ typedef VEC(const Phase *) PhaseList;
 PhaseList program_phases(const Program *program, Arena *arena); /* all of them, in the order in which they run */
 
 int64_t phase_chunks(const Phase *phase);
-bool phase_uses_tiles(const Phase *phase); /* a kernel that wants the matrix unit configured */
+bool phase_uses_tiles(const Phase *phase);           /* a kernel that wants the matrix unit configured */
 int64_t program_cpu_features(const Program *program); /* CNXRT_CPU_ bits that it needs: a matrix unit only if used */
 
 typedef struct Extent {
@@ -207,7 +207,7 @@ int kernel_extents(const Kernel *kernel, int64_t lanes, Extent *extents, bool *o
 bool program_verify(const Program *program, const char **problem);
 
 void program_print(const Program *program, FILE *out); /* --emit=tile */
-void phase_print(const Phase *phase, FILE *out); /* its sections, as there */
+void phase_print(const Phase *phase, FILE *out);       /* its sections, as there */
 /* What becomes code and nothing else, so no names: programs, or phases, whose texts are equal get the same. A phase's leaves out
  * where buffers lie. */
 void program_print_code(const Program *program, FILE *out);

@@ -85,8 +85,8 @@ const ScheduleChoice *cpu_choice(const CpuProfile *cpu, const ScheduleShape *sha
 bool schedule_shape_equal(const ScheduleShape *a, const ScheduleShape *b);
 
 static inline int64_t cpu_lanes(const CpuProfile *cpu) { return cpu->vector_bytes / 4; } /* floats in a vector */
-/* Columns that hold n: whole vectors, and at the end half a one where that is enough and costs half. Only vectors of 64 bytes have
- * halves: code for AVX2 is generated for whole ones. */
+/* Columns that hold n: whole vectors, and at the end half a one where that is enough and costs half. Only vectors of 64 bytes
+ * have halves: code for AVX2 is generated for whole ones. */
 static inline int64_t cpu_columns(const CpuProfile *cpu, int64_t n)
 {
     bool halves = cpu->vector_bytes == 64 && cpu->datapath_bytes == 32;
