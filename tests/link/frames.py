@@ -57,7 +57,7 @@ class Library:
         if not any(option.startswith("--image-size") for option in options):
             options = (*options, f"--image-size={size[0]}x{size[1]}")
         subprocess.run([CNXC, "compile", model, "--emit=shared", "-o", path, *options], check=True)
-        self.library, self.name, self.shape = ctypes.CDLL(path), name, (channels, *size)
+        self.loaded, self.name, self.shape = ctypes.CDLL(path), name, (channels, *size)
         self.function("context_error").restype = self.function("label").restype = ctypes.c_char_p
         self.function("n_labels").restype = ctypes.c_int64
         model, self.context = ctypes.c_void_p(), ctypes.c_void_p()
@@ -67,7 +67,7 @@ class Library:
         self.model = model
 
     def function(self, name):
-        return getattr(self.library, f"{self.name}_{name}")
+        return getattr(self.loaded, f"{self.name}_{name}")
 
     def prepare(self, p):
         values = np.full(self.shape, np.nan, np.float32)
