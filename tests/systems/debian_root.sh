@@ -32,7 +32,7 @@ copy_repository() { # ROOT
 # Runs where mounts are private.
 inside() { # ROOT
     mount -t proc proc "$1/proc" && mount --rbind /dev "$1/dev" && mount -t sysfs sysfs "$1/sys" || exit 1
-    [ ! -e "$1/etc/ssl-outside.crt" ] || export PIP_CERT=/etc/ssl-outside.crt
+    [ ! -e "$1/etc/ssl-outside.crt" ] || export PIP_CERT=/etc/ssl-outside.crt REQUESTS_CA_BUNDLE=/etc/ssl-outside.crt # pip's requests prefer the second
     for command in ./demo ./check; do
         chroot "$1" sh -c "cd /cnxc && $command" 2>&1 | tee "$work/$command.log"
         result "$command in $codename" "${PIPESTATUS[0]}"
