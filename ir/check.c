@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* A node against the op table.
  *
  *   y = Conv(x)   →   error: Conv expects 2 to 3 inputs, got 1 */

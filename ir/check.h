@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Checking a node against the op table. */
 #ifndef CNXC_IR_CHECK_H
 #define CNXC_IR_CHECK_H

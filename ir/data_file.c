@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* External data on its way out: used in place where a constant's file is within the model's reach, else appended.
  *
  *   float[768] b, bytes 64 to 3136 of DIR/model.safetensors   →   model in DIR:       "model.safetensors", 64, 3072

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The file beside a printed model, NAME.data, that takes the constants which are too large for the model's own. */
 #ifndef CNXC_IR_DATA_FILE_H
 #define CNXC_IR_DATA_FILE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Graph: building and editing. Every edit keeps producers, users and names consistent. */
 #include "ir/graph.h"
 #include "ir/op.h"

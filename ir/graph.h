@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Graph: ONNX's dataflow graph, the one form between frontends and the schedule.
  *
  * A Model holds a main graph, model-local functions and metadata. A Graph is a list of nodes in topological

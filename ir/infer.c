@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Inference over a graph: each node in order, its outputs' types from its inputs', checked against what the user
  * declared.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Shape and type inference, and the fixing of symbolic dimensions. */
 #ifndef CNXC_IR_INFER_H
 #define CNXC_IR_INFER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Shape arithmetic: what is known at compile time of small values computed from shapes.
  *
  *   s = Shape(x)             x is float[N,8,7,7]: s is known as {N, 8, 7, 7}

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Inference of elementwise operators, reductions, contractions and losses: everything that computes. */
 #include "ir/infer_util.h"
 

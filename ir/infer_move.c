@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Inference of operators that move elements: shapes go in and come out, values do not matter.
  *
  * Symbols are carried wherever the result is certain: Reshape of [N,768,1,1] to [0,-1] or to

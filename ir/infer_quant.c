@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Inference of quantisation: integers, their scales and their zero points.
  *
  *   QuantizeLinear <axis = 1> (x [N,96,56,56], scale [96], zero uint8[96])  →  uint8[N,96,56,56] */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The rule of each operator, and those of the few that are about graphs, constants and shapes.
  *
  *   s = Shape(x)   x is float[N,3]: s is int64[2] */

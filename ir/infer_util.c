@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Checks and small computations that inference functions share. */
 #include "ir/infer_util.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* What the inference functions share: checks that report at the node, broadcasting, axes. Each returns false
  * after a diagnostic. */
 #ifndef CNXC_IR_INFER_UTIL_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Inference of what slides a window over spatial dimensions: convolutions and pools.
  *
  *   Conv <kernel_shape = [7, 7], pads = [3, 3, 3, 3]> ([N,96,56,56], [96,1,7,7]) → [N,96,56,56]

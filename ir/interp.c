@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The reference interpreter: what a graph means, computed as plainly as possible.
  *
  * A node runs on actual tensors. A copy of it, with its inputs as constants, goes through inference once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The reference interpreter: runs any graph of the op table with plain loops and double accumulation. */
 #ifndef CNXC_IR_INTERP_H
 #define CNXC_IR_INTERP_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Reference functions of the elementwise operators. Floats are computed in double and rounded once; integers in
  * int64, so that shapes stay exact, and wrap. */
 #include "ir/interp_util.h"

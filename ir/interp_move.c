@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Reference functions of operators that move elements. */
 #include "ir/interp_util.h"
 

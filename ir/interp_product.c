@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Reference functions of convolutions and matrix products, in double.
  *
  * A whole ConvNeXt must run here in well under a minute or two, so operands are widened once and the

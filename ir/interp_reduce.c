@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Reference functions of reductions: sums, norms, softmax, pools, losses. Sums are in double. */
 #include "ir/interp_util.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Walking over tensors, and small helpers of the reference functions. */
 #include "ir/interp_util.h"
 

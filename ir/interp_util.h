@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* What the reference functions share. */
 #ifndef CNXC_IR_INTERP_UTIL_H
 #define CNXC_IR_INTERP_UTIL_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Elements of values as they are known at compile time: of initializers, of Constant nodes, and what shape arithmetic
  * (infer_known.c) has noted.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* What is known of values' elements, as inference notes it. */
 #ifndef CNXC_IR_KNOWN_H
 #define CNXC_IR_KNOWN_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Tensors in .npy files, whose form is base/npy.c's.
  *
  *   Tensor float[2,3] ↔ "\x93NUMPY" … {'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), } … 24 bytes */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Tensors in NumPy's .npy files, for exchange with compiled programs. */
 #ifndef CNXC_IR_NPY_H
 #define CNXC_IR_NPY_H

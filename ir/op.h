@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The operators: what ir/ops.def says, as data.
  *
  * ops.def is the one table that drives parsing (names, domains), checking (arity, attributes), shape

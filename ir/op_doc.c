@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* docs/ops.md: the op table as a table of Markdown, so that the document can't say anything else than the code.
  *
  *   OP(Relu, "", CLASS_ELEMENTWISE, V(6, 13, 14), "X", "Y", "", "Y = max(X, 0)")

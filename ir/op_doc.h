@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* docs/ops.md, written from the op table. */
 #ifndef CNXC_IR_OP_DOC_H
 #define CNXC_IR_OP_DOC_H

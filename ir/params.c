@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* What attributes and constant inputs mean. Users write them in many ways: counted from the end, left out, as an attribute or as
  * an input, beyond the dimension they cut.
  *

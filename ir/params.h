@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* What a node's attributes and constant inputs mean, as plain numbers: said here for inference, the interpreter, passes and
  * schedule. ONNX moved many attributes to inputs over time; both forms are read. All require that what a node is given by inputs
  * is known at compile time, and types of its inputs; what inference refuses may not be asked for. */

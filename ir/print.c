@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The printer: a model as ONNX text, as onnx 1.23.2 and this compiler read it.
  *
  * Printing what was parsed from a print gives the same text, after any pass, so every dump can be edited and fed

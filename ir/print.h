@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The printer: a model as ONNX text that parses back to the same model. */
 #ifndef CNXC_IR_PRINT_H
 #define CNXC_IR_PRINT_H

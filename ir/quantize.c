@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Rows of floats as 8-bit integers, in plain loops. */
 #include "ir/quantize.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* How rows of floats become 8-bit integers where a product finds its scales itself, said once for the interpreter, the passes
  * and the code generator.
  *

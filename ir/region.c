@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* What the kinds of regions promise. pass_fuse makes such regions, a user may write them; both are held to it here.
  *
  *   y = cnxc.Region<kind = "gemm", body = (x, w) => (y) { p = Relu(x)  y = MatMul(p, w) }>(x, w)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Regions: what a cnxc.Region of each kind promises of its body, so that a schedule need not look again.
  *
  *   map                            elementwise nodes

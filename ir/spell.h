@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Operators that others make (rows SPELLED of ir/ops.def): the one place that says what each means, for the interpreter and
  * for legalization.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* ONNX Runtime's own operators on quantised tensors. A map, a pool or a Concat is one of floats between DequantizeLinear and
  * QuantizeLinear; ONNX Runtime computes some of them in another order, and now and then comes out one step beside. Sums and products
  * are said in its order.

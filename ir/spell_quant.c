@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* ONNX's quantisation, said in floats and in integer products. Floats are divided, multiplied and rounded one step at a time, as
  * ONNX Runtime does, so that integers come out the same.
  *

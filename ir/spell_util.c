@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Nodes in the place of another.
  *
  *   y = QuantizeLinear(x, s)     SPELL(y's node, OP_Div, x, s)     →     y_1 = Div(x, s)   y = QuantizeLinear(x, s) */

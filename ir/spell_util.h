@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* What the spellings share: nodes in another's place. */
 #ifndef CNXC_IR_SPELL_UTIL_H
 #define CNXC_IR_SPELL_UTIL_H

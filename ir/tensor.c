@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Types and tensors: element types as ONNX numbers them, shapes with symbols, elements as numbers.
  *
  * Code that must be fast reads tensor->data as an array of its type; everything else goes through tensor_get

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Types of values (element type and shape) and constant tensors.
  *
  * Element types carry ONNX's numbers (onnx.TensorProto.DataType), shapes are ONNX's: a dimension is a

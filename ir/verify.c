@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The verifier: what every pass may take for granted, and must leave true.
  *
  * Checks run from the ground up: links first, so that later checks can walk them, then names and uses, then

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The verifier: what must hold between passes. */
 #ifndef CNXC_IR_VERIFY_H
 #define CNXC_IR_VERIFY_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* cnxrt: a compiled neural network behind a small C interface.
  *
  * @example of the model@

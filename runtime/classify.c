@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Classify: pictures in, the best k labels of each out. */
 #include "runtime/classify.h"
 #include "runtime/file.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The steps of classify, for the executable's other ways of running. */
 #ifndef CNXRT_CLASSIFY_H
 #define CNXRT_CLASSIFY_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Context: the workspace of one run at a time, and the run itself.
  *
  * A run is a list of phases, executed by all threads in step. Each thread owns a frame (its scratch and its own

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* CPU: read CPUID and XGETBV, on Arm the kernel's HWCAP, so that an unsuitable machine gets a sentence and not SIGILL.
  *
  * An instruction is usable if CPUID lists it and the operating system saves its registers: XCR0 bits 1 and 2 for

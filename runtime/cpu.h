@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* CPU: does this machine have the instructions that the model was compiled for, and which of its variants is best? */
 #ifndef CNXRT_CPU_H
 #define CNXRT_CPU_H

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # libcnxrt for systems other than this machine's, so that cnxc --target=SYSTEM has something to link.
 #
 #   runtime/*.c ─ aarch64-linux-gnu-gcc ─► lib/cnxc/aarch64-linux-gnu/libcnxrt.a, beside it api.h

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Files: read one whole. The size that a file states is only a hint: it may grow, shrink or be a pipe's 0. */
 #include "runtime/file.h"
 

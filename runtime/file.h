@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Files: read one whole, whatever it turns out to be. */
 #ifndef CNXRT_FILE_H
 #define CNXRT_FILE_H

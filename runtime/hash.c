@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Hash. The runtime is compiled for the baseline, where XXH3 hashes 6 GB/s on a machine that hashes 16 GB/s with AVX2: of
  * 115 MB of weights that is 19 ms or 7, in programs that take 50 for a picture. */
 #include "runtime/hash.h"

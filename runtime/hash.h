@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Hash: XXH3-64, as fast as the memory is. */
 #ifndef CNXRT_HASH_H
 #define CNXRT_HASH_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Hash, for processors with AVX2: the same header, which sees what it may use. */
 #include "runtime/hash.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Images: pictures into the model's pixel input, one by one or a batch by all threads.
  *
  *   encoded ─ decode ─► Image ─┐

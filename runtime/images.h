@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Images: encoded or decoded pictures become the model's pixel values, and inputs of a run. */
 #ifndef CNXRT_IMAGES_H
 #define CNXRT_IMAGES_H

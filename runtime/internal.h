@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* What the runtime's files share: the objects behind the public handles.
  *
  *   model    checked processor, mapped weights, labels      immutable after create; one for each size of pictures, in a row

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Model: from options to a checked, immutable object, and what can be told without one. */
 #include "runtime/model.h"
 #include "runtime/internal.h"

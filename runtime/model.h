@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* What the generated code and the runtime agree on: one descriptor for each compiled model.
  *
  * The compiler emits one hidden symbol, cnxrt_model, into the model's object; every runtime function finds its

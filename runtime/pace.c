@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Pace: threads that wait for each other after each phase are as fast as the slowest. On a machine that others use, each
  * time slice that one of them loses is lost by all, and one thread alone, which moves to the processor that is free, may be
  * faster than two.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Pace: how many of its threads a run uses. */
 #ifndef CNXRT_PACE_H
 #define CNXRT_PACE_H

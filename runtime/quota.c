@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Quota: a container's share of processor time, which affinity does not show. Who runs more threads than it pays for is
  * stopped for the rest of each period, all threads at once.
  *

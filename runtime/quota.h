@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Quota: how many processors at a time the cgroups let this process use. */
 #ifndef CNXRT_QUOTA_H
 #define CNXRT_QUOTA_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Sizes: a model compiled for several has tensors, code and image processor for each; a context runs one of them at a time.
  *
  *   cnxrt_model[0] 224x224 ← context        cnxrt_context_set_image_size(context, 512, 768):

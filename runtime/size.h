@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The sizes of pictures that there is code for. */
 #ifndef CNXRT_SIZE_H
 #define CNXRT_SIZE_H

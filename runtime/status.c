@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Status: in words; and while there is no context yet to keep the reason of a failure, its thread does.
  *
  * In a library that was opened by dlopen, a thread's first look at such a variable allocates it, and the C library ends the process

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Status: why create or context_create failed, for the thread that called it. */
 #ifndef CNXRT_STATUS_H
 #define CNXRT_STATUS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* What stands in for parts of other libraries that are never used; compiler/link/link.c puts them in place.
  *
  *   cnxrt_no_stream   for stderr, inside a library made from the runtime: the image libraries' messages go to our own

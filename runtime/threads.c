@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Threads: who waits for whom between the phases of a run.
  *
  * A model is some fifty phases of 10 to 1000 microseconds with a barrier after each. A futex costs 40 us, a spin

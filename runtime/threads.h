@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Threads: a pool that runs one function on all of its threads, and a barrier for use inside. */
 #ifndef CNXRT_THREADS_H
 #define CNXRT_THREADS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Weights: map them, and refuse any that are not for this model's code. Those of a file may be another checkpoint's, packed by
  * `cnxc weights`: the hash of the graph says what they fit, that of the contents that they are whole.
  *

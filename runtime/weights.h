@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Weights: where the packed constants are, embedded in the artifact or mapped from a file. */
 #ifndef CNXRT_WEIGHTS_H
 #define CNXRT_WEIGHTS_H

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # lit's configuration. A test is a file with RUN lines; FileCheck compares what it prints with its CHECK lines.
 #   lit tests --param cnxc=build/release/bin/cnxc --param python=…/bin/python
 import os

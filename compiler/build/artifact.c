@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* What the descriptor says of a model, from its metadata, and NAME_info_json, which says it to programs that embed it:
  *
  *   "cnxc.labels"        ["tench", "goldfish", …]  → labels

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* What an artifact says of its model. */
 #ifndef CNXC_BUILD_ARTIFACT_H
 #define CNXC_BUILD_ARTIFACT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* A build, stage by stage: load → optimise → schedule → code → weights → descriptor → link.
  *
  * Code comes first, because it tells whether tiles spill, and other tiles may want other panels: weights are packed once. Their

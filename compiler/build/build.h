@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* A build: one model from its file to an artifact, stage by stage. The subcommands stop where they need to. */
 #ifndef CNXC_BUILD_BUILD_H
 #define CNXC_BUILD_BUILD_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Bytes of a file. What is hashed may be larger than the memory that is free, so it is mapped a window at a time; what is
  * written may be cut short by a limit, and only the next write then says which. */
 #include "compiler/build/bytes.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Bytes of a file: written at a place, hashed. */
 #ifndef CNXC_BUILD_BYTES_H
 #define CNXC_BUILD_BYTES_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The cache: a name from everything that decides the executable, so that a hit is always right.
  *
  *   $XDG_CACHE_HOME/cnxc/tiny-0f3a…   the key hashes compiler, CPU, options, graph, metadata and weights

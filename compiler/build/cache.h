@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The cache of compiled executables: $XDG_CACHE_HOME/cnxc, keyed by content and options. */
 #ifndef CNXC_BUILD_CACHE_H
 #define CNXC_BUILD_CACHE_H

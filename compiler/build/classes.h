@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Folders that are named by the labels of what is in them. */
 #ifndef CNXC_BUILD_CLASSES_H
 #define CNXC_BUILD_CLASSES_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Entries: what lies in the cache is run, perhaps months later, so each says itself what it should be. A seal follows the
  * program's last byte, which no loader reads:
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Entries of the cache: files that are whole, in use, or in the way. */
 #ifndef CNXC_BUILD_ENTRY_H
 #define CNXC_BUILD_ENTRY_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The example in NAME.h is the body of a main that works with this model, as it stands:
  *
  *   a classifier        tiny_classify_file(context, "cat.jpg", 5, best, &n)

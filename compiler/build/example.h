@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The example in a model's header: how a program uses this very model. */
 #ifndef CNXC_BUILD_EXAMPLE_H
 #define CNXC_BUILD_EXAMPLE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Temporary folders. A process that is killed can't remove its own, so the next one does that has an output at the same place.
  * Which are left behind? Each folder holds a file that its process keeps locked; the system unlocks it with the process's end,
  * whatever that was.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Temporary folders: made, locked, removed; and those that a killed process left. */
 #ifndef CNXC_BUILD_FOLDER_H
 #define CNXC_BUILD_FOLDER_H

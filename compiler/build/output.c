@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Outputs: see output.h. A signal may arrive anywhere, so what its handler needs is plain static memory and
  * system calls. */
 #define _GNU_SOURCE /* RTLD_DEFAULT */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Outputs: whole or not at all, and nothing left behind.
  *
  * Every file of a compilation is made in one hidden folder beside its place and renamed at the end; the folder

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Prefixes: the C names of an artifact's symbols, from the name of its file.
  *
  *   "out/libtiny.so"  →  tiny      "switch.o"  →  model_switch */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Prefixes of C symbols. */
 #ifndef CNXC_BUILD_PREFIX_H
 #define CNXC_BUILD_PREFIX_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Running the compiled model, by path: names of pictures may hold anything. */
 #include "compiler/build/process.h"
 #include "ir/base/child.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Running other programs: the compiled model, mostly. */
 #ifndef CNXC_BUILD_PROCESS_H
 #define CNXC_BUILD_PROCESS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* A recipe is JSON:
  *
  *   {"options": ["--target=x86_64-linux-gnu", "--precision=bf16"], "calibrated": false, "cpus": ["haswell", "<cpu name=\"mine\" …"],

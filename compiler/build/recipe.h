@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Recipes: how an artifact was compiled and what its graph was, so that weights of another checkpoint can be packed for it. */
 #ifndef CNXC_BUILD_RECIPE_H
 #define CNXC_BUILD_RECIPE_H

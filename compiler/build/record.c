@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* A record is a header and two texts, in the artifact's constants:
  *
  *   "CNXCREC\0", bytes of each text, XXH3-64 of both    {"name": "tiny", …}\0    {"options": ["--precision=bf16"], …}\0

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Records: what an artifact whose weights lie in a file says of itself, for whoever packs others for it. */
 #ifndef CNXC_BUILD_RECORD_H
 #define CNXC_BUILD_RECORD_H

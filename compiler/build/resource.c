@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The folder with the runtime library: lib/cnxc beside the compiler's own bin, in a build tree as when installed; for
  * another system the folder in it that is named after the system.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* What is installed beside the compiler. */
 #ifndef CNXC_BUILD_RESOURCE_H
 #define CNXC_BUILD_RESOURCE_H

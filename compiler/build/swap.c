@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* What is compiled stays, so nothing in it may be another than MODEL would have:
  *
  *   code      the same tile programs, to the letter: loops, kernels and all numbers in them, places of weights; names do not count

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Swapping weights: those of another checkpoint, packed for a program that is compiled already. */
 #ifndef CNXC_BUILD_SWAP_H
 #define CNXC_BUILD_SWAP_H

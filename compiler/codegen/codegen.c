@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The code generator's front: program in, file out; and the question whether a kernel would spill. */
 #include "compiler/codegen/codegen.h"
 #include "compiler/codegen/emit.h"

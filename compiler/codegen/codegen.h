@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The code generator: a tile program → LLVM IR → assembly or object, for the program's CPU profile. */
 #ifndef CNXC_CODEGEN_CODEGEN_H
 #define CNXC_CODEGEN_CODEGEN_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Cross entropy of logits against one integer label each.
  *
  *     loss = log Σ exp(x-m) - (x[label]-m),  weight = 1;  an ignored label: loss = weight = 0

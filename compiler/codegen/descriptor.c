@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The descriptor: runtime/model.h's structs as constants, field by field.
  *
  *     CnxrtVariant cnxrt_variant_0 = { "x86-64-v4", …, phases, … };           const, hidden, one in each object

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Depthwise convolution: a row of output pixels of one vector of channels.
  *
  * The sums of `width` pixels stay in registers. For each kernel row, its kw weights are loaded, and the columns of

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The layer over LLVM's C API: functions, constants, vectors with tails, loops.
  *
  * LLVM's C API is verbose and untyped where it matters here (intrinsics, masks, phis). These helpers say once how

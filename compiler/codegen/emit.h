@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Inside the code generator: a thin layer over LLVM's C API, and what its files offer one another.
  *
  * Everything is generated for vectors of `lanes` floats: those of the CPU, or half as many for a tail that they hold, where that

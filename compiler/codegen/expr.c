@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Expressions on vectors: what happens to each element in an epilogue or an elementwise kernel.
  *
  * An Expr is a short list of operators on values. Each value becomes one vector with `lanes` elements of its type;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Polynomials for the math functions, fitted when the compiler runs.
  *
  * A table of coefficients in the source is a thing nobody can check. Here each function is sampled in double

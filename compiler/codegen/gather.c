@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Gather: rows of bytes picked by index.
  *
  *     out[r] = data[index[r]];  -1 is the last row; an index out of range takes the nearest row                */

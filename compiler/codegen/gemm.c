@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* GEMM: one tile of C = A·B as outer products, all of it in registers.
  *
  * The tile has m rows of nv vectors. For each k, nv vectors of B are loaded from a packed panel, and each element of

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Pairs of bf16 multiplied and added in float without vdpbf16ps, to the same bits.
  *
  * A lane holds two bf16, which are the upper halves of floats. The instruction computes, for each lane,

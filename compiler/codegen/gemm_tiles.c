@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* GEMM on a matrix unit (AMX: isa_amx.c): up to 2 x 2 tiles of sums, in eight tile registers.
  *
  *     tmm0-3 = 0

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Which instruction set a CPU profile means, and which of its products the CPU has.
  *
  *     znver4, bf16  →  isa_avx512, vdpbf16ps        skylake-avx512, bf16  →  isa_avx512, two FMAs */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Instruction sets: what differs between them when code is generated is one value, and nothing else in this room asks
  * which machine the code is for. (QBE's Target does the same for a whole compiler.)
  *

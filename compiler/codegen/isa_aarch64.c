@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* NEON: 32 vectors of 16 bytes, FMA in every one of its CPUs. */
 #include "compiler/codegen/isa.h"
 

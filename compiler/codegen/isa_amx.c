@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* AMX: eight tile registers, multiplied by tdpbf16ps, or as bytes, unsigned by signed, by tdpbusd, whose sums are exact.
  *
  * What tdpbf16ps computes (Intel SDM volume 2, TDPBF16PS; Bochs does the same), for each row m and column n of a tile:

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* SSE4, AVX2 and AVX-512: vectors of 16, 32 and 64 bytes. */
 #include "compiler/codegen/isa.h"
 

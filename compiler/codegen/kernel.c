@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Kernels: from parameters to a function. */
 #include "compiler/codegen/emit.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* LayerNorm over contiguous elements: mean, then variance of the differences, then scale.
  *
  * Two passes over the data, because the one-pass formula E[x²] - E[x]² cancels; the row is in L1 the second time.

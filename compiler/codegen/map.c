@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Elementwise kernels: rows × n elements of any types and strides, through an expression.
  *
  *     out[r, i] = expr(operand0[r, i], operand1[r, i], …)       strides of 0 broadcast; others gather or scatter */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Transcendental functions on vectors of floats.
  *
  * Two ideas serve them all. Smooth functions with tails that die out (GELU, erf) are cut into as many segments as

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Objects: from an LLVM module to verified, optimised machine code.
  *
  * The kernels arrive in the shape they are meant to have: tiled, unrolled, with explicit vectors. LLVM's usual

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Programs: each phase becomes a function that runs a range of its chunks.
  *
  *   phase: parallel i0 in 56: A, parallel i0 in 4: B

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Rows of floats as 8-bit integers (ir/quantize.h says which).
  *
  * The span of a row is found on the bits of its elements: as signed integers, those above 0 are ordered as floats are, with NaN

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Reductions: sums, means, norms, extremes.
  *
  * Along contiguous elements, four vectors collect and are combined at the end. Across pixels of a channels-last

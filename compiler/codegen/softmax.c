@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Softmax and log-softmax over contiguous elements.
  *
  * The row's greatest element is subtracted first, so that exp cannot overflow:

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Spills: what the register allocator could not keep in registers.
  *
  * A micro-kernel whose tile is one register too big still computes the right thing, at half the speed, and nothing

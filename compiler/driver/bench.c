@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* cnxc bench: time per image, and how much of this machine's peak that is (report/bench.c). */
 #include "compiler/build/cache.h"
 #include "compiler/driver/driver.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* cnxc check: does this model compile? Parses, infers, optimises and schedules it, and writes nothing.
  *
  *   $ cnxc check model.onnx

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The subcommands: one row each; main.c calls it, help.c prints it. */
 #include "compiler/driver/driver.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* cnxc compile: a model to an artifact or a text.
  *
  *   model → load → optimise → schedule → weights → code → link → FILE

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The driver: what the command line says, and the subcommands that do it.
  *
  * One table of options (options.def) feeds the parser, --help, docs/options.md, the man page and the shell

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* cnxc eval: top-1 and top-5 accuracy over DIR/CLASS/PICTURE (report/album.c), and what a precision costs of it.
  *
  *   $ cnxc eval model/ pictures/

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Help in every form, from the tables of commands and options: --help, docs/options.md, a man page and the
  * completions of three shells. */
 #include "compiler/driver/driver.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* cnxc info: what a model is, what it costs, and what the compiler makes of it (report/info.c). */
 #include "compiler/driver/driver.h"
 #include "compiler/report/info.h"

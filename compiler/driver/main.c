@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* cnxc: the ConvNeXt compiler. The command line only: streams, options, dispatch, exit code. */
 #include "compiler/driver/driver.h"
 #include "compiler/build/output.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Parsing the command line by the table in options.def.
  *
  *   --emit=shared   --emit shared   -o FILE   -oFILE   -O2   -j4   -mcpu=znver5

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The options of compiled programs, from the runtime's own table: `cnxc run` hands them on, help and documents list them.
  *
  *   cnxc run model/ cat.jpg --precision=bf16 -k 1   →   CACHED cat.jpg -k 1 */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* cnxc run: compile to the cache, then become the compiled program with its words.
  *
  *   cnxc run model/ -k 1 cat.jpg -O2   ≡   cnxc compile model/ -O2 -o CACHED && CACHED -k 1 cat.jpg */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* cnxc targets, and -mcpu=help: the CPUs that are known, and which one this machine is.
  *
  *     name            isa     vectors     L1d    L2    L3  cores

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* cnxc tune: measures other schedules than the model's, and keeps the clear winners in a CPU profile.
  *
  *   for each step                        all shapes of the model at once: they are phases of their own

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* cnxc verify: compiled code against the reference interpreter, on random inputs (report/verify.c). */
 #include "compiler/driver/driver.h"
 #include "compiler/report/verify.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* cnxc weights: those of another checkpoint, packed for a program that was compiled with --weights=FILE.
  *
  *   PROGRAM's record → its options → MODEL loaded, optimised, scheduled → compared → FILE

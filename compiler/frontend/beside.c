@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* A graph alone says neither how pictures are prepared for it nor what its classes are called. What lies beside it does:
  *
  *   folder/model.onnx, config.json, preprocessor_config.json     Optimum's layout: all three belong together

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* What lies beside a graph: the settings of its image processor, and its labels. */
 #ifndef CNXC_FRONTEND_BESIDE_H
 #define CNXC_FRONTEND_BESIDE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The frontend as a whole: whatever MODEL is, a model with inferred types comes out.
  *
  *   path → read by whoever knows it by its content → inline functions → fix dimensions, also by what lies beside a graph →

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The frontends: text, .onnx, checkpoints, and folders of Hugging Face or timm to one Model of primitive ONNX operators. */
 #ifndef CNXC_FRONTEND_FRONTEND_H
 #define CNXC_FRONTEND_FRONTEND_H

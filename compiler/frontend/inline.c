@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Inlining of model-local functions: every Call becomes a copy of its function's nodes.
  *
  *   y = local.f <a = 2.0> (x)              h = Mul (x, x)           (renamed "y.h")

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Commands: tools that the environment may name (CC, LD, …), run as child processes. */
 #include "compiler/link/command.h"
 #include "ir/base/child.h"

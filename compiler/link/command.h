@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Commands: run a tool of the system's toolchain, without a shell. */
 #ifndef CNXC_LINK_COMMAND_H
 #define CNXC_LINK_COMMAND_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* NAME.h: api.h is valid C as it stands; a model's header is the same text with another prefix.
  *
  *   CNXRT_API int64_t cnxrt_abi_version(void);   with --prefix=tiny becomes

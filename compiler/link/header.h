@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* NAME.h: the runtime's public header with the model's prefix and constants. */
 #ifndef CNXC_LINK_HEADER_H
 #define CNXC_LINK_HEADER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The linker: from a model's object to what the user asked for, with the system's cc, ld, objcopy and ar; for another
  * system with the tools that are named after it.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The linker: model object + packed weights + runtime → executable, shared library, archive or object. */
 #ifndef CNXC_LINK_LINK_H
 #define CNXC_LINK_LINK_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Weights objects: the smallest ELF file that gives the weights a name.
  *
  * Problem: an assembler's .incbin reads all weights into memory and writes them once more, gigabytes for a large model.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Packed weights as an object file, without an assembler in between. */
 #ifndef CNXC_LINK_WEIGHTS_OBJECT_H
 #define CNXC_LINK_WEIGHTS_OBJECT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Affine folding: multiplying and adding per channel, done in the weights instead of at run time.
  *
  *   n = LayerNormalization(x, g, b)                n = LayerNormalization(x, ones)

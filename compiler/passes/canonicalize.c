@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Canonicalisation: one spelling for each thing, in plain ONNX of the model's own opset.
  *
  *   c = Constant<value = 2.0>()                                   (c is an initializer)

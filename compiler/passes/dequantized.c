@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Graphs that quantizers write in QDQ form compute in float between DequantizeLinear and QuantizeLinear. Products there are
  * products of the integers, and the scales follow them:
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Products of dequantised tensors. */
 #ifndef CNXC_PASSES_DEQUANTIZED_H
 #define CNXC_PASSES_DEQUANTIZED_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Constant folding: a node whose inputs are constants becomes a constant, computed by the interpreter.
  *
  *   t = Transpose<perm = [1, 0]>(w)              (t is an initializer, w goes)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Fusion into regions. A region is the unit of scheduling: one anchor that does the work, and the elementwise nodes that
  * can happen to each element while it is still in a register:
  *

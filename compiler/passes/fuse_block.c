@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Whole ConvNeXt blocks. The regions of a block, one after the other, become the body of one region of kind "block", which
  * a schedule can run tile by tile so that the hidden tensor, four times as wide, never leaves the cache:
  *

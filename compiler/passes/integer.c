@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Products of integers. Where weights are constants that int8 holds when their zero points are off, they are kept for the kernels,
  * convolutions of patches that lie side by side among them:
  *

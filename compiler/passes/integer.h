@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Products of integers: the form that kernels multiply, and products of floats that are exact. */
 #ifndef CNXC_PASSES_INTEGER_H
 #define CNXC_PASSES_INTEGER_H

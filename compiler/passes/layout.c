@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Channels-last layout. Vector kernels want the channels of a pixel side by side, exporters want them apart: they put
  * Transposes around every LayerNorm and MLP. Here convolutions become channels-last between two Transposes, and
  * Transposes sink (layout_sink.c) until inverse pairs meet and cancel, through the residual Adds too:

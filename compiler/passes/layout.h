@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The rules that let a Transpose sink below a node (layout_sink.c). Each is y = op(Transpose(x)) -> Transpose(op'(x)). */
 #ifndef CNXC_PASSES_LAYOUT_H
 #define CNXC_PASSES_LAYOUT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Sinking Transposes: computing first and transposing afterwards, so that a Transpose meets its inverse further down.
  *
  *   a = Transpose(p)                               s = Add(p, q)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Legalize: one opset and one spelling, at every level. ONNX says the same thing in many ways, and says more of it with each
  * opset; beyond this pass each is said in one way, the table at the end of this file, and nothing later looks for another.
  *

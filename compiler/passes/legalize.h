@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* What legalize promises, as a check: one opset and one spelling, bodies of regions included. */
 #ifndef CNXC_PASSES_LEGALIZE_H
 #define CNXC_PASSES_LEGALIZE_H

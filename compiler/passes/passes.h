@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The passes: graph → graph. Each is a short file that opens with what it does in a before/after.
  * A pass returns whether it changed anything; it requires inferred types and leaves inferred types. */
 #ifndef CNXC_PASSES_PASSES_H

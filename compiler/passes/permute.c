@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Permutations of axes and what they do to constants and values. */
 #include "compiler/passes/permute.h"
 

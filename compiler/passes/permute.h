@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Permutations of axes, as Transpose has them: axis i of the result is axis perm[i] of the operand. */
 #ifndef CNXC_PASSES_PERMUTE_H
 #define CNXC_PASSES_PERMUTE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The pipeline: the ordered table of passes. What runs when is to be read off the table, nothing else decides it.
  *
  * After each pass --print-after prints the model, which is valid input again, debug builds and --verify-each check it, and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The pipeline: the ordered table of passes, with dumps, checks and times around each. */
 #ifndef CNXC_PASSES_PIPELINE_H
 #define CNXC_PASSES_PIPELINE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Precisions of regions: what a plan has kept from becoming integers and leaves to bf16 is said by its region.
  *
  *   y = cnxc.Region<kind = "gemm", body>(x, w)   →   y = cnxc.Region<kind = "gemm", precision = "bf16", body>(x, w)

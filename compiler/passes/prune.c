@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Pruning: what nothing needs goes.
  *
  *   a = Relu(x)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* int8 (--precision=int8): products of constant weights get 8-bit ones, and find the scales of what they multiply themselves.
  *
  *   n = LayerNormalization(x, ones)                n = LayerNormalization(x, ones)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Products of 8-bit integers: which nodes can become one, and what is planned for them (compiler/build/calibrate makes plans). */
 #ifndef CNXC_PASSES_QUANTIZE_H
 #define CNXC_PASSES_QUANTIZE_H

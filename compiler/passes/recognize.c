@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Recognition: what exporters took apart is put together again, by its operations, never by names.
  *
  *   Div, Erf, Add, Mul, Mul                          ->  Gelu                  (recognize_gelu.c)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The rules of pass_recognize, by file. */
 #ifndef CNXC_PASSES_RECOGNIZE_H
 #define CNXC_PASSES_RECOGNIZE_H

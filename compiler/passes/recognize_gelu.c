@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* GELU, however an exporter spelled it out.
  *
  *   a = Div(x, 1.4142135)                         t = Tanh(polynomial of x)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Layer normalisation, however an exporter spelled it out.
  *
  *   m = ReduceMean(x, -1)

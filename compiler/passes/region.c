@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Making regions: nodes of a graph move into the body of one node.
  *
  *   p = MatMul(x, w)                               y = cnxc.Region<kind, body>(x, w)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Making cnxc.Region nodes out of nodes of a graph. */
 #ifndef CNXC_PASSES_REGION_H
 #define CNXC_PASSES_REGION_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The rewrite driver and the helpers of rewrite rules. */
 #include "compiler/passes/rewrite.h"
 

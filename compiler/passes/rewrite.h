@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The rewrite driver and what every rewrite rule needs: looking at a pattern and putting a node in its place.
  *
  * A pass is a table of rules, each rooted at one operator:

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* as_strided with a free batch, as torch's exporter writes it: the data as one row, and a Gather of computed places.
  *
  * Problem: AdaptiveAvgPool2d(1), the pooling of timm's heads, leaves the exporter as a strided view; its places count

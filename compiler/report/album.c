@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* An album is a folder of folders: DIR/CLASS/PICTURE.
  *
  *   pictures/seven/4001.png    the label "seven"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Albums: pictures in folders that are named by what they show. */
 #ifndef CNXC_REPORT_ALBUM_H
 #define CNXC_REPORT_ALBUM_H

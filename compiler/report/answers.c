@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Asking compiled programs: a process for some pictures at a time, as a user would call it.
  *
  *   program -k 5 --json -- a.png b.png …              labels, best first; of a picture that can't be read there are none

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* What compiled programs answer to the pictures of an album. */
 #ifndef CNXC_REPORT_ANSWERS_H
 #define CNXC_REPORT_ANSWERS_H

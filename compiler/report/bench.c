@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Bench: time per image, and how much of this machine's peak that is.
  *
  *      2.310 ms   2.204 predicted   5.4 %   212.9 GFLOP/s   98.1 % of peak   block      encoder.stages.0.layers.0_1

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The graph as a Graphviz drawing.
  *
  *   a box for each node; regions list the operators of their body; edges carry shapes; constants are left out.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Estimates: time, memory and file size of a program that is only scheduled.
  *
  * Problem: who chooses a machine, a size of pictures or a model wants to know what it takes before compiling, also for a CPU

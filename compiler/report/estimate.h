@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Estimates of what a program will need, from its schedule and the CPU profile alone: see estimate.c. */
 #ifndef CNXC_REPORT_ESTIMATE_H
 #define CNXC_REPORT_ESTIMATE_H

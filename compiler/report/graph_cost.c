@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Costs, from shapes alone. A free batch counts as 1. */
 #include "compiler/report/graph_cost.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* What a graph costs: multiply-adds, parameters, layers. Counted on the graph, whatever is fused. */
 #ifndef CNXC_REPORT_GRAPH_COST_H
 #define CNXC_REPORT_GRAPH_COST_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Info: what a model is, what it costs, and what the compiler makes of it.
  *
  *   inputs       pixel_values  float[batch_size,3,224,224]

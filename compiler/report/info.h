@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* What `cnxc info` says. */
 #ifndef CNXC_REPORT_INFO_H
 #define CNXC_REPORT_INFO_H

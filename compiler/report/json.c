@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Answers as JSON: of compiled programs, read; of cnxc, indented, with keys in the order they were set. */
 #include "compiler/report/json.h"
 #include "compiler/build/process.h"

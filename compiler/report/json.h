@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Answers as JSON. */
 #ifndef CNXC_REPORT_JSON_H
 #define CNXC_REPORT_JSON_H

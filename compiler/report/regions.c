@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Regions, as `cnxc info` shows them: what was fused, how it is scheduled, and what that asks of the caches.
  *
  *   encoder.stages.0.layers.0_1  block of ConvNHWC LayerNormalization MatMul Add Gelu MatMul Add Add, 245.7 MMAC, f32

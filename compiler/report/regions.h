@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The regions of a model and their schedules, for `cnxc info`. */
 #ifndef CNXC_REPORT_REGIONS_H
 #define CNXC_REPORT_REGIONS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Surveys: the schedule of a region, read off its tile program.
  *
  * Problem: what a schedule decided (tiles, blocks of rows, what lies in which cache) is spread over thousands of calls.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Surveys: what a phase of a tile program does, in the terms people think in. */
 #ifndef CNXC_REPORT_SURVEY_H
 #define CNXC_REPORT_SURVEY_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Verify: compiled code against the reference interpreter, on random inputs.
  *
  *   $ cnxc verify model/

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* What `cnxc verify` compares and says. */
 #ifndef CNXC_REPORT_VERIFY_H
 #define CNXC_REPORT_VERIFY_H

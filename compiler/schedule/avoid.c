@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Tiles to avoid: what code generation found to spill registers is not chosen again.
  *
  *   cnx_gemm_f32_14x32_… spills   →   products in panels of 32 columns get tiles of at most 13 rows

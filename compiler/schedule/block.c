@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* What both forms of a ConvNeXt block need: what its regions compute, how many rows of the picture go into a block of them,
  * packed weights, and a block of normalised pixels.
  *

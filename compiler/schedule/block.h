@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* What the two forms of a ConvNeXt block share: with the hidden tensor in scratch (block_plain.c), and with global response
  * normalisation between the products, which needs all of it at once (block_grn.c). */
 #ifndef CNXC_SCHEDULE_BLOCK_H

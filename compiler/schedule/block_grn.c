@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* A ConvNeXt V2 block: global response normalisation needs the norm of every hidden channel over the whole picture
  * before the second product, so the block runs in three phases.
  *

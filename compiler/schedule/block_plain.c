@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* A whole ConvNeXt block as one phase: depthwise convolution, LayerNorm, W1, activation, W2, residual.
  *
  * A chunk is a block of picture rows. What lies between the input and the output stays in the thread's scratch, in L2:

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Building programs: buffers, phases, loops, calls and addresses.
  *
  *   phase_open(l, "y", flops);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Building programs: buffers, phases, loops, calls, and the addresses that loops move. */
 #ifndef CNXC_SCHEDULE_BUILD_H
 #define CNXC_SCHEDULE_BUILD_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Candidates: what is worth trying instead of the model's choice for a shape, one knob at a time.
  *
  *   block 1x14x14x384x1536   hidden-chunk 192, 256, 512 …, row-block 7, 5, 4 …, tile 12x32, 6x64 …, prefetch 0, 2

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Convolution: pointwise and patch convolutions are matrix products on the picture itself, the others on gathered
  * patches; depthwise ones have their own kernel (dwconv.c).
  *

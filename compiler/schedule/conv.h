@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Convolutions, and what a block needs of its own. */
 #ifndef CNXC_SCHEDULE_CONV_H
 #define CNXC_SCHEDULE_CONV_H

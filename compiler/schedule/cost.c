@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The cost model: what a call of a kernel costs, in cycles, by its parameters and the profile.
  *
  * Problem: flops alone say little: a product of few rows waits for the latency of its sums, a LayerNorm does no

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The cost model: cycles, by kernels' parameters and the CPU profile alone. Operands are taken to lie in the innermost cache. */
 #ifndef CNXC_SCHEDULE_COST_H
 #define CNXC_SCHEDULE_COST_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Depthwise convolution, channels last: rows of output pixels, a vector of channels at a time.
  *
  * Nothing is padded. Kernel rows that fall outside the picture are left out of the call; columns that do are left

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Depthwise convolution of one image, channels last. */
 #ifndef CNXC_SCHEDULE_DWCONV_H
 #define CNXC_SCHEDULE_DWCONV_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Elementwise nodes: one phase of loops for each. */
 #include "compiler/schedule/elementwise.h"
 

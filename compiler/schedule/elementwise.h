@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Elementwise expressions as phases of their own. */
 #ifndef CNXC_SCHEDULE_ELEMENTWISE_H
 #define CNXC_SCHEDULE_ELEMENTWISE_H

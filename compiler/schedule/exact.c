@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Sums and products that have to be exact: kernels of reductions and products compute floats, which hold integers up to 2^24 and
  * doubles up to 3e38. Here elementwise kernels take up one slice of the operands after the other. Right rather than fast.
  *

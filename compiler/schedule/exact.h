@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Sums and products of element types that floats do not hold. */
 #ifndef CNXC_SCHEDULE_EXACT_H
 #define CNXC_SCHEDULE_EXACT_H

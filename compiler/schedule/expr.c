@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Elementwise expressions from nodes: what a fused epilogue or a chain of elementwise nodes computes.
  *
  * While a Fusion grows, value ids tell operands (0 …) from steps (STEP …), since how many operands there will be

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Elementwise expressions, made node by node. */
 #ifndef CNXC_SCHEDULE_EXPR_H
 #define CNXC_SCHEDULE_EXPR_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Matrix products: tiles, panels, and the order in which caches see them.
  *
  * The right operand lies in panels of nr columns, read once for each block of rows from end to end; the left

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Matrix products: their panels, and the phases that multiply. */
 #ifndef CNXC_SCHEDULE_GEMM_H
 #define CNXC_SCHEDULE_GEMM_H

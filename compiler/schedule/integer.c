@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* MatMulInteger by constant bytes, as passes leave it: int8 weights without zero points, one zero point of the rows.
  *
  *   y = MatMulInteger(a, b, z)   →   sums, int32, start from -z * Σ b;  sums += a · b

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Kernels by name: equal parameters are one function, different parameters never share a name.
  *
  * The name says op, type, tile and ISA, as profilers and disassemblers will show it; what it leaves out

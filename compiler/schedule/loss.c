@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Classification losses: one loss and one weight for each label, then their sum or weighted mean.
  *
  * With a free batch each image adds to two running sums, and `end` divides: the mean over a batch is not the mean of

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* What a lowering says of the node that it is at. */
 #include "compiler/schedule/lower.h"
 

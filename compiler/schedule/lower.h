@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Lowering: what the files of this room share while they turn nodes into phases.
  *
  * A value of the graph becomes a View: a place in a buffer with a size and a stride for each dimension, so that

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Elementwise loops: any rank, any strides, as few and as long inner loops as the strides allow.
  *
  * A nest holds the dimensions of the output and every operand's stride in each. Dimensions of size 1 go, the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Elementwise loops and copies. */
 #ifndef CNXC_SCHEDULE_MAP_H
 #define CNXC_SCHEDULE_MAP_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* MatMul and Gemm: which matrices there are, and where they lie.
  *
  * A constant right operand is packed at compile time, transposed or not. Any other is packed into panels by

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Products of matrices, and their epilogues. */
 #ifndef CNXC_SCHEDULE_MATMUL_H
 #define CNXC_SCHEDULE_MATMUL_H

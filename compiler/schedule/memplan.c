@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Memory planning: where every buffer lies, so that nothing is allocated while a model runs.
  *
  * An arena buffer lives from the first phase that touches it to the last; two whose lives do not meet may lie at

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Operators that move elements: most only make another view of the same bytes.
  *
  *   Transpose, Slice, Split, Expand, Identity                         a view

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* One node: when it runs, and its lowering from the table of operators.
  *
  *   y = Relu(x), x an image of a free batch   →   lower_elementwise, in the list of phases for each image

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Lowerings: one for each operator, and that of a node. */
 #ifndef CNXC_SCHEDULE_NODE_H
 #define CNXC_SCHEDULE_NODE_H

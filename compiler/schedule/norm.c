@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* LayerNormalization, Softmax, LogSoftmax: rows of contiguous elements.
  *
  * LayerNormalization's scale and shift are the first steps of the kernel's expression; where earlier passes have

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* LayerNormalization and Softmax of rows. */
 #ifndef CNXC_SCHEDULE_NORM_H
 #define CNXC_SCHEDULE_NORM_H

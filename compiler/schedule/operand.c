@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Which products are computed in less than float, and their left operands: bf16 has half the bytes and, where the CPU
  * multiplies pairs (vdpbf16ps), twice the speed.
  *

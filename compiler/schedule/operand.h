@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Left operands of products that do not multiply floats. */
 #ifndef CNXC_SCHEDULE_OPERAND_H
 #define CNXC_SCHEDULE_OPERAND_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Packed weights, written out in kernel order without ever holding more than one stretch of them.
  *
  * A Pack is a loop nest over a constant. The innermost loop is one run: its elements have a constant stride in

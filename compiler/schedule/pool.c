@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Pooling, as a chain of elementwise phases: for each tap of the window, the outputs whose tap lies inside the picture
  * take up the input there. Any rank, padding and dilation; meant to be right rather than fast.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Tile programs as text: --emit=tile.
  *
  *   program avx512 arena 3612672 scratch 0 weights 590080

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Programs: counting chunks, and the verifier of what the code generator takes for granted.
  *
  * The verifier computes, for every argument of every call, the bytes that the kernel touches around its address,

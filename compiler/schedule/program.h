@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Tile programs: what the schedule hands to the code generator.
  *
  * A Program is a list of phases; a phase is a list of parallel loops whose iterations (chunks) may run on any

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Products of 8-bit integers: left rows that find their scales, weights in panels, and what makes floats of the sums.
  *
  *   y = RowQuantizedMatMul(a, b, b_scale)   →   bytes, step, low = quantize(a);  sums = bytes · b, int32

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Products of 8-bit integers whose left rows find their scales while running. */
 #ifndef CNXC_SCHEDULE_QUANTIZED_H
 #define CNXC_SCHEDULE_QUANTIZED_H

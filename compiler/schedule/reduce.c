@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Reductions over any axes, and over the images of a free batch.
  *
  * The axes that stay and the axes that go are merged as far as strides allow. The kernel takes two axes that go and,

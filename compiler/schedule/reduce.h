@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Reductions, also over the images of a free batch. */
 #ifndef CNXC_SCHEDULE_REDUCE_H
 #define CNXC_SCHEDULE_REDUCE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Regions: from a body to an anchor with an epilogue.
  *
  *   body: p = MatMul(x, w)  q = Add(p, b)  y = Gelu(q)   →   one phase: the product with "+ b, gelu" as its epilogue

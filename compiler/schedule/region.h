@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Regions of one anchor and the elementwise nodes behind it, or of elementwise nodes alone. */
 #ifndef CNXC_SCHEDULE_REGION_H
 #define CNXC_SCHEDULE_REGION_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The schedule: walks the graph in order, lowers each node to phases, and sorts phases by when they run.
  *
  *   graph: y = ConvNHWC(x, w, b); loss = ReduceMean(y)      x: float[N,8,8,3]

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The schedule: a graph of regions and nodes → a tile program, for one CPU profile. */
 #ifndef CNXC_SCHEDULE_SCHEDULE_H
 #define CNXC_SCHEDULE_SCHEDULE_H

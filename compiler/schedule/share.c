@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Sharing weights between the programs of one model for several CPUs and sizes of pictures.
  *
  * A packed buffer is named by its contents: which constant, packed how. CPUs with the same panel width ask for the same

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Products of bf16 on a matrix unit (AMX), whose registers are tiles: 16 rows of 64 bytes.
  *
  * A call multiplies up to 32 rows of A by 32 columns of B: four tiles of sums, two of A and two of B are all eight

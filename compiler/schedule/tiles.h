@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Products on a matrix unit. */
 #ifndef CNXC_SCHEDULE_TILES_H
 #define CNXC_SCHEDULE_TILES_H

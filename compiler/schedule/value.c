@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Values of the graph and where they lie: the view of each, found by its value, and where a node writes its output.
  *
  *   y = Relu(x), y an output of the graph   →   view_output(y): the graph's own tensor

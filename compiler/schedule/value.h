@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The views of values, and where nodes write their outputs. */
 #ifndef CNXC_SCHEDULE_VALUE_H
 #define CNXC_SCHEDULE_VALUE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Views: values as strided places in buffers, and what can be done to them without moving a byte.
  *
  *   x [4,6] strides 24 4:  permute(1,0) → [6,4] strides 4 24;  slice(1, 2, 3) → [4,3] at +8;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Views: a value as a place in a buffer, with a size and a stride for each dimension. */
 #ifndef CNXC_SCHEDULE_VIEW_H
 #define CNXC_SCHEDULE_VIEW_H

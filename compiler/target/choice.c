@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* What a profile says of a shape: the choice that "cnxc tune" measured for it. */
 #include "compiler/target/cpu.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Profiles by name: the shipped ones, each read when somebody asks for it and kept for the process, and the user's files.
  *
  *   -mcpu=znver4    →  profiles/znver4.xml over x86-64-v4.xml over x86-64-v3.xml over x86-64-v2.xml

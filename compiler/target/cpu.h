@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* CPU profiles: what the schedule and the code generator know of a processor.
  *
  * A profile is an XML file (profile.rng says its form, docs/cpu-profiles.md explains it). The shipped ones are part of

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # Writes OUTPUT: the files PROFILES and SCHEMA as C arrays, for embedded.h.
 function(append_file file symbol)
   file(READ ${file} bytes HEX)

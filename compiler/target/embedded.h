@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The shipped profiles and their schema, put into the compiler when it is built (embed.cmake). */
 #ifndef CNXC_TARGET_EMBEDDED_H
 #define CNXC_TARGET_EMBEDDED_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The table of features. An artifact checks exactly the bits of its profile when it starts, so a feature that no bit
  * stands for can't be used: it would stay unchecked, and end in SIGILL on some machine.
  *

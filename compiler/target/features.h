@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Features: LLVM's names of instruction sets, and the bits that an artifact checks for them before it runs. */
 #ifndef CNXC_TARGET_FEATURES_H
 #define CNXC_TARGET_FEATURES_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* What this machine is: its profile by vendor, family and model, if its features are all there (a hypervisor may hide
  * some); else the generic profile with the widest vectors that runs. Then the caches, how they are shared, the cores
  * and the clock as the kernel tells, and the features beyond the generic ones that are there.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The numbers of a profile: where each stands in the XML and in CpuProfile, and what it may be. Reading, checking and
  * writing go by this table, so that what is written reads back. */
 #include "compiler/target/profile.h"

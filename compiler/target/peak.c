@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The multiply-add peak: independent accumulators in registers, no memory, so that nothing but the FMA units
  * limits the loop. All threads run at once, as in a real program: clocks fall when all cores are busy. Many short
  * rounds, of which the best counts: another program's time slice spoils one round, not all.

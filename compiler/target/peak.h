@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* This machine's peak of multiply-adds, measured. */
 #ifndef CNXC_TARGET_PEAK_H
 #define CNXC_TARGET_PEAK_H

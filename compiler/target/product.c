@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The products that there are, by precision. One more is a row here and its inner step in codegen/. */
 #include "compiler/target/product.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* What a matrix product multiplies and adds up, and how a CPU does it: one value that profiles, the schedule, kernels and
  * the code generator speak of.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* From an XML document to a CpuProfile. A profile that extends another starts as a copy of it; each number, feature
  * list or choice that it gives takes the place of the extended one's. What must be there is checked at the end, when
  * nothing more can come.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Inside the target room: reading profiles, and their numbers as one table, for reading and writing alike. */
 #ifndef CNXC_TARGET_PROFILE_H
 #define CNXC_TARGET_PROFILE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The register budget: which tiles LLVM compiles without a spill.
  *
  *   f32, 14 rows × 2 vectors, AVX-512   28 sums, 2 of B, 1 of A, 1 free                                     32

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* What fits into a CPU's vector registers, as LLVM hands them out. */
 #ifndef CNXC_TARGET_REGISTERS_H
 #define CNXC_TARGET_REGISTERS_H

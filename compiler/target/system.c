@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* One row for each system: what its compilers, linkers and packages call it.
  *
  *   --target=aarch64-unknown-linux-gnu  →  aarch64-linux-gnu: code by LLVM's AArch64, linked by aarch64-linux-gnu-gcc

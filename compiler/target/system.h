@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The systems that code is made for. Those of an architecture's CPUs are a matter of profiles (cpu.h). */
 #ifndef CNXC_TARGET_SYSTEM_H
 #define CNXC_TARGET_SYSTEM_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* A profile as XML: everything said, nothing extended, so that the file stands on its own.
  *
  *     CpuProfile { "mine", l2_bytes = 1048576, … }  →  <l2 size="1M" shared-by="1"/>                          */

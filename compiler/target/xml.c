@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Reading hostile XML with libxml2: no DOCTYPE, so no entities, no external subset and no entity bombs; nothing is
  * loaded over the network or from files; XInclude is not processed and so is an unknown element; nesting and size
  * are bounded. What is left is a small tree, which RELAX NG then compares with profile.rng.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* XML that others wrote: parsed and checked against the schema, with every way to reach beyond the file closed. */
 #ifndef CNXC_TARGET_XML_H
 #define CNXC_TARGET_XML_H

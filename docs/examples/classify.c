@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Classify pictures with a compiled model.
  *
  *   cnxc compile models/digits --emit=static --prefix=digits -o libdigits.a      writes libdigits.h, too

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Classify pictures with a compiled model, from Python without any package.
 
     cnxc compile models/digits --emit=shared -o libdigits.so

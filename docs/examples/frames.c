@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Classify the frames of a film, as ffmpeg or a camera gives them: raw pixels, one frame after another, on standard input.
  *
  *   cnxc compile models/digits --emit=static --prefix=digits -o libdigits.a      writes libdigits.h, too

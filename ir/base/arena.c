@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Arena: a list of blocks, each twice the last up to 1 MiB; large objects get blocks of their own. */
 #include "ir/base/arena.h"
 

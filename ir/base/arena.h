@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Arena: memory that is freed all at once.
  *
  * One arena for each compilation owns graphs, programs and strings; nothing inside is freed by hand.

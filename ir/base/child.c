@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Children: a compiler driver starts a linker, which starts another. Whoever ends us expects all of them to end, and no
  * file of theirs to appear afterwards.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Child: one program at a time that this process runs and waits for, and takes with it when it is ended. */
 #ifndef CNXC_IR_BASE_CHILD_H
 #define CNXC_IR_BASE_CHILD_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Time, for what is measured and said: seconds of a clock that nobody sets back. */
 #ifndef CNXC_IR_BASE_CLOCK_H
 #define CNXC_IR_BASE_CLOCK_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Diagnostics: find the line, print it, underline the span. Tabs are kept so that carets stay under.
  * Names, paths and lines come from elsewhere: none of their control characters reaches a terminal (escape.c). */
 #include "ir/base/diag.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Diagnostics: errors, warnings and notes at a place in a source.
  *
  *   model.onnxtxt:14:9: error: Conv expects 2 to 3 inputs, got 1

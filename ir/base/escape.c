@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Labels, names of tensors and paths may hold any bytes, and a terminal obeys control characters: they set its title and its
  * clipboard, and hide what was printed before. So text for people has them as C and Python write them, and the backslash, too,
  * so that it can be read back.

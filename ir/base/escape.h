@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Text for people and as JSON, without characters that a terminal obeys. The runtime is compiled with this file, too. */
 #ifndef CNXC_IR_BASE_ESCAPE_H
 #define CNXC_IR_BASE_ESCAPE_H

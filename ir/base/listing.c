@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Folders: the names in them, in an order that no file system chooses. */
 #include "ir/base/listing.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* What lies in a folder. */
 #ifndef CNXC_IR_BASE_LISTING_H
 #define CNXC_IR_BASE_LISTING_H

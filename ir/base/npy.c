@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* NumPy's .npy files. The header is the text of a Python dict; this reads exactly the three keys that the format
  * demands, in any order, each once, and nothing else. */
 #include "ir/base/npy.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* NumPy's .npy files: one dense array behind a short text header.
  *
  *   "\x93NUMPY" 1 0  u16 length  {'descr': '<f4', 'fortran_order': False, 'shape': (2, 3, 32, 32), }  data

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Parallel loops: one thread for each range, started and joined in place.
  *
  *   parallel_ranges(1000, 100, body, c)   on 2 processors →   body(c, 0, 500) beside body(c, 500, 1000)

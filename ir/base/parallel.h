@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Parallel: a loop over independent ranges, on a few threads. */
 #ifndef CNXC_IR_BASE_PARALLEL_H
 #define CNXC_IR_BASE_PARALLEL_H

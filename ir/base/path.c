@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Paths, cut where the last slash or the last dot is. */
 #include "ir/base/path.h"
 

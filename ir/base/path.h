@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Paths as text: nothing is looked up. */
 #ifndef CNXC_IR_BASE_PATH_H
 #define CNXC_IR_BASE_PATH_H

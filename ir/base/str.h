@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Strings: a builder, text from what prints, a hash map keyed by string, and the nearest name for "did you mean". */
 #ifndef CNXC_IR_BASE_STR_H
 #define CNXC_IR_BASE_STR_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Whether bytes are UTF-8 (Unicode 15, table 3-7). What users write is checked once, where it enters; names and strings are C
  * strings from there on, so NUL counts as wrong, too.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* UTF-8. The runtime is compiled with this file, too. */
 #ifndef CNXC_IR_BASE_UTF8_H
 #define CNXC_IR_BASE_UTF8_H

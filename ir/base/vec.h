@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* VEC(T): a growable array in an arena.
  *
  *   VEC(Node *) nodes = {0};

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* "Did you mean": the name that a slip of the hand may have turned into the word. And what help and options need of text.
  *
  *   "clasify" of "compile", "classify", "check"  →  "classify" */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Words of command lines and help: names of options, the nearest name, lines of a width. The runtime is compiled with this file,
  * too. */
 #ifndef CNXC_IR_BASE_WORDS_H

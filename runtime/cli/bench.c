@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Bench: how long a run takes, once everything is warm. */
 #include "runtime/cli/cli.h"
 #include "runtime/internal.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The executable: what is asked for, in order of precedence, and how it ends. */
 #include "runtime/cli/cli.h"
 #include "runtime/cli/pipeline.h"

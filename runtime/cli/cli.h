@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The executable's command line. Nothing here is part of a library. */
 #ifndef CNXRT_CLI_CLI_H
 #define CNXRT_CLI_CLI_H

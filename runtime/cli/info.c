@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Info: what the model is, for people; --json gives what the C API's info_json gives. */
 #include "runtime/cli/cli.h"
 #include "runtime/cpu.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Lines: an answer in each of the four forms.
  *
  *   cat.jpg     tabby   0.820000                                                        a label a line, tabs between

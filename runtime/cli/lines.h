@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Lines: answers on standard output. */
 #ifndef CNXRT_CLI_LINES_H
 #define CNXRT_CLI_LINES_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Opening the model: on how many threads, and what keeps it from running.
  *
  * A file of weights is checked when it is opened. Embedded weights are as large, and a program is started for a single picture:

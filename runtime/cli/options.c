@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Options: one table (options.def) gives parsing, help and suggestions. One dash before a name does as well as two. */
 #include "runtime/cli/cli.h"
 #include "ir/base/words.h"

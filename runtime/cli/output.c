@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Output files: written beside their place, then renamed all together; Ctrl-C leaves nothing behind.
  *
  * Devices and pipes (/dev/stdout, a FIFO) cannot be renamed to and are written in place. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Pictures: their bytes; and all of the command line's as one batch, where a loss or the like is of all together. */
 #include "runtime/cli/cli.h"
 #include "runtime/classify.h"

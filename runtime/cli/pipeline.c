@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Pipeline: decoding, preparing and computing side by side, answers in order, in bounded memory.
  *
  *   thread 0    take 0 │ read, decode, prepare, run          │ done │ take 2 …

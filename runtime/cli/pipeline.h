@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Pipeline: any number of pictures, as many at a time as there are threads, answered in their order. */
 #ifndef CNXRT_CLI_PIPELINE_H
 #define CNXRT_CLI_PIPELINE_H

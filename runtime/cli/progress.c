@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Progress: a line that is drawn over itself, once an answer is a second away from the start.
  *
  *   1234 of 20000 pictures, 45.2 a second, 6:55 left

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Progress: how far a stream of pictures is, for who watches a terminal. */
 #ifndef CNXRT_CLI_PROGRESS_H
 #define CNXRT_CLI_PROGRESS_H

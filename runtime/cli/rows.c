@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Rows: what a model makes of each picture, written as it comes, so that memory does not grow with their number.
  *
  *   e.npy              header for 0 rows, row, row, row …; at the end the header is written again, for as many as there are

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Rows: a .npy file that grows by a row with each picture. */
 #ifndef CNXRT_CLI_ROWS_H
 #define CNXRT_CLI_ROWS_H

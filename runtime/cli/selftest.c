@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Selftest: can this artifact be trusted on this machine? Processor, weights to the last bit, and the same answer
  * from one thread and from many. */
 #include "runtime/cli/cli.h"

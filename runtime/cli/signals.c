@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Signals: a stream of pictures ends with whole lines and whole rows, anything else at once and with nothing left behind.
  *
  *   SIGTERM while 3 of 9 pictures are being answered     these 3 are answered, files are finished, then it ends by SIGTERM

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Signals: how the executable ends when it is told to. */
 #ifndef CNXRT_CLI_SIGNALS_H
 #define CNXRT_CLI_SIGNALS_H

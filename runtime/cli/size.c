@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The size of a program that has several: --image-size's, or else that of the input, or else the first. */
 #include "runtime/size.h"
 #include "runtime/cli/cli.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Source: pictures named on the command line, in folders and in a list.
  *
  *   ./tiny cat.jpg photos/ --files-from=-      cat.jpg, then what is in photos, then the lines of standard input

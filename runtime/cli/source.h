@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Source: the paths of all pictures that are asked for, one at a time. */
 #ifndef CNXRT_CLI_SOURCE_H
 #define CNXRT_CLI_SOURCE_H

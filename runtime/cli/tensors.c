@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Tensors: .npy files in, .npy files out, by the graph's names.
  *
  *   --input pixel_values=x.npy --output logits=y.npy      or pictures in the place of the pixel input

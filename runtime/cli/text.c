@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Errors: their text and their exit codes. */
 #include "runtime/cli/cli.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Walk: folders, depth first, by name, whatever order the file system has.
  *
  *   photos/a.jpg  photos/b/c.PNG  photos/b/notes.txt  photos/.cache/d.jpg     →  photos/a.jpg  photos/b/c.PNG

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Walk: the pictures in a folder and in the folders inside it. */
 #ifndef CNXRT_CLI_WALK_H
 #define CNXRT_CLI_WALK_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* What image.c and the decoders of the single formats share. */
 #ifndef CNXRT_IMAGE_DECODE_H
 #define CNXRT_IMAGE_DECODE_H

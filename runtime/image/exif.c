@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* EXIF: one number is wanted, tag 0x0112 of the first directory of a TIFF block.
  *
  *   "Exif\0\0"?  "II*\0" or "MM\0*"  offset of IFD0 → count, then 12 bytes an entry: tag, type, count, value

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Frame: cameras and other decoders give pixels in many forms, the image processor takes interleaved samples of the model's
  * channels.
  *

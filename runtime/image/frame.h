@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Frame: a picture that the caller has decoded, as samples that the image processor takes. */
 #ifndef CNXRT_IMAGE_FRAME_H
 #define CNXRT_IMAGE_FRAME_H

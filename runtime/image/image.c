@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Image: what a picture is by its first bytes, and from the file's samples to what the processor takes.
  *
  *   JPEG, PNG, WebP → Decoded (gray, RGB, palette, CMYK …) → turned upright → RGB

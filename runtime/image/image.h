@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Pictures: encoded bytes → samples → the model's pixel values, to the bit as Pillow and transformers do it. */
 #ifndef CNXRT_IMAGE_IMAGE_H
 #define CNXRT_IMAGE_IMAGE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* JPEG through libjpeg-turbo, set up as Pillow sets it up: the accurate integer IDCT and triangle upsampling, which
  * are the library's defaults; gray stays gray, CMYK and YCCK come as CMYK with Adobe's inversion undone.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Pixels: how large a picture may be, the memory of one, and the text of a refusal. */
 #include "runtime/image/image.h"
 

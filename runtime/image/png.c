@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* PNG through libpng: samples as they are stored, unpacked to bytes but never scaled or blended, so that Pillow's own
  * conversions can follow. Text and colour profiles are never decompressed, so a bomb there is harmless; the one text
  * that may matter, an XMP packet, is read up to Pillow's limit. */

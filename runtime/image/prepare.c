@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Prepare: what image processors of transformers and timm do after loading.
  *
  *   ConvNext's, size s below 384:  short edge to s / crop_pct, then the central s × s

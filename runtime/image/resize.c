@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Resize: separable resampling with integer weights, to the bit as Pillow (and, as an option, torchvision) does it.
  *
  * Along one axis, output i is a weighted sum of the inputs around its centre, with weights from a filter that is

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Resize: Pillow's and torchvision's 8-bit resampling, of the part of the result that is wanted. */
 #ifndef CNXRT_IMAGE_RESIZE_H
 #define CNXRT_IMAGE_RESIZE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Room: a steady stream of pictures allocates nothing.
  *
  * What preparing a picture needs is said beforehand, as a bound that never falls where a picture grows, and taken piece by

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Room: memory that is kept from picture to picture. */
 #ifndef CNXRT_IMAGE_ROOM_H
 #define CNXRT_IMAGE_ROOM_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* WebP through libwebp's animation decoder, as Pillow does: the first frame, on a transparent canvas. */
 #include "runtime/image/decode.h"
 

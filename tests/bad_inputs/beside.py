@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """What lies beside a graph and lies: --labels, --processor, folders in Optimum's layout."""
 import json
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Bad safetensors files and shard indexes, and bad config.json and preprocessor_config.json."""
 import json
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Bad command lines of the compiler, and places that can't be written."""
 from harness import case
 from text import model

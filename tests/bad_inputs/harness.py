@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Bad inputs: a table of cases, each run once, each checked for exit code, message and leftovers.
 
     case("text", "unterminated string", exit=1, message=r"bad.onnxtxt:3:9: error: .*unterminated string")

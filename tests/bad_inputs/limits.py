@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Limits of the system, streams that are closed, readers that go away, and files that change while they are read."""
 from command_line import FILES, GOOD
 from harness import case

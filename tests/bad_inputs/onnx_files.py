@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Bad .onnx files, made byte by byte so that no library can mend them."""
 import gzip
 import struct

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Bad checkpoints of PyTorch (ZIP and legacy pickle) and TensorFlow (HDF5), and bad configs of timm."""
 import io
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Bad pictures and bad tensors, given to a compiled model's executable."""
 import os
 import struct

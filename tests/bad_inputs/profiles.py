@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Bad CPU profiles: XML that reaches out, explodes or lies."""
 import os
 

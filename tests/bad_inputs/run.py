@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Runs the table of bad inputs: run.py CNXC DIGITS_FOLDER [GROUP-OR-NAME…]. Ends with "N passed, N failed"."""
 import os
 import subprocess

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Weights beside the artifact (--weights=FILE): damaged, cut, another model's, missing."""
 from harness import case
 from checkpoints import folder, checkpoint

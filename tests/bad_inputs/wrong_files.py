@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Files and folders that are no models, but are often given for one, and checkpoints alone that are no ConvNeXt's."""
 import gzip
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """What int8 costs of answers: cnxc beside ONNX Runtime's quantizer and NNCF, on models/kanji and its harder forms.
 
     python3 accuracy.py CNXC [--models plain,outliers] [--pictures FOLDER --calibrate FOLDER] [--json FILE]

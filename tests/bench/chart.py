@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Draw compare.py's JSON as a bar chart: python3 chart.py RESULTS.json CHART.svg [VARIANT [PRECISION]]
 
 One panel for each number of pictures and threads, one bar for each engine of that precision, the first that was measured by default:

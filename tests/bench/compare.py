@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """cnxc beside what a user would pick instead: same weights, same input, outputs checked, runs in turn.
 
     python3 compare.py CNXC [--variants tiny] [--sizes 224] [--batches 1,8,32] [--threads 1,2] [--precision f32,bf16,int8] [--json FILE] [--peers …]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """ConvNeXt's forward pass in plain PyTorch, from a checkpoint in Hugging Face's format: what a user of PyTorch runs.
 
 Pictures are channels-last in memory, so that permutes between convolutions and LayerNorms move nothing: PyTorch's

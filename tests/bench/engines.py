@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """The engines that are compared: each turns a model, an input and a number of threads into a function that runs once.
 
 Each lives in a process of its own, so that none disturbs another's threads, and is pinned to the same processors. An

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """How many instructions do compiling and running take?  instructions.py CNXC [--update]
 
 Time depends on the hour and on the machine, the number of instructions on neither: callgrind counts those of

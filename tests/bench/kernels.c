@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* How near the generated kernels come to this machine's arithmetic: GFLOP/s beside the peak of a loop that only
  * multiplies and adds in registers, measured in the same run.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* One run of a model whose prefix is `model`, for instructions.py to count: of the picture that is named, or else of a
  * tensor of BYTES zeros that has one answer of the same size.  one_run PICTURE | one_run --tensor BYTES */
 #include "model.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Peak: what this machine does at best: multiply-adds with loops that touch registers only, and reading memory in a row.
  *
  *   peak [SECONDS [THREADS]]  →  {"f32_avx2": 117.1, "f32_avx512": 117.0, "bf16": 233.9, "int8": 466.1,

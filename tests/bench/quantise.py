@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """The peers' own tools that make a float model an int8 one, as their users would call them.
 
 Each takes a model as .onnx, inputs to calibrate with, and the path of what it makes; what is there already is kept.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Many pictures: a compiled program beside what a user would write in Python, on the same processors.
 
     python3 stream.py CNXC MODEL [--pictures 2000] [--precision bf16,int8] [--threads 1,2] [--peers onnxruntime,openvino] [--json FILE]

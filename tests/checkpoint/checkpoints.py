@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # One model's weights in every form of checkpoint, in a folder and alone: all must give the same bits.
 # RUN: %python %s %cnxc %root/tests/goldens/models %t
 import collections

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Makes Inputs/*.h5, small HDF5 files in forms that Keras writes and in forms that it never does. By hand, when one is added:
  *
  *   h5cc tests/checkpoint/h5_files.c -o build/h5_files && cd tests/checkpoint/Inputs && ../../../build/h5_files */

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # RUN: rm -rf %t && mkdir -p %t/model/inside %t/outside && %python %s %cnxc %t
 """A link that is turned from the model's folder to one outside and back, as fast as can be, while models are compiled that read
 through it: each is refused or computes with what lies inside. Runs for a few seconds; that long, both have to happen."""

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* HDF5: the bytes that were mapped are read, whatever their name leads to; and answers of a child process that lies. */
 #define _GNU_SOURCE /* memfd_create */
 #include "compiler/frontend/checkpoint/h5.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* External data and safetensors: what is read in place, and what is refused. Files are made in a folder of their own. */
 #include "compiler/frontend/checkpoint/index.h"
 

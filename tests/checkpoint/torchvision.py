@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # torchvision's state dicts alone: the sizes of each model, and the pictures that its weights were made for.
 # RUN: %python %s %cnxc %t
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """RUN: rm -rf %t && mkdir %t && %python %s %cnxc %root/models/digits %t
 
 The cache of `cnxc run`: an entry that was damaged is compiled anew; those not used for longest go where all take more than

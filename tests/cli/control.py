@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # RUN: rm -rf %t && mkdir %t && %python %s %cnxc %t
 """Whatever labels, names and paths hold: nothing that a terminal obeys is printed, and JSON gives the names back."""
 import json

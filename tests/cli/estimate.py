@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # RUN: %python %s %cnxc %root/models/digits %t
 """Estimates follow from the profile: hand-computed times of two graphs at 1 GHz, what scales with what, exact memory."""
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # One artifact for several sizes of pictures: the bits of programs for one size each, one copy of the weights, the input's shape
 # picks, and a size that is not there is refused by the names of those that are. Bad lists.
 # RUN: %python %s %cnxc %root %t.folder

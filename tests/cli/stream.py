@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # RUN: rm -rf %t && mkdir %t && %cnxc compile %root/models/digits -o %t/digits && %python %s %t %root/models/digits/test
 """A program on a stream of pictures: each answer comes before the next picture is there, in order; SIGTERM leaves whole lines and
 a .npy of whole rows; memory does not grow with the number of pictures."""

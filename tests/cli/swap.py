@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """RUN: rm -rf %t && mkdir %t && %python %s %cnxc %root %t
 
 cnxc weights packs another checkpoint for a compiled program: what it writes is what compiling that checkpoint writes, to the last bit, the

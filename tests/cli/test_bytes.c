@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Writing at a place, where the system writes less than it is given, is interrupted, or refuses: this file's own pwrite. */
 #include "compiler/build/bytes.h"
 

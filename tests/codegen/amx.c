@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Emulates AMX instructions where they fault.
  *
  * A processor without AMX answers its instructions with #UD, which Linux hands on as SIGILL, with all registers. The

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* AMX without AMX: generated code runs as it is, and each instruction that the processor refuses is done in C. */
 #ifndef CNXC_TESTS_CODEGEN_AMX_H
 #define CNXC_TESTS_CODEGEN_AMX_H

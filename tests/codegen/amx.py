@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # REQUIRES: avx512_bf16
 # RUN: %python %s %bin/cnxc %root %bin/../tests/libcnx-amx.so
 """--precision=bf16 and int8 on AMX: on a processor that has it as it is, elsewhere by compiled programs whose AMX instructions are

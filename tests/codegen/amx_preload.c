@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Runs a compiled executable for AMX on a processor without: LD_PRELOAD=libcnx-amx.so ./model …
  *
  * An artifact refuses to start where CPUID, XCR0 or the kernel deny AMX, as it should. So that its code can be tested

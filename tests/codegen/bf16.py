@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # RUN: %python %s %bin/cnxc
 """--precision=bf16 against its definition, bit for bit, on CPUs with vdpbf16ps, with bfmmla and without either.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # REQUIRES: aarch64
 # RUN: %python %s %bin/cnxc %root
 """--precision=bf16 by bfmmla: precisions.py's goldens, compiled for Arm and emulated. Products bit for bit: bf16.py; digits:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # REQUIRES: aarch64
 # RUN: %python %s %bin/cnx-dots %S/Inputs/dots.c
 """The inner steps of products of bytes, each by itself on random vectors and on the greatest, against plain integers.

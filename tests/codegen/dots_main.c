@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* cnx-dots: the inner step of a product by itself, for tests/codegen/dots.py.
  *
  *   cnx-dots CPU int8 K-PACK OBJECT      void dot(const void *a, const void *b, void *c): c = dot(a, b, c), a vector each */

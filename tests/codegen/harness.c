@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The harness of kernel tests and benchmarks: see harness.h. */
 #include "tests/codegen/harness.h"
 

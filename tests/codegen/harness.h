@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Running kernels by hand: cases are collected, compiled into one object for a CPU, loaded and compared.
  *
  * A case is a kernel, its arguments and what its output must hold afterwards, element by element: also those

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # RUN: %python %s %bin/cnxc %bin/cnx-interp
 """cnxc.RowQuantizedMatMul against its definition (ir/quantize.h), bit for bit, on CPUs with and without instructions for bytes.
 

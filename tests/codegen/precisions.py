@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # RUN: %python %s %bin/cnxc %root
 """--precision=bf16 and int8 on whole models: logits beside float64, labels of digits beside fp32, size.
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Every kind of kernel, with many odd parameters, against plain loops in double precision, for AVX2 and AVX-512. */
 #include "tests/codegen/harness.c"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The vector math functions against libm in double precision, over floats of every magnitude: the errors stated in
  * compiler/codegen/math.c. CNXC_MATH_STRIDE=1 tries every float there is. */
 #include "tests/codegen/harness.c"

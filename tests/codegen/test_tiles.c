@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Products on AMX tiles, bit for bit against tdpbf16ps as the Intel SDM defines it, written out in C.
  *
  * Where the processor has no AMX its instructions are emulated (amx.c); that emulation is another one than the model

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # Every hidden_act computes its formula: the nodes cnxc makes of it, cut out of the graph and run by ONNX Runtime.
 # RUN: %python %s %cnxc %t
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # config.json: every form that published files have is read alike, and what contradicts itself is named at its line.
 # RUN: %python %s %cnxc %t
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # What --config-only writes is what the folder itself is compiled to: its functions, inlined, are the graph that the folder's
 # weights give, and its places are those of a checkpoint as the safetensors library writes it. onnx and ONNX Runtime read it.
 # RUN: %python %s %cnxc %root/models %t

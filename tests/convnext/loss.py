@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # Which loss a classifier has: by --problem-type, else by problem_type, else by the type of the labels, as transformers
 # chooses. The executable's losses against their formulas on its own logits.
 # RUN: %python %s %cnxc %root/tests/goldens/models/cls_multilabel %t

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # Hidden states, pooled vectors, feature maps, losses, of ConvNeXt and V2, by every class: the graph that cnxc
 # builds, run by ONNX Runtime, against the float64 reference within each output's tolerance.
 # RUN: %python %s %cnxc %root/tests/goldens %t

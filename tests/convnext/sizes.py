@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # Pictures of other sizes than the config's, odd, oblong and as small as they can be, in batches: compiled code against
 # the reference interpreter, and the size of the last map.
 # RUN: %python %s %cnxc %root/tests/goldens/models

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # One checkpoint, several systems: what each golden folder computes without a word, and what --task makes of it.
 # RUN: %python %s %cnxc %root/tests/goldens/models %t
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # Files and folders that the documents name are there.
 # RUN: %python %s %root
 import glob

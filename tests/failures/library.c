@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Each allocation of a library's calls fails once: a status, nothing leaked, and the next try is right.
  *
  * Linked to libcnx-failures.so and a library made of models/digits with --prefix=digits: library PICTURE. Ends with

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Makes one allocation of a process fail: LD_PRELOAD=libcnx-failures.so CNX_FAIL_PROGRAM=cnxc CNX_FAIL_AT=17 cnxc …
  *
  * Allocations are counted from main on, in the named program alone: not in the tools that it starts. Those of LLVM and of

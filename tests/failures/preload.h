@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Allocations that fail on demand (preload.c), for programs that are linked to it. */
 #ifndef CNXC_TESTS_FAILURES_PRELOAD_H
 #define CNXC_TESTS_FAILURES_PRELOAD_H

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Failing allocations and system calls: run.py CNXC PRELOAD [--all] [--turn N] [--only allocations|calls|limits].
 
 Each allocation, and each call of the system, of a compilation, of a program in each of its modes and of a library's calls

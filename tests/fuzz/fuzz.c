@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The targets' common part: see fuzz.h. */
 #include "tests/fuzz/fuzz.h"
 

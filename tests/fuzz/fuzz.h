@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* What the fuzz targets share. Each fuzz_NAME.c reads one kind of input from outside with LLVMFuzzerTestOneInput;
  * tests/fuzz/README.md says how to run them. A finding is a crash, a sanitizer's report, a leak, an input that takes
  * seconds or gigabytes, an error without a diagnostic, or a broken promise (fuzz_require). */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* A checkpoint alone: names and shapes of strangers become a configuration, and that a network. */
 #include "tests/fuzz/fuzz.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Models to the end: a file, .onnx or text, is loaded as the command does it, optimised, scheduled and made code and packed
  * weights, everything but the link, for some CPU. What is large, and so takes long in LLVM, is left out. */
 #include "tests/fuzz/fuzz.h"

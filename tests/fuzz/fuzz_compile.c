@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Graphs whose shapes, attributes and constants were not chosen by a friend, on their way through all passes and the schedule
  * of some CPU: whatever is accepted as ONNX text either becomes a tile program or is refused with a diagnostic. */
 #include "tests/fuzz/fuzz.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* config.json and, behind a NUL, preprocessor_config.json: to a graph without weights, and to the runtime's settings. */
 #include "tests/fuzz/fuzz.h"
 

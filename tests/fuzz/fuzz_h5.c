@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* HDF5 files: what the child process does, here in this one, and what the compiler makes of its answers. An input that is no
  * HDF5 file is such answers itself: a child may be made to say anything.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Pictures of any size: decoders, conversions and the image processor, with settings that a hash of the input chooses.
  * libraries.sh builds the libraries that decode with coverage, too. */
 #include "tests/fuzz/fuzz.h"

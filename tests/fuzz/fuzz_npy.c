@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* .npy files. What is read can be written, and what is written is read as the same. */
 #include "tests/fuzz/fuzz.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* .onnx files. What is read and sound can be written, and what is written is read again. */
 #include "tests/fuzz/fuzz.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Files of torch.save, ZIP and legacy: the pickle machine, and the tensors that it says are in the file. */
 #include "tests/fuzz/fuzz.h"
 

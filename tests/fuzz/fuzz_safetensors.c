@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* .safetensors files. Tensors lie within the file, with as many bytes as type and shape need. */
 #include "tests/fuzz/fuzz.h"
 

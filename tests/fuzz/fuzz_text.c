@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* ONNX text. What is read prints as text that is read again, and prints the same. */
 #include "tests/fuzz/fuzz.h"
 

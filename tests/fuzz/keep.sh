@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # Keeps what was found beyond the seeds, so that a search elsewhere starts there: keep.sh BUILD WORK [TARGET…]. Of inputs up to
 # 4 KB, those that reach what neither seeds nor smaller ones do go into corpus/TARGET.tar.xz.
 set -eu

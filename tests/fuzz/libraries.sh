@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # Builds the libraries that decode pictures with the sanitizer and with coverage, so that a search finds its way through them
 # and their mistakes: libraries.sh PREFIX. Sources are Debian's, of this release, fetched with "apt-get source" into PREFIX
 # through lists of their own: what apt knows otherwise stays as it is. Nothing is done where PREFIX has them already.

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # Fuzzes: run.sh BUILD WORK SECONDS [TARGET…]. Each target of BUILD/bin for SECONDS, from WORK/seeds (made by seeds.py), from the
 # corpus that is kept here and from what earlier runs found (WORK/corpus). A finding's input is left in WORK/findings, what was
 # said in WORK/logs. Prints README.md's table, which adds up all runs in WORK, and ends with "N passed, N failed".

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Collects what the fuzz targets start from: seeds.py OUT makes OUT/TARGET with files of the other tests, the small ones,
 and OUT/TARGET.words, libFuzzer's dictionary.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """What the golden runners share: reading raw files, compiling and running a case, for this machine or another system, and all cases."""
 import concurrent.futures
 import json

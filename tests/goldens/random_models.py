@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Random ConvNeXt models for run_transformers.py, small, and of every shape that transformers and timm accept.
 
     transformers_model(rng) -> (kind, model, shape of the input)      kind: "classifier", "features" or "backbone"

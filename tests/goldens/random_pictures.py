@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Random picture files of every kind, for runners that compare: what Pillow can write, and PNGs of its own for the rest.
 
     write(rng, channels, path) -> a description of what was written

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Checkpoints of every kind: run_checkpoints.py CNXC [--levels O3,O0] [--only PATTERN] [--jobs N].
 
 checkpoints/ has folders of timm's and of the original release, and pytorch_model.bin in both layouts; tf/ has

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """The trained digits model: run_digits.py CNXC [--every N] [--target SYSTEM --runner EMULATOR]. Each picture of
 models/digits/test must get the label and the score (to 1e-5) that transformers gives it; models/digits/test/expected.tsv
 lists them. --every N takes every N-th of them."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """A full-size model: run_full.py CNXC VARIANT… [--precision bf16] [--target SYSTEM --runner EMULATOR] (tiny small base large xlarge v2-tiny v2-atto).
 
 Writes the checkpoint with make_checkpoint.py (reproducible weights), compiles the folder for each image size of

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """The golden models by every road in: the folder, each exporter's .onnx, its text with weights inline and outside.
 
     run_models.py CNXC [--levels O3,O0] [--roads folder,onnx,text,external,printed] [--only PATTERN,...] [--jobs N]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Pictures: run_pictures.py CNXC [--target SYSTEM --runner EMULATOR]. The image processor's pixel values, bit for bit,
 and scores from picture to end.
 

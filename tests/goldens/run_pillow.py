@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """The image processor against Pillow: run_pillow.py CNX_PIXELS [COUNT [FIRST]]. No bit may differ.
 
 Case i is a random picture file (random_pictures.py) and random settings, all decided by i; `run_pillow.py TOOL 1 i`

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """cnxc beside transformers' pipeline: run_pipeline.py CNXC [COUNT [FIRST]]. Random pictures, no stored answers.
 
 Case i is a picture (random_pictures.py) decided by i, at 224 pixels or 384; `run_pipeline.py CNXC 1 i` runs it again. It is

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Processors of other models: run_processors.py CNXC. Graphs that bring none get one by --processor, or by their folder.
 
 Each processor of processors/cases.json must make the pixel values that transformers or timm makes of its pictures, to the bit;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Random processors of other models: run_random_processors.py CNX_PIXELS [COUNT [FIRST]]. No bit may differ.
 
 Case i is a random picture file (random_pictures.py) and random settings of ViT's or CLIP's image processor, by either arithmetic, or

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """cnxc beside transformers and timm: run_transformers.py CNXC [COUNT [FIRST]]. Random models, no stored answers.
 
 Case i is decided by i; `run_transformers.py CNXC 1 i` runs it again. It makes a model (random_models.py), and asks torch in float64 for

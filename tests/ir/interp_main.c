@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* cnx-interp: a model through the reference interpreter alone, for tests of the operators.
  *
  *   cnx-interp [NAME=N…] MODEL PREFIX [INPUT.npy…]      fixes symbol NAME, writes output K to PREFIXK.npy

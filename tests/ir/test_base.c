@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The base library: memory, strings, maps, suggestions, and what a diagnostic looks like. */
 #include <setjmp.h>
 #include <stdarg.h>

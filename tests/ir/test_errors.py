@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # RUN: %python %s %bin/cnx-interp
 """What inference refuses: each model is one mistake; its message and exit code stand beside it."""
 import subprocess

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Graph edits keep producers, users and names consistent, and the verifier sees it when something else does not. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # RUN: %python %s %bin/cnx-interp
 """Every operator of the table through the reference interpreter, against ONNX Runtime.
 

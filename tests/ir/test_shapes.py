@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # RUN: %python %s %bin/cnx-interp
 """Shape arithmetic with a free batch: each graph must infer (a size that stays unknown is an error), and give for
 batches of 1 and 3 what NumPy gives. Our own operators, which ONNX Runtime does not know, are here, too."""

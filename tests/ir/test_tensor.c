@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Types and tensors: sizes that overflow, half precision against exact arithmetic, elements of every type. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """RUN: rm -rf %t && mkdir %t && %python %s %cnxc %root/models/digits %t
 
 One bit of embedded weights is flipped. A program gives no answer and ends with 1, in each of its modes; a library says so where it is

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """RUN: rm -rf %t && mkdir %t && %python %s %cnxc %root %t
 
 Decoded pictures give a library what files give it: pixel values of a frame and of the PNG of the same pixels are equal to the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """RUN: rm -rf %t && mkdir %t && %python %s %cnxc %root %t
 
 The example in a model's header is the body of a main that works, as C99 and as C++, whatever the model takes and gives.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Linking the hand-written model every way: what is visible, what the headers say, and two models in one process. */
 #include "compiler/link/link.h"
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """The mutants: each breaks one rule of the reference on purpose, and says which golden cases are to notice.
 
 A mutant is a change of one source file: old text, which must occur there exactly once, and new text. `models`, `pictures`

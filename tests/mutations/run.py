@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Does the golden suite notice broken rules? run.py [--fast] [--only PATTERN] [--work FOLDER] [--jobs N]
 
 Copies the sources, builds cnxc there, and runs the golden cases of all mutants (mutants.py), which must pass. Then, for

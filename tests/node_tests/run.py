@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """ONNX's own node tests on compiled code: run.py CNXC [--only PATTERN,...] [--jobs N] [--update] [--list OUTCOME].
 
 The package onnx carries some 1,900 cases: a model of one operator (or the function that defines it), inputs, outputs and a

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # The forms an .onnx file may take, made by the onnx package, read by cnxc and printed: elements in typed lists and
 # raw, aligned and not; external data; inputs with defaults; functions; packed and unpacked lists; newer fields.
 # RUN: %python %s %cnxc %t

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # RUN: rm -rf %t && mkdir %t && %python %s %cnxc %t
 """A reader of text takes words of at most 4,096 bytes, so the printer puts longer names in quotes: they are read back."""
 import os

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Passes keep the meaning: every graph of this folder gives the same results before and after each pass, each pass has
  * nothing left to do the second time, outputs keep their names, and what legalize has made legal stays so. */
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """What a precision costs of trained models' answers: of models/digits, of models/kanji, and of forms of it that are harder (Inputs/variants.py).
 
     answers.py CNXC ROOT [--models digits,plain,outliers] [--rows bf16] [--pictures FOLDER]

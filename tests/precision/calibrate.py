@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """--calibrate: what it gains where hidden channels run hot, that the decision stands in the graph, that nothing but the pictures' content
 matters to it, and what it refuses; --max-drop: which layers go back, and its table; cnxc weights for such programs."""
 # RUN: %python %s %cnxc %root

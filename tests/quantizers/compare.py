@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # RUN: %python %s %cnxc %S/Inputs/*.onnx
 """Graphs as quantizers write them, compiled, beside ONNX Runtime and beside exact arithmetic: compare.py CNXC FILE… [--inputs N] [-O0 …].
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # Each header stands alone: it compiles as a file's only include, without a warning, and may be included twice.
 # RUN: %python %s %root %t
 import os

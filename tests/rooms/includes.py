@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # Each room knows only what stands to its left: what a file may include and what its library may link, by its room. A source
 # includes its own header first.
 # RUN: %python %s %root

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # Every mutant of tests/mutations finds its place in the source, which it would else lose until the night.
 # RUN: %python %s %root
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # No two source files call each other in a ring, by the symbols of the libraries' objects.
 # RUN: %python %s %build
 import glob

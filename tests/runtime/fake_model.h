@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* A model written by hand, so that the runtime is tested without the compiler. Include it once in a program.
  *
  *   pixel_values [N,3,8,8], labels int64 [N]  →  logits [N,4], loss []

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* cnx-pixels: prepares many pictures, each with settings of its own, for run_pillow.py and run_random_processors.py of
  * tests/goldens.
  *

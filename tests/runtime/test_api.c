@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The C API on a hand-written model: answers, statuses for every misuse, threads, the caller's own threads. */
 #include "runtime/api.h"
 #include "tests/runtime/fake_model.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The command line on a hand-written model: each case runs cnxrt_main in a child and checks exit code and output. */
 #include "runtime/cli/cli.h"
 #include "tests/runtime/fake_model.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Which variant a machine gets: the first that it runs, and none where it runs none. */
 #include "runtime/cpu.h"
 #include "tests/runtime/fake_model.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* AMX needs three yeses, of CPUID, XCR0 and the kernel; and the kernel is asked by nobody who can do without.
  *
  * The runtime's file is compiled here with another processor and another kernel under it. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Decoded pictures on a hand-written model: every format gives what the file of the same pixels gives, and what cannot be is
  * refused in words. Pixels lie in blocks of just their size, so that a sanitizer sees each byte too far. */
 #include "runtime/api.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The image processor against transformers: each case of tests/goldens/images/cases.txt must match to the bit.
  *
  * A line is one picture with the processor's settings and CRC-32s: of the decoded samples, of the 8-bit result

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* .npy: what is written is read back, headers of every version, and every way to be malformed. */
 #include "ir/base/npy.h"
 

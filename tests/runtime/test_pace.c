@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* How many threads a run uses, on machines made of numbers: what a run takes on so many threads, and whether it is disturbed. */
 #include "runtime/pace.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* cpu.max, in a folder that stands for /sys/fs/cgroup. */
 #include "runtime/quota.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Weights in a file: the right ones are taken, each flipped bit and each wrong field is noticed. */
 #define FAKE_WEIGHTS_FILE "fake.weights"
 #include "runtime/hash.h"

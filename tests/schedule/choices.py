@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # RUN: %python %s %bin/cnxc %root/models/digits %t
 """Whatever a profile chooses for a shape, the answers stay right, and the program is another one.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # RUN: %python %s %bin/cnxc
 """compiled.py CNXC [options of cnxc verify for all: --target=SYSTEM --runner=EMULATOR].
 

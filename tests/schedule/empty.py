@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # RUN: rm -rf %t && mkdir %t && %python %s %cnxc %t
 """Dimensions of size zero inside graphs: the interpreter and compiled code agree on what comes of them, sums over nothing among it."""
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # RUN: %python %s %bin/cnxc
 """No cliff: a product with one more row, or one more vector of columns, costs at most its share and 10 %.
 

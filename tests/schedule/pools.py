@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # RUN: rm -rf %t && mkdir %t && %python %s %cnxc %t
 """Pools whose windows have more than 64 taps, which are joined from powers of two, in any rank, with strides, dilations, padding and
 ceil_mode, against the interpreter, which looks at every tap."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # RUN: %python %s %bin --graphs 60
 """Random graphs of the whole op table, compiled code against the interpreter: random_graphs.py BIN [--graphs N] [--seed N].
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Tile programs without operators: packing, placing, naming and verifying. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # cnxc on an aarch64 machine: arm64_root.sh WORK, as root. Makes an arm64 Debian in WORK/root, unless it is there; builds
 # cnxc in it with its own compiler and libraries, runs the unit tests, compiles models/digits and reads the digits. QEMU runs
 # all of it. Ends with "N passed, N failed".

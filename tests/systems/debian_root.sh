@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # ./demo and ./check as a newcomer runs them: debian_root.sh WORK [CODENAME], as root. Makes a bare Debian in WORK/CODENAME,
 # nothing in it but what its installer needs, copies the sources into it and runs both there: all else they install themselves.
 # Without a name it is the other one of the two that cnxc is for, 12 (bookworm) and 13 (trixie). A root that is there is not

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # The same bytes for a stranger: reproducible.sh WORK. Builds cnxc twice, in folders of different names and lengths, with another
 # umask, locale, time zone, number of jobs, age of the sources and, where this is root, another user; and has both compile
 # models/digits to each kind of artifact. Ends with "N passed, N failed", where N counts files compared.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # What debian_root.sh and arm64_root.sh share: making a Debian in a folder, and telling how it went. Sourced, not run.
 
 export container=lxc # tells debootstrap that devices and /proc are there, or not to be had

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # Compiled here for aarch64, run by QEMU: executables, libraries of each kind driven from C, variants that are picked by the
 # kernel's HWCAP, NEON's own math functions, and what is said where something is missing.
 # REQUIRES: aarch64

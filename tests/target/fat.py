@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # One artifact for several CPUs, on machines that QEMU emulates: the variant that each gets, the same answers from all of
 # them, and a sentence, not SIGILL, where none runs. QEMU 7.2 emulates AVX2 and no AVX-512: its Skylake-Server says so in
 # CPUID, and gets the variant for AVX2; where a later one emulates more, the same rule decides.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* ONNX text: what parses, and that printing what was parsed from a print changes nothing.
  *
  * Each text stands for a rule of the grammar that is easy to get wrong; `has` is what the print must contain,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Mistakes in ONNX text: one line each, with the place and the words of the diagnostic and the exit code. */
 #include "compiler/frontend/text/text.h"
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Runs the examples of a page: console.py PAGE FOLDER. Every ```console block is a session in FOLDER.
 
     $ ./digits -k 1 seven.png

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # Lines of C (.c, .h, .l, .y, .def) in ir, compiler and runtime, by room, a column a commit: lines.sh [COMMIT…], HEAD by default.
 cd "$(dirname "$0")/../.." || exit 1
 [ $# -gt 0 ] || set -- HEAD

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Do two builds of cnxc write the same code?  same_code.py BEFORE AFTER [--quick] [--full] [--only PATTERN,...]
 
 BEFORE and AFTER are cnxc executables in their build folders. Both compile every golden model and the digits with

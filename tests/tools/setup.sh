@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # What ./demo and ./check share: packages, builds, and saying what goes on. Sourced, not run.
 
 # Packages of Debian 12 and 13; docs/DEPENDENCIES.md says why each is there.

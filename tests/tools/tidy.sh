@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # clang-tidy over all C: tidy.sh BUILD [FILE…]. BUILD is the folder of a debug build, whose assertions tell the analyzer what holds.
 # Prints what is found; ends with "N passed, N failed", in files.
 cd "$(dirname "$0")/../.." || exit 1

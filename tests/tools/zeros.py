@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Checkpoints whose weights are all zero, for tests that only shapes matter to."""
 import json
 import math

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Calibration: int8's products find their scales while running; what is left to know comes from pictures.
  *
  *   cnxc compile model/ --precision=int8 --calibrate=pictures/ -o tiny

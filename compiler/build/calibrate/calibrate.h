@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Calibration: what pictures say of a model's products in integers. */
 #ifndef CNXC_BUILD_CALIBRATE_H
 #define CNXC_BUILD_CALIBRATE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* What pictures can do for a product of integers. A trial is the product in some form; its error is that of its results beside
  * the float ones, on rows of pictures that nothing was learned from. The best trial stays:
  *

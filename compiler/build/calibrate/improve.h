@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* What makes a product of integers better on pictures. */
 #ifndef CNXC_BUILD_CALIBRATE_IMPROVE_H
 #define CNXC_BUILD_CALIBRATE_IMPROVE_H

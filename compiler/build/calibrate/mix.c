@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* --max-drop=P: of what the float32 model gets right, int8 may lose P points on the pictures that judge: of top-1 where folders are
  * named by labels, of agreement with float32 elsewhere.
  *

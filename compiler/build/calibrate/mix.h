@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Mixed precision: which layers are better left to bf16 or float32. */
 #ifndef CNXC_BUILD_CALIBRATE_MIX_H
 #define CNXC_BUILD_CALIBRATE_MIX_H

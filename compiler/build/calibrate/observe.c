@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Seeing what is multiplied: the float model compiled with more outputs, run on pictures.
  *
  *   h = Gelu(…)                                    h, also an output → calibrate.3.npy

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* What the float model multiplies, seen on pictures. */
 #ifndef CNXC_BUILD_CALIBRATE_OBSERVE_H
 #define CNXC_BUILD_CALIBRATE_OBSERVE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Rounding by second moments (Frantar et al., GPTQ, 2022): the error of a weight is made up for by those that are rounded after
  * it, as far as what they multiply goes together.
  *

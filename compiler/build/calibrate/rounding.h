@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Rounding weights so that errors make up for each other on the rows they are multiplied by. */
 #ifndef CNXC_BUILD_CALIBRATE_ROUNDING_H
 #define CNXC_BUILD_CALIBRATE_ROUNDING_H

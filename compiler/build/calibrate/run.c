@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* A program runs on a set a few images at a time, so that what it is asked for has room.
  *
  *   program --output h=calibration.0.npy … --strict -- a.jpg b.jpg …

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Running a program on all of a set. */
 #ifndef CNXC_BUILD_CALIBRATE_RUN_H
 #define CNXC_BUILD_CALIBRATE_RUN_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The pictures to calibrate with, in the order of their paths, whatever order the file system has.
  *
  *   DIR/cat.jpg         a picture

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* What to calibrate with: pictures, or batches of pixels, in a folder or one for each class. */
 #ifndef CNXC_BUILD_CALIBRATE_SET_H
 #define CNXC_BUILD_CALIBRATE_SET_H

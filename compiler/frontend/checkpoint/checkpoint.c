@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* A checkpoint, a folder's or alone: which file it is, of what kind, and its tensors by name.
  *
  * Problem: transformers looks for five names, timm and the original release have more, and a name does not tell the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Checkpoints: a folder's tensors by name, whatever file they are in.
  *
  *   model.safetensors, pytorch_model.bin, *.pth (ZIP or legacy pickle), shards with an index, tf_model.h5 */

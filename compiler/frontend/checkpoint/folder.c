@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Folders that are no models as they are.
  *
  *   models--me--tiny   →   error: models--me--tiny is a hub's cache of a model, expected one of its snapshots: … */

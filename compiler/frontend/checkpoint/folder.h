@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* What lies in a folder that is given as a model. */
 #ifndef CNXC_FRONTEND_CHECKPOINT_FOLDER_H
 #define CNXC_FRONTEND_CHECKPOINT_FOLDER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* HDF5 files of Keras: TensorFlow's checkpoints.
  *
  *   /convnext/tf_conv_next_model/convnext/encoder/stages.0/layers.0/dwconv/kernel:0, 4 × 7 × 7 … floats

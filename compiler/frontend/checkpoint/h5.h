@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Between the compiler (h5.c) and its child process that reads an HDF5 file (h5_child.c): records through a pipe. */
 #ifndef CNXC_FRONTEND_CHECKPOINT_H5_H
 #define CNXC_FRONTEND_CHECKPOINT_H5_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* HDF5 in the child process: libhdf5 finds the datasets, and each is told by a record.
  *
  * Problem: the file that was checked and mapped must be the one that is read, whatever its name leads to by now, and it may be

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Tensors by name, and their elements in order.
  *
  *   kernel of 4 × 7 × 7, strides 1, 28, 4 in the file   →   copied to strides 49, 7, 1 when it is loaded */

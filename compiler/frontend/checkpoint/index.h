@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The index of a checkpoint: its tensors by name, what each is and where its elements lie. Data stays in the files. */
 #ifndef CNXC_FRONTEND_CHECKPOINT_INDEX_H
 #define CNXC_FRONTEND_CHECKPOINT_INDEX_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The pickle machine: a stack, a memo, and the opcodes that torch.save writes.
  *
  * Problem: a pickle is a program that may import and call anything, and checkpoints come from strangers. Idea: an

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Python pickles, read as data: nothing is imported, nothing is called. What torch.save writes of a state dict. */
 #ifndef CNXC_FRONTEND_CHECKPOINT_PICKLE_H
 #define CNXC_FRONTEND_CHECKPOINT_PICKLE_H

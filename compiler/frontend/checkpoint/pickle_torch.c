@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The names that a state dict's pickle uses, and a trainer's beside it, as values: storages, tensors, dicts.
  *
  *   persistent id ("storage", torch.FloatStorage, "0", "cpu", 768)                       →  storage "0", 768 floats

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* What the pickle machine and torch's names make: values, and messages at the opcode that runs. */
 #include "compiler/frontend/checkpoint/pickle.h"
 

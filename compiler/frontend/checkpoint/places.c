@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Do constants that lie in a .safetensors file by offset still lie there?
  *
  * Problem: a graph text addresses a checkpoint by byte offsets; beside another checkpoint of the same model, whose

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Files of safetensors. Their reader is declared in index.h. */
 #ifndef CNXC_FRONTEND_CHECKPOINT_SAFETENSORS_H
 #define CNXC_FRONTEND_CHECKPOINT_SAFETENSORS_H

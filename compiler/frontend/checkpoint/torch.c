@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Files of torch.save: where the storages lie, and which of the pickle's tensors are the model's.
  *
  *   ZIP:     NAME/data.pkl, NAME/data/0, NAME/data/1 …

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The directory of a ZIP archive.
  *
  * Problem: a checkpoint is an archive of a pickle and of one entry for each storage, over 4 GiB in all; its tensors

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* ZIP archives whose entries are stored, not compressed: what torch.save writes. Entries stay in the mapped file. */
 #ifndef CNXC_FRONTEND_CHECKPOINT_ZIP_H
 #define CNXC_FRONTEND_CHECKPOINT_ZIP_H

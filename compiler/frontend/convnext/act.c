@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Activations: what config.json calls them, in ONNX's operators.
  *
  *   gelu_new  →  Gelu <approximate = "tanh">        quick_gelu  →  x * Sigmoid(1.702 * x) */

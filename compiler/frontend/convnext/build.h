@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Building the graph of a ConvNeXt from a Hugging Face folder: what the builder's files share. */
 #ifndef CNXC_FRONTEND_CONVNEXT_BUILD_H
 #define CNXC_FRONTEND_CONVNEXT_BUILD_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* config.json: read, checked against itself, defaults filled in.
  *
  * Problem: the reference accepts contradictions and fails much later, in a matrix product. Idea: say at the

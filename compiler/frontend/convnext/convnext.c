@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The Hugging Face frontend: a folder with config.json, a checkpoint and preprocessor_config.json becomes a Model, or a checkpoint
  * alone.
  *

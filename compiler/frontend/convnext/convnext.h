@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* What the parts of the Hugging Face frontend share. */
 #ifndef CNXC_FRONTEND_CONVNEXT_CONVNEXT_H
 #define CNXC_FRONTEND_CONVNEXT_CONVNEXT_H

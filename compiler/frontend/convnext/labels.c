@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The parts of config.json that name things: labels, and the stages a backbone returns.
  *
  *   {"id2label": {"0": "cat", "1": "dog"}}        →  labels cat, dog

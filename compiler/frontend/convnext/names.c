@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Whose names they are: each owner's table, read in both directions.
  *
  *   stages.2.blocks.8.conv_dw.weight   ↔   encoder.stages.2.layers.8.dwconv.weight

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The builder's vocabulary: small pieces of ONNX (opset 20), named so that the graph reads like the model. */
 #include "compiler/frontend/convnext/build.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Parts of the network become functions, so that a printed text is as short as the model is to tell.
  *
  * Problem: 36 blocks of 11 operators are 400 lines that say one thing. Idea: the builder notes which nodes are a part;

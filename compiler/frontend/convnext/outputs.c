@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The heads: what --outputs and the task ask for, built on the trunk's hidden states.
  *
  *   logits              Gemm of the pooled vector: mean over the map, then LayerNorm

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* A checkpoint against what the network needs, as the config says or its own shapes.
  *
  * Problem: names carry the architecture's prefix or not, whichever class saved them, or are somebody else's; and when

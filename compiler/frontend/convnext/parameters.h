@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The parameters of a ConvNeXt: the builder asks for them by the names of the bare model ("embeddings.layernorm.weight").
  * What is missing is noted and reported by parameters_finish. */
 #ifndef CNXC_FRONTEND_CONVNEXT_PARAMETERS_H

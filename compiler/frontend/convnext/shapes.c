@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* A checkpoint alone: what its config.json would say.
  *
  *   embeddings.patch_embeddings.weight [40, 3, 4, 4], encoder.stages.0.layers.1.dwconv.weight [40, 1, 7, 7], …

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* What the config.json of a checkpoint would say, that has none. */
 #ifndef CNXC_FRONTEND_CONVNEXT_SHAPES_H
 #define CNXC_FRONTEND_CONVNEXT_SHAPES_H

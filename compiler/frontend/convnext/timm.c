@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* timm's config.json in Hugging Face's words.
  *
  *   {"architecture": "convnext_atto", "num_classes": 10, "pretrained_cfg": {"input_size": [3, 288, 288], …}}

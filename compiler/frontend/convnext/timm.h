@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Folders of timm: their config.json says what Hugging Face's config.json and preprocessor_config.json say. */
 #ifndef CNXC_FRONTEND_CONVNEXT_TIMM_H
 #define CNXC_FRONTEND_CONVNEXT_TIMM_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The trunk of ConvNeXt, V1 and V2: stem and stages, as the primitive operators an export would have.
  *
  *   stem      Conv (patch × patch), LayerNorm over channels

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Weights in files: external data of ONNX models, and the files that checkpoints consist of.
  *
  * A model must not be able to name any file of the machine. So a location is relative, without "..", and what it

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* External data: constants that stay in their file, mapped. Every size is checked before it is used. */
 #ifndef CNXC_FRONTEND_INPUT_EXTERNAL_H
 #define CNXC_FRONTEND_INPUT_EXTERNAL_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Mappings are kept in a list so that the SIGBUS handler can tell which file an address belongs to. */
 #include "compiler/frontend/input/file.h"
 #include "ir/base/str.h"

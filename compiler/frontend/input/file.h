@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Files as bytes: regular files are mapped, pipes are read.
  *
  * A mapped file that another process cuts short raises SIGBUS when its lost pages are touched. The first mapping

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* What a file is that is no model.
  *
  * Problem: a wrong download has a model's name, and what its reader says of it helps nobody ("wire type 7"). Idea: know what people

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Files that are no models, but are often given for one. */
 #ifndef CNXC_FRONTEND_INPUT_FOREIGN_H
 #define CNXC_FRONTEND_INPUT_FOREIGN_H

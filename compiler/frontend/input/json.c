@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* JSON with places.
  *
  * Problem: jansson is strict but forgets where a value stood, and a wrong config wants its line shown. Idea: on

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* JSON files beside a model: typed access by key, whose errors point at the key's line. */
 #ifndef CNXC_FRONTEND_INPUT_JSON_H
 #define CNXC_FRONTEND_INPUT_JSON_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Labels, in each form that they are kept in beside a graph.
  *
  *   tench            ["tench", "goldfish", …]      {"id2label": {"0": "tench", "1": "goldfish", …}, …}

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Labels: what a classifier's classes are called. */
 #ifndef CNXC_FRONTEND_INPUT_LABELS_H
 #define CNXC_FRONTEND_INPUT_LABELS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* What the user asks of a model, whatever it is read from. */
 #ifndef CNXC_FRONTEND_INPUT_OPTIONS_H
 #define CNXC_FRONTEND_INPUT_OPTIONS_H

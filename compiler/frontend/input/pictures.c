@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The image processor's settings, to and from metadata "cnxc.preprocessor".
  *
  *   {"do_resize": 1, "shortest_edge": 224, "crop_pct": 0.875, "resample": 3, …, "mean": [0.485, 0.456, 0.406], …}

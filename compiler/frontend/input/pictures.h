@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The image processor's settings: their defaults, and the JSON of metadata "cnxc.preprocessor" that carries them. */
 #ifndef CNXC_FRONTEND_INPUT_PICTURES_H
 #define CNXC_FRONTEND_INPUT_PICTURES_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* preprocessor_config.json → the settings of CnxrtPreprocessor (runtime/model.h), every rule resolved here.
  *
  *   {"size": 224, "crop_pct": null, "image_mean": [0.485, 0.456, 0.406], …}

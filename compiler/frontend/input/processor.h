@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Image processors: a preprocessor_config.json or timm's pretrained_cfg, all defaults and rules resolved. */
 #ifndef CNXC_FRONTEND_INPUT_PROCESSOR_H
 #define CNXC_FRONTEND_INPUT_PROCESSOR_H

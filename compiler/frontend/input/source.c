@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Sources: a model's text or bytes, from a file, a pipe or standard input. */
 #include "compiler/frontend/input/source.h"
 #include "compiler/frontend/input/file.h"

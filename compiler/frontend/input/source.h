@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Sources: what is read as a whole, from a file, a pipe or standard input. */
 #ifndef CNXC_FRONTEND_INPUT_SOURCE_H
 #define CNXC_FRONTEND_INPUT_SOURCE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* timm's pretrained_cfg: pictures and labels, of whatever architecture.
  *
  *   {"num_classes": 10, "pretrained_cfg": {"input_size": [3, 288, 288], "crop_pct": 0.95, "label_names": ["cat", …]}}

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* What timm's config.json says of pictures and labels, in Hugging Face's words. */
 #ifndef CNXC_FRONTEND_INPUT_TIMM_H
 #define CNXC_FRONTEND_INPUT_TIMM_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Attributes of .onnx files.
  *
  *   AttributeProto {name "pads", type INTS, ints 3 3 3 3}  →  Attr {.kind = ATTR_INTS, .ints = …} */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Graphs of .onnx files.
  *
  * Problem: a GraphProto lists inputs, initializers, types and nodes apart from one another, in any order; ours

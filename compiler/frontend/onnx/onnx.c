@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The .onnx frontend: a ModelProto becomes a Model.
  *
  * Problem: files come from anywhere, are up to 2 GiB large, and are mostly weights. Idea: check the wire format

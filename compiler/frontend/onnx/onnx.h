@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Files of ONNX: a ModelProto, read and written. */
 #ifndef CNXC_FRONTEND_ONNX_ONNX_H
 #define CNXC_FRONTEND_ONNX_ONNX_H

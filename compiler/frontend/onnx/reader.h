@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* What the parts of the .onnx reader share. */
 #ifndef CNXC_FRONTEND_ONNX_READER_H
 #define CNXC_FRONTEND_ONNX_READER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Tensors of .onnx files.
  *
  * Problem: weights are most of the file, and there are four places where a tensor's elements may stand: raw

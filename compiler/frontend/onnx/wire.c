@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Protobuf's wire format, checked once and then read in place.
  *
  * Idea: walk the bytes first, guided by the descriptors protoc-c generates, and keep a tree of where each field

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Reading protobuf's wire format: where the fields of a file lie, and what they hold.
  *
  * Why not protobuf-c's unpack, which writes our files: it says no more than "failed", where the byte is wanted; it

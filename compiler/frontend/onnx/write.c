@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Writing .onnx: a Model becomes a ModelProto.
  *
  * Problem: protobuf packs messages into one buffer, and models are as large as memory. Idea: build the tree of

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Attribute values: the literals after an attribute's name → Attr, by its declared type or by their kind.
  *
  *   group = 2               int            alpha: float = 1        float: a declared type converts integers

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The syntax tree becomes a Model: names resolve to values, operators to rows of the op table.
  *
  *   y = Conv (x, w)    →   Node{Conv}, inputs → the Values x and w, output → a new Value y

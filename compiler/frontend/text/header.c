@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Headers: what stands between < and > before a graph or a function.
  *
  *   <ir_version: 8, opset_import: ["" : 17, "local" : 1], metadata_props: ["cnxc.task": "raw"]>

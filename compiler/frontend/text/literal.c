@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Literals: numbers with their ranges, and the data of initializers straight into tensors.
  *
  *   float[2] w = {1, -2.5}        →   Tensor of 2 floats; each literal is converted as it is read

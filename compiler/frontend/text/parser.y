@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The grammar of ONNX text, as onnx 1.23.2 reads it.
  *
  * The only ambiguity, type or name, is decided by the first word: where a type may stand, a type's word is a

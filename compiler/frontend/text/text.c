@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The text frontend: checks the bytes, runs the parser, builds the model.
  *
  * ONNX text is UTF-8 without NUL and without a byte order mark. That is checked once, up front, so that names and

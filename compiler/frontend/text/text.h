@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* ONNX text: .onnxtxt. Its printer is ir/print.h. */
 #ifndef CNXC_FRONTEND_TEXT_TEXT_H
 #define CNXC_FRONTEND_TEXT_TEXT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* ONNX text on its way in: source → tokens → syntax tree (here) → Model.
  *
  * Why a tree between: a node may call a function that is defined after the graph, an output's type stands before

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Checks eval's answer and table where the folders "one" and "three" have changed names and one picture can't be read."""
 import csv
 import json

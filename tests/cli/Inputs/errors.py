@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """errors.py CNXC MODEL FOLDER: eval's errors beside those computed from what two programs write; FOLDER/pictures holds the pictures."""
 import glob
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """per_op.py BF16 F32: what verify --per-op says of models/digits in both precisions."""
 import json
 import math

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """per_op_int8.py INT8: what verify --per-op says of models/digits in int8: blocks and downsampling lose some, the code next to nothing."""
 import json
 import statistics

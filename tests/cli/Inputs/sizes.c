@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Uses the library that a test made as `lib`: each of its sizes on made-up pixels, in a workspace of the caller's; prints the
  * logits' bits, then what is said of a size that is not there. */
 #include "lib.h"

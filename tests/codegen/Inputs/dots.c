@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* dots VECTOR-BYTES: vectors a, b and c from standard input, c = dot(a, b, c) to standard output, until the input ends. */
 #include <stdio.h>
 #include <stdlib.h>

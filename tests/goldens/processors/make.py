@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Makes what run_processors.py compares with: make.py, in an environment with tests/goldens/requirements.txt.
 
 cases.json    settings of ViT's and CLIP's image processors in both arithmetics, and of timm's transforms; for each of a few

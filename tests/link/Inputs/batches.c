@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Batches of every size on 1 to 5 threads, the library's own and the caller's, in a workspace of just the size that the header
  * says: the same bits as each picture alone, and not a byte written past the workspace. */
 #include "digits.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* A library is loaded and unloaded again and again, each time on a thread with a stack of 64 KB, where it does all that a library
  * does. Nothing may grow: descriptors, threads, mappings and memory are those of the first loads.
  *

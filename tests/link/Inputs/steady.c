@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* No allocation for decoded pictures once there was room: made by reserve, or by the largest picture. Counted by tests/failures/preload.c,
  * to which this is linked. */
 #include "digits.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 // Two models in one C++ program, each shared by several threads, each thread with contexts of its own: every answer to
 // the same picture is the same.
 #include "digits.h"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """A small model with a block whose hidden channels 3 and 40 run hot, as a text, and batches of pixels for it."""
 import os
 

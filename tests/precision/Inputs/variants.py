@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Forms of models/kanji that are harder on a precision, and just as right.
 
     plain      as it was trained

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Quantised .onnx files of three tools, as their users make them: make.py CNXC FOLDER [--models …] [--tools …] [--only FORM].
 
 FOLDER gets MODEL-TOOL-FORM.onnx, and MODEL.npy, inputs that none was calibrated with. ONNX Runtime's files need tests/requirements.txt alone

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """A quantised graph in float64, for one input: what its quantisers say, and how far they were from saying something else.
 
     reference = Reference(model)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Runs models/digits with one to four threads, by several callers at once, each with a context of its own; the answers must be
  * the same bits. Built by run.sh with ThreadSanitizer in the runtime and in the generated code. */
 #include "runtime/api.h"

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # Data races: run.sh CNXC WORK. Builds models/digits, runtime and main.c with ThreadSanitizer, the generated code included
 # (its LLVM IR is compiled once more; vectors of 16 bytes, since the sanitizer sees no larger accesses), and runs them. Then
 # the same with the barrier's memory order taken away, which must be noticed. The executable, built in the same way, answers a folder

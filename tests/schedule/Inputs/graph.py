@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """A graph that grows: values with types and shapes, nodes, constants, and its text.
 
 Shapes are tuples; "N" is the free batch, which only comes first. What does not fit raises Misfit.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Rules of quantised operators: integers, their scales and zero points."""
 import numpy as np
 

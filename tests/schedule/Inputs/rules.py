@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Random graphs: make(seed) lets one grow by rules, one or more for each operator of ir/ops.def.
 
 A rule takes the graph and an operator's name, picks operands that suit it and adds the node.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Uses the library that a test made as `lib`: one run on made-up pixels, in a workspace of the caller's; prints the logits. */
 #include "lib.h"
 #include <stdio.h>
