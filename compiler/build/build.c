@@ -344,10 +344,10 @@ bool build_artifact(Build *build, ArtifactKind kind, const char *path)
     return stage_end(build, "link", start) && ok;
 }
 
-const char *build_executable(Build *build, const char *dir, const char *name)
+const char *build_linked(Build *build, ArtifactKind kind, const char *dir, const char *name)
 {
     build->temp_dir = dir;
     build->prefix = prefix_from_path(build->arena, name);
     const char *path = arena_printf(build->arena, "%s/%s", dir, name);
-    return build_schedules(build) && build_objects(build) && build_artifact(build, ARTIFACT_EXE, path) ? path : NULL;
+    return build_schedules(build) && build_objects(build) && build_artifact(build, kind, path) ? path : NULL;
 }

@@ -76,7 +76,7 @@ const char *build_descriptor_object(Arena *arena, const char *dir);
 /* Says what is done: on a terminal a line that the next one overwrites; with -v a line each. */
 void build_progress(const Build *build, const char *what);
 
-/* An executable in dir/NAME, of an optimised model; dir is the temporary folder. */
-const char *build_executable(Build *build, const char *dir, const char *name);
+/* An artifact in dir/NAME, of an optimised model; dir is the temporary folder. */
+const char *build_linked(Build *build, ArtifactKind kind, const char *dir, const char *name);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
-/* The cache: a name from everything that decides the executable, so that a hit is always right.
+/* The cache: a name from everything that decides the artifact, so that a hit is always right.
  *
  *   $XDG_CACHE_HOME/cnxc/tiny-0f3a…   the key hashes compiler, CPU, options, graph, metadata and weights
  *
@@ -110,7 +110,13 @@ static void key_calibration(Key *key, const Build *build)
     key_bytes(key, &max_drop, sizeof max_drop);
 }
 
-static uint64_t build_key(const Build *build)
+static void key_sizes(Key *key, const ImageSizes *sizes)
+{
+    for (int64_t i = 0; i < sizes->len; i++)
+        key_bytes(key, &sizes->at[i], sizeof sizes->at[i]);
+}
+
+static uint64_t build_key(const Build *build, ArtifactKind kind)
 {
     const Graph *graph = build->model->graph;
     Key key = {XXH3_createState()};
@@ -121,6 +127,8 @@ static uint64_t build_key(const Build *build)
     key_file_identity(&key, "/proc/self/exe");
     key_file_identity(
         &key, arena_printf(build->arena, "%s/libcnxrt.a", resource_dir(build->options.system, build->arena, build->diag)));
+    key_bytes(&key, &kind, sizeof kind);
+    key_sizes(&key, &build->options.sizes);
     key_printed(&key, build);
     key_bytes(&key, &build->options.pipeline.opt_level, sizeof build->options.pipeline.opt_level);
     key_bytes(&key, &build->options.pipeline.precision, sizeof build->options.pipeline.precision);
@@ -191,26 +199,27 @@ static const char *model_name(Build *build)
     return prefix_from_path(arena, path);
 }
 
-static const char *compile_into(Build *build, const char *path, int64_t limit)
+static const char *compile_into(Build *build, ArtifactKind kind, const char *path, int64_t limit)
 {
     const char *dir = build->temp_dir = output_temp_dir(path, build->arena, build->diag);
-    const char *made = dir && build_optimize(build) ? build_executable(build, dir, model_name(build)) : NULL;
+    const char *made = dir && build_optimize(build) ? build_linked(build, kind, dir, model_name(build)) : NULL;
     return made && entry_put(made, path, limit, build->arena, build->diag) ? path : NULL;
 }
 
-const char *cache_executable(Build *build)
+const char *cache_artifact(Build *build, ArtifactKind kind)
 {
     int64_t limit = byte_limit(build->diag);
     const char *dir = limit >= 0 ? cache_dir(build->arena, build->diag) : NULL;
     if (!dir || !resource_dir(build->options.system, build->arena, build->diag) || !build_load(build))
         return NULL;
-    const char *path = arena_printf(build->arena, "%s/%s-%016llx", dir, model_name(build), (unsigned long long)build_key(build));
+    const char *path =
+        arena_printf(build->arena, "%s/%s-%016llx", dir, model_name(build), (unsigned long long)build_key(build, kind));
     bool found = entry_open(path);
     if (build->options.verbose && (found || access(path, F_OK) == 0))
         fprintf(stderr, "cnxc: %s: %s\n", found ? "cached" : "damaged, so compiled anew", escaped(build->arena, path));
     if (found)
         return path;
-    path = compile_into(build, path, limit);
+    path = compile_into(build, kind, path, limit);
     output_cleanup();
     return path;
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
-/* The cache of compiled executables: $XDG_CACHE_HOME/cnxc, keyed by content and options. */
+/* The cache of compiled executables and libraries: $XDG_CACHE_HOME/cnxc, keyed by content and options. */
 #ifndef CNXC_BUILD_CACHE_H
 #define CNXC_BUILD_CACHE_H
 
 #include "compiler/build/build.h"
 
-/* Path of the model's executable, compiled now if it is not there. Loads build->model in any case.
+/* Path of the model's artifact, compiled now if it is not there. Loads build->model in any case.
  * NULL after a diagnostic. */
-const char *cache_executable(Build *build);
+const char *cache_artifact(Build *build, ArtifactKind kind);
 
 #endif

@@ -10,7 +10,7 @@ ExitCode subcommand_bench(Driver *driver)
 {
     const Options *o = &driver->options;
     Build build = options_build(driver);
-    const char *program = options_choose_cpus(driver, &build) ? cache_executable(&build) : NULL;
+    const char *program = options_choose_cpus(driver, &build) ? cache_artifact(&build, ARTIFACT_EXE) : NULL;
     int64_t threads = o->threads ? o->threads : parallel_cores();
     json_t *answer = program ? bench_measure(&build, program, threads, o->per_op) : NULL;
     if (!answer)

@@ -4,6 +4,7 @@
  *   model → load → optimise → schedule → weights → code → link → FILE
  *
  * --emit says where to stop. Everything is written in a temporary folder beside FILE and moved at the end. */
+#include "compiler/build/cache.h"
 #include "compiler/build/output.h"
 #include "compiler/build/prefix.h"
 #include "compiler/driver/driver.h"
@@ -240,6 +241,25 @@ static bool check_output(Compile *c)
            (!separate_weights(o) || output_check(o->weights, c->build.options.input, c->build.diag));
 }
 
+/* An entry of the cache is one file, whose name and place are the cache's. */
+static bool check_cached(Compile *c)
+{
+    const Options *o = c->options;
+    const char *other = o->output        ? "-o"
+                        : o->weights     ? "--weights"
+                        : o->prefix      ? "--prefix"
+                        : o->save_temps  ? "--save-temps"
+                        : o->dry_run     ? "-###"
+                        : o->static_libc ? "--static"
+                        : o->config_only ? "--config-only"
+                                         : NULL;
+    if (other)
+        usage_error(c->driver, "--cached goes without %s", other);
+    else if (c->emit->artifact != ARTIFACT_SHARED && strcmp(c->emit->name, "exe") != 0)
+        usage_error(c->driver, "--cached goes with --emit=exe and shared, got %s", c->emit->name);
+    return !diag_failed(c->build.diag);
+}
+
 static bool check_cpus(Compile *c)
 {
     if (!options_choose_cpus(c->driver, &c->build))
@@ -343,10 +363,20 @@ static bool print_commands(Compile *c)
     return c->emit->write != write_artifact || build_artifact(&c->build, c->emit->artifact, c->options->output);
 }
 
+static ExitCode compile_cached(Compile *c)
+{
+    const char *path = check_cached(c) && check_cpus(c) ? cache_artifact(&c->build, c->emit->artifact) : NULL;
+    if (path)
+        puts(path);
+    return driver_exit_code(c->driver);
+}
+
 ExitCode subcommand_compile(Driver *driver)
 {
     Options *o = &driver->options;
     Compile c = {.driver = driver, .options = o, .emit = chosen_emit(o), .build = options_build(driver)};
+    if (o->cached)
+        return compile_cached(&c);
     if (!o->output && c.emit->is_text)
         o->output = "-";
     if (!check_output(&c) || (c.emit->has_programs && !check_cpus(&c)))

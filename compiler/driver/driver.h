@@ -17,7 +17,7 @@ typedef struct Options {
     StrList outputs, dims, runner, arguments; /* arguments: MODEL and what follows it */
     StrList forwarded;                /* of run: the program's words */
     int64_t jobs, threads, runs, seed;
-    bool static_libc, time_passes, verify_each, save_temps, verbose, dry_run, config_only;
+    bool static_libc, time_passes, verify_each, save_temps, verbose, dry_run, config_only, cached;
     bool json, per_op, per_node, peak, host, xml, help, version;
     /* Derived by options_parse. */
     int opt_level;                    /* 0 … 3 */

@@ -36,7 +36,7 @@ static bool make_program(Eval *e, const char *precision, Answers *answers)
     Driver *driver = e->driver;
     Build build = options_build_in(driver, precision);
     answers->threads = driver->options.threads;
-    answers->program = options_choose_cpus(driver, &build) ? cache_executable(&build) : NULL;
+    answers->program = options_choose_cpus(driver, &build) ? cache_artifact(&build, ARTIFACT_EXE) : NULL;
     if (!e->model)
         e->model = build.model;
     return answers->program;

@@ -10,7 +10,7 @@ ExitCode subcommand_run(Driver *driver)
 {
     const Options *o = &driver->options;
     Build build = options_build(driver);
-    const char *program = options_choose_cpus(driver, &build) ? cache_executable(&build) : NULL;
+    const char *program = options_choose_cpus(driver, &build) ? cache_artifact(&build, ARTIFACT_EXE) : NULL;
     if (!program)
         return driver_exit_code(driver);
     const char **arguments = NEW_ARRAY(driver->arena, const char *, o->forwarded.len + 2);

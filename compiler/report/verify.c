@@ -377,7 +377,7 @@ bool verify_run(Verify *v)
     if (!load_reference(v) || !make_inputs(v) || !run_reference(v) || !load_compiled(v))
         return false;
     const char *dir = output_temp_dir(NULL, v->compiled.arena, v->compiled.diag);
-    const char *program = dir ? build_executable(&v->compiled, dir, "model") : NULL;
+    const char *program = dir ? build_linked(&v->compiled, ARTIFACT_EXE, dir, "model") : NULL;
     if (!program || !run_compiled(v, program))
         return false;
     for (int64_t i = 0; i < v->values.len; i++)

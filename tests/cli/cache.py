@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """RUN: rm -rf %t && mkdir %t && %python %s %cnxc %root/models/digits %t
 
-The cache of `cnxc run`: an entry that was damaged is compiled anew; those not used for longest go where all take more than
+The cache of `cnxc run` and `cnxc compile --cached`: an entry that was damaged is compiled anew; those not used for longest go where all take more than
 $CNXC_CACHE_BYTES; and what a killed compiler leaves goes with the next one, but nothing of one that still runs. Several at once, any
 of which may be killed, never give a wrong answer.
 """
 import concurrent.futures
+import ctypes
 import glob
 import os
 import random
@@ -157,7 +158,27 @@ def test_many():
     assert len(entries()) == 1 and not folders(f"{CACHE}/cnxc") and not folders(FOLDER), os.listdir(f"{CACHE}/cnxc")
 
 
+def cached(*options, code=0):
+    done = subprocess.run([CNXC, "compile", "--cached", DIGITS, *options], env=environment(), capture_output=True, text=True)
+    assert done.returncode == code, (code, done)
+    return done.stderr if code else done.stdout.removesuffix("\n")
+
+
+# What decides an artifact decides its place; the executable is that of `cnxc run`.
+def test_cached():
+    program, library = cached(), cached("--emit=shared")
+    assert program == cached("-O3") and f"cached: {program}\n" in run() and library == cached("--emit", "shared")
+    others = [cached("--emit=shared", option) for option in ("--image-size=32,64", "--image-size=64,32", "--image-size=64", "-mcpu=x86-64-v2,x86-64-v3",
+                                                             "-mcpu=x86-64-v2", "--outputs=probabilities", "--precision=bf16")]
+    assert len({program, library, *others}) == 9, others
+    assert [ctypes.CDLL(path).digits_abi_version() for path in (library, *others)] == [2] * 8
+    for words in ("-o x", "--weights x", "--prefix x", "--save-temps", "-###", "--static", "--config-only"):
+        assert f"--cached goes without {words.split()[0]}\n" in cached(*words.split(), code=2)
+    assert "--cached goes with --emit=exe and shared, got asm" in cached("--emit=asm", code=2)
+
+
 test_damage()
 test_limit()
+test_cached()
 test_sweep()
 test_many()

@@ -192,7 +192,7 @@ static bool measure_in(const Mix *m, Measured *to, const char *what, Arena *aren
         return false;
     const CpuProfile *cpu = m->build->cpus.len ? m->build->cpus.at[0] : trial.cpus.at[0];
     const Program *scheduled = schedule_graph(trial.model->graph, DT_INT8, cpu, &limits, false, arena, trial.diag);
-    const char *program = scheduled ? build_executable(&trial, m->o->run.dir, "trial") : NULL;
+    const char *program = scheduled ? build_linked(&trial, ARTIFACT_EXE, m->o->run.dir, "trial") : NULL;
     const float *got = program ? scores_of(m, &trial, program, what, arena) : NULL;
     if (got)
         *to = (Measured){square_error(m, got), program_cycles(scheduled), points_lost(m, got)};

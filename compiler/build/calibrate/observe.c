@@ -68,7 +68,7 @@ static bool compile(Observation *o, Arena *arena)
     build->options.pipeline.before_quantize = false;
     if (!o->products.len)
         return true;
-    o->run.program = build_optimize(build) ? build_executable(build, o->run.dir, "calibration") : NULL;
+    o->run.program = build_optimize(build) ? build_linked(build, ARTIFACT_EXE, o->run.dir, "calibration") : NULL;
     return o->run.program;
 }
 
