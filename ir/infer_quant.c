@@ -20,6 +20,20 @@ static bool check_operand(const Node *node, int64_t x, int64_t scale, int64_t ze
            check_one(node, scale, diag) && infer_check_same_dtype(node, x, zero, diag) && check_one(node, zero, diag);
 }
 
+/* As infer_check_dim; and what has one for each index of a dimension can't be said of a free one. */
+static bool check_each(const Node *node, int64_t index, int dim, Dim expected, const char *why, Diag *diag)
+{
+    const Dim got = node_input_shape(node, index)->dims[dim];
+    if (!infer_check_dim(node, index, dim, expected, why, diag))
+        return false;
+    if (dim_equal(got, expected))
+        return true;
+    return FAIL(node, diag, "input '%s' of %s has shape %s, %s, which is free%s%s%s", node->inputs.at[index]->name,
+                node->op->name, shape_text(node_arena(node), node_input_shape(node, index)), why,
+                expected.symbol ? "; fix it with --dim " : "", expected.symbol ? expected.symbol : "",
+                expected.symbol ? "=N" : "");
+}
+
 /* The scales of blocks: x's shape but for axis, where there are as many as blocks. */
 static bool check_blocks(const Node *node, int axis, int64_t block, Diag *diag)
 {
@@ -30,7 +44,7 @@ static bool check_blocks(const Node *node, int axis, int64_t block, Diag *diag)
     if (size >= 0)
         shape.dims[axis] = dim_of(size / block + (size % block != 0));
     for (int i = 0; i < shape.rank; i++)
-        if (!infer_check_dim(node, 1, i, shape.dims[i], "one for each block", diag))
+        if (!check_each(node, 1, i, shape.dims[i], "one for each block", diag))
             return false;
     return true;
 }
@@ -51,7 +65,7 @@ static bool check_scales(const Node *node, Diag *diag)
         return false;
     if (node_attr_int(node, "block_size"))
         return check_blocks(node, axis, node_attr_int(node, "block_size"), diag);
-    return infer_check_dim(node, 1, 0, node_input_shape(node, 0)->dims[axis], "one for each index of axis", diag);
+    return check_each(node, 1, 0, node_input_shape(node, 0)->dims[axis], "one for each index of axis", diag);
 }
 
 /* ── One tensor ──────────────────────────────────────────────────────────────────────────────────────── */
@@ -117,7 +131,7 @@ static bool check_rows(const Node *node, int64_t index, const Shape *a, Diag *di
     if (!node_has_input(node, index) || is_one(node, index))
         return true;
     if (node_input_shape(node, index)->rank == 1 && a->rank > 1)
-        return infer_check_dim(node, index, 0, a->dims[a->rank - 2], "one for each row", diag);
+        return check_each(node, index, 0, a->dims[a->rank - 2], "one for each row", diag);
     rows.dims[a->rank - 1] = dim_of(1);
     return infer_check_broadcasts_to(node, index, &rows, diag);
 }

@@ -91,6 +91,10 @@ cases = [
     ("float[2,3] x, bool[2,3] z", "", "y = Add(z, z)", 1, "input A of Add has element type bool, expected a number type"),
     # quantisation
     ("float[2,3] x", "float[2] s", "y = QuantizeLinear(x, s)", 1, "expected 3 in dimension 0 (one for each index of axis)"),
+    ("uint8[N,3] x", "float[3] s", "y = DequantizeLinear <axis = 0> (x, s)", 1, "has shape [3], one for each index of axis, which is free; fix it with --dim N=N"),
+    ("uint8[N,4] x", "float[2,2] s", "y = DequantizeLinear <block_size = 2> (x, s)", 1, "one for each block, which is free"),
+    ("uint8[N,4] x", "float s = {0.5}, float[2] each = {1, 2}, uint8 z = {1}, uint8[2] zs = {1, 2}, uint8[4,3] w",
+     "y = QLinearMatMul(x, each, zs, w, s, z, s, z)", 1, "one for each row, which is free"),
     ("float[2,3] x", "float s = {0.5}, uint8[3] z", "y = QuantizeLinear(x, s, z)", 1, "the zero point of QuantizeLinear has shape [3], expected the scale's []"),
     ("float[2,3] x", "float s = {0.5}, uint8 z = {1}", "y = QuantizeLinear <output_dtype = 3> (x, s, z)", 1, "output_dtype of QuantizeLinear is int8, its zero point's type uint8"),
     ("float[2,3] x", "float s = {0.5}, int4 z = {1}", "y = QuantizeLinear(x, s, z)", 3, "QuantizeLinear of int4 is not supported"),
