@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+#define _GNU_SOURCE /* fopencookie */
 #include "ir/base/str.h"
 #include "ir/base/escape.h"
 
@@ -67,10 +68,25 @@ const char *escaped(Arena *arena, const char *text)
     return sb.text ? sb.text : "";
 }
 
+/* open_memstream's answer to a lack of memory is a text that is cut short, and in glibc 2.41 no error. */
+static ssize_t printed_write(void *cookie, const char *bytes, size_t n)
+{
+    Printed *printed = cookie;
+    while (printed->length + n + 1 > printed->capacity) {
+        printed->capacity = 2 * printed->capacity + BUFSIZ;
+        printed->text = memory_resize(printed->text, printed->capacity);
+    }
+    memcpy(printed->text + printed->length, bytes, n);
+    printed->length += n;
+    printed->text[printed->length] = 0;
+    return (ssize_t)n;
+}
+
 void printed_begin(Printed *printed)
 {
     *printed = (Printed){0};
-    printed->out = open_memstream(&printed->text, &printed->length);
+    printed_write(printed, "", 0);
+    printed->out = fopencookie(printed, "w", (cookie_io_functions_t){.write = printed_write});
     if (!printed->out)
         out_of_memory();
 }

@@ -34,7 +34,7 @@ const char *number_shortest(char text[NUMBER_TEXT], double value, bool is_float)
 typedef struct Printed {
     FILE *out;
     char *text;   /* NUL-terminated, valid from printed_end on; the caller frees it */
-    size_t length;
+    size_t length, capacity;
 } Printed;
 
 void printed_begin(Printed *printed);

@@ -105,19 +105,15 @@ static void copy_node(Outliner *o, const Node *node)
 /* The body as text: what is printed alike computes the same. */
 static const char *body_text(const Graph *graph)
 {
-    char *text;
-    size_t length;
-    FILE *out = open_memstream(&text, &length);
-    if (!out)
-        out_of_memory();
+    Printed printed;
+    printed_begin(&printed);
     for (int64_t i = 0; i < graph->inputs.len; i++)
-        fprintf(out, "%s\n", graph->inputs.at[i]->name);
+        fprintf(printed.out, "%s\n", graph->inputs.at[i]->name);
     FOR_NODES (node, graph)
-        node_print(node, out);
-    if (fclose(out) != 0)
-        out_of_memory();
-    const char *copy = arena_strdup(graph->model->arena, text);
-    free(text);
+        node_print(node, printed.out);
+    printed_end(&printed);
+    const char *copy = arena_strdup(graph->model->arena, printed.text);
+    free(printed.text);
     return copy;
 }
 
