@@ -17,8 +17,8 @@
 extern "C" {
 #endif
 
-/* Of this interface: grows when a struct or function changes or is added. 2 added pictures in memory, labels and
- * cnxrt_last_error; what is written for 1 works as it did. */
+/* Of this interface: grows when a struct or function changes or is added. 2 added pictures in memory, labels,
+ * cnxrt_last_error and cnxrt_licenses; what is written for 1 works as it did. */
 #define CNXRT_ABI_VERSION 2
 
 /* Of workspaces, in bytes. */
@@ -142,6 +142,10 @@ CNXRT_API const char *cnxrt_info_json(void);
 /* The sizes of pictures that there is code for, in the order of --image-size: height and width of the index-th, from 0 on;
  * CNXRT_ERROR_ARGUMENT where there are no more. Needs no model object. */
 CNXRT_API cnxrt_status cnxrt_image_size(int64_t index, int64_t *height, int64_t *width);
+
+/* The notices of what the library contains, to go with it where it is passed on: plain text in UTF-8, of cnxc's runtime, libjpeg-turbo,
+ * libpng, zlib, libwebp and xxHash. Needs no model object. */
+CNXRT_API const char *cnxrt_licenses(void);
 
 /* CNXRT_ABI_VERSION of the library itself, to compare with that of the header. */
 CNXRT_API int64_t cnxrt_abi_version(void);

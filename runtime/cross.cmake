@@ -31,7 +31,7 @@ function(compile_runtime system compiler archiver)
     file(RELATIVE_PATH name ${CMAKE_SOURCE_DIR}/runtime ${source})
     string(REPLACE "/" "_" name ${name})
     set(object ${work}/${name}.o)
-    add_custom_command(OUTPUT ${object} DEPENDS ${source} DEPFILE ${object}.d VERBATIM
+    add_custom_command(OUTPUT ${object} DEPENDS ${source} licenses DEPFILE ${object}.d VERBATIM
                        COMMAND ${compiler} ${cross_options} -MD -MT ${object} -MF ${object}.d -c ${source} -o ${object})
     list(APPEND objects ${object})
   endforeach()

@@ -3,6 +3,7 @@
 #include "runtime/model.h"
 #include "runtime/internal.h"
 #include "runtime/cpu.h"
+#include "runtime/licenses.h"
 #include "runtime/status.h"
 
 #include <stdio.h>
@@ -12,6 +13,8 @@
 enum { LABEL_BYTES = 32 }; /* "LABEL_" and 20 digits */
 
 const char *cnxrt_info_json(void) { return compiled_model.info_json; }
+
+const char *cnxrt_licenses(void) { return licenses_text; }
 
 int64_t cnxrt_abi_version(void) { return CNXRT_ABI_VERSION; }
 

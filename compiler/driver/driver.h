@@ -18,7 +18,7 @@ typedef struct Options {
     StrList forwarded;                /* of run: the program's words */
     int64_t jobs, threads, runs, seed;
     bool static_libc, time_passes, verify_each, save_temps, verbose, dry_run, config_only, cached;
-    bool json, per_op, per_node, peak, host, xml, help, version;
+    bool json, per_op, per_node, peak, host, xml, licenses, help, version;
     /* Derived by options_parse. */
     int opt_level;                    /* 0 … 3 */
     double drop, seconds;             /* of --max-drop: points; of --budget, 0: nothing was said */

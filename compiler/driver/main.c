@@ -3,6 +3,7 @@
 #include "compiler/driver/driver.h"
 #include "compiler/build/output.h"
 #include "ir/base/parallel.h"
+#include "runtime/licenses.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -54,6 +55,10 @@ static ExitCode dispatch(Driver *driver)
         return driver_exit_code(driver);
     if (o->version) {
         puts("cnxc " CNXC_VERSION);
+        return EXIT_OK;
+    }
+    if (o->licenses) {
+        printf("%s\n\n%s", licenses_own, licenses_text);
         return EXIT_OK;
     }
     if (o->help) {

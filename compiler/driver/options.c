@@ -480,7 +480,7 @@ void options_parse(Driver *driver, int argc, char **argv)
     find_command(driver, &words);
     parse_words(driver, &words);
     const Options *o = &driver->options;
-    if (diag_failed(&driver->diag) || o->help || o->version || (o->cpu && strcmp(o->cpu, "help") == 0))
+    if (diag_failed(&driver->diag) || o->help || o->version || o->licenses || (o->cpu && strcmp(o->cpu, "help") == 0))
         return;
     if (!driver->command) {
         usage_error(driver, "no command; 'cnxc --help' lists them");

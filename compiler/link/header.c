@@ -14,28 +14,12 @@
 #include <string.h>
 
 static const char *const public_names[] = {
-    "cnxrt_abi_version",
-    "cnxrt_classify_file",
-    "cnxrt_classify_images",
-    "cnxrt_classify_memory",
-    "cnxrt_context_create",
-    "cnxrt_context_destroy",
-    "cnxrt_context_error",
-    "cnxrt_context_set_image_size",
-    "cnxrt_create",
-    "cnxrt_destroy",
-    "cnxrt_image_size",
-    "cnxrt_info_json",
-    "cnxrt_label",
-    "cnxrt_last_error",
-    "cnxrt_n_labels",
-    "cnxrt_prepare",
-    "cnxrt_prepare_encoded",
-    "cnxrt_reserve",
-    "cnxrt_run",
-    "cnxrt_run_images",
-    "cnxrt_status_text",
-    "cnxrt_workspace_bytes",
+    "cnxrt_abi_version",    "cnxrt_classify_file",   "cnxrt_classify_images", "cnxrt_classify_memory",
+    "cnxrt_context_create", "cnxrt_context_destroy", "cnxrt_context_error",   "cnxrt_context_set_image_size",
+    "cnxrt_create",         "cnxrt_destroy",         "cnxrt_image_size",      "cnxrt_info_json",
+    "cnxrt_label",          "cnxrt_last_error",      "cnxrt_licenses",        "cnxrt_n_labels",
+    "cnxrt_prepare",        "cnxrt_prepare_encoded", "cnxrt_reserve",         "cnxrt_run",
+    "cnxrt_run_images",     "cnxrt_status_text",     "cnxrt_workspace_bytes",
 };
 
 int64_t public_symbols(const char *const **names)

@@ -120,6 +120,8 @@ static bool link_executable(const Linking *link)
     if (!add_parts(link, &command))
         return false;
     leave_encoders_out(link, &command, "-Wl,");
+    if (link->options->static_libc)
+        command_add(&command, "-Wl,--undefined=licenses_glibc");
     command_add(&command, "-Wl,--gc-sections,-z,relro,-z,now,-z,noexecstack,--build-id=none");
     if (!link->options->symbols)
         command_add(&command, "-s");

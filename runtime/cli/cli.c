@@ -5,6 +5,7 @@
 #include "runtime/cli/signals.h"
 #include "runtime/cpu.h"
 #include "runtime/internal.h"
+#include "runtime/licenses.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -55,6 +56,16 @@ static bool print_version(void)
     return true;
 }
 
+/* That of the C library is there where the link has put it. */
+#pragma weak licenses_glibc
+static bool print_licenses(void)
+{
+    fputs(licenses_text, stdout);
+    if (licenses_glibc)
+        printf("\n\n==== glibc ====\n\n%s", licenses_glibc);
+    return true;
+}
+
 static bool run_tensors(Cli *cli)
 {
     cli_close(cli); /* --dump-pixels had it open */
@@ -93,6 +104,8 @@ static bool dispatch(Cli *cli, int argc, char **argv)
     }
     if (cli->version)
         return print_version();
+    if (cli->licenses)
+        return print_licenses();
     if (cli->info)
         return cli_info(cli);
     return check_cpu(cli) && run(cli);

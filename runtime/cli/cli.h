@@ -26,7 +26,7 @@ typedef struct Cli {
 
     /* What the user asked for. */
     int64_t k, n_threads, runs; /* 0: default */
-    bool json, jsonl, csv, strict, bench, per_op, info, selftest, version, help;
+    bool json, jsonl, csv, strict, bench, per_op, info, selftest, licenses, version, help;
     const char *weights, *dump_pixels, *files_from, *image_size;
     NamedFile *inputs, *outputs;
     char **pictures;

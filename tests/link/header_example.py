@@ -34,8 +34,8 @@ main (float[3, 4] x) => (float s)
 
 
 def example(header):
-    """The lines of the first comment that stand further in than its sentences, their prefix taken off."""
-    comment = header[:header.index("*/")]
+    """The lines of the opening comment, below that of the licence, that stand further in than its sentences, their prefix taken off."""
+    comment = header.split("*/")[1]
     return "\n".join(line[7:] for line in comment.splitlines() if line.startswith(" *     "))
 
 

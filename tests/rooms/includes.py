@@ -26,7 +26,7 @@ ROOMS = {
     "compiler/link": ["ir/base"],
     "compiler/build": IR + ["compiler/" + room for room in "target frontend passes schedule codegen link".split()] + ["runtime/model.h"],
     "compiler/report": IR + ["compiler/" + room for room in "target passes schedule build".split()],
-    "compiler/driver": IR + ["compiler/" + room for room in "target frontend schedule build report".split()] + ["runtime/cli/options.def"],
+    "compiler/driver": IR + ["compiler/" + room for room in "target frontend schedule build report".split()] + ["runtime/cli/options.def", "runtime/licenses.h"],
 }
 # Libraries that stay in one room.
 OUTSIDE = {
