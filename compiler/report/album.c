@@ -8,6 +8,7 @@
  * If no folder is named so, and there are as many as classes, they are the classes in sorted order, as ImageNet's. */
 #include "compiler/report/album.h"
 #include "compiler/build/classes.h"
+#include "ir/base/endings.h"
 #include "ir/base/listing.h"
 
 #include <errno.h>
@@ -45,7 +46,8 @@ static bool add_pictures(Album *album, const char *dir, int64_t class)
         return false;
     for (int64_t i = 0; i < names.len; i++) {
         const char *path = arena_printf(album->arena, "%s/%s", dir, names.at[i]);
-        vec_push(album->arena, &album->pictures, (Picture){path, class});
+        if (ends_like_picture(path))
+            vec_push(album->arena, &album->pictures, (Picture){path, class});
     }
     return true;
 }

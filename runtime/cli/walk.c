@@ -7,6 +7,7 @@
  * says so. Hidden names are left out. Links are followed, but not back into a folder that is being walked. Of each folder on
  * the way down the names are held, in one block, and no descriptor. */
 #include "runtime/cli/walk.h"
+#include "ir/base/endings.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -16,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
 typedef struct Level {
@@ -35,16 +35,6 @@ struct Walk {
     int64_t n_levels, room;
     bool entered;       /* the folder itself */
 };
-
-static bool ends_like_picture(const char *name)
-{
-    static const char *const endings[] = {"jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff"};
-    const char *dot = strrchr(name, '.');
-    for (size_t i = 0; dot && i < sizeof endings / sizeof *endings; i++)
-        if (strcasecmp(dot + 1, endings[i]) == 0)
-            return true;
-    return false;
-}
 
 /* 'd' for a folder, 'f' for what is to be read as a picture, 0 for anything else. A link that leads nowhere is an 'f', which
  * will be reported. */

@@ -185,8 +185,10 @@ def make_errors(folder):
     with open(f"{folder}/damaged/a.png", "rb") as f, open(f"{folder}/damaged/b.png", "wb") as to:
         to.write(f.read()[:100])
     for name in "ab":
-        with open(f"{folder}/words/{name}.txt", "w") as f:
+        with open(f"{folder}/words/{name}.png", "w") as f:
             f.write("no picture")
+    with open(f"{folder}/classes/README.txt", "w") as f:
+        f.write("passed over")
 
 
 def main():

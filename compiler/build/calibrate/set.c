@@ -3,9 +3,11 @@
  *
  *   DIR/cat.jpg         a picture
  *   DIR/tabby/cat.jpg   likewise; what its folder is called does not matter here
- *   DIR/pixels.npy      a batch of what the model takes: [images, channels, height, width] */
+ *   DIR/pixels.npy      a batch of what the model takes: [images, channels, height, width]
+ *   DIR/README.txt      passed over, as programs do with folders */
 #include "compiler/build/calibrate/set.h"
 #include "compiler/build/bytes.h"
+#include "ir/base/endings.h"
 #include "ir/base/listing.h"
 #include "ir/npy.h"
 
@@ -20,7 +22,9 @@
 
 enum { MOST_DEPTH = 2 }; /* folders for classes, no deeper */
 
-/* All files, depth first. False: errno says why, and paths end with what can't be read. */
+static bool is_wanted(const char *name) { return ends_like_picture(name) || str_ends_with(name, ".npy"); }
+
+/* All of these, depth first. False: errno says why, and paths end with what can't be read. */
 static bool list_files(const char *dir, int depth, Arena *arena, StrList *paths)
 {
     StrList names = {0};
@@ -30,10 +34,10 @@ static bool list_files(const char *dir, int depth, Arena *arena, StrList *paths)
     }
     for (int64_t i = 0; i < names.len; i++) {
         const char *path = arena_printf(arena, "%s/%s", dir, names.at[i]);
-        if (!path_is_dir(path))
-            vec_push(arena, paths, path);
-        else if (depth < MOST_DEPTH && !list_files(path, depth + 1, arena, paths))
+        if (path_is_dir(path) && depth < MOST_DEPTH && !list_files(path, depth + 1, arena, paths))
             return false;
+        if (!path_is_dir(path) && is_wanted(names.at[i]))
+            vec_push(arena, paths, path);
     }
     return true;
 }
