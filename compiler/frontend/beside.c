@@ -63,10 +63,16 @@ Value *beside_input(const Graph *graph)
     return NULL;
 }
 
+/* Where to look for what merely lies there; NULL: a raw graph has nothing to do with pictures. */
+static const char *where(const char *folder, const FrontendOptions *options)
+{
+    return str_equal(options->task, "raw") ? NULL : folder;
+}
+
 /* Where the settings come from; NULL: nowhere. */
 static const char *processor_path(const Model *model, const char *folder, const FrontendOptions *options, Diag *diag)
 {
-    if (options->processor || !folder)
+    if (options->processor || !where(folder, options))
         return options->processor;
     return processor_lies_in(folder, model->arena, diag) ? folder : NULL;
 }
@@ -137,8 +143,11 @@ bool beside_pictures(Model *model, const char *folder, const FrontendOptions *op
         return take_published(model, input, options, diag);
     int64_t channels = input->type.shape.dims[1].size;
     Pictures pictures = {.height = options->image_height, .width = options->image_width};
-    if (!processor_open(path, NULL, channels < 0 ? 3 : channels, &pictures, model->arena, diag))
+    if (!processor_open(path, NULL, channels < 0 ? 3 : channels, &pictures, model->arena, diag)) {
+        if (!options->processor)
+            diag_note(diag, NO_SPAN, "--processor=FILE takes another one, --task=raw none");
         return false;
+    }
     if (!pictures.settings)
         return unfit(options, input, diag, "it does not fit input '%s'", input->name);
     return take_settings(model, input, &pictures, options, diag);
@@ -208,7 +217,7 @@ static bool take_labels(Model *model, const Labels *labels, const Value *scores,
 
 bool beside_labels(Model *model, const char *folder, const FrontendOptions *options, Diag *diag)
 {
-    bool lie_there = folder && json_file_exists(folder, "config.json");
+    bool lie_there = where(folder, options) && json_file_exists(folder, "config.json");
     const char *path = options->labels ? options->labels : lie_there ? folder : NULL;
     Labels labels = {0};
     if (!path && !options->processor && !str_equal(options->task, TASK))
