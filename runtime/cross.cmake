@@ -1,27 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # libcnxrt for systems other than this machine's, so that cnxc --target=SYSTEM has something to link.
 #
-#   runtime/*.c ─ aarch64-linux-gnu-gcc ─► lib/cnxc/aarch64-linux-gnu/libcnxrt.a, beside it api.h
+#   runtime/*.c ─ aarch64-linux-gnu-gcc ─► lib/cnxc/aarch64-linux-gnu/libcnxrt.a, beside it what parts.cmake lists
 #
 # One project compiles for one system in CMake, and a project of its own would be configured anew each time; a dozen files
 # need neither. Where the compiler or a library for the system is missing, cnxc is built without and says what to install.
 set(cross_options -std=gnu11 -Wall -Wextra -fno-strict-aliasing -ffp-contract=off
     -fPIC -fvisibility=hidden -ffunction-sections -fdata-sections -O2 -I${CMAKE_SOURCE_DIR})
-set(cross_needs libjpeg.a libpng16.a libwebpdemux.a libwebp.a libz.a)
 
 # The first of the needed files that a system's C compiler does not find; nothing if it finds all.
 function(find_missing compiler result)
-  foreach(library IN LISTS cross_needs)
-    execute_process(COMMAND ${compiler} -print-file-name=${library} OUTPUT_VARIABLE path OUTPUT_STRIP_TRAILING_WHITESPACE)
+  set(${result} "" PARENT_SCOPE)
+  foreach(library IN LISTS image_libraries)
+    find_with(${compiler} ${library} path)
     if(NOT IS_ABSOLUTE "${path}")
       set(${result} ${library} PARENT_SCOPE)
-      return()
     endif()
   endforeach()
-  set(${result} "" PARENT_SCOPE)
 endfunction()
 
-function(compile_runtime system compiler archiver)
+function(compile_runtime system processor compiler archiver)
   set(folder ${CMAKE_BINARY_DIR}/lib/cnxc/${system})
   set(work ${CMAKE_BINARY_DIR}/runtime/${system})
   file(MAKE_DIRECTORY ${folder} ${work})
@@ -32,16 +30,15 @@ function(compile_runtime system compiler archiver)
     string(REPLACE "/" "_" name ${name})
     set(object ${work}/${name}.o)
     add_custom_command(OUTPUT ${object} DEPENDS ${source} licenses DEPFILE ${object}.d VERBATIM
-                       COMMAND ${compiler} ${cross_options} -MD -MT ${object} -MF ${object}.d -c ${source} -o ${object})
+                       COMMAND ${compiler} ${cross_options} ${runtime_options_${processor}} -MD -MT ${object} -MF ${object}.d -c ${source} -o ${object})
     list(APPEND objects ${object})
   endforeach()
   add_custom_command(OUTPUT ${folder}/libcnxrt.a DEPENDS ${objects} VERBATIM
                      COMMAND ${CMAKE_COMMAND} -E rm -f ${folder}/libcnxrt.a
                      COMMAND ${archiver} rcsD ${folder}/libcnxrt.a ${objects})
-  configure_file(${CMAKE_SOURCE_DIR}/runtime/api.h ${folder}/api.h COPYONLY)
-  add_custom_target(cnxrt-${system} ALL DEPENDS ${folder}/libcnxrt.a)
+  add_parts(${processor} ${compiler} ${folder} parts)
+  add_custom_target(cnxrt-${system} ALL DEPENDS ${folder}/libcnxrt.a ${parts})
   add_dependencies(cnxc cnxrt-${system})
-  install(FILES ${folder}/libcnxrt.a ${folder}/api.h DESTINATION lib/cnxc/${system})
 endfunction()
 
 foreach(system IN ITEMS x86_64-linux-gnu aarch64-linux-gnu)
@@ -58,6 +55,6 @@ foreach(system IN ITEMS x86_64-linux-gnu aarch64-linux-gnu)
   if(missing)
     message(STATUS "${missing} is missing: cnxc will not link for ${system}")
   else()
-    compile_runtime(${system} ${CROSS_CC_${processor}} ${CROSS_AR_${processor}})
+    compile_runtime(${system} ${processor} ${CROSS_CC_${processor}} ${CROSS_AR_${processor}})
   endif()
 endforeach()

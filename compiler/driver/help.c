@@ -59,7 +59,6 @@ static const struct {
      "cnxc run, bench and eval keep what they compiled in $XDG_CACHE_HOME/cnxc, or else $HOME/.cache/cnxc"},
     {"CNXC_CACHE_BYTES", "how much the cache may hold, 4 GiB by default"},
     {"TMPDIR", "where files lie that only cnxc needs; /tmp by default"},
-    {"CC, LD, AR, OBJCOPY", "the tools that link, instead of those that the target's packages have"},
     {"NO_COLOR, TERM", "no colour in messages if NO_COLOR is not empty, or TERM is dumb; compiled programs heed them, too"},
 };
 

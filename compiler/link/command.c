@@ -1,35 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
-/* Commands: tools that the environment may name (CC, LD, …), run as child processes. */
+/* Commands: the linker's words, run in a child process, because LLD ends its process when it likes and keeps its memory. Shown
+ * they are a line for a shell, to be run by hand where LLVM's own programs are. */
 #include "compiler/link/command.h"
+#include "compiler/link/lld.h"
 #include "ir/base/child.h"
 #include "ir/base/str.h"
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 void command_add(Command *command, const char *word) { vec_push(command->arena, &command->words, word); }
+
+void command_add_all(Command *command, const char *const *words)
+{
+    for (; *words; words++)
+        command_add(command, *words);
+}
 
 void command_add_file(Command *command, const char *path)
 {
     command_add(command, path[0] == '-' || path[0] == '@' ? arena_printf(command->arena, "./%s", path) : path);
-}
-
-void command_add_tool(Command *command, const char *name, const char *fallback)
-{
-    const char *tool = getenv(name);
-    int64_t before = command->words.len;
-    for (const char *at = tool ? tool : ""; *at;) {
-        size_t n = strcspn(at, " \t");
-        if (n)
-            command_add(command, arena_strndup(command->arena, at, n));
-        at += n + strspn(at + n, " \t");
-    }
-    if (command->words.len == before)
-        command_add(command, fallback);
 }
 
 /* "a \$b" as a shell reads it, and what a terminal would obey as $'\x1b'. */
@@ -42,7 +34,7 @@ static void print_word(const char *word, const char *safe)
     fputc(plain ? '"' : '\'', stderr);
 }
 
-static void print_command(const Command *command)
+void command_print(const Command *command)
 {
     for (int64_t i = 0; i < command->words.len; i++) {
         fputs(i ? " " : "", stderr);
@@ -51,51 +43,26 @@ static void print_command(const Command *command)
     fputc('\n', stderr);
 }
 
-static char **argument_vector(const Command *command)
+static int link_here(const void *context)
 {
-    char **words = NEW_ARRAY(command->arena, char *, command->words.len + 1);
-    for (int64_t i = 0; i < command->words.len; i++)
-        words[i] = (char *)command->words.at[i];
-    return words;
+    const Command *command = context;
+    return lld_link(command->words.at, (size_t)command->words.len) ? 0 : 1;
 }
 
-bool command_run(const Command *command, bool print, bool dry, Diag *diag)
+bool command_link(const Command *command, Diag *diag)
 {
-    char **words = argument_vector(command);
-    if (print || dry)
-        print_command(command);
-    if (dry)
-        return true;
     fflush(NULL);
     Child child;
-    int status, error = child_start(words, false, &child);
+    int status, error = child_fork(link_here, command, &child);
     if (error)
-        diag_resource(diag, NO_SPAN, "cannot run %s: %s", words[0], strerror(error));
+        diag_resource(diag, NO_SPAN, "cannot start the linker: %s", strerror(error));
     else if (!child_wait(&child, &status))
-        diag_resource(diag, NO_SPAN, "cannot wait for %s: %s", words[0], strerror(errno));
+        diag_resource(diag, NO_SPAN, "cannot wait for the linker: %s", strerror(errno));
     else if (WIFSIGNALED(status))
-        diag_resource(diag, NO_SPAN, "%s was killed by signal %d", words[0], WTERMSIG(status));
+        diag_resource(diag, NO_SPAN, "the linker was ended by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
     else if (WEXITSTATUS(status))
-        diag_resource(diag, NO_SPAN, "%s failed with exit code %d", words[0], WEXITSTATUS(status));
+        diag_resource(diag, NO_SPAN, "the linker failed");
     else
         return true;
     return false;
-}
-
-const char *command_output(const Command *command, Diag *diag)
-{
-    char **words = argument_vector(command);
-    Child child;
-    int status, error = child_start(words, true, &child);
-    if (error) {
-        diag_resource(diag, NO_SPAN, "cannot run %s: %s", words[0], strerror(error));
-        return NULL;
-    }
-    StrBuf text = {.arena = command->arena};
-    sb_put_file(&text, child.output);
-    if (!child_wait(&child, &status) || !WIFEXITED(status) || WEXITSTATUS(status) || !text.len)
-        return "";
-    if (text.text[text.len - 1] == '\n')
-        text.text[text.len - 1] = 0;
-    return text.text;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
-/* Commands: run a tool of the system's toolchain, without a shell. */
+/* Commands: words for the linker, which is part of this program, and how they are shown. */
 #ifndef CNXC_LINK_COMMAND_H
 #define CNXC_LINK_COMMAND_H
 
@@ -12,16 +12,12 @@ typedef struct Command {
 } Command;
 
 void command_add(Command *command, const char *word);
+void command_add_all(Command *command, const char *const *words); /* until NULL */
 void command_add_file(Command *command, const char *path); /* also one that begins as an option or a response file does */
 
-/* The words of environment variable `name` ("clang -fuse-ld=lld"), or `fallback`. */
-void command_add_tool(Command *command, const char *name, const char *fallback);
+void command_print(const Command *command); /* to standard error, as a shell reads it */
 
-/* Prints the command to standard error if asked; runs it unless dry; waits. False after a diagnostic. */
-bool command_run(const Command *command, bool print, bool dry, Diag *diag);
-
-/* What the command writes to standard output, without the last newline; "" if it failed, NULL after a diagnostic if it
- * could not be run. */
-const char *command_output(const Command *command, Diag *diag);
+/* Has LLD link, in a child process. False after a diagnostic. */
+bool command_link(const Command *command, Diag *diag);
 
 #endif

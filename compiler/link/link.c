@@ -1,22 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
-/* The linker: from a model's object to what the user asked for, with the system's cc, ld, objcopy and ar; for another
- * system with the tools that are named after it.
+/* The linker: from a model's object to what the user asked for, by LLD and LLVM's libraries, which are part of this program; no
+ * compiler, linker or C library need be installed, nor be the same elsewhere.
  *
- *   executable   cc     model.o weights.o libcnxrt.a libjpeg.a libpng16.a libwebp.a libz.a
- *   libraries    ld -r  the same, the public functions as roots → one relocatable object
- *                objcopy: cnxrt_run → PREFIX_run for the public functions; everything else becomes local
- *                → it is the .o, ar makes the .a, cc -shared the .so; NAME.h is made beside it
+ *   executable   ld.lld  model.o weights.o libcnxrt.a libjpeg.a libpng16.a libwebp.a libz.a libm.stub libc.stub
+ *   libraries    ld.lld -r  the same, the public functions as roots → one relocatable object
+ *                llvm-objcopy: cnxrt_run → PREFIX_run for the public functions; everything else becomes local
+ *                → it is the .o, llvm-ar makes the .a; NAME.h is made beside it
+ *                ld.lld -shared  that, without weights so far → the .so
  *
  * So a library shows PREFIX_ symbols only, and any number of models, each with its own copy of the runtime, live in
- * one process. Weights are an object from the start (weights_object.c): no C array, no assembler, no memory. */
+ * one process. Weights are an object from the start (weights_object.c): no C array, no assembler, no memory.
+ * A stub has the C library's names and versions (runtime/stub.cmake). Only --static wants the C library itself. */
 #include "compiler/link/link.h"
 #include "compiler/link/command.h"
 #include "compiler/link/header.h"
+#include "compiler/link/lld.h"
+#include "ir/base/parallel.h"
 #include "ir/base/path.h"
 #include "ir/base/str.h"
 
-#include <assert.h>
 #include <errno.h>
+#include <glob.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -38,18 +43,19 @@ static const char *const encoder_functions[] = {
     "png_destroy_write_struct",         "png_free_buffer_list",
 };
 
-static bool run(const Linking *link, const Command *command)
+static Command ld(const Linking *link)
 {
-    return command_run(command, link->options->verbose, link->options->dry_run, link->diag);
+    Command command = {.arena = link->arena};
+    command_add(&command, "ld.lld");
+    command_add(&command, arena_printf(link->arena, "--threads=%lld", (long long)parallel_jobs()));
+    return command;
 }
 
-/* A command that begins with a tool: what environment variable `name` says, or the system's own. */
-static Command tool(const Linking *link, const char *name, const char *native, const char *cross)
+static bool run(const Linking *link, const Command *command)
 {
-    const char *prefix = link->options->cross;
-    Command command = {.arena = link->arena};
-    command_add_tool(&command, name, prefix ? arena_printf(link->arena, "%s%s", prefix, cross) : native);
-    return command;
+    if (link->options->verbose)
+        command_print(command);
+    return link->options->dry_run || command_link(command, link->diag);
 }
 
 static const char *temp_path(const Linking *link, const char *name)
@@ -72,61 +78,136 @@ static bool write_text(const Linking *link, const char *path, const char *text)
 
 /* ── Parts ───────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* Where the C compiler finds a static library; NULL after a diagnostic. */
-static const char *library_path(const Linking *link, const char *name)
+static const char *runtime_part(const Linking *link, const char *name)
 {
-    Command command = tool(link, "CC", "cc", "gcc");
-    command_add(&command, arena_printf(link->arena, "-print-file-name=%s", name));
-    const char *path = command_output(&command, link->diag);
-    if (!path || strchr(path, '/'))
-        return path;
-    diag_resource(link->diag, NO_SPAN, "%s is not installed (%s)", name,
-                  link->options->install ? link->options->install : "see docs/DEPENDENCIES.md");
-    return NULL;
+    return arena_printf(link->arena, "%s/%s", link->options->runtime_dir, name);
 }
 
-/* prefix: how this command hands a word to the linker. */
-static void leave_encoders_out(const Linking *link, Command *command, const char *prefix)
+static void leave_encoders_out(const Linking *link, Command *command)
 {
-    command_add(command, arena_printf(link->arena, "%s--undefined=cnxrt_no_encoder", prefix));
+    command_add(command, "--undefined=cnxrt_no_encoder");
     for (int64_t i = 0; i < countof(encoder_functions); i++)
-        command_add(command, arena_printf(link->arena, "%s--defsym=%s=cnxrt_no_encoder", prefix, encoder_functions[i]));
+        command_add(command, arena_printf(link->arena, "--defsym=%s=cnxrt_no_encoder", encoder_functions[i]));
 }
 
-static bool add_parts(const Linking *link, Command *command)
+static void add_code(const Linking *link, Command *command)
 {
+    leave_encoders_out(link, command);
     for (int64_t i = 0; i < link->options->n_model_objects; i++)
         command_add_file(command, link->options->model_objects[i]);
+    command_add_file(command, runtime_part(link, "libcnxrt.a"));
+    for (int64_t i = 0; i < countof(image_libraries); i++)
+        command_add_file(command, runtime_part(link, image_libraries[i]));
+}
+
+static void add_weights(const Linking *link, Command *command)
+{
     if (link->options->weights_object)
         command_add_file(command, link->options->weights_object);
-    command_add_file(command, arena_printf(link->arena, "%s/libcnxrt.a", link->options->runtime_dir));
-    for (int64_t i = 0; i < countof(image_libraries); i++) {
-        const char *path = library_path(link, image_libraries[i]);
-        if (!path)
-            return false;
-        command_add(command, path);
+}
+
+static void add_stubs(const Linking *link, Command *command)
+{
+    static const char *const stubs[] = {"libm.stub", "libc.stub", "ld.stub"};
+    command_add(command, "--as-needed");
+    for (int64_t i = 0; i < countof(stubs); i++)
+        command_add_file(command, runtime_part(link, stubs[i]));
+}
+
+/* What executables and shared libraries have in common. */
+static void add_manners(const Linking *link, Command *command)
+{
+    static const char *const manners[] = {"--gc-sections",
+                                          "--eh-frame-hdr",
+                                          "--hash-style=gnu",
+                                          "--build-id=none",
+                                          "-z",
+                                          "relro",
+                                          "-z",
+                                          "now",
+                                          "-z",
+                                          "noexecstack",
+                                          "-z",
+                                          "defs",
+                                          NULL};
+    command_add_all(command, manners);
+    if (!link->options->symbols)
+        command_add(command, "-s");
+    command_add(command, "-o");
+    command_add_file(command, link->output);
+}
+
+/* ── The C library itself ────────────────────────────────────────────────────────────────────────────── */
+
+/* The last file that a pattern finds, of several versions the newest; NULL: none. */
+static const char *newest(const Linking *link, const char *pattern, const char *file)
+{
+    glob_t found;
+    const char *path = NULL;
+    if (glob(arena_printf(link->arena, pattern, link->options->system, file), 0, NULL, &found) == 0) {
+        path = arena_strdup(link->arena, found.gl_pathv[found.gl_pathc - 1]);
+        globfree(&found);
     }
-    return true;
+    return path;
+}
+
+/* Adds a file of a development package; false after a diagnostic. */
+static bool add_installed(const Linking *link, Command *command, const char *file)
+{
+    static const char *const places[] = {"/usr/lib/%s/%s", "/usr/%s/lib/%s", "/usr/lib/gcc/%s/*/%s",
+                                         "/usr/lib/gcc-cross/%s/*/%s"};
+    for (int64_t i = 0; i < countof(places); i++) {
+        const char *path = newest(link, places[i], file);
+        if (path) {
+            command_add(command, path);
+            return true;
+        }
+    }
+    diag_resource(link->diag, NO_SPAN, "--static needs %s, which is not installed: install %s", file, link->options->install);
+    return false;
+}
+
+static bool add_all_installed(const Linking *link, Command *command, const char *const *files)
+{
+    bool ok = true;
+    for (; ok && *files; files++)
+        ok = add_installed(link, command, *files);
+    return ok;
 }
 
 /* ── Artifacts ───────────────────────────────────────────────────────────────────────────────────────── */
 
+static bool link_with_libc(const Linking *link)
+{
+    static const char *const words[] = {"-static", "-pie", "--no-dynamic-linker", "-z", "text", "--undefined=licenses_glibc",
+                                        NULL};
+    static const char *const before[] = {"rcrt1.o", "crti.o", NULL};
+    static const char *const after[] = {"libm.a", "libc.a", "libgcc.a", "libgcc_eh.a", NULL};
+    Command command = ld(link);
+    command_add_all(&command, words);
+    add_manners(link, &command);
+    if (!add_all_installed(link, &command, before))
+        return false;
+    add_code(link, &command);
+    add_weights(link, &command);
+    command_add(&command, "--start-group");
+    if (!add_all_installed(link, &command, after))
+        return false;
+    command_add(&command, "--end-group");
+    return add_installed(link, &command, "crtn.o") && run(link, &command);
+}
+
 static bool link_executable(const Linking *link)
 {
-    Command command = tool(link, "CC", "cc", "gcc");
-    command_add(&command, link->options->static_libc ? "-static-pie" : "-pie");
-    command_add(&command, "-o");
-    command_add_file(&command, link->output);
-    if (!add_parts(link, &command))
-        return false;
-    leave_encoders_out(link, &command, "-Wl,");
     if (link->options->static_libc)
-        command_add(&command, "-Wl,--undefined=licenses_glibc");
-    command_add(&command, "-Wl,--gc-sections,-z,relro,-z,now,-z,noexecstack,--build-id=none");
-    if (!link->options->symbols)
-        command_add(&command, "-s");
-    command_add(&command, "-lm");
-    command_add(&command, "-pthread");
+        return link_with_libc(link);
+    Command command = ld(link);
+    command_add(&command, "-pie");
+    command_add(&command, arena_printf(link->arena, "--dynamic-linker=%s", link->options->interpreter));
+    add_manners(link, &command);
+    add_code(link, &command);
+    add_weights(link, &command);
+    add_stubs(link, &command);
     return run(link, &command);
 }
 
@@ -136,67 +217,88 @@ static bool merge_objects(const Linking *link, const char *output)
 {
     const char *const *names;
     int64_t n = public_symbols(&names);
-    Command command = tool(link, "LD", "ld", "ld");
+    Command command = ld(link);
     command_add(&command, "-r");
     command_add(&command, "--gc-sections");
     command_add(&command, "-o");
     command_add_file(&command, output);
-    for (int64_t i = 0; i < n; i++) {
-        command_add(&command, "-u");
-        command_add(&command, names[i]);
-    }
+    for (int64_t i = 0; i < n; i++)
+        command_add(&command, arena_printf(link->arena, "--undefined=%s", names[i]));
     command_add(&command, "--defsym=stderr=cnxrt_no_stream");
-    leave_encoders_out(link, &command, "");
-    return add_parts(link, &command) && run(link, &command);
+    add_code(link, &command);
+    if (link->options->kind != ARTIFACT_SHARED)
+        add_weights(link, &command);
+    return run(link, &command);
 }
 
-/* objcopy applies --keep-global-symbols to the new names. */
-static bool rename_symbols(const Linking *link, const char *input, const char *output)
+/* Whether what LLVM's libraries were asked for was done: what they say is wrong, or NULL. */
+static bool succeeded(const Linking *link, const char *output, char *mistake)
+{
+    if (mistake)
+        diag_resource(link->diag, NO_SPAN, "cannot write %s: %s", output, mistake);
+    free(mistake);
+    return !mistake;
+}
+
+typedef const char *Renaming[2];
+
+static Renaming *renamings(const Linking *link, int64_t *n)
 {
     const char *const *names;
-    int64_t n = public_symbols(&names);
-    assert(n > 0);
-    const char *renames = temp_path(link, "renames"), *keep = temp_path(link, "keep");
-    StrBuf rename_list = {.arena = link->arena}, keep_list = {.arena = link->arena};
-    for (int64_t i = 0; i < n; i++) {
-        const char *name = names[i] + strlen("cnxrt");
-        sb_printf(&rename_list, "%s %s%s\n", names[i], link->options->prefix, name);
-        sb_printf(&keep_list, "%s%s\n", link->options->prefix, name);
+    *n = public_symbols(&names);
+    Renaming *pairs = arena_alloc(link->arena, (size_t)*n * sizeof *pairs);
+    for (int64_t i = 0; i < *n; i++) {
+        pairs[i][0] = names[i];
+        pairs[i][1] = arena_printf(link->arena, "%s%s", link->options->prefix, names[i] + strlen("cnxrt"));
     }
-    if (!write_text(link, renames, rename_list.text) || !write_text(link, keep, keep_list.text))
-        return false;
-    Command command = tool(link, "OBJCOPY", "objcopy", "objcopy");
-    command_add(&command, arena_printf(link->arena, "--redefine-syms=%s", renames));
-    command_add(&command, arena_printf(link->arena, "--keep-global-symbols=%s", keep));
+    return pairs;
+}
+
+static void print_renaming(const Linking *link, Renaming *names, int64_t n, const char *input, const char *output)
+{
+    Command command = {.arena = link->arena};
+    command_add(&command, "llvm-objcopy");
+    for (int64_t i = 0; i < n; i++) {
+        command_add(&command, arena_printf(link->arena, "--redefine-sym=%s=%s", names[i][0], names[i][1]));
+        command_add(&command, arena_printf(link->arena, "--keep-global-symbol=%s", names[i][0]));
+    }
     command_add_file(&command, input);
     command_add_file(&command, output);
-    return run(link, &command);
+    command_print(&command);
+}
+
+static bool rename_symbols(const Linking *link, const char *input, const char *output)
+{
+    int64_t n;
+    Renaming *names = renamings(link, &n);
+    if (link->options->verbose)
+        print_renaming(link, names, n, input, output);
+    return link->options->dry_run ||
+           succeeded(link, output, lld_rename(input, output, (const char *const(*)[2])names, (size_t)n));
 }
 
 static bool link_shared(const Linking *link, const char *object)
 {
-    Command command = tool(link, "CC", "cc", "gcc");
+    Command command = ld(link);
     command_add(&command, "-shared");
-    command_add(&command, "-o");
-    command_add_file(&command, link->output);
+    command_add(&command, arena_printf(link->arena, "--soname=%s", path_base(link->options->output)));
+    add_manners(link, &command);
     command_add_file(&command, object);
-    command_add(&command, "-Xlinker");
-    command_add(&command, arena_printf(link->arena, "-soname=%s", path_base(link->options->output)));
-    command_add(&command, "-Wl,-z,defs,-z,relro,-z,now,-z,noexecstack,--build-id=none");
-    if (!link->options->symbols)
-        command_add(&command, "-s");
-    command_add(&command, "-lm");
-    command_add(&command, "-pthread");
+    add_weights(link, &command);
+    add_stubs(link, &command);
     return run(link, &command);
 }
 
 static bool make_archive(const Linking *link, const char *object)
 {
-    Command command = tool(link, "AR", "ar", "ar");
+    Command command = {.arena = link->arena};
+    command_add(&command, "llvm-ar");
     command_add(&command, "rcsD");
     command_add_file(&command, link->output);
     command_add_file(&command, object);
-    return run(link, &command);
+    if (link->options->verbose)
+        command_print(&command);
+    return link->options->dry_run || succeeded(link, link->output, lld_archive(object, link->output));
 }
 
 static bool link_library(const Linking *link)

@@ -14,14 +14,15 @@ typedef struct LinkOptions {
     const char *const *model_objects; /* from codegen: one for each variant, the descriptor */
     int64_t n_model_objects;
     const char *weights_object; /* packed weights behind a weights_object_head, to be embedded; or NULL */
-    const char *runtime_dir;  /* holds libcnxrt.a and api.h */
+    const char *runtime_dir;  /* holds what runtime/parts.cmake lists */
     const char *header_extra; /* constants of this model, put into the header: C text that spells the prefix CNXRT_;
                                  CNXRT_ARENA_BYTES, _SCRATCH_BYTES and _BY_IMAGE must be among them; NULL for executables */
     const char *header_example; /* how this model is used, put into the header's first comment: lines that begin with " * " and
                                  spell the prefix likewise; NULL: none */
     const char *temp_dir;     /* for intermediate files; the caller removes it */
-    const char *cross;        /* before the names of another system's tools, "aarch64-linux-gnu-"; NULL: this machine's */
-    const char *install;      /* what to do where a library is missing; NULL: docs/DEPENDENCIES.md */
+    const char *system;       /* as Debian names its folders, "aarch64-linux-gnu" */
+    const char *interpreter;  /* the dynamic linker that an executable names */
+    const char *install;      /* packages that --static needs */
     bool symbols;             /* executables and shared libraries keep their symbol table, for debuggers */
     bool static_libc, verbose, dry_run; /* -v prints commands; -### prints and does not run */
 } LinkOptions;

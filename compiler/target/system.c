@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* One row for each system: what its compilers, linkers and packages call it.
  *
- *   --target=aarch64-unknown-linux-gnu  →  aarch64-linux-gnu: code by LLVM's AArch64, linked by aarch64-linux-gnu-gcc
+ *   --target=aarch64-unknown-linux-gnu  →  aarch64-linux-gnu: code by LLVM's AArch64, linked
  *                                          with lib/cnxc/aarch64-linux-gnu/libcnxrt.a                          */
 #include "compiler/target/system.h"
 
@@ -13,8 +13,10 @@
 
 static const System systems[] = {
     {ARCH_X86_64, "x86_64", "x86_64-linux-gnu", "x86_64-pc-linux-gnu", "x86-64", "x86-64-v2", EM_X86_64, "amd64",
+     "/lib64/ld-linux-x86-64.so.2",
      "gcc-x86-64-linux-gnu libc6-dev-amd64-cross libjpeg62-turbo-dev:amd64 libpng-dev:amd64 libwebp-dev:amd64 zlib1g-dev:amd64"},
     {ARCH_AARCH64, "aarch64", "aarch64-linux-gnu", "aarch64-unknown-linux-gnu", "generic", "aarch64", EM_AARCH64, "arm64",
+     "/lib/ld-linux-aarch64.so.1",
      "gcc-aarch64-linux-gnu libc6-dev-arm64-cross libjpeg62-turbo-dev:arm64 libpng-dev:arm64 libwebp-dev:arm64 zlib1g-dev:arm64"},
 };
 
@@ -68,14 +70,19 @@ const char *system_names(Arena *arena)
     return sb.text;
 }
 
-const char *system_cross(const System *system, Arena *arena)
-{
-    return system == system_host() ? NULL : arena_printf(arena, "%s-", system->name);
-}
-
 const char *system_install(const System *system, Arena *arena)
 {
     if (system == system_host())
         return NULL;
     return arena_printf(arena, "after dpkg --add-architecture %s install %s", system->debian, system->packages);
+}
+
+const char *system_static_packages(const System *system, Arena *arena)
+{
+    if (system == system_host())
+        return "libc6-dev and gcc";
+    char *compiler = arena_printf(arena, "gcc-%s", system->name); /* no package's name has an underscore */
+    for (char *c = compiler; *c; c++)
+        *c = *c == '_' ? '-' : *c;
+    return arena_printf(arena, "libc6-dev-%s-cross and %s", system->debian, compiler);
 }

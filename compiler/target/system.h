@@ -8,13 +8,14 @@
 typedef struct System {
     CpuArch arch;
     const char *machine;       /* the architecture, as a profile's <llvm target> and uname have it */
-    const char *name;          /* as in --target=; Debian's, so also of its runtime's folder and before its tools' names */
+    const char *name;          /* as in --target=; Debian's, so also of its libraries' folders and of its runtime's */
     const char *triple;        /* LLVM's */
     const char *baseline;      /* LLVM's CPU of which any code of the architecture is */
     const char *default_cpu;   /* the profile where none is asked for and the system is not this machine's */
     uint16_t elf_machine;
     const char *debian;        /* Debian's name of the architecture */
-    const char *packages;      /* Debian's, with which its runtime is built and its artifacts are linked elsewhere */
+    const char *interpreter;   /* its dynamic linker, as executables name it */
+    const char *packages;      /* Debian's, with which its runtime is built elsewhere */
 } System;
 
 const System *system_of(CpuArch arch);
@@ -23,8 +24,8 @@ const System *system_host(void);
 const System *system_find(const char *triple);
 const char *system_nearest(const char *triple); /* NULL: none is near */
 const char *system_names(Arena *arena);         /* "A, B" */
-/* What stands before its tools' names, "aarch64-linux-gnu-"; NULL: it is this machine's. */
-const char *system_cross(const System *system, Arena *arena);
-const char *system_install(const System *system, Arena *arena); /* how its packages are installed; NULL likewise */
+/* How the packages are installed with which its runtime is built; NULL: it is this machine's. */
+const char *system_install(const System *system, Arena *arena);
+const char *system_static_packages(const System *system, Arena *arena); /* with which --static links */
 
 #endif

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
-/* Children: a compiler driver starts a linker, which starts another. Whoever ends us expects all of them to end, and no
- * file of theirs to appear afterwards.
+/* Children: the linker, which is a copy of this process, and programs, which may start others. Whoever ends us expects all of
+ * them to end, and no file of theirs to appear afterwards.
  *
- *   cnxc ── cc ── collect2 ── ld        the three are one process group; child_end signals the group and, as the
+ *   cnxc ── program ── another          those below are one process group; child_end signals the group and, as the
  *                                       reaper of whoever loses its parent, waits for each of them
  *
- * posix_spawn, with an argument vector: no name in a path is ever read by a shell. */
+ * Programs are started by posix_spawn, with an argument vector: no name in a path is ever read by a shell. */
 #define _GNU_SOURCE /* pipe2, environ */
 #include "ir/base/child.h"
 
@@ -43,26 +43,66 @@ static int spawn(char *const *words, int output, const sigset_t *mask, pid_t *pi
     return error;
 }
 
+/* Between these two no signal ends us: one between a child's start and our note of it would miss the child. */
+static void block_signals(sigset_t *before)
+{
+    sigset_t all;
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, before);
+}
+
+static void note_and_unblock(pid_t pid, const sigset_t *before)
+{
+    if (pid > 0)
+        running = pid;
+    sigprocmask(SIG_SETMASK, before, NULL);
+}
+
 int child_start(char *const *words, bool read_output, Child *child)
 {
     int ends[2] = {-1, -1};
     *child = (Child){.output = -1};
     if (read_output && pipe2(ends, O_CLOEXEC) != 0)
         return errno;
-    prctl(PR_SET_CHILD_SUBREAPER, 1);
-    sigset_t all, mask; /* a signal between the start and our note of it would miss the child */
-    sigfillset(&all);
-    sigprocmask(SIG_SETMASK, &all, &mask);
+    sigset_t mask;
+    block_signals(&mask);
     int error = spawn(words, ends[1], &mask, &child->pid);
-    if (!error)
-        running = child->pid;
-    sigprocmask(SIG_SETMASK, &mask, NULL);
+    note_and_unblock(error ? 0 : child->pid, &mask);
     if (read_output)
         close(ends[1]);
     if (error && read_output)
         close(ends[0]);
     else
         child->output = ends[0];
+    return error;
+}
+
+/* What the parent catches means nothing here; what was ignored before it began stays so. */
+static void reset_signals(void)
+{
+    struct sigaction action;
+    for (int number = 1; number < NSIG; number++)
+        if (number == SIGPIPE || (sigaction(number, NULL, &action) == 0 && action.sa_handler != SIG_IGN))
+            signal(number, SIG_DFL);
+}
+
+int child_fork(int (*body)(const void *context), const void *context, Child *child)
+{
+    sigset_t mask;
+    *child = (Child){.output = -1};
+    block_signals(&mask);
+    child->pid = fork();
+    if (child->pid == 0) {
+        setpgid(0, 0);
+        reset_signals();
+        sigprocmask(SIG_SETMASK, &mask, NULL);
+        _exit(body(context));
+    }
+    int error = child->pid < 0 ? errno : 0;
+    if (!error)
+        setpgid(child->pid, child->pid); /* whoever of the two is first */
+    note_and_unblock(child->pid, &mask);
     return error;
 }
 

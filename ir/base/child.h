@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
-/* Child: one program at a time that this process runs and waits for, and takes with it when it is ended. */
+/* Child: one process at a time that this process runs and waits for, and takes with it when it is ended. */
 #ifndef CNXC_IR_BASE_CHILD_H
 #define CNXC_IR_BASE_CHILD_H
 
@@ -13,6 +13,10 @@ typedef struct Child {
 
 /* Starts words[0], found by PATH, with the NULL-terminated arguments `words`. Returns 0 or an errno value. */
 int child_start(char *const *words, bool read_output, Child *child);
+
+/* Likewise a copy of this process, with signals as a program of its own has them: it ends with the exit code that body returns,
+ * and runs nothing else of ours. Its standard output is ours. */
+int child_fork(int (*body)(const void *context), const void *context, Child *child);
 
 /* Waits for the child's end; its status is as from waitpid. False: errno says why. */
 bool child_wait(Child *child, int *status);

@@ -27,6 +27,14 @@ int64_t parallel_cores(void)
     return sysconf(_SC_NPROCESSORS_ONLN); /* more than cpu_set_t holds */
 }
 
+static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+int64_t parallel_jobs(void)
+{
+    int64_t wanted = atomic_load(&jobs_wanted);
+    return smaller(wanted ? wanted : smaller(parallel_cores(), MOST_BY_ITSELF), MOST_THREADS);
+}
+
 typedef struct Part {
     RangeBody *body;
     void *context;
@@ -44,13 +52,7 @@ static void *run_part(void *argument)
 
 static int64_t thread_count(int64_t count, int64_t grain)
 {
-    int64_t wanted = atomic_load(&jobs_wanted), most = wanted, useful = count / (grain > 0 ? grain : 1);
-    if (!wanted) {
-        most = parallel_cores();
-        most = most > MOST_BY_ITSELF ? MOST_BY_ITSELF : most;
-    }
-    most = most > MOST_THREADS ? MOST_THREADS : most;
-    most = most > useful ? useful : most;
+    int64_t most = smaller(parallel_jobs(), count / (grain > 0 ? grain : 1));
     return most > 1 ? most : 1;
 }
 

@@ -8,6 +8,8 @@
 /* How many threads loops may use from now on; 0: as many as there are processors, at most 8. */
 void parallel_set_jobs(int64_t jobs);
 
+int64_t parallel_jobs(void); /* that number */
+
 /* Processors that this process may use at once. */
 int64_t parallel_cores(void);
 

@@ -25,14 +25,12 @@ case("limits", "a closed stream's number does not go to the output", exit=0, mes
 both("a reader that has gone away", ('"$CNXC" compile good.onnxtxt --emit=asm -o - | true; [ ${PIPESTATUS[0]} = 4 ]', 0),
      ('yes p.png | head -n 20000 | xargs "$MODEL" 2> said | true; c=${PIPESTATUS[2]}; rm said; [ $c != 0 ]', 0))
 
-# What open files need: the loader itself cannot start a program with three (exit 127), and the linker wants more than four.
+# What open files need: the loader itself cannot start a program with three (exit 127), and compiling wants more than four.
 LEFT = 'c=$?; ls -A | grep -q "^\\.cnxc" && exit 99; exit $c'
 case("limits", "three file descriptors: cnxc", exit=127, message="shared librar", files=FILES,
      shell='(ulimit -n 3; exec "$CNXC" compile good.onnxtxt -o out); ' + LEFT)
 case("limits", "four file descriptors: cnxc", exit=4, message="error: .*Too many open files", files=FILES,
      shell='(ulimit -n 4; exec "$CNXC" compile good.onnxtxt -o out); ' + LEFT)
-case("limits", "eight file descriptors: cnxc", exit=4, message="error: cc failed", files=FILES,
-     shell='(ulimit -n 8; exec "$CNXC" compile good.onnxtxt -o out); ' + LEFT)
 case("limits", "four file descriptors: model", exit=0, message="", files=PICTURE,
      shell='{ (ulimit -n 4; exec "$MODEL" -k 1 p.png); } > /dev/null')
 case("limits", "three file descriptors, linked with --static", exit=4, message="p.png.*Too many open files", files={**FILES, **PICTURE},

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Linking the hand-written model every way: what is visible, what the headers say, and two models in one process. */
 #include "compiler/link/link.h"
+#include "compiler/target/system.h"
 
 #include <limits.h>
 #include <setjmp.h>
@@ -29,7 +30,10 @@ static int shell(const char *format, ...)
 static bool link_with(LinkOptions options, Diag *diag)
 {
     Arena *arena = arena_new();
-    options.runtime_dir = runtime_dir;
+    options.runtime_dir = options.runtime_dir ? options.runtime_dir : runtime_dir;
+    options.system = options.system ? options.system : system_host()->name;
+    options.interpreter = system_host()->interpreter;
+    options.install = "packages";
     options.temp_dir = "temp";
     options.prefix = options.prefix ? options.prefix : "fake";
     static const char *const fake[] = {"fake.o"};
@@ -128,6 +132,19 @@ static void test_deterministic(void **state)
     assert_int_equal(shell("cmp liba.so kept && cmp liba.h kept.h"), 0);
 }
 
+/* Nothing is run but what is in this program. */
+static void test_alone(void **state)
+{
+    static const char *const outputs[] = {"alone", "alone.so", "alone.a", "alone.o"};
+    (void)state;
+    char *path = strdup(getenv("PATH"));
+    setenv("PATH", "/nowhere", 1);
+    for (int kind = ARTIFACT_EXE; kind <= ARTIFACT_OBJ; kind++)
+        link_ok((ArtifactKind)kind, "alone", outputs[kind]);
+    setenv("PATH", path, 1);
+    free(path);
+}
+
 static void test_failures(void **state)
 {
     Diag diag;
@@ -142,9 +159,10 @@ static void test_failures(void **state)
     assert_false(link_with((LinkOptions){.kind = ARTIFACT_EXE, .output = "/dev/full"}, &diag));
     assert_int_equal(diag.exit_code, EXIT_RESOURCE);
     assert_false(link_with((LinkOptions){.kind = ARTIFACT_EXE, .output = "no/such/none"}, &diag));
-    setenv("CC", "nonexistent-compiler", 1);
-    assert_false(link_with((LinkOptions){.kind = ARTIFACT_EXE, .output = "none"}, &diag));
-    unsetenv("CC");
+    assert_false(link_with((LinkOptions){.kind = ARTIFACT_SHARED, .output = "none.so", .runtime_dir = "nowhere"}, &diag));
+    assert_false(
+        link_with((LinkOptions){.kind = ARTIFACT_EXE, .output = "none", .system = "no-system", .static_libc = true}, &diag));
+    assert_int_equal(shell("grep -q -- '--static needs rcrt1.o, which is not installed: install packages' said"), 0);
     assert_int_equal(shell("ls | grep -E '^none|tmp'"), 256); /* nothing is left */
 }
 
@@ -157,6 +175,7 @@ int main(void)
         cmocka_unit_test(test_header_compiles),
         cmocka_unit_test(test_two_models),
         cmocka_unit_test(test_deterministic),
+        cmocka_unit_test(test_alone),
         cmocka_unit_test(test_failures),
     };
     ssize_t n = readlink("/proc/self/exe", runtime_dir, sizeof runtime_dir - 32); /* BUILD/tests/… */

@@ -31,6 +31,8 @@ ROOMS = {
 # Libraries that stay in one room.
 OUTSIDE = {
     "llvm-c/": ["compiler/codegen"],
+    "llvm/": ["compiler/link"],
+    "lld/": ["compiler/link"],
     "libxml/": ["compiler/target"],
     "hdf5.h": ["compiler/frontend/checkpoint"],
     "jansson.h": ["compiler/frontend/input", "compiler/frontend/checkpoint", "compiler/frontend/convnext", "compiler/build", "compiler/report",
@@ -51,7 +53,7 @@ def sources(root):
     for top in ("ir", "compiler", "runtime"):
         for folder, _, names in os.walk(os.path.join(root, top)):
             for name in names:
-                if name.endswith((".c", ".h", ".l", ".y", ".def")):
+                if name.endswith((".c", ".cpp", ".h", ".l", ".y", ".def")):
                     yield os.path.relpath(os.path.join(folder, name), root)
 
 
@@ -73,8 +75,8 @@ def mistakes(path, text, exists):
     for header in headers:
         if not allowed(path, header):
             yield f"{path} must not include {header}"
-    own = path[:-2] + ".h"
-    if path.endswith(".c") and exists(own) and headers[:1] != [own]:
+    own = os.path.splitext(path)[0] + ".h"
+    if path.endswith((".c", ".cpp")) and exists(own) and headers[:1] != [own]:
         yield f"{path} must include {own} first"
 
 

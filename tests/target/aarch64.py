@@ -137,7 +137,7 @@ def check_math():
 
 
 def check_missing():
-    """A compiler that was built without the runtime, and one whose linker is not there."""
+    """A compiler that was built without the runtime, and one with no program beside it."""
     os.makedirs(place("bare/bin"))
     shutil.copy(CNXC, place("bare/bin/cnxc"))
     shutil.copytree(os.path.join(os.path.dirname(CNXC), "..", "lib"), place("bare/lib"))
@@ -145,8 +145,7 @@ def check_missing():
     bare = place("bare/bin/cnxc")
     said = run(bare, "compile", DIGITS, TARGET, "-o", place("none"), code=4).stderr
     assert "built without its runtime library for aarch64-linux-gnu" in said and "gcc-aarch64-linux-gnu" in said, said
-    said = run(CNXC, "compile", DIGITS, TARGET, "-o", place("none"), code=4, env={"PATH": "/nowhere"}).stderr
-    assert "cannot run aarch64-linux-gnu-gcc" in said, said
+    run(CNXC, "compile", DIGITS, TARGET, "-o", place("alone"), env={"PATH": "/nowhere"})
     assert "fmla\tv" in run(bare, "compile", DIGITS, TARGET, "--emit=asm", "-o", "-").stdout
 
 

@@ -2,9 +2,9 @@
 # What ./demo and ./check share: packages, builds, and saying what goes on. Sourced, not run.
 
 # Packages of Debian 12 and 13; docs/DEPENDENCIES.md says why each is there.
-BUILD_PACKAGES="gcc libc6-dev binutils cmake ninja-build flex bison pkg-config llvm-19-dev libprotobuf-c-dev protobuf-c-compiler
+BUILD_PACKAGES="gcc g++ libc6-dev binutils cmake ninja-build flex bison pkg-config llvm-19-dev liblld-19-dev libprotobuf-c-dev protobuf-c-compiler
     libonnx-dev libjansson-dev libxml2-dev libxxhash-dev libjpeg62-turbo-dev libpng-dev libwebp-dev zlib1g-dev libhdf5-dev"
-TEST_PACKAGES="g++ clang-format-19 llvm-19-tools llvm-19 libcmocka-dev python3 python3-venv git procps strace qemu-user
+TEST_PACKAGES="clang-format-19 llvm-19-tools llvm-19 libcmocka-dev python3 python3-venv git procps strace qemu-user
     valgrind"
 
 ROOT_PACKAGES="debootstrap qemu-user-static"
