@@ -3,12 +3,9 @@
  * another system the folder in it that is named after the system.
  *
  *   PREFIX/bin/cnxc, PREFIX/lib/cnxc/libcnxrt.a, PREFIX/lib/cnxc/api.h, PREFIX/lib/cnxc/aarch64-linux-gnu/libcnxrt.a … */
-#define _GNU_SOURCE /* program_invocation_name */
 #include "compiler/build/resource.h"
-#include "ir/base/path.h"
+#include "ir/base/installed.h"
 
-#include <errno.h>
-#include <limits.h>
 #include <unistd.h>
 
 static void report_missing(const System *system, const char *dir, Arena *arena, Diag *diag)
@@ -26,11 +23,7 @@ static void report_missing(const System *system, const char *dir, Arena *arena, 
 
 const char *resource_dir(const System *system, Arena *arena, Diag *diag)
 {
-    char program[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
-    program[length > 0 ? length : 0] = '\0';
-    const char *bin = path_directory(arena, length > 0 ? program : program_invocation_name);
-    const char *dir = arena_printf(arena, "%s/lib/cnxc", path_directory(arena, bin));
+    const char *dir = installed_dir(arena);
     if (system != system_host())
         dir = arena_printf(arena, "%s/%s", dir, system->name);
     if (access(arena_printf(arena, "%s/libcnxrt.a", dir), R_OK) == 0)

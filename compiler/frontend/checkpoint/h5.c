@@ -5,12 +5,14 @@
  *   →  tensor convnext.encoder.stages.0.layers.0.dwconv.kernel, in place in the mapped file
  *
  * Problem: the format is large, files come from strangers, and libhdf5 is known to crash on broken ones. Idea: a
- * child process opens the file and only tells where the datasets lie; if it crashes or hangs, the file is broken
- * and nothing else happened (h5_child.c). What it tells may be nonsense, too: it is checked against the file's size, and the
+ * child process loads a module with libhdf5, reads the mapped file and only tells where the datasets lie; if it crashes or
+ * hangs, the file is broken and nothing else happened (h5_child.c). What it tells may be nonsense, too: it is checked against the file's size, and the
  * data is mapped like that of any checkpoint. Keras writes plain contiguous datasets; others (chunks, compression, files
  * elsewhere) are named. */
 #include "compiler/frontend/checkpoint/h5.h"
+#include "ir/base/installed.h"
 
+#include <dlfcn.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <string.h>
@@ -18,6 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+enum { CHILD_TOLD, CHILD_CANNOT_READ, CHILD_CANNOT_LOAD }; /* exit codes */
 enum { MOST_DATASETS = 100000, MOST_SECONDS = 20 };
 
 typedef struct Reader {
@@ -101,8 +104,24 @@ bool h5_collect(const ExternalFile *file, int pipe_end, TensorIndex *index, Diag
     return ok;
 }
 
-/* The child: with signals and limits of its own, and says nothing. Ends with 0 if all datasets were told. */
-static _Noreturn void run_child(const ExternalFile *file, int pipe_end)
+const char *h5_module(Arena *arena)
+{
+    const char *path = arena_printf(arena, "%s/cnxc-h5.so", installed_dir(arena));
+    return access(path, R_OK) == 0 ? path : NULL;
+}
+
+static int tell(const char *module, const ExternalFile *file, int pipe_end)
+{
+    void *loaded = dlopen(module, RTLD_NOW), *found = loaded ? dlsym(loaded, "h5_tell") : NULL;
+    H5Tell *h5_tell_there;
+    if (!found)
+        return CHILD_CANNOT_LOAD;
+    memcpy(&h5_tell_there, &found, sizeof found); /* C has no conversion from data to functions */
+    return h5_tell_there(file->data, file->length, pipe_end) ? CHILD_TOLD : CHILD_CANNOT_READ;
+}
+
+/* The child: with signals and limits of its own, and says nothing. */
+static _Noreturn void run_child(const char *module, const ExternalFile *file, int pipe_end)
 {
     static const int crashes[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
     const struct rlimit no_core = {0, 0};
@@ -112,11 +131,11 @@ static _Noreturn void run_child(const ExternalFile *file, int pipe_end)
     setrlimit(RLIMIT_CORE, &no_core);
     close(STDERR_FILENO);
     alarm(MOST_SECONDS);
-    _exit(h5_tell(file->data, file->length, pipe_end) ? 0 : 1);
+    _exit(tell(module, file, pipe_end));
 }
 
 /* Sets the reading end of what the child writes; -1: no process can be started. */
-static pid_t start_child(const ExternalFile *file, int *pipe_end)
+static pid_t start_child(const char *module, const ExternalFile *file, int *pipe_end)
 {
     int ends[2];
     if (pipe(ends) != 0)
@@ -124,7 +143,7 @@ static pid_t start_child(const ExternalFile *file, int *pipe_end)
     pid_t child = fork();
     if (child == 0) {
         close(ends[0]);
-        run_child(file, ends[1]);
+        run_child(module, file, ends[1]);
     }
     close(ends[1]);
     *pipe_end = ends[0];
@@ -133,15 +152,30 @@ static pid_t start_child(const ExternalFile *file, int *pipe_end)
     return child;
 }
 
-bool h5_read(const ExternalFile *file, TensorIndex *index, Diag *diag)
+/* What became of a child that ends with this status, after all that it told was right. */
+static bool check_end(const ExternalFile *file, int status, Diag *diag)
 {
     Source source = {file->path, (const char *)file->data, file->length, true};
+    if (WIFEXITED(status) && WEXITSTATUS(status) == CHILD_TOLD)
+        return true;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == CHILD_CANNOT_LOAD)
+        diag_resource(diag, NO_SPAN,
+                      "%s is an HDF5 file, and libhdf5 is not installed: install libhdf5-103-1 (Debian 12) or libhdf5-310 (13)",
+                      file->path);
+    else
+        diag_error(diag, (Span){&source, 0, 0}, "broken HDF5 file: libhdf5 cannot read all of it");
+    return false;
+}
+
+bool h5_read(const ExternalFile *file, TensorIndex *index, Diag *diag)
+{
+    const char *module = h5_module(index->arena);
     int pipe_end, status = 0;
-    if (!h5_is_built) {
+    if (!module) {
         diag_unsupported(diag, NO_SPAN, "%s is an HDF5 file; this cnxc was built without libhdf5", file->path);
         return false;
     }
-    pid_t child = start_child(file, &pipe_end);
+    pid_t child = start_child(module, file, &pipe_end);
     if (child < 0) {
         diag_resource(diag, NO_SPAN, "cannot start a process to read %s", file->path);
         return false;
@@ -149,8 +183,5 @@ bool h5_read(const ExternalFile *file, TensorIndex *index, Diag *diag)
     bool ok = h5_collect(file, pipe_end, index, diag);
     close(pipe_end); /* a child with more to tell ends */
     waitpid(child, &status, 0);
-    if (!ok || (WIFEXITED(status) && WEXITSTATUS(status) == 0))
-        return ok;
-    diag_error(diag, (Span){&source, 0, 0}, "broken HDF5 file: libhdf5 cannot read all of it");
-    return false;
+    return ok && check_end(file, status, diag);
 }

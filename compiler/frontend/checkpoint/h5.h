@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
-/* Between the compiler (h5.c) and its child process that reads an HDF5 file (h5_child.c): records through a pipe. */
+/* Between the compiler (h5.c) and its child process that reads an HDF5 file (h5_child.c, a module): records through a pipe. */
 #ifndef CNXC_FRONTEND_CHECKPOINT_H5_H
 #define CNXC_FRONTEND_CHECKPOINT_H5_H
 
@@ -16,10 +16,11 @@ typedef struct H5Record {
     char path[H5_LONGEST_PATH];
 } H5Record;
 
-extern const bool h5_is_built; /* with libhdf5 */
+const char *h5_module(Arena *arena); /* where the module lies; NULL: cnxc was built without libhdf5 */
 
-/* In the child: writes a record for each dataset of a file's bytes. False: libhdf5 cannot read all of it, or nobody listens. */
-bool h5_tell(const uint8_t *bytes, int64_t length, int pipe_end);
+/* In the child, of the module: writes a record for each dataset of a file's bytes. False: libhdf5 cannot read all of it, or nobody listens. */
+__attribute__((visibility("default"))) bool h5_tell(const uint8_t *bytes, int64_t length, int pipe_end);
+typedef bool H5Tell(const uint8_t *bytes, int64_t length, int pipe_end);
 /* In the compiler: adds what is told to the index, until the end or the first mistake. False after a diagnostic. */
 bool h5_collect(const ExternalFile *file, int pipe_end, TensorIndex *index, Diag *diag);
 

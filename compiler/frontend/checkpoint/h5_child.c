@@ -3,15 +3,13 @@
  *
  * Problem: the file that was checked and mapped must be the one that is read, whatever its name leads to by now, and it may be
  * of a stranger who names further files in it. Idea: libhdf5 gets the mapped bytes as a "file image", which it reads in place;
- * of a dataset that does not lie in the file in one piece, nothing is asked. */
+ * of a dataset that does not lie in the file in one piece, nothing is asked. This file alone is a module that only the child
+ * loads: libhdf5 brings forty more libraries. */
 #include "compiler/frontend/checkpoint/h5.h"
 
-#ifdef CNXC_HDF5
 #include <hdf5.h>
 #include <string.h>
 #include <unistd.h>
-
-const bool h5_is_built = true;
 
 /* ── The file: an image that is never copied, changed or freed ── */
 
@@ -123,15 +121,3 @@ bool h5_tell(const uint8_t *bytes, int64_t length, int pipe_end)
         H5Fclose(file);
     return told;
 }
-
-#else
-
-const bool h5_is_built = false;
-
-bool h5_tell(const uint8_t *bytes, int64_t length, int pipe_end)
-{
-    (void)bytes, (void)length, (void)pipe_end;
-    return false;
-}
-
-#endif
