@@ -23,20 +23,34 @@
 #include <unistd.h>
 
 #define LOCK ".cnxc-lock"
-enum { MOST_TRIES = 100 };
+enum { MOST_TRIES = 100, DEEPEST = 16 }; /* folders in it that are removed with it */
 
 /* ── Removing ────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* Files of a directory but the lock; false: there was none. opendir would allocate. */
-static bool remove_some(int dir)
+static bool remove_some(int dir, int depth);
+
+/* A folder in it, with what it holds. */
+static bool remove_folder(int parent, const char *name, int depth)
 {
-    _Alignas(struct dirent64) static char entries[4096];
+    int dir = depth < DEEPEST ? openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+    if (dir < 0)
+        return false;
+    while (remove_some(dir, depth))
+        ;
+    close(dir);
+    return unlinkat(parent, name, AT_REMOVEDIR) == 0;
+}
+
+/* What is in a directory but the lock; false: there was nothing. opendir would allocate. */
+static bool remove_some(int dir, int depth)
+{
+    _Alignas(struct dirent64) char entries[4096];
     bool removed = false;
     ssize_t bytes = lseek(dir, 0, SEEK_SET) == 0 ? getdents64(dir, entries, sizeof entries) : -1;
     for (ssize_t at = 0; at < bytes;) {
         const struct dirent64 *entry = (const struct dirent64 *)(entries + at);
-        if (strcmp(entry->d_name, LOCK) != 0)
-            removed |= unlinkat(dir, entry->d_name, 0) == 0; /* not "." and ".." */
+        if (strcmp(entry->d_name, LOCK) != 0 && strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            removed |= unlinkat(dir, entry->d_name, 0) == 0 || (errno == EISDIR && remove_folder(dir, entry->d_name, depth + 1));
         at += entry->d_reclen;
     }
     return removed;
@@ -44,7 +58,7 @@ static bool remove_some(int dir)
 
 static bool remove_all(int parent, const char *name, int dir)
 {
-    while (remove_some(dir))
+    while (remove_some(dir, 0))
         ;
     unlinkat(dir, LOCK, 0);
     return unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno != ENOTEMPTY;

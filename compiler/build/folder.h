@@ -14,7 +14,7 @@ typedef struct Folder {
 /* Makes "PARENT/.cnxc-XXXXXX". False: errno says why. */
 bool folder_make(Folder *folder, const char *parent);
 
-/* Removes the folder and all files in it, if there is one. A signal handler may call this. */
+/* Removes the folder and all that is in it, if there is one. A signal handler may call this. */
 void folder_remove(Folder *folder);
 
 /* Removes those in `parent` that this user's processes have left behind. */

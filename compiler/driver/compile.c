@@ -11,6 +11,7 @@
 #include "compiler/frontend/convnext/convnext.h"
 #include "compiler/frontend/input/pictures.h"
 #include "compiler/frontend/onnx/onnx.h"
+#include "compiler/package/package.h"
 #include "compiler/report/dot.h"
 #include "ir/base/path.h"
 
@@ -28,7 +29,7 @@ typedef struct Emit {
     CodeKind code;
     bool is_text;      /* may go to standard output */
     bool has_programs; /* for CPUs; a text shows one */
-    bool has_header;
+    bool has_header, is_package;
 } Emit;
 
 struct Compile {
@@ -168,11 +169,16 @@ static bool save_binaries(Compile *c)
            (c->build.weights_name || keep(c, c->build.weights_path, ".weights.o"));
 }
 
+static bool link_artifacts(Compile *c, const char *path)
+{
+    return c->emit->is_package ? package_write(&c->build, path) : build_artifact(&c->build, c->emit->artifact, path);
+}
+
 static bool write_artifact(Compile *c, const char *path)
 {
     bool save = c->options->save_temps;
-    return build_program(&c->build) && build_objects(&c->build) && (!save || save_texts(c)) &&
-           build_artifact(&c->build, c->emit->artifact, path) && (!save || save_binaries(c));
+    return build_program(&c->build) && build_objects(&c->build) && (!save || save_texts(c)) && link_artifacts(c, path) &&
+           (!save || save_binaries(c));
 }
 
 /* ── The command ─────────────────────────────────────────────────────────────────────────────────────── */
@@ -182,6 +188,7 @@ static const Emit emits[] = {
     {.name = "shared", .write = write_artifact, .has_programs = true, .artifact = ARTIFACT_SHARED, .has_header = true},
     {.name = "static", .write = write_artifact, .has_programs = true, .artifact = ARTIFACT_STATIC, .has_header = true},
     {.name = "obj", .write = write_artifact, .has_programs = true, .artifact = ARTIFACT_OBJ, .has_header = true},
+    {.name = "package", .write = write_artifact, .has_programs = true, .artifact = ARTIFACT_SHARED, .is_package = true},
     {.name = "asm", .write = write_code, .code = CODE_ASM, .is_text = true, .has_programs = true},
     {.name = "llvm", .write = write_code, .code = CODE_LLVM, .is_text = true, .has_programs = true},
     {.name = "onnxtxt", .write = write_onnx_text, .is_text = true},
@@ -235,9 +242,18 @@ static bool check_output(Compile *c)
         usage_error(c->driver, "the output '%s' has the name of its header", o->output);
     else if (c->emit->has_header && output_is_stream(o->output))
         usage_error(c->driver, "--emit=%s needs a file for -o, with a header beside it; '%s' is none", c->emit->name, o->output);
+    else if (c->emit->is_package && separate_weights(o))
+        usage_error(c->driver, "--emit=package has the weights in its libraries; --weights=FILE goes with one library");
+    else if (c->emit->is_package && package_refuses_name(c->build.prefix))
+        usage_error(c->driver, "'%s' is a keyword of %s, so it can't name a package; --prefix=NAME names it", c->build.prefix,
+                    package_refuses_name(c->build.prefix));
     else if (separate_weights(o) && strcmp(o->weights, o->output) == 0)
         usage_error(c->driver, "the weights and the output are the same file '%s'", o->output);
-    return !diag_failed(c->build.diag) && output_check(o->output, c->build.options.input, c->build.diag) &&
+    if (diag_failed(c->build.diag))
+        return false;
+    if (c->emit->is_package)
+        return package_check_place(o->output, &c->build);
+    return output_check(o->output, c->build.options.input, c->build.diag) &&
            (!separate_weights(o) || output_check(o->weights, c->build.options.input, c->build.diag));
 }
 
@@ -300,7 +316,7 @@ static bool check_places(Compile *c)
 {
     Arena *arena = c->build.arena;
     const Options *o = c->options;
-    return check_place(c, o->output) && (!o->save_temps || check_stages(c)) &&
+    return (c->emit->is_package || check_place(c, o->output)) && (!o->save_temps || check_stages(c)) &&
            (!c->emit->is_text || check_place(c, arena_printf(arena, "%s.data", o->output))) &&
            (!separate_weights(o) || check_place(c, o->weights)) &&
            (!c->emit->has_header ||
@@ -316,6 +332,8 @@ static bool commit_all(Compile *c, const char *path)
     struct stat s;
     const char *parts[4][2], *data = arena_printf(arena, "%s.data", path);
     int n = 0;
+    if (c->emit->is_package)
+        return package_commit(path, o->output, c->build.diag);
     if (stat(data, &s) == 0)
         parts[n][0] = data, parts[n++][1] = arena_printf(arena, "%s.data", o->output);
     if (c->build.weights_name)
@@ -360,7 +378,7 @@ static bool print_commands(Compile *c)
 {
     c->build.temp_dir = ".";
     c->build.weights_path = "weights.o";
-    return c->emit->write != write_artifact || build_artifact(&c->build, c->emit->artifact, c->options->output);
+    return c->emit->write != write_artifact || link_artifacts(c, c->options->output);
 }
 
 static ExitCode compile_cached(Compile *c)
@@ -371,6 +389,15 @@ static ExitCode compile_cached(Compile *c)
     return driver_exit_code(c->driver);
 }
 
+/* "dist/tiny/" is the folder "dist/tiny". */
+static const char *without_slashes(const char *path, Arena *arena)
+{
+    size_t length = path ? strlen(path) : 0;
+    while (length > 1 && path[length - 1] == '/')
+        length--;
+    return path ? arena_strndup(arena, path, (int64_t)length) : NULL;
+}
+
 ExitCode subcommand_compile(Driver *driver)
 {
     Options *o = &driver->options;
@@ -379,9 +406,11 @@ ExitCode subcommand_compile(Driver *driver)
         return compile_cached(&c);
     if (!o->output && c.emit->is_text)
         o->output = "-";
+    if (c.emit->is_package)
+        o->output = without_slashes(o->output, driver->arena);
+    c.build.prefix = o->prefix || !o->output ? o->prefix : prefix_from_path(driver->arena, o->output);
     if (!check_output(&c) || (c.emit->has_programs && !check_cpus(&c)))
         return driver_exit_code(driver);
-    c.build.prefix = o->prefix ? o->prefix : prefix_from_path(driver->arena, o->output);
     c.build.weights_name = separate_weights(o) ? path_base(o->weights) : NULL;
     bool ok = o->dry_run ? print_commands(&c) : compile(&c);
     if (!ok && !diag_failed(&driver->diag))

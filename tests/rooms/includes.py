@@ -25,8 +25,9 @@ ROOMS = {
     "compiler/codegen": ["ir/base", "ir/ops.def", "ir/quantize.h", "compiler/schedule/program.h", "compiler/schedule/kernels.def", "compiler/target", "runtime/model.h"],
     "compiler/link": ["ir/base"],
     "compiler/build": IR + ["compiler/" + room for room in "target frontend passes schedule codegen link".split()] + ["runtime/model.h"],
+    "compiler/package": IR + ["compiler/build", "compiler/link", "runtime/licenses.h"] + ["compiler/" + room for room in "target frontend passes schedule codegen".split()],
     "compiler/report": IR + ["compiler/" + room for room in "target passes schedule build".split()],
-    "compiler/driver": IR + ["compiler/" + room for room in "target frontend schedule build report".split()] + ["runtime/cli/options.def", "runtime/licenses.h"],
+    "compiler/driver": IR + ["compiler/" + room for room in "target frontend schedule build package report".split()] + ["runtime/cli/options.def", "runtime/licenses.h"],
 }
 # Libraries that stay in one room.
 OUTSIDE = {
@@ -35,8 +36,8 @@ OUTSIDE = {
     "lld/": ["compiler/link"],
     "libxml/": ["compiler/target"],
     "hdf5.h": ["compiler/frontend/checkpoint"],
-    "jansson.h": ["compiler/frontend/input", "compiler/frontend/checkpoint", "compiler/frontend/convnext", "compiler/build", "compiler/report",
-                  "compiler/driver"],
+    "jansson.h": ["compiler/frontend/input", "compiler/frontend/checkpoint", "compiler/frontend/convnext", "compiler/build", "compiler/package",
+                  "compiler/report", "compiler/driver"],
     "jpeglib.h": ["runtime"],
     "png.h": ["runtime"],
     "webp/": ["runtime"],

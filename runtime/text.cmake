@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-# Writes OUTPUT: the texts FILES as one C string SYMBOL; where there are several, each below its name.
+# Writes OUTPUT: the texts FILES as one C string SYMBOL, which HEADER declares; where there are several, each below its name.
 #
 #   libpng.txt, zlib.txt ─► const char licenses_text[] = "==== libpng ====\n\n…";
 set(text "")
@@ -16,4 +16,4 @@ endforeach()
 string(REPLACE "\\" "\\\\" text "${text}")
 string(REPLACE "\"" "\\\"" text "${text}")
 string(REPLACE "\n" "\\n\"\n    \"" text "${text}")
-file(WRITE ${OUTPUT} "/* Made by licenses.cmake. */\n#include \"runtime/licenses.h\"\n\nconst char ${SYMBOL}[] =\n    \"${text}\";\n")
+file(WRITE ${OUTPUT} "/* Made by text.cmake. */\n#include \"${HEADER}\"\n\nconst char ${SYMBOL}[] =\n    \"${text}\";\n")
