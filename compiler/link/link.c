@@ -11,6 +11,7 @@
  * So a library shows PREFIX_ symbols only, and any number of models, each with its own copy of the runtime, live in
  * one process. Weights are an object from the start (weights_object.c): no C array, no assembler, no memory.
  * A stub has the C library's names and versions (runtime/stub.cmake). Only --static wants the C library itself. */
+#define _GNU_SOURCE /* strverscmp */
 #include "compiler/link/link.h"
 #include "compiler/link/command.h"
 #include "compiler/link/header.h"
@@ -145,7 +146,9 @@ static const char *newest(const Linking *link, const char *pattern, const char *
     glob_t found;
     const char *path = NULL;
     if (glob(arena_printf(link->arena, pattern, link->options->system, file), 0, NULL, &found) == 0) {
-        path = arena_strdup(link->arena, found.gl_pathv[found.gl_pathc - 1]);
+        for (size_t i = 0; i < found.gl_pathc; i++)
+            if (!path || strverscmp(found.gl_pathv[i], path) > 0)
+                path = arena_strdup(link->arena, found.gl_pathv[i]);
         globfree(&found);
     }
     return path;
