@@ -495,6 +495,10 @@ class _Queue:
 _SECONDS = 0.1  # a run of a larger batch is several calls, so that Ctrl-C is heard between them
 
 
+_byte: Callable[[Any], ctypes.c_char] = ctypes.c_char.from_buffer
+_address = ctypes.addressof
+
+
 class Model:
     """A compiled model. Threads may share it; it is freed with the last reference to it, its library too.
 
@@ -524,6 +528,9 @@ class Model:
         first = self._forms[0].inputs
         self._pixels = next((i for i, t in enumerate(first) if t.name == "pixel_values"), next((i for i, t in enumerate(first) if len(t.shape) == 4), -1))
         self._channels = first[self._pixels].shape[1] if self._pixels >= 0 else 0
+        form = self._forms[0]
+        quick = len(self._forms) == len(first) == 1 and first[0].free and all(t.free and t.bytes for t in form.outputs)
+        self._quick = (first[0].name, first[0].dtype, first[0].item, form) if quick else None
         self._two_losses = any(t.name == "labels.multi_label" for t in first)
         self._handles = {self.threads: self._handle(self.threads)}
         self._idle: Dict[Tuple[int, Optional[Tuple[int, int]]], List[_Context]] = {}
@@ -590,10 +597,36 @@ class Model:
             UsageError: a name, type or shape that the model does not have.
             UnsupportedError: pictures of a size that there is no code for.
         """
+        if inputs is None and outputs is None and self._quick and len(named) == 1:
+            found = self._run_quick(named)
+            if found is not None:
+                return found
         given = cast(Mapping[str, Any], named) if inputs is None else self._by_name(inputs, named)
         if self._two_losses:
             return self._run_losses(given, outputs)
         return self._run(given, outputs)
+
+    def _run_quick(self, named: Dict[str, Any]) -> Optional[Dict[str, Array]]:
+        """What `_run` does of one array that needs no work: after a run little of Python is left in the processor's caches, so that
+        each function and object here costs a microsecond. None: not such a one."""
+        name, dtype, item, form = cast(Tuple[str, Any, Tuple[int, ...], _Form], self._quick)
+        x = named.get(name)
+        if type(x) is not np.ndarray or x.dtype is not dtype or x.shape[1:] != item:
+            return None
+        flags, batch = x.flags, x.shape[0]
+        if not flags.carray or not 0 < batch <= self.threads:
+            return None
+        context, idle = self._take(self.threads, None)
+        try:
+            context.inputs[0] = _address(_byte(x))
+            results = {}
+            for i, tensor in enumerate(form.outputs):
+                result = results[tensor.name] = np.empty((batch, *tensor.item), tensor.dtype)
+                context.outputs[i] = _address(_byte(result))
+            context.check(context.call["run"](context.pointer, context.inputs, batch, context.outputs))
+            return results
+        finally:
+            idle.append(context)
 
     def _by_name(self, inputs: Any, named: Dict[str, Any]) -> Mapping[str, Any]:
         if isinstance(inputs, collections.abc.Mapping):
