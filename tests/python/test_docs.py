@@ -3,6 +3,8 @@
 import os
 import re
 import shutil
+import subprocess
+import sys
 
 from PIL import Image
 
@@ -19,3 +21,9 @@ def test_python_page(root, pictures, tmp_path, monkeypatch):
     for block in blocks:
         exec(compile(block, "docs/python.md", "exec"), names)
     assert os.path.exists("libtiny.so") and names["x"].shape == (2, 3, 32, 32) and (names["y"] == names["model"].run(names["x"])["logits"]).all()
+
+
+def test_example(root, pictures, digits):
+    said = subprocess.run([sys.executable, f"{root}/examples/python/classify.py", f"{root}/models/digits", *pictures[:3]], check=True,
+                          capture_output=True, text=True).stdout
+    assert said.splitlines() == [f"{path}\t{best[0]['label']}\t{best[0]['score']:.3f}" for path, best in zip(pictures, digits(pictures[:3]))]
