@@ -8,4 +8,4 @@ import cnxc.ray
 
 model, folder, labels = sys.argv[1:]
 pictures = ray.data.read_binary_files(folder, include_paths=True)
-pictures.map_batches(cnxc.ray.Classifier, fn_constructor_args=[model], num_cpus=1, concurrency=2).write_parquet(labels)
+pictures.map_batches(cnxc.ray.Classifier, fn_constructor_args=[model], num_cpus=1, concurrency=(1, 8)).write_parquet(labels)

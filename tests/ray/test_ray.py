@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""cnxc.ray on a Ray of two processors, and one for reading: answers are the model's, each picture has one, whatever dies."""
+"""cnxc.ray on a Ray of this machine, which is told that it has five processors: answers are the model's, each picture has one, whatever dies."""
 import concurrent.futures
 import json
 import os
@@ -25,7 +25,7 @@ import cnxc.ray
 def cluster():
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
     os.environ["RAY_worker_niceness"] = "0"  # 15 by default, which starves where the machine is busy
-    ray.init(num_cpus=3, include_dashboard=False, log_to_driver=False, object_store_memory=200 << 20)
+    ray.init(num_cpus=5, include_dashboard=False, log_to_driver=False, object_store_memory=200 << 20)
     ray.data.DataContext.get_current().enable_progress_bars = False
     yield
     ray.shutdown()
@@ -165,7 +165,7 @@ def server(digits):
 
 
 def test_server(server, digits, pictures):
-    data = [open(path, "rb").read() for path in pictures[:60]]
+    data = [open(path, "rb").read() for path in pictures]
     assert post(data[0]) == (200, digits(data[0], top_k=3)) and post(data[0], "?top_k=7") == (200, digits(data[0], top_k=7))
     for broken in b"", b"no picture", data[0][:60]:
         status, answer = post(broken)
@@ -175,7 +175,7 @@ def test_server(server, digits, pictures):
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
         assert list(pool.map(post, data)) == [(200, answer) for answer in digits(data, top_k=3)]
     after = server.statistics.remote().result()
-    assert after["pictures"] - before["pictures"] == 60 and after["batches"] - before["batches"] < 50, (before, after)
+    assert after["pictures"] - before["pictures"] == len(data) > after["batches"] - before["batches"] + 9, (before, after)
 
 
 # ── The examples ────────────────────────────────────────────────────────────────────────────────────────
