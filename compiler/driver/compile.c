@@ -14,6 +14,7 @@
 #include "compiler/package/package.h"
 #include "compiler/report/dot.h"
 #include "ir/base/path.h"
+#include "ir/base/reads.h"
 
 #include <errno.h>
 #include <string.h>
@@ -242,6 +243,8 @@ static bool check_output(Compile *c)
         usage_error(c->driver, "the output '%s' has the name of its header", o->output);
     else if (c->emit->has_header && output_is_stream(o->output))
         usage_error(c->driver, "--emit=%s needs a file for -o, with a header beside it; '%s' is none", c->emit->name, o->output);
+    else if (o->depfile && (strcmp(o->output, "-") == 0 || strcmp(o->depfile, o->output) == 0))
+        usage_error(c->driver, "-MF=FILE says what the file of -o depends on; it goes with -o FILE, another one");
     else if (c->emit->is_package && separate_weights(o))
         usage_error(c->driver, "--emit=package has the weights in its libraries; --weights=FILE goes with one library");
     else if (c->emit->is_package && package_refuses_name(c->build.prefix))
@@ -268,10 +271,11 @@ static bool check_cached(Compile *c)
                         : o->dry_run     ? "-###"
                         : o->static_libc ? "--static"
                         : o->config_only ? "--config-only"
+                        : o->depfile     ? "-MF"
                                          : NULL;
     if (other)
         usage_error(c->driver, "--cached goes without %s", other);
-    else if (c->emit->artifact != ARTIFACT_SHARED && strcmp(c->emit->name, "exe") != 0)
+    else if (c->emit->is_package || (c->emit->artifact != ARTIFACT_SHARED && strcmp(c->emit->name, "exe") != 0))
         usage_error(c->driver, "--cached goes with --emit=exe and shared, got %s", c->emit->name);
     return !diag_failed(c->build.diag);
 }
@@ -317,10 +321,30 @@ static bool check_places(Compile *c)
     Arena *arena = c->build.arena;
     const Options *o = c->options;
     return (c->emit->is_package || check_place(c, o->output)) && (!o->save_temps || check_stages(c)) &&
+           (!o->depfile || check_place(c, o->depfile)) &&
            (!c->emit->is_text || check_place(c, arena_printf(arena, "%s.data", o->output))) &&
            (!separate_weights(o) || check_place(c, o->weights)) &&
            (!c->emit->has_header ||
             (check_place(c, link_header_path(o->output, arena)) && check_header(c, link_header_path(o->output, arena))));
+}
+
+/* -MF: what was read so far decides what is written. Of folders the names do, too: a configuration may come to lie there. */
+static bool write_rule(Compile *c, const char *path)
+{
+    const FrontendOptions *frontend = &c->build.options.frontend;
+    const char *const named[] = {c->build.options.input, frontend->processor, frontend->labels, c->build.options.calibrate};
+    struct stat s;
+    for (int64_t i = 0; i < countof(named); i++)
+        if (named[i] && stat(named[i], &s) == 0 && S_ISDIR(s.st_mode))
+            reads_note(named[i]);
+    FILE *file = open_file(c, path);
+    return file && close_file(c, file, path, fputs(reads_rule(c->options->output, c->build.arena), file) >= 0);
+}
+
+static bool commit(Compile *c, const char *from, const char *to)
+{
+    bool package = c->emit->is_package && to == c->options->output;
+    return package ? package_commit(from, to, c->build.diag) : output_commit(from, to, c->build.diag);
 }
 
 /* Data before what names it, so that nobody sees an artifact without its parts; all or none: where a later one fails, those
@@ -330,10 +354,13 @@ static bool commit_all(Compile *c, const char *path)
     const Options *o = c->options;
     Arena *arena = c->build.arena;
     struct stat s;
-    const char *parts[4][2], *data = arena_printf(arena, "%s.data", path);
+    const char *parts[5][2], *data = arena_printf(arena, "%s.data", path),
+                             *rule = arena_printf(arena, "%s/rule", c->build.temp_dir);
     int n = 0;
-    if (c->emit->is_package)
-        return package_commit(path, o->output, c->build.diag);
+    if (o->depfile && !write_rule(c, rule))
+        return false;
+    if (o->depfile)
+        parts[n][0] = rule, parts[n++][1] = o->depfile;
     if (stat(data, &s) == 0)
         parts[n][0] = data, parts[n++][1] = arena_printf(arena, "%s.data", o->output);
     if (c->build.weights_name)
@@ -342,7 +369,7 @@ static bool commit_all(Compile *c, const char *path)
         parts[n][0] = link_header_path(path, arena), parts[n++][1] = link_header_path(o->output, arena);
     parts[n][0] = path, parts[n++][1] = o->output;
     for (int i = 0; i < n; i++)
-        if (!output_commit(parts[i][0], parts[i][1], c->build.diag)) {
+        if (!commit(c, parts[i][0], parts[i][1])) {
             while (i-- > 0)
                 unlink(parts[i][1]);
             return false;
@@ -406,6 +433,8 @@ ExitCode subcommand_compile(Driver *driver)
         return compile_cached(&c);
     if (!o->output && c.emit->is_text)
         o->output = "-";
+    if (o->depfile)
+        reads_keep();
     if (c.emit->is_package)
         o->output = without_slashes(o->output, driver->arena);
     c.build.prefix = o->prefix || !o->output ? o->prefix : prefix_from_path(driver->arena, o->output);

@@ -13,7 +13,7 @@ typedef struct Options {
     /* As written; NULL, 0 or empty where nothing was said. */
     const char *output, *emit, *cpu, *target, *level, *precision, *task, *problem_type, *weights, *prefix, *preproc, *budget;
     const char *program, *processor, *labels; /* program: of --for */
-    const char *image_size, *print_after, *color, *diagnostics, *format, *against, *confusion, *calibrate, *max_drop;
+    const char *image_size, *print_after, *color, *diagnostics, *format, *against, *confusion, *calibrate, *max_drop, *depfile;
     StrList outputs, dims, runner, arguments; /* arguments: MODEL and what follows it */
     StrList forwarded;                /* of run: the program's words */
     int64_t jobs, threads, runs, seed;

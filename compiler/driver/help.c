@@ -184,6 +184,29 @@ static void print_man_lists(FILE *out, Arena *arena)
         print_man_item(out, variables[i].names, variables[i].help);
 }
 
+/* Of what cnxc makes: a page of its own, for machines that have programs and no compiler. */
+static void print_man_program(FILE *out, Arena *arena)
+{
+    fputs(
+        ".TH CNXC-PROGRAM 7 \"\" \"cnxc " CNXC_VERSION "\" \"Compiled models\"\n.SH NAME\ncnxc-program \\- programs that cnxc "
+        "makes of models\n.SH SYNOPSIS\n.B PROGRAM\n[\\fIoptions\\fR] [\\fIpictures and folders\\fR]\n.SH DESCRIPTION\n"
+        "Answers a line for each picture (JPEG, PNG or WebP): PATH, LABEL and SCORE, separated by tabs, best first. Folders are walked; - is "
+        "standard input. Tensors are NumPy's .npy files, float32 in NCHW and C order, of any batch. A picture that can't be read is "
+        "reported, the others are answered.\n.SH OPTIONS\n",
+        out);
+    for (int64_t i = 0; i < program_option_count(); i++)
+        print_man_item(out, program_form(arena, program_option_at(i)), program_option_at(i)->help);
+    fputs(".SH ENVIRONMENT\n", out);
+    for (int64_t i = 0; i < countof(variables); i++)
+        if (str_starts_with(variables[i].names, "NO_COLOR"))
+            print_man_item(out, variables[i].names, variables[i].help);
+    fputs(
+        ".SH EXIT STATUS\n0 ok; 1 a picture or tensor is wrong; 2 usage; 3 valid but unsupported; 4 files, memory or another resource; 70 a bug."
+        "\n.SH EXAMPLES\n.nf\n./tiny cat.jpg\n./tiny photos/ \\-k 1 \\-\\-jsonl\n"
+        "./tiny \\-\\-input pixel_values=x.npy \\-\\-output logits=y.npy\n.fi\n.SH SEE ALSO\n.BR cnxc (1)\n",
+        out);
+}
+
 static void print_man(FILE *out, Arena *arena)
 {
     fputs(".TH CNXC 1 \"\" \"cnxc " CNXC_VERSION "\" \"User commands\"\n.SH NAME\ncnxc \\- compile ConvNeXt models "
@@ -195,7 +218,7 @@ static void print_man(FILE *out, Arena *arena)
           out);
     for (int64_t i = 0; i < command_count(); i++)
         print_roff(out, command_at(i)->examples);
-    fputs(".fi\n", out);
+    fputs(".fi\n.SH SEE ALSO\n.BR cnxc\\-program (7)\n", out);
 }
 
 /* ── Completions ─────────────────────────────────────────────────────────────────────────────────────── */
@@ -301,6 +324,8 @@ ExitCode subcommand_help(Driver *driver)
         ops_markdown(stdout);
     else if (strcmp(format, "man") == 0)
         print_man(stdout, driver->arena);
+    else if (strcmp(format, "man-program") == 0)
+        print_man_program(stdout, driver->arena);
     else if (strcmp(format, "bash") == 0)
         print_bash(stdout);
     else if (strcmp(format, "zsh") == 0)

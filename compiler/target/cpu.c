@@ -9,6 +9,7 @@
 
 #include "compiler/target/embedded.h"
 #include "compiler/target/profile.h"
+#include "ir/base/reads.h"
 #include "ir/base/str.h"
 
 #include <errno.h>
@@ -103,6 +104,7 @@ static const Source *read_file(const char *path, Arena *arena, Diag *diag)
             close(fd);
         return NULL;
     }
+    reads_note(path);
     const char *problem = !S_ISREG(s.st_mode) ? "it is not a file" : s.st_size > LARGEST_FILE ? "it is too large" : NULL;
     char *text = problem ? NULL : arena_alloc(arena, (size_t)s.st_size + 1);
     ssize_t n = 0;

@@ -9,6 +9,7 @@
 #include "compiler/build/bytes.h"
 #include "ir/base/endings.h"
 #include "ir/base/listing.h"
+#include "ir/base/reads.h"
 #include "ir/npy.h"
 
 #include <errno.h>
@@ -88,6 +89,7 @@ static bool hash_file(XXH3_state_t *state, const char *path)
     if (file >= 0)
         close(file);
     errno = error;
+    reads_note(path);
     XXH3_64bits_update(state, path, strlen(path) + 1);
     XXH3_64bits_update(state, &hash, sizeof hash);
     return ok;

@@ -9,6 +9,7 @@
 #define _GNU_SOURCE /* O_PATH */
 #include "compiler/frontend/input/external.h"
 #include "compiler/frontend/input/file.h"
+#include "ir/base/reads.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -138,6 +139,8 @@ static bool map_file(OpenFile *f, int fd, Span span, Arena *arena, Diag *diag)
     }
     if (!file->data)
         diag_resource(diag, span, "cannot map external data %s: %s", file->path, strerror(errno));
+    else
+        reads_note(file->path);
     close(fd);
     return file->data != NULL;
 }

@@ -2,6 +2,7 @@
 /* Sources: a model's text or bytes, from a file, a pipe or standard input. */
 #include "compiler/frontend/input/source.h"
 #include "compiler/frontend/input/file.h"
+#include "ir/base/reads.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -43,6 +44,8 @@ const Source *source_open(const char *path, Arena *arena, Diag *diag)
         diag_resource(diag, NO_SPAN, "cannot open %s: %s", path, strerror(errno));
         return NULL;
     }
+    if (!standard_input)
+        reads_note(source->path);
     source->text = fetch(fd, source->path, &source->length, arena, diag);
     if (!standard_input)
         close(fd);

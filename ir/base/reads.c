@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+/* The list of files that were read: see reads.h. */
+#include "ir/base/reads.h"
+#include "ir/base/str.h"
+#include "ir/base/vec.h"
+
+#include <pthread.h>
+#include <string.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static Arena *arena_of_list; /* NULL: nobody wants to know */
+static StrList list;
+
+void reads_keep(void)
+{
+    if (!arena_of_list)
+        arena_of_list = arena_new();
+}
+
+static bool is_listed(const char *path)
+{
+    for (int64_t i = 0; i < list.len; i++)
+        if (strcmp(list.at[i], path) == 0)
+            return true;
+    return false;
+}
+
+void reads_note(const char *path)
+{
+    if (!arena_of_list)
+        return;
+    pthread_mutex_lock(&lock);
+    if (!is_listed(path))
+        vec_push(arena_of_list, &list, arena_strdup(arena_of_list, path));
+    pthread_mutex_unlock(&lock);
+}
+
+/* As make wants names spelled; it has no spelling for a line's end. */
+static void put_name(StrBuf *out, const char *name)
+{
+    for (; *name; name++) {
+        sb_put(out, *name == '$' ? "$" : *name == ' ' || *name == '#' ? "\\" : "");
+        sb_put_n(out, name, 1);
+    }
+}
+
+const char *reads_rule(const char *target, Arena *arena)
+{
+    StrBuf out = {.arena = arena};
+    put_name(&out, target);
+    sb_put(&out, ":");
+    for (int64_t i = 0; i < list.len; i++) {
+        sb_put(&out, " \\\n  ");
+        put_name(&out, list.at[i]);
+    }
+    sb_put(&out, "\n");
+    return out.text;
+}
