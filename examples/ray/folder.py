@@ -8,4 +8,5 @@ import cnxc.ray
 
 model, folder, labels = sys.argv[1:]
 pictures = ray.data.read_binary_files(folder, include_paths=True)
-pictures.map_batches(cnxc.ray.Classifier, fn_constructor_args=[model], num_cpus=1, concurrency=(1, 8)).write_parquet(labels)
+workers = ray.data.ActorPoolStrategy(min_size=1, max_size=8)
+pictures.map_batches(cnxc.ray.Classifier, fn_constructor_args=[model], num_cpus=1, compute=workers).write_parquet(labels)

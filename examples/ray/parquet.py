@@ -8,4 +8,5 @@ import cnxc.ray
 
 model, table, embeddings = sys.argv[1:]
 pictures = ray.data.read_parquet(table)
-pictures.map_batches(cnxc.ray.Embedder, fn_constructor_args=[model], num_cpus=1, concurrency=(1, 8)).write_parquet(embeddings)
+workers = ray.data.ActorPoolStrategy(min_size=1, max_size=8)
+pictures.map_batches(cnxc.ray.Embedder, fn_constructor_args=[model], num_cpus=1, compute=workers).write_parquet(embeddings)

@@ -523,7 +523,6 @@ class Model:
         self._library = _Library(self.path)
         self.info: Dict[str, Any] = self._library.info
         self.name: str = self.info["name"]
-        self.labels: List[str] = self.info["labels"]
         self._forms = [_form(said, (said["height"], said["width"])) for said in self.info.get("sizes", ())] or [_form(self.info, None)]
         first = self._forms[0].inputs
         self._pixels = next((i for i, t in enumerate(first) if t.name == "pixel_values"), next((i for i, t in enumerate(first) if len(t.shape) == 4), -1))
@@ -533,6 +532,8 @@ class Model:
         self._quick = (first[0].name, first[0].dtype, first[0].item, form) if quick else None
         self._two_losses = any(t.name == "labels.multi_label" for t in first)
         self._handles = {self.threads: self._handle(self.threads)}
+        call, pointer = self._library.call, self._handles[self.threads].pointer  # which also names labels that the model does not
+        self.labels: List[str] = self.info["labels"] or [call["label"](pointer, i).decode() for i in range(call["n_labels"](pointer))]
         self._idle: Dict[Tuple[int, Optional[Tuple[int, int]]], List[_Context]] = {}
         self._seconds: Dict[Optional[Tuple[int, int]], float] = {}  # of an item, by size, lately
 

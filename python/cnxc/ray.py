@@ -2,7 +2,7 @@
 """Many pictures on many machines: actors for Ray Data, a deployment for Ray Serve.
 
     pictures = ray.data.read_binary_files("photos/", include_paths=True)
-    labelled = pictures.map_batches(cnxc.ray.Classifier, fn_constructor_args=["tiny/"], concurrency=2, num_cpus=1)
+    labelled = pictures.map_batches(cnxc.ray.Classifier, fn_constructor_args=["tiny/"], num_cpus=1)
     labelled.write_parquet("labels/")                   # the columns of pictures, and label, score, labels, scores, error
 
 Each actor compiles the model, or finds it in the cache of its machine, and runs it on as many threads as it has processors of Ray's. The

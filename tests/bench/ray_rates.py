@@ -107,7 +107,7 @@ def pipeline(kind, place, folder, actors):
     start = time.perf_counter()
     rows, seconds = [], []
     dataset = ray.data.read_binary_files(folder, include_paths=True, override_num_blocks=max(8, len(os.listdir(folder)) // 100))
-    dataset = dataset.map_batches(kind, fn_constructor_args=[place], concurrency=actors, num_cpus=1, batch_size=BATCH)
+    dataset = dataset.map_batches(kind, fn_constructor_args=[place], compute=ray.data.ActorPoolStrategy(size=actors), num_cpus=1, batch_size=BATCH)
     for batch in dataset.iter_batches(batch_size=None):
         seconds.append((time.perf_counter() - start, len(batch["path"])))
         rows.append({name: np.array(values) for name, values in batch.items()})

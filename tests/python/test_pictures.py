@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -87,6 +88,18 @@ def test_answer_is_a_pipelines(digits, pictures):
     assert len(answer) == 5 and len(digits(pictures[0], top_k=99)) == 10 and set(answer[0]) == {"label", "score"}
     assert type(answer[0]["label"]) is str and type(answer[0]["score"]) is float
     assert [p["score"] for p in answer] == sorted((p["score"] for p in answer), reverse=True)
+
+
+def test_without_labels(root, digits, pictures, tmp_path):
+    for name in "model.safetensors", "preprocessor_config.json":
+        shutil.copy(f"{root}/models/digits/{name}", tmp_path)
+    with open(f"{root}/models/digits/config.json") as file:
+        config = {key: value for key, value in json.load(file).items() if key not in ("id2label", "label2id")}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    model = cnxc.compile(tmp_path)
+    assert model.labels == [f"LABEL_{i}" for i in range(10)]
+    for named, plain in zip(digits(pictures[0], 10), model(pictures[0], 10)):
+        assert plain == {"label": f"LABEL_{digits.labels.index(named['label'])}", "score": named["score"]}
 
 
 def test_arrays(digits):

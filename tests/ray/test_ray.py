@@ -60,8 +60,12 @@ def check_rows(rows, want):
             assert [{"label": a, "score": b} for a, b in zip(row["labels"], row["scores"])] == answer
 
 
+def workers(n):
+    return ray.data.ActorPoolStrategy(size=n)
+
+
 def classify(dataset, digits, kind=cnxc.ray.Classifier, **how):
-    how = {"concurrency": 2, "num_cpus": 1, "batch_size": 20, **how}
+    how = {"compute": workers(2), "num_cpus": 1, "batch_size": 20, **how}
     return dataset.map_batches(kind, fn_constructor_args=[digits.path if kind is cnxc.ray.Classifier else digits], fn_constructor_kwargs={"top_k": 3}, **how)
 
 
@@ -76,7 +80,7 @@ def test_folder_to_parquet(digits, folder, want, tmp_path):
 def test_parquet_of_bytes(digits, folder, want, tmp_path):
     ray.data.read_binary_files(str(folder), include_paths=True).write_parquet(str(tmp_path / "bytes"))
     dataset = ray.data.read_parquet(str(tmp_path / "bytes"))
-    check_rows(classify(dataset, digits, concurrency=1, num_cpus=2).take_all(), want)
+    check_rows(classify(dataset, digits, compute=workers(1), num_cpus=2).take_all(), want)
 
 
 def test_paths_and_arrays(digits, folder, want):
@@ -109,7 +113,7 @@ def test_killed_actor(digits, folder, want, actors, tmp_path):
     place = str(tmp_path / "libdigits.so")
     digits.save(place)
     dataset = ray.data.read_binary_files(str(folder), include_paths=True, override_num_blocks=12)
-    rows = classify(dataset, place, Mortal, concurrency=actors, batch_size=10).take_all()
+    rows = classify(dataset, place, Mortal, compute=workers(actors), batch_size=10).take_all()
     assert os.path.exists(f"{tmp_path}/died")
     check_rows(rows, want)
 
@@ -123,14 +127,14 @@ class Telling(cnxc.ray.Classifier):
 def test_threads_and_one_library(root, folder, cpus):
     """num_cpus is obeyed; actors compile once for all."""
     dataset = ray.data.read_binary_files(str(folder), include_paths=True, override_num_blocks=8)
-    rows = classify(dataset, f"{root}/models/digits", Telling, num_cpus=cpus, concurrency=2 // cpus).take_all()
+    rows = classify(dataset, f"{root}/models/digits", Telling, num_cpus=cpus, compute=workers(2 // cpus)).take_all()
     assert {row["threads"] for row in rows} == {cpus} and len({row["library"] for row in rows}) == 1
 
 
 def test_embedder(root, folder, tmp_path):
     model = cnxc.compile(f"{root}/models/digits", outputs=["pooler_output", "logits"])
     dataset = ray.data.read_binary_files(str(folder), include_paths=True)
-    rows = dataset.map_batches(cnxc.ray.Embedder, fn_constructor_args=[f"{root}/models/digits"], concurrency=2, batch_size=16,
+    rows = dataset.map_batches(cnxc.ray.Embedder, fn_constructor_args=[f"{root}/models/digits"], compute=workers(2), batch_size=16,
                                fn_constructor_kwargs={"outputs": ["pooler_output", "logits"]}).take_all()
     want = model.embed([row["path"] for row in rows], errors="return")
     assert len(rows) == 230 and sum(isinstance(w, cnxc.Error) for w in want) == 23
