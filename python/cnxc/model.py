@@ -321,11 +321,13 @@ def _shared(value: Any, name: str) -> Array:
     """The value as an array, without a copy where its owner gives its memory away."""
     if isinstance(value, np.ndarray):
         return value
-    _on_host(value, name)
     try:
+        _on_host(value, name)
         if hasattr(value, "__array_interface__") or not hasattr(value, "__dlpack__"):
             return np.asarray(value)
         return np.from_dlpack(value)
+    except Error:
+        raise
     except (BufferError, RuntimeError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())
     raise UsageError(f"{name} cannot be read as an array: {reason}")

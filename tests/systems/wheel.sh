@@ -26,7 +26,7 @@ make_root() { # CODENAME
 
 try_wheel() { # CODENAME
     unshare --mount sh -c "mount -t proc proc $work/$1/proc && mount --rbind /dev $work/$1/dev &&
-        if [ -e $work/$1/etc/ssl-outside.crt ]; then export PIP_CERT=/etc/ssl-outside.crt; fi
+        if [ -e $work/$1/etc/ssl-outside.crt ]; then export PIP_CERT=/etc/ssl-outside.crt REQUESTS_CA_BUNDLE=/etc/ssl-outside.crt; fi
         exec chroot $work/$1 sh -c 'python3 -m venv /venv && /venv/bin/pip install -q /*.whl && /venv/bin/python /wheel.py /models/*'"
 }
 
