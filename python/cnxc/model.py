@@ -552,11 +552,13 @@ class Model:
 
     def _take(self, threads: int, size: Optional[Tuple[int, int]]) -> Tuple[_Context, List[_Context]]:
         idle = self._idle.setdefault((threads, size), [])
-        while idle:
-            with contextlib.suppress(IndexError):  # another thread was faster
+        try:
+            while True:
                 context = idle.pop()
                 if context.generation == _generation:
                     return context, idle
+        except IndexError:
+            pass
         if threads not in self._handles:
             self._handles[threads] = self._handle(threads)
         return _Context(self._handles[threads], size, len(self._forms[0].inputs), len(self._forms[0].outputs)), idle
@@ -626,7 +628,9 @@ class Model:
             for i, tensor in enumerate(form.outputs):
                 result = results[tensor.name] = np.empty((batch, *tensor.item), tensor.dtype)
                 context.outputs[i] = _address(_byte(result))
-            context.check(context.call["run"](context.pointer, context.inputs, batch, context.outputs))
+            status = context.call["run"](context.pointer, context.inputs, batch, context.outputs)
+            if status:
+                context.check(status)
             return results
         finally:
             idle.append(context)

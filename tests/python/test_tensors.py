@@ -165,7 +165,7 @@ def test_losses(root, tmp_path):
 
 
 def test_close_to_c(digits, x, monkeypatch):
-    """What Python adds to a call of C, here to one that does nothing; tests/bench/python.py has a model's."""
+    """What Python adds to a call of C, here to one that does nothing; tests/bench/python_call.py has a model's."""
     model, x = cnxc.load(digits.path, threads=1), x[:1].copy()
     nothing = ctypes.CDLL(None).labs
     nothing.restype, nothing.argtypes = None, model._library.call["run"].argtypes
