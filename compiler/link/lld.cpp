@@ -22,6 +22,20 @@ using namespace llvm;
 
 static char *message(Error error) { return error ? strdup(toString(std::move(error)).c_str()) : nullptr; }
 
+/* Makes the file. A stream that failed and was not asked ends the process, as a bug of LLVM's would. */
+static char *written(const char *path, function_ref<Error(raw_ostream &)> write)
+{
+    std::error_code code;
+    raw_fd_ostream out(path, code);
+    if (code)
+        return message(errorCodeToError(code));
+    Error error = write(out);
+    out.close();
+    code = out.error();
+    out.clear_error();
+    return message(error ? std::move(error) : errorCodeToError(code));
+}
+
 bool lld_link(const char *const *words, size_t n)
 {
     return lld::elf::link(ArrayRef(words, n), outs(), errs(), /*exitEarly=*/false, /*disableOutput=*/false);
@@ -48,16 +62,7 @@ char *lld_rename(const char *from, const char *to, const char *const (*names)[2]
     auto object = object::createBinary(from);
     if (!object)
         return message(object.takeError());
-    std::error_code code;
-    raw_fd_ostream out(to, code);
-    if (!code) {
-        if (Error error = objcopy::executeObjcopyOnBinary(*config, *object->getBinary(), out))
-            return message(std::move(error));
-        out.close();
-        code = out.error();
-        out.clear_error();
-    }
-    return message(errorCodeToError(code));
+    return written(to, [&](raw_ostream &out) { return objcopy::executeObjcopyOnBinary(*config, *object->getBinary(), out); });
 }
 
 char *lld_archive(const char *object, const char *archive)
@@ -66,6 +71,8 @@ char *lld_archive(const char *object, const char *archive)
     if (!member)
         return message(member.takeError());
     member->MemberName = sys::path::filename(object);
-    return message(writeArchive(archive, *member, SymtabWritingMode::NormalSymtab, object::Archive::K_GNU,
-                                /*Deterministic=*/true, /*Thin=*/false));
+    return written(archive, [&](raw_ostream &out) {
+        return writeArchiveToStream(out, *member, SymtabWritingMode::NormalSymtab, object::Archive::K_GNU, /*Deterministic=*/true,
+                                    /*Thin=*/false);
+    });
 }

@@ -175,27 +175,34 @@ static bool write_texts(Build *build, const char *folder)
     return true;
 }
 
-/* Both write the header beside them. */
-static bool link_libraries(Build *build, const char *folder)
+/* In the temporary folder, where whatever a link leaves is swept. Both write the header beside them. */
+static bool link_libraries(Build *build)
 {
-    const char *library = arena_printf(build->arena, "%s/lib/lib%s", folder, build->prefix);
+    const char *library = arena_printf(build->arena, "%s/lib%s", build->temp_dir, build->prefix);
     return build_artifact(build, ARTIFACT_STATIC, arena_printf(build->arena, "%s.a", library)) &&
            build_artifact(build, ARTIFACT_SHARED, arena_printf(build->arena, "%s.so", library));
 }
 
-static bool move_header(Build *build, const char *folder)
+static bool move(Build *build, const char *name, const char *to)
 {
-    const char *from = arena_printf(build->arena, "%s/lib/lib%s.h", folder, build->prefix);
-    const char *to = arena_printf(build->arena, "%s/include/%s.h", folder, build->prefix);
+    const char *from = arena_printf(build->arena, "%s/%s", build->temp_dir, name);
     return rename(from, to) == 0 || failed(to, build->diag);
+}
+
+static bool move_libraries(Build *build, const char *folder)
+{
+    const char *name = arena_printf(build->arena, "lib%s", build->prefix);
+    Arena *arena = build->arena;
+    return move(build, arena_printf(arena, "%s.a", name), arena_printf(arena, "%s/lib/%s.a", folder, name)) &&
+           move(build, arena_printf(arena, "%s.so", name), arena_printf(arena, "%s/lib/%s.so", folder, name)) &&
+           move(build, arena_printf(arena, "%s.h", name), arena_printf(arena, "%s/include/%s.h", folder, build->prefix));
 }
 
 bool package_write(Build *build, const char *folder)
 {
     if (build->options.dry_run)
-        return link_libraries(build, folder);
-    return make_folders(build, folder) && link_libraries(build, folder) && move_header(build, folder) &&
-           write_texts(build, folder);
+        return link_libraries(build);
+    return make_folders(build, folder) && link_libraries(build) && move_libraries(build, folder) && write_texts(build, folder);
 }
 
 /* ── The place ───────────────────────────────────────────────────────────────────────────────────────── */

@@ -25,6 +25,9 @@ DIGITS = os.path.join(ROOT, "models", "digits")
 SMALL = os.path.join(ROOT, "tests", "goldens", "models", "cls_one_stage")  # compiles in a third of the time, by the same functions
 PICTURE = os.path.join(DIGITS, "test", "eight", "4000.png")
 PICTURES = os.path.dirname(PICTURE)
+PACKAGE = ["LICENSES.txt", "sbom.cdx.json", "include", "include/p.h", "include/p.hpp", "lib", "lib/libp.a", "lib/libp.so", "lib/cmake", "lib/cmake/p",
+           "lib/cmake/p/pConfig.cmake", "lib/pkgconfig", "lib/pkgconfig/p.pc", "python", "python/p.py", "rust", "rust/Cargo.toml", "rust/build.rs",
+           "rust/src", "rust/src/lib.rs"]
 STRIDE, LLVM_STRIDE = 397, 100003
 SECONDS = 600  # until what still runs is taken to hang, however busy the machine
 # What a call of the system can answer; EINTR is for calls that wait. strace makes a call fail by not making it, so close is not
@@ -57,6 +60,8 @@ def commands(cnxc, program, small, pixels, paths):
         Command("compile", [*compile_, "-o", "out"], ["out"]),
         Command("compile --emit=shared --weights", [*compile_, "--emit=shared", "--precision=int8", "-o", "libx.so", "--weights=w"],
                 ["libx.so", "libx.h", "w"]),
+        Command("compile --emit=package", [*compile_, "--emit=package", "-o", "p", "-MF=p.d"],
+                ["p.d", "p", *(f"p/{path}" for path in PACKAGE)]),
         Command("compile --emit=onnxtxt", [*compile_, "--emit=onnxtxt", "-o", "t.onnxtxt"], ["t.onnxtxt", "t.onnxtxt.data"]),
         Command("weights", [cnxc, "weights", SMALL, f"--for={small}", "-j1", "-o", "w"], ["w"]),
         Command("info", [cnxc, "info", DIGITS, "--json", f"-mcpu={ROOT}/docs/tuned-profile.xml"]),
