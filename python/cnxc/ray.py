@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Classifier", "Embedder", "Server"]
 
 Source = Union[str, "os.PathLike[str]", Model]
+_Request = Tuple[bytes, int, "asyncio.Future[Any]"]  # a picture, top_k, where the answer goes
 Batch = Dict[str, "NDArray[Any]"]
 
 
@@ -150,26 +151,40 @@ class Server:
         model: a library's path, or whatever `cnxc.compile` takes; a path that every machine has. Or a Model, for its library.
         top_k: so many answers where the request does not say.
         max_batch_size: so many pictures are answered together, where they wait for those before them.
-        batch_wait: seconds that the first of a batch waits for others.
         options: of `cnxc.compile` (or `cnxc.load`); threads are those of the replica's num_cpus by default.
 
     What is no picture is answered with status 400 and {"error": why}.
     """
 
-    def __init__(self, model: Source, *, top_k: int = 5, max_batch_size: int = 16, batch_wait: float = 0.0,
-                 **options: Any) -> None:
-        from ray import serve
+    def __init__(self, model: Source, *, top_k: int = 5, max_batch_size: int = 16, **options: Any) -> None:
         self.model, self.top_k = _open(model, options), top_k
-        self.pictures = self.batches = 0
+        self.max_batch_size, self.pictures, self.batches = max_batch_size, 0, 0
+        self._waiting: List[_Request] = []
+        self._worker: Optional["asyncio.Task[None]"] = None
 
-        async def together(requests: List[Tuple[bytes, int]]) -> List[Any]:
-            self.pictures, self.batches = self.pictures + len(requests), self.batches + 1
-            return await asyncio.get_running_loop().run_in_executor(None, self._classify, requests)  # which lets others wait meanwhile
-        self._together = serve.batch(max_batch_size=max_batch_size, batch_wait_timeout_s=batch_wait)(together)
+    async def _answer(self, picture: bytes, top_k: int) -> Any:
+        """Ray Serve's own batches are closed before those in front of them are done; these take in whatever has come until then."""
+        future = asyncio.get_running_loop().create_future()
+        self._waiting.append((picture, top_k, future))
+        if self._worker is None or self._worker.done():
+            self._worker = asyncio.create_task(self._work())
+        return await future
 
-    def _classify(self, requests: List[Tuple[bytes, int]]) -> List[Any]:
-        answers = self.model([picture for picture, _ in requests], max(k for _, k in requests), errors="return")
-        return [answer if isinstance(answer, Error) else answer[:k] for answer, (_, k) in zip(answers, requests)]
+    async def _work(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting[:self.max_batch_size], self._waiting[self.max_batch_size:]
+            self.pictures, self.batches = self.pictures + len(batch), self.batches + 1
+            try:
+                answers = await asyncio.get_running_loop().run_in_executor(None, self._classify, batch)
+            except Exception as error:
+                answers = [error] * len(batch)
+            for (_, _, future), answer in zip(batch, answers):
+                if not future.done():  # as it is where the client has gone
+                    future.set_result(answer)
+
+    def _classify(self, batch: List[_Request]) -> List[Any]:
+        answers = self.model([picture for picture, _, _ in batch], max(k for _, k, _ in batch), errors="return")
+        return [answer if isinstance(answer, Error) else answer[:k] for answer, (_, k, _) in zip(answers, batch)]
 
     async def __call__(self, request: Any) -> Any:
         from starlette.responses import JSONResponse
@@ -178,10 +193,11 @@ class Server:
         text = request.query_params.get("top_k", str(self.top_k))
         if not text.isdecimal() or not 0 < int(text) < 1 << 31:
             return JSONResponse({"error": f"top_k is 1 or more, got {text}"}, 400)
-        answer = await self._together((await request.body(), int(text)))
-        if not isinstance(answer, Error):
+        answer = await self._answer(await request.body(), int(text))
+        if not isinstance(answer, Exception):
             return JSONResponse(answer)
-        return JSONResponse({"error": str(answer)}, 500 if isinstance(answer, (ResourceError, BugError)) else 400)
+        its_fault = isinstance(answer, Error) and not isinstance(answer, (ResourceError, BugError))
+        return JSONResponse({"error": str(answer)}, 400 if its_fault else 500)
 
     def check_health(self) -> None:
         """Serve asks now and then, and starts a replica anew where this raises."""
