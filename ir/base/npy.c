@@ -11,9 +11,10 @@ static const struct {
     const char *descr, *name;
     size_t bytes;
 } types[] = {
-    {1, "<f4", "float32", 4}, {11, "<f8", "float64", 8}, {10, "<f2", "float16", 2}, {7, "<i8", "int64", 8},
-    {6, "<i4", "int32", 4},   {5, "<i2", "int16", 2},    {3, "|i1", "int8", 1},     {2, "|u1", "uint8", 1},
-    {4, "<u2", "uint16", 2},  {12, "<u4", "uint32", 4},  {13, "<u8", "uint64", 8},  {9, "|b1", "bool", 1},
+    {1, "<f4", "float32", 4},   {11, "<f8", "float64", 8}, {10, "<f2", "float16", 2}, {7, "<i8", "int64", 8},
+    {6, "<i4", "int32", 4},     {5, "<i2", "int16", 2},    {3, "|i1", "int8", 1},     {2, "|u1", "uint8", 1},
+    {4, "<u2", "uint16", 2},    {12, "<u4", "uint32", 4},  {13, "<u8", "uint64", 8},  {9, "|b1", "bool", 1},
+    {16, "|V2", "bfloat16", 2}, /* two bytes without a meaning, as NumPy saves arrays of the package ml_dtypes */
 };
 
 static int64_t find_type(int64_t dtype)
