@@ -36,8 +36,8 @@ def read(path):
 
 
 def sources():
-    yield "CMakeLists.txt"
-    for top in ("ir", "compiler", "runtime", "tests"):
+    yield from ("CMakeLists.txt", "LICENSE")
+    for top in ("cmake", "ir", "compiler", "runtime", "python", "tests"):
         for folder, subfolders, names in os.walk(os.path.join(ROOT, top)):
             subfolders[:] = [s for s in subfolders if s not in ("goldens", "__pycache__")]
             yield from (os.path.relpath(os.path.join(folder, n), ROOT) for n in names)

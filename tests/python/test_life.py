@@ -188,7 +188,8 @@ def test_what_is_no_library(program, tmp_path):
 
 def interrupted(code, tmp_path):
     """Seconds that Python takes to end after SIGINT, and what it printed."""
-    child = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    obey = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # what runs in the background is made to ignore it
+    child = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=obey)
     assert child.stdout.readline() == "begun\n"
     time.sleep(0.3)
     start = time.monotonic()
@@ -231,10 +232,11 @@ def test_interrupted_compile(root, tmp_path):
     assert seconds < 10 and set(os.listdir(tmp_path)) <= {"lib.so", "lib.h"}
 
 
-def test_import_is_quick():
-    code = "import numpy, time; start = time.perf_counter(); import cnxc; print(time.perf_counter() - start)"
-    best = min(float(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout) for _ in range(5))
-    assert best < 0.05
+def test_import_brings_little():
+    """What takes its time is imported where it is needed."""
+    code = "import numpy, sys; before = set(sys.modules); import cnxc; print(*sorted({name.split('.')[0] for name in set(sys.modules) - before}))"
+    brought = set(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split())
+    assert "cnxc" in brought and not brought & {"PIL", "asyncio", "logging", "multiprocessing", "ray", "shutil", "subprocess", "tempfile"}
 
 
 def test_threads_are_what_is_allowed():
