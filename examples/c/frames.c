@@ -2,7 +2,7 @@
 /* Classify the frames of a film, as ffmpeg or a camera gives them: raw pixels, one frame after another, on standard input.
  *
  *   cnxc compile models/digits --emit=static --prefix=digits -o libdigits.a      writes libdigits.h, too
- *   cc -I. docs/examples/frames.c libdigits.a -lm -pthread -o frames
+ *   cc -I. examples/c/frames.c libdigits.a -lm -pthread -o frames
  *   ffmpeg -i film.mp4 -pix_fmt nv12 -f rawvideo - | ./frames nv12 1280 720
  *
  * All memory is had before the first frame. */

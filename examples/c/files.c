@@ -2,8 +2,8 @@
 /* Classify pictures with a compiled model.
  *
  *   cnxc compile models/digits --emit=static --prefix=digits -o libdigits.a      writes libdigits.h, too
- *   cc -I. docs/examples/classify.c libdigits.a -lm -pthread -o classify
- *   ./classify models/digits/test/seven/3504.png
+ *   cc -I. examples/c/files.c libdigits.a -lm -pthread -o files
+ *   ./files models/digits/test/seven/3504.png
  *
  * One model serves any number of threads, each with a context of its own; here there is one of each. */
 #include "libdigits.h"

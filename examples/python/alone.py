@@ -2,7 +2,7 @@
 """Classify pictures with a compiled model, from Python without any package.
 
     cnxc compile models/digits --emit=shared -o libdigits.so
-    python3 docs/examples/classify.py ./libdigits.so models/digits/test/seven/3504.png
+    python3 examples/python/alone.py ./libdigits.so models/digits/test/seven/3504.png
 
 The same with a tensor instead of a picture: see run() below, which takes any buffer of float32, NCHW.
 """
