@@ -12,7 +12,7 @@ build = lit_config.params["build"]
 config.name = "cnxc"
 config.test_format = lit.formats.ShTest(execute_external=True)
 config.suffixes = [".onnxtxt", ".test", ".py"]
-config.excludes = ["goldens", "bad_inputs", "bench", "fuzz", "mutations", "node_tests", "failures", "python", "ray", "tools", "lit.cfg.py", "Inputs"]
+config.excludes = ["goldens", "bad_inputs", "bench", "fuzz", "mutations", "node_tests", "failures", "python", "ray", "systems", "tools", "lit.cfg.py", "Inputs"]
 config.test_source_root = here
 config.test_exec_root = os.path.join(build, "lit")
 
