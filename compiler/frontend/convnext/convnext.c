@@ -16,6 +16,7 @@
 #include "compiler/frontend/convnext/convnext.h"
 #include "compiler/frontend/checkpoint/folder.h"
 #include "compiler/frontend/convnext/build.h"
+#include "compiler/frontend/convnext/names.h"
 #include "compiler/frontend/convnext/shapes.h"
 #include "compiler/frontend/input/labels.h"
 #include "compiler/frontend/input/processor.h"
@@ -29,25 +30,18 @@ typedef struct HfFolder {
 
 enum { OPSET = 20, IR_VERSION = 9 }; /* 20: the first with Gelu; 9: the IR version that came with it */
 
+static const char *const task_names[] = {
+    [HF_CLASSIFICATION] = "image-classification", [HF_FEATURES] = "feature-extraction", [HF_BACKBONE] = "backbone"};
+
 static HfTask task_of(const HfConfig *config, const FrontendOptions *options)
 {
-    static const char *const names[] = {
-        [HF_CLASSIFICATION] = "image-classification", [HF_FEATURES] = "feature-extraction", [HF_BACKBONE] = "backbone"};
-    for (int64_t i = 0; i < countof(names); i++)
-        if (str_equal(options->task, names[i]))
+    for (int64_t i = 0; i < countof(task_names); i++)
+        if (str_equal(options->task, task_names[i]))
             return (HfTask)i;
     return config->task;
 }
 
-static void set_task(Model *model, HfTask task)
-{
-    model_set_prop(model, "cnxc.task",
-                   task == HF_CLASSIFICATION ? "image-classification"
-                   : task == HF_FEATURES     ? "feature-extraction"
-                                             : "backbone");
-}
-
-static Model *new_model(const HfConfig *config, HfTask task, Arena *arena, Diag *diag)
+Model *hf_new_model(const HfConfig *config, const char *task, const char *name, Arena *arena, Diag *diag)
 {
     Model *model = model_new(arena, diag);
     model->source = config->json->source;
@@ -55,17 +49,13 @@ static Model *new_model(const HfConfig *config, HfTask task, Arena *arena, Diag 
     model->producer_name = "cnxc";
     model->producer_version = model->domain = model->doc_string = "";
     model_set_opset(model, "", OPSET);
-    set_task(model, task);
-    if (task == HF_CLASSIFICATION && config->labels)
-        model_set_prop(model, "cnxc.labels", labels_write(config->labels, config->num_labels, arena));
-    if (config->problem_type)
-        model_set_prop(model, "cnxc.problem_type", config->problem_type);
-    model->graph = graph_new(model, config->v2 ? "convnextv2" : "convnext");
+    model_set_prop(model, "cnxc.task", task);
+    model->graph = graph_new(model, name);
     return model;
 }
 
 /* The pictures' size: asked for, else what the image processor makes, else the config's. */
-static void set_size(HfBuild *build, const Pictures *pictures, const FrontendOptions *options)
+void hf_set_size(HfBuild *build, const Pictures *pictures, const FrontendOptions *options)
 {
     const HfConfig *config = build->config;
     if (pictures->settings)
@@ -76,7 +66,7 @@ static void set_size(HfBuild *build, const Pictures *pictures, const FrontendOpt
 }
 
 /* Tensors of other classes' heads are no mistake. */
-static void ignore_unbuilt(const HfBuild *build)
+void hf_ignore_unbuilt(const HfBuild *build)
 {
     if (!build->logits)
         parameters_ignore(build->weights, "classifier.");
@@ -91,13 +81,18 @@ static void ignore_unbuilt(const HfBuild *build)
 static Model *build_model(HfBuild *build, const HfFolder *folder, const FrontendOptions *options, Arena *arena, Diag *diag)
 {
     HfTask task = task_of(folder->config, options);
-    Model *model = new_model(folder->config, task, arena, diag);
-    build->config = folder->config;
+    const HfConfig *config = folder->config;
+    Model *model = hf_new_model(config, task_names[task], config->v2 ? "convnextv2" : "convnext", arena, diag);
+    if (task == HF_CLASSIFICATION && config->labels)
+        model_set_prop(model, "cnxc.labels", labels_write(config->labels, config->num_labels, arena));
+    if (config->problem_type)
+        model_set_prop(model, "cnxc.problem_type", config->problem_type);
+    build->config = config;
     build->graph = model->graph;
-    set_size(build, &folder->pictures, options);
+    hf_set_size(build, &folder->pictures, options);
     if (!hf_build_trunk(build) || !hf_build_outputs(build, task, options->outputs, options->n_outputs))
         return NULL;
-    ignore_unbuilt(build);
+    hf_ignore_unbuilt(build);
     return parameters_finish(build->weights) ? model : NULL;
 }
 
@@ -119,7 +114,7 @@ static void open_processor(HfFolder *folder, const char *own, const FrontendOpti
 }
 
 /* --image-size may ask for what the processor does not make. */
-static void check_size(const Pictures *pictures, const FrontendOptions *options, Diag *diag)
+void hf_check_size(const Pictures *pictures, const FrontendOptions *options, Diag *diag)
 {
     int64_t height = options->image_height, width = options->image_width;
     if (pictures->settings && height && pictures->height && (height != pictures->height || width != pictures->width))
@@ -135,9 +130,11 @@ static bool open_folder(HfFolder *folder, const char *dir, const FrontendOptions
         return folder_refuse(dir, arena, diag);
     folder->config = hf_config_read(json_file_open(dir, "config.json", arena, diag), options);
     folder->pictures = (Pictures){.height = options->image_height, .width = options->image_width};
+    if (str_equal(options->task, SEGMENTATION))
+        diag_unsupported(diag, NO_SPAN, "--task=" SEGMENTATION ": this ConvNeXt has no head that labels pixels; a UperNet has");
     if (folder->config)
         open_processor(folder, json_file_exists(dir, PROCESSOR) ? arena_printf(arena, "%s/%s", dir, PROCESSOR) : NULL, options);
-    check_size(&folder->pictures, options, diag);
+    hf_check_size(&folder->pictures, options, diag);
     return diag->n_errors == errors;
 }
 
@@ -172,7 +169,7 @@ Model *hf_load(const char *dir, const FrontendOptions *options, Arena *arena, Di
     HfFolder folder;
     if (!open_folder(&folder, dir, options, arena, diag))
         return NULL;
-    Parameters *weights = parameters_open(dir, folder.config->v2, arena, diag);
+    Parameters *weights = parameters_open(dir, hf_prefix(folder.config->v2), arena, diag);
     return weights ? build_with_weights(&folder, weights, options, arena, diag) : NULL;
 }
 
@@ -186,7 +183,7 @@ Model *hf_load_alone(const Source *source, const FrontendOptions *options, Arena
         return NULL;
     open_processor(&folder, NULL, options);
     folder.pictures.assumed |= !options->processor; /* torchvision's, for its names */
-    check_size(&folder.pictures, options, diag);
+    hf_check_size(&folder.pictures, options, diag);
     if (diag_failed(diag))
         return NULL;
     Model *model = build_with_weights(&folder, weights, options, arena, diag);
@@ -200,7 +197,7 @@ Model *hf_graph_from_config(const char *dir, const char *text_dir, const Fronten
     HfFolder folder;
     if (!open_folder(&folder, dir, options, arena, diag))
         return NULL;
-    HfBuild build = {.weights = parameters_declare(text_dir, folder.config->v2, arena, diag)};
+    HfBuild build = {.weights = parameters_declare(text_dir, hf_prefix(folder.config->v2), arena, diag)};
     Model *model = build_model(&build, &folder, options, arena, diag);
     if (!model || !graph_infer(model->graph, diag))
         return NULL;

@@ -209,11 +209,13 @@ static bool recognize(Names *names, const TensorIndex *index, bool any)
     return false;
 }
 
-Names names_plain(bool v2, Arena *arena) { return (Names){plain, "", v2 ? "convnextv2." : "convnext.", arena, true}; }
+const char *hf_prefix(bool v2) { return v2 ? "convnextv2." : "convnext."; }
 
-Names names_recognize(TensorIndex *index, bool v2)
+Names names_plain(const char *prefix, Arena *arena) { return (Names){plain, "", prefix, arena, true}; }
+
+Names names_recognize(TensorIndex *index, const char *prefix)
 {
-    Names names = names_plain(v2, index->arena);
+    Names names = names_plain(prefix, index->arena);
     names.recognized = recognize(&names, index, false) || recognize(&names, index, true);
     if (names.dialect->tensorflow)
         transpose_kernels(index);
@@ -222,10 +224,12 @@ Names names_recognize(TensorIndex *index, bool v2)
 
 /* ── Single names ── */
 
-/* Only the classifier stands outside Hugging Face's prefix. */
+/* Only heads stand outside Hugging Face's prefix. */
+static bool is_head(const char *name) { return str_starts_with(name, "classifier.") || str_starts_with(name, "decode_head."); }
+
 static const char *name_in_file(const Names *names, const char *name, bool prefixed)
 {
-    bool with = prefixed && names->dialect->prefixed && !str_starts_with(name, "classifier.");
+    bool with = prefixed && names->dialect->prefixed && !is_head(name);
     return arena_printf(names->arena, "%s%s%s", names->wrapper, with ? names->prefix : "",
                         translate_all(names->dialect, name, false, names->arena));
 }

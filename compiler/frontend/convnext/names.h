@@ -9,14 +9,16 @@
 typedef struct Names {
     const struct Dialect *dialect;
     const char *wrapper; /* what stands before all names: "", "module.", or a trainer's "net." */
-    const char *prefix; /* "convnext." or "convnextv2.", which Hugging Face's files may have, too */
+    const char *prefix; /* "convnext.", which names of Hugging Face's files may begin with; heads' do not */
     Arena *arena;
     bool recognized; /* else Hugging Face's are assumed */
 } Names;
 
-/* Tells whose they are; v2: of a ConvNeXt V2. Gives TensorFlow's kernels the shape and strides they have to Hugging Face. */
-Names names_recognize(TensorIndex *index, bool v2);
-Names names_plain(bool v2, Arena *arena); /* Hugging Face's */
+const char *hf_prefix(bool v2); /* of a ConvNeXt, or a ConvNeXt V2 */
+
+/* Tells whose they are. Gives TensorFlow's kernels the shape and strides they have to Hugging Face. */
+Names names_recognize(TensorIndex *index, const char *prefix);
+Names names_plain(const char *prefix, Arena *arena); /* Hugging Face's */
 
 /* The tensor that Hugging Face's bare model calls name; NULL: there is none. */
 StoredTensor *names_find(const Names *names, const TensorIndex *index, const char *name);

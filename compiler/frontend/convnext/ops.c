@@ -19,8 +19,7 @@ const char *hf_name(HfBuild *build, const char *base, const char *suffix)
     return arena_printf(build->graph->model->arena, "%s%s", base, suffix);
 }
 
-/* Constants that recur, such as axes, stand once in the graph under a name that says their value. */
-static Value *shared_constant(HfBuild *build, const char *name, Tensor *tensor)
+Value *hf_constant(HfBuild *build, const char *name, Tensor *tensor)
 {
     Value *value = graph_find(build->graph, name);
     return value ? value : graph_add_constant(build->graph, name, tensor, NO_SPAN);
@@ -29,16 +28,16 @@ static Value *shared_constant(HfBuild *build, const char *name, Tensor *tensor)
 Value *hf_scalar(HfBuild *build, double value)
 {
     Arena *arena = build->graph->model->arena;
-    return shared_constant(build, arena_printf(arena, "scalar_%.9g", value), tensor_scalar_f32(arena, (float)value));
+    return hf_constant(build, arena_printf(arena, "scalar_%.9g", value), tensor_scalar_f32(arena, (float)value));
 }
 
-Value *hf_axes(HfBuild *build, const int64_t *axes, int64_t count)
+Value *hf_ints(HfBuild *build, const char *what, const int64_t *values, int64_t count)
 {
     StrBuf name = {.arena = build->graph->model->arena};
-    sb_put(&name, "axes");
+    sb_put(&name, what);
     for (int64_t i = 0; i < count; i++)
-        sb_printf(&name, "_%lld", (long long)axes[i]);
-    return shared_constant(build, name.text, tensor_from_i64(name.arena, axes, count));
+        sb_printf(&name, "_%lld", (long long)values[i]);
+    return hf_constant(build, name.text, tensor_from_i64(name.arena, values, count));
 }
 
 /* Stands for a tensor that is missing, so that building goes on and finds all that are. */
@@ -104,7 +103,7 @@ Value *hf_conv(HfBuild *build, Value *x, const char *name, const HfConv *conv)
 {
     const int64_t dims[] = {conv->out, conv->in / conv->group, conv->kernel[0], conv->kernel[1]};
     Value *weight = hf_weight(build, hf_name(build, name, ".weight"), 4, dims);
-    Value *bias = hf_weight(build, hf_name(build, name, ".bias"), 1, &conv->out);
+    Value *bias = conv->bare ? NULL : hf_weight(build, hf_name(build, name, ".bias"), 1, &conv->out);
     Value *y = hf_op(build, OP_Conv, name, x, weight, bias);
     node_set_ints(y->producer, "kernel_shape", conv->kernel, 2);
     node_set_ints(y->producer, "strides", conv->stride, 2);
@@ -115,7 +114,7 @@ Value *hf_conv(HfBuild *build, Value *x, const char *name, const HfConv *conv)
 
 Value *hf_reduce(HfBuild *build, OpKind kind, Value *x, const char *base, const int64_t *axes, int64_t count, bool keepdims)
 {
-    Value *y = hf_op(build, kind, base, x, hf_axes(build, axes, count), NULL);
+    Value *y = hf_op(build, kind, base, x, hf_ints(build, "axes", axes, count), NULL);
     node_set_int(y->producer, "keepdims", keepdims);
     return y;
 }

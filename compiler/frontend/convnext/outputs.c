@@ -80,7 +80,7 @@ static Value *regression_loss(HfBuild *build)
     bool single = build->config->num_labels == 1;
     Value *x = logits(build), *y = labels_input(build, "labels", DT_FLOAT, single ? 1 : 2);
     if (single)
-        x = hf_op(build, OP_Squeeze, "loss.logits", x, hf_axes(build, last, 1), NULL);
+        x = hf_op(build, OP_Squeeze, "loss.logits", x, hf_ints(build, "axes", last, 1), NULL);
     Value *difference = hf_op(build, OP_Sub, "loss.difference", x, y, NULL);
     Value *square = hf_op(build, OP_Mul, "loss.square", difference, difference, NULL);
     return build->config->loss_by_example ? square : mean_of_all(build, square, single ? 1 : 2);
@@ -144,7 +144,7 @@ static Value *fresh_norm(HfBuild *build, Value *x, const char *name, int64_t wid
     return y;
 }
 
-static Value *feature_map(HfBuild *build, int64_t k)
+Value *hf_feature_map(HfBuild *build, int64_t k)
 {
     int64_t state = build->config->features.at[k], width = hf_width(build->config, state);
     const char *name = hf_name(build, "hidden_states_norms.", stage_name(build, state));
@@ -184,12 +184,12 @@ static Value *find_output(HfBuild *build, const char *name)
     if (numbered(name, "hidden_states.", last_state(build) + 1, &k))
         return build->hidden_states[k];
     if (numbered(name, "feature_map.", build->config->features.len, &k))
-        return feature_map(build, k);
+        return hf_feature_map(build, k);
     return graph_find(build->graph, name);
 }
 
-/* Makes value an output under name: by renaming it, or by a copy if it has a public name already. */
-static void publish(HfBuild *build, Value *value, const char *name)
+/* By renaming it, or by a copy if it has a public name already. */
+void hf_publish(HfBuild *build, Value *value, const char *name)
 {
     Graph *graph = build->graph;
     if (strcmp(value->name, name) != 0 && (value->is_output || value->is_input || value->constant))
@@ -215,17 +215,23 @@ static bool unknown_output(HfBuild *build, const char *name)
     return false;
 }
 
-static bool add_output(HfBuild *build, const char *name)
+bool hf_is_new_output(const HfBuild *build, const char *name)
 {
     const Value *old = graph_find(build->graph, name);
-    if (old && old->is_output) {
-        diag_error(build->graph->model->diag, NO_SPAN, "output %s is asked for twice", name);
+    if (!old || !old->is_output)
+        return true;
+    diag_error(build->graph->model->diag, NO_SPAN, "output %s is asked for twice", name);
+    return false;
+}
+
+static bool add_output(HfBuild *build, const char *name)
+{
+    if (!hf_is_new_output(build, name))
         return false;
-    }
     Value *value = find_output(build, name);
     if (!value)
         return unknown_output(build, name);
-    publish(build, value, name);
+    hf_publish(build, value, name);
     return true;
 }
 

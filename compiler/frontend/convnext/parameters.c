@@ -33,7 +33,7 @@ struct Parameters {
     bool misshaped;
 };
 
-Parameters *parameters_open(const char *dir, bool v2, Arena *arena, Diag *diag)
+Parameters *parameters_open(const char *dir, const char *prefix, Arena *arena, Diag *diag)
 {
     Checkpoint *checkpoint = checkpoint_open(dir, arena, diag);
     if (!checkpoint)
@@ -41,7 +41,7 @@ Parameters *parameters_open(const char *dir, bool v2, Arena *arena, Diag *diag)
     Parameters *parameters = NEW(arena, Parameters);
     *parameters = (Parameters){
         .arena = arena, .diag = diag, .file = checkpoint->file, .wanted_by = "config.json", .index = checkpoint->index};
-    parameters->names = names_recognize(&parameters->index, v2);
+    parameters->names = names_recognize(&parameters->index, prefix);
     return parameters;
 }
 
@@ -76,18 +76,18 @@ Parameters *parameters_open_alone(const Source *source, Arena *arena, Diag *diag
     Parameters *parameters = NEW(arena, Parameters);
     *parameters = (Parameters){
         .arena = arena, .diag = diag, .file = checkpoint->file, .wanted_by = "the network", .index = checkpoint->index};
-    parameters->names = names_recognize(&parameters->index, has_grn(&parameters->index));
+    parameters->names = names_recognize(&parameters->index, hf_prefix(has_grn(&parameters->index)));
     return is_convnext(parameters, source) ? parameters : NULL;
 }
 
-Parameters *parameters_declare(const char *text_dir, bool v2, Arena *arena, Diag *diag)
+Parameters *parameters_declare(const char *text_dir, const char *prefix, Arena *arena, Diag *diag)
 {
     Parameters *parameters = NEW(arena, Parameters);
     *parameters = (Parameters){.arena = arena,
                                .diag = diag,
                                .file = "model.safetensors",
                                .index = tensor_index_new(arena),
-                               .names = names_plain(v2, arena)};
+                               .names = names_plain(prefix, arena)};
     parameters->location = arena_printf(arena, "%s/%s", text_dir, parameters->file);
     return parameters;
 }

@@ -8,12 +8,13 @@
 #include "ir/tensor.h"
 
 typedef struct Parameters Parameters;
-Parameters *parameters_open(const char *dir, bool v2, Arena *arena, Diag *diag); /* NULL after a diagnostic */
+/* prefix: what the names of the bare model's tensors may begin with, "convnext.". NULL after a diagnostic. */
+Parameters *parameters_open(const char *dir, const char *prefix, Arena *arena, Diag *diag);
 /* Of a checkpoint alone, whose sizes nothing else tells. */
 Parameters *parameters_open_alone(const Source *source, Arena *arena, Diag *diag); /* NULL after a diagnostic */
 /* No checkpoint: tensors get places in the model.safetensors that transformers would write into text_dir, but no
  * data. */
-Parameters *parameters_declare(const char *text_dir, bool v2, Arena *arena, Diag *diag);
+Parameters *parameters_declare(const char *text_dir, const char *prefix, Arena *arena, Diag *diag);
 /* name is a bare name; NULL: missing or of another shape. */
 Tensor *parameters_take(Parameters *parameters, const char *name, int rank, const int64_t *dims, const char **full_name);
 const Tensor *parameters_find(const Parameters *parameters, const char *name); /* its type alone counts; NULL: there is none */

@@ -18,8 +18,7 @@ int64_t hf_width(const HfConfig *config, int64_t hidden_state)
     return config->hidden_sizes.at[hidden_state ? hidden_state - 1 : 0];
 }
 
-/* Notes that the nodes up to result's are a part, since before was the last one. */
-static Value *part(HfBuild *build, const char *function, const char *name, const Node *before, Value *result)
+Value *hf_part(HfBuild *build, const char *function, const char *name, const Node *before, Value *result)
 {
     HfPart part = {function, name, before ? before->next : build->graph->first, result->producer};
     vec_push(build->graph->model->arena, &build->parts, part);
@@ -44,15 +43,15 @@ static Value *build_stem(HfBuild *build)
                       .stride = {c->patch_height, c->patch_width}};
     x = hf_conv(build, x, "embeddings.patch_embeddings", &patches);
     x = norm_channels(build, x, "embeddings.layernorm", c->hidden_sizes.at[0]);
-    return part(build, "Stem", "embeddings", NULL, x);
+    return hf_part(build, "Stem", "embeddings", NULL, x);
 }
 
 static Value *build_downsampling(HfBuild *build, Value *x, const char *stage, int64_t in, int64_t out)
 {
     const Node *before = build->graph->last;
     x = norm_channels(build, x, hf_name(build, stage, ".downsampling_layer.0"), in);
-    x = hf_conv(build, x, hf_name(build, stage, ".downsampling_layer.1"), &(HfConv){in, out, {2, 2}, {2, 2}, 0, 1});
-    return part(build, "Downsampling", stage, before, x);
+    x = hf_conv(build, x, hf_name(build, stage, ".downsampling_layer.1"), &(HfConv){in, out, {2, 2}, {2, 2}, 0, 1, false});
+    return hf_part(build, "Downsampling", stage, before, x);
 }
 
 /* Global response normalisation over height and width, of a channels-last value. */
@@ -86,7 +85,7 @@ static Value *build_layer_scale(HfBuild *build, Value *x, const char *layer, int
 static Value *build_block(HfBuild *build, Value *x, const char *layer, int64_t width)
 {
     const Node *before = build->graph->last;
-    Value *y = hf_conv(build, x, hf_name(build, layer, ".dwconv"), &(HfConv){width, width, {7, 7}, {1, 1}, 3, width});
+    Value *y = hf_conv(build, x, hf_name(build, layer, ".dwconv"), &(HfConv){width, width, {7, 7}, {1, 1}, 3, width, false});
     y = hf_channels_last(build, y, hf_name(build, layer, ".dwconv"));
     y = hf_layer_norm(build, y, hf_name(build, layer, ".layernorm"), width, TRUNK_EPSILON);
     y = hf_linear(build, y, hf_name(build, layer, ".pwconv1"), width, 4 * width);
@@ -96,7 +95,7 @@ static Value *build_block(HfBuild *build, Value *x, const char *layer, int64_t w
     y = hf_linear(build, y, hf_name(build, layer, ".pwconv2"), 4 * width, width);
     y = build_layer_scale(build, y, layer, width);
     y = hf_op(build, OP_Add, layer, x, hf_channels_first(build, y, layer), NULL);
-    return part(build, "Block", layer, before, y);
+    return hf_part(build, "Block", layer, before, y);
 }
 
 static Value *build_stage(HfBuild *build, Value *x, int64_t stage)

@@ -149,6 +149,24 @@ void key_set_origin(JsonFile *json, const char *key, const char *name, const cha
     strmap_put(&json->origins, key, origin);
 }
 
+JsonFile *json_part(const JsonFile *json, const char *key)
+{
+    json_t *root = key_get(json, key), *value;
+    const char *member;
+    if (!json_is_object(root)) {
+        key_wrong_type(json, key, root, "an object");
+        return NULL;
+    }
+    JsonFile *part = NEW(json->arena, JsonFile);
+    *part = (JsonFile){
+        .source = json->source, .root = root, .origins = {.arena = json->arena}, .arena = json->arena, .diag = json->diag};
+    json_object_foreach (root, member, value) {
+        const char *path = arena_printf(json->arena, "%s.%s", key, member);
+        key_set_origin(part, member, path, path);
+    }
+    return part;
+}
+
 /* ── Translating ── */
 
 json_t *json_new_object(Arena *arena)

@@ -30,6 +30,9 @@ JsonFile *json_open(const char *path, Arena *arena, Diag *diag);
 JsonFile *json_file_open(const char *dir, const char *name, Arena *arena, Diag *diag);
 bool json_file_exists(const char *dir, const char *name);
 
+/* The object that key holds, whose keys are then named "key.…"; NULL after a diagnostic. */
+JsonFile *json_part(const JsonFile *json, const char *key);
+
 /* A key is one of the outermost object, or two with a dot between: one of an object in it. */
 json_t *key_get(const JsonFile *json, const char *key);           /* NULL: absent or null */
 const char *key_name(const JsonFile *json, const char *key);      /* as the user's file has it */

@@ -5,6 +5,8 @@
 
 #include "ir/infer.h"
 
+#define SEGMENTATION "image-segmentation" /* the task, which --task also calls semantic-segmentation */
+
 /* Of pictures; zero: the model's. */
 typedef struct ImageSize {
     int64_t height, width;

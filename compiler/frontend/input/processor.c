@@ -4,8 +4,8 @@
  *   {"size": 224, "crop_pct": null, "image_mean": [0.485, 0.456, 0.406], …}
  *   →  {"do_resize": 1, "shortest_edge": 224, "crop_pct": 0.875, …, "n_mean": 3, "mean": [0.485, 0.456, 0.406], …}
  *
- * Three classes are known, which differ in their defaults and in what they make of size: ConvNext's resizes by a rule of its
- * own, ViT's and CLIP's as the class says that they have in common. All that is wrong is said: a key that is wrong keeps its
+ * The classes that are known differ in their defaults and in what they make of size: ConvNext's resizes by a rule of its own, the
+ * others as the class says that they have in common. All that is wrong is said: a key that is wrong keeps its
  * default. Legacy files write size as a bare number, crop_pct as null, and leave rescaling out, which means on. */
 #include "compiler/frontend/input/processor.h"
 #include "compiler/frontend/input/pictures.h"
@@ -259,7 +259,16 @@ static CnxrtPreprocessor clip_default(void)
     return p;
 }
 
-static const Class classes[] = {{"ConvNext", pictures_default}, {"ViT", vit_default}, {"CLIP", clip_default}};
+static CnxrtPreprocessor segformer_default(void)
+{
+    CnxrtPreprocessor p = vit_default();
+    p.resize_height = p.resize_width = 512;
+    set_normalize(&p, (const double[]){IMAGENET_MEAN}, (const double[]){IMAGENET_STD});
+    return p;
+}
+
+static const Class classes[] = {
+    {"ConvNext", pictures_default}, {"ViT", vit_default}, {"CLIP", clip_default}, {"Segformer", segformer_default}};
 
 /* "ViTImageProcessorPil" is of class ViT. Pillow's arithmetic is meant by who names it; both are saved under the name of the one
  * with torchvision's. */
@@ -278,7 +287,8 @@ static const Class *find_class(const char *type, bool *pillow)
 /* The settings of the file's class. False: of another, whose keys mean nothing here. */
 static bool read_type(const JsonFile *json, const char *usual, CnxrtPreprocessor *p)
 {
-    static const char expected[] = "expected ConvNextImageProcessor, ViTImageProcessor or CLIPImageProcessor";
+    static const char expected[] =
+        "expected ConvNextImageProcessor, ViTImageProcessor, CLIPImageProcessor or SegformerImageProcessor";
     const char *type = NULL, *key = key_get(json, "image_processor_type") ? "image_processor_type" : "feature_extractor_type";
     bool pillow = false, named = key_string(json, key, &type) && type;
     if (!named && !usual)
@@ -431,6 +441,17 @@ bool processor_open(const char *path, const char *usual, int64_t num_channels, P
     timm_translate_pictures(json, out);
     json->root = out;
     return processor_read_timm(json, num_channels, pictures) && diag->n_errors == errors;
+}
+
+void processor_default(const char *class, int64_t num_channels, const char *missing, Pictures *pictures, Arena *arena, Diag *diag)
+{
+    bool pillow;
+    CnxrtPreprocessor p = find_class(class, &pillow)->defaults();
+    p.torchvision = !pillow;
+    describe(&p, p.n_mean == 1 || p.n_mean == num_channels, pictures, arena);
+    pictures->assumed = true;
+    diag_note(diag, NO_SPAN, "no %s: pictures are prepared as %s does by default, at %lldx%lld", missing, class,
+              (long long)pictures->height, (long long)pictures->width);
 }
 
 void processor_published(int64_t edge, const char *missing, Pictures *pictures, Arena *arena, Diag *diag)

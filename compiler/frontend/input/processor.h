@@ -19,6 +19,9 @@ bool processor_lies_in(const char *dir, Arena *arena, Diag *diag); /* false also
 bool processor_read(const JsonFile *json, const char *usual, int64_t num_channels, Pictures *pictures);
 /* timm's transforms, of a config that timm_translate_pictures has been over. */
 bool processor_read_timm(const JsonFile *json, int64_t num_channels, Pictures *pictures);
+/* As a class does by default; a note tells the user, who has no file of the name that is missing. */
+void processor_default(const char *class, int64_t num_channels, const char *missing, Pictures *pictures, Arena *arena,
+                       Diag *diag);
 /* As all published ConvNeXt models are prepared; a note tells the user, who has no file of that name. */
 void processor_published(int64_t edge, const char *missing, Pictures *pictures, Arena *arena, Diag *diag);
 
