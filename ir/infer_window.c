@@ -170,6 +170,67 @@ static bool conv(Node *node, Diag *diag)
 bool infer_Conv(Node *node, Diag *diag) { return conv(node, diag); }
 bool infer_ConvNHWC(Node *node, Diag *diag) { return conv(node, diag); }
 
+/* ── Transposed convolution ──────────────────────────────────────────────────────────────────────────── */
+
+/* Strides up to here: each of their phases is a column of the product that it is spelled by. */
+enum { MAX_PHASES = 4096, MAX_TRANSPOSED = 3 };
+
+static bool check_transposed_channels(const Node *node, Diag *diag)
+{
+    const Shape *x = node_input_shape(node, 0), *w = node_input_shape(node, 1);
+    int64_t group = node_attr_int(node, "group"), in = w->dims[0].size, out;
+    if (group < 1 || in % group || __builtin_mul_overflow(group, w->dims[1].size, &out))
+        return FAIL(node, diag, "group of %s is %lld, expected a divisor of the %lld input channels", node->op->name,
+                    (long long)group, (long long)in);
+    return infer_check_dim(node, 0, 1, w->dims[0], "as many channels as weights", diag) &&
+           (x->rank - 2 <= MAX_TRANSPOSED ||
+            (diag_unsupported(diag, node->span, "%s of more than %d spatial dimensions is not supported", node->op->name,
+                              MAX_TRANSPOSED),
+             false));
+}
+
+static bool check_transposed_lists(const Node *node, Diag *diag)
+{
+    const int64_t *wanted;
+    int n = node_input_shape(node, 0)->rank - 2;
+    int64_t given = node_attr_ints(node, "output_shape", &wanted);
+    return check_lists(node, diag) && check_list(node, "output_padding", n, 0, diag) &&
+           (given == n + 2 || check_list(node, "output_shape", n, 1, diag));
+}
+
+static bool transposed_dims(const Node *node, Shape *out, Diag *diag)
+{
+    Window w;
+    int64_t sizes[MAX_RANK], phases = 1;
+    node_transposed_window(node, &w, sizes);
+    for (int i = 0; i < w.n; i++) {
+        Dim *dim = &out->dims[2 + i];
+        phases = phases > MAX_PHASES ? phases : phases * (w.stride[i] > MAX_PHASES ? MAX_PHASES + 1 : w.stride[i]);
+        if (dim_is_fixed(*dim) && (dim->size > MAX_STEP / 2 / w.stride[i] || sizes[i] < 1))
+            return FAIL(node, diag, "%s makes dimension %d of %lld, expected 1 to 2^39", node->op->name, 2 + i,
+                        (long long)sizes[i]);
+        *dim = dim_is_fixed(*dim) ? dim_of(sizes[i]) : (Dim){.size = -1};
+    }
+    if (phases <= MAX_PHASES)
+        return true;
+    diag_unsupported(diag, node->span, "%s with strides whose product is above %d is not supported", node->op->name, MAX_PHASES);
+    return false;
+}
+
+bool infer_ConvTranspose(Node *node, Diag *diag)
+{
+    if (!infer_check_dtype(node, 0, SET_FLOAT, diag) || !infer_check_same_dtype(node, 0, 1, diag) ||
+        !infer_check_same_dtype(node, 0, 2, diag) || !infer_check_min_rank(node, 0, 3, diag) || !check_weights(node, diag) ||
+        !check_transposed_channels(node, diag) || !check_transposed_lists(node, diag) || !infer_check_rank(node, 2, 1, diag))
+        return false;
+    Shape out = *node_input_shape(node, 0);
+    out.dims[1] = dim_of(node_attr_int(node, "group") * node_input_shape(node, 1)->dims[1].size);
+    if (!infer_check_dim(node, 2, 0, out.dims[1], "one for each output channel", diag) || !transposed_dims(node, &out, diag))
+        return false;
+    node_set_output(node, 0, node_input_dtype(node, 0), out);
+    return true;
+}
+
 /* ── Pools ───────────────────────────────────────────────────────────────────────────────────────────── */
 
 static bool check_pool_padding(const Node *node, Diag *diag)

@@ -156,7 +156,7 @@ int64_t node_part(const Node *node, int64_t i)
 static bool is_conv(const Node *node)
 {
     OpKind kind = node->op->kind;
-    return kind == OP_Conv || kind == OP_ConvNHWC || kind == OP_ConvInteger || kind == OP_QLinearConv;
+    return kind == OP_Conv || kind == OP_ConvNHWC || kind == OP_ConvInteger || kind == OP_ConvTranspose || kind == OP_QLinearConv;
 }
 
 int64_t node_weights(const Node *node) { return node->op->kind == OP_QLinearConv ? 3 : 1; }
@@ -205,5 +205,32 @@ void node_window(const Node *node, Window *w)
             w->begin[i] = pads[i];
             w->end[i] = pads[w->n + i];
         }
+    }
+}
+
+/* What padding has to be for the result to have that size. */
+static void pads_for(Window *w, int i, int64_t whole, int64_t out, bool upper)
+{
+    int64_t pad = whole - out, half = pad / 2;
+    w->begin[i] = upper ? half : pad - half;
+    w->end[i] = pad - w->begin[i];
+}
+
+void node_transposed_window(const Node *node, Window *w, int64_t out[MAX_RANK])
+{
+    const Shape *x = input_shape(node);
+    const char *auto_pad = node_attr_string(node, "auto_pad");
+    int64_t extra[MAX_RANK] = {0};
+    const int64_t *wanted;
+    node_window(node, w);
+    copy_ints(node, "output_padding", extra, w->n);
+    int64_t given = node_attr_ints(node, "output_shape", &wanted);
+    for (int i = 0; i < w->n; i++) {
+        int64_t in = x->dims[2 + i].size;
+        int64_t whole = w->stride[i] * (in - 1) + extra[i] + (w->kernel[i] - 1) * w->dilation[i] + 1;
+        out[i] = given ? wanted[given - w->n + i] : in * w->stride[i];
+        if (given || str_starts_with(auto_pad, "SAME_"))
+            pads_for(w, i, whole, out[i], strcmp(auto_pad, "SAME_UPPER") == 0);
+        out[i] = whole - w->begin[i] - w->end[i];
     }
 }

@@ -49,6 +49,8 @@ typedef struct Window {
     int64_t kernel[MAX_RANK], stride[MAX_RANK], dilation[MAX_RANK], begin[MAX_RANK], end[MAX_RANK]; /* pads */
 } Window;
 void node_window(const Node *node, Window *window);
+/* The same of ConvTranspose, whose pads are taken off its result; out: the result's spatial sizes, of sizes that are known. */
+void node_transposed_window(const Node *node, Window *window, int64_t out[MAX_RANK]);
 int64_t node_weights(const Node *node); /* a convolution's: which input */
 int node_spatial_axis(const Node *node); /* where in its input the spatial dimensions begin */
 

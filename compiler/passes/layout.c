@@ -71,8 +71,8 @@ static const Rule sink_rules[] = {
     {OP_Conv, "channels-last", conv_channels_last}, {OP_Transpose, "merge", merge_transposes},
     {OP_MatMul, "sink", sink_through_matmul},       {OP_LayerNormalization, "sink", sink_through_layernorm},
     {OP_Softmax, "sink", sink_through_softmax},     {OP_LogSoftmax, "sink", sink_through_softmax},
-    {OP_Concat, "sink", sink_through_concat},       {ANY_OP, "sink", sink_through_reduce},
-    {ANY_OP, "sink", sink_through_elementwise},
+    {OP_Concat, "sink", sink_through_concat},       {OP_Resize, "sink", sink_through_resize},
+    {ANY_OP, "sink", sink_through_reduce},          {ANY_OP, "sink", sink_through_elementwise},
 };
 
 /* ── Afterwards ──────────────────────────────────────────────────────────────────────────────────────── */

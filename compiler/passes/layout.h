@@ -11,5 +11,6 @@ bool sink_through_layernorm(Node *node);
 bool sink_through_softmax(Node *node);
 bool sink_through_matmul(Node *node);
 bool sink_through_concat(Node *node);
+bool sink_through_resize(Node *node);
 
 #endif

@@ -243,3 +243,23 @@ bool sink_through_concat(Node *node)
     node_set_int(concat, "axis", perm[node_axis(node)]);
     return finish(node, concat, rank, perm);
 }
+
+/* Not where an axis would become the last one, along which elements are neighbours. */
+bool sink_through_resize(Node *node)
+{
+    int64_t perm[MAX_RANK], moved[MAX_RANK];
+    Node *transpose = transposed_input(node, 0, perm);
+    Ints axes = node_ints(node, "axes", -1);
+    int rank = transpose ? value_rank(transpose->inputs.at[0]) : 0;
+    if (!transpose)
+        return false;
+    for (int64_t i = 0; i < axes.count; i++) {
+        moved[i] = perm[axes.at[i]];
+        if (moved[i] == rank - 1 && axes.at[i] != rank - 1)
+            return false;
+    }
+    Value *inputs[4] = {transpose->inputs.at[0], node_input(node, 1), node_input(node, 2), node_input(node, 3)};
+    Node *resize = copy_with(node, inputs, node->inputs.len);
+    node_set_ints(resize, "axes", moved, axes.count);
+    return finish(node, resize, rank, perm);
+}

@@ -20,9 +20,11 @@
 
 #include "ir/infer.h"
 #include "ir/region.h"
+#include "ir/resize.h"
 #include "ir/spell.h"
 
 #include <limits.h>
+#include <string.h>
 
 enum { OPSET = 20 };
 
@@ -252,6 +254,118 @@ static void make_window(Node *node)
     node_set_ints(node, "dilations", window.dilation, window.n);
 }
 
+/* ── Resize ──────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* The axes that are resized, and no others: of a picture two, so that a free batch is none of them. Where they share one scale, all
+ * have a say in it. */
+static bool resize_is_legal(const Node *node)
+{
+    ResizeAxis axes[MAX_RANK];
+    if (resize_is_old(node) || !node_attr(node, "axes") || (resize_sizes(node) && node_input(node, 2)))
+        return false;
+    for (int64_t i = 1; i < node->inputs.len; i++)
+        if (!is_constant(node, i))
+            return false;
+    Ints named = node_ints(node, "axes", -1);
+    for (int i = node_resize(node, axes); i > 0; i--)
+        if (named.at[i - 1] < 0 || (axes[i - 1].stays && !resize_keeps_ratio(node)))
+            return false;
+    return true;
+}
+
+/* Before opset 11: its one rule of coordinates by name. Smaller or larger, what is nearest differs. */
+static void name_rules(Node *node, bool smaller)
+{
+    node_set_string(node, "coordinate_transformation_mode", "asymmetric");
+    node_set_string(node, "nearest_mode", smaller ? "ceil" : "floor");
+}
+
+static void put_value(Node *node, int64_t input, Value *value)
+{
+    while (node->inputs.len <= input)
+        node_add_input(node, NULL);
+    node_set_input(node, input, value);
+}
+
+/* The inputs of opset 11 for those axes. */
+static void put_axes(Node *node, const ResizeAxis *axes, int n, bool by_sizes, bool crops)
+{
+    Arena *arena = node->graph->model->arena;
+    const char *name = node->outputs.at[0]->name;
+    int64_t numbers[MAX_RANK] = {0};
+    double scales[MAX_RANK], roi[2 * MAX_RANK];
+    for (int i = 0; i < n; i++) {
+        numbers[i] = axes[i].axis;
+        scales[i] = (double)axes[i].scale;
+        roi[i] = (double)axes[i].from;
+        roi[n + i] = (double)axes[i].to;
+    }
+    node_set_ints(node, "axes", numbers, n);
+    for (int i = 0; i < n; i++)
+        numbers[i] = axes[i].out;
+    put_value(node, 1, crops ? vector_new(node, arena_printf(arena, "%s_roi", name), roi, 2 * n) : NULL);
+    put_value(node, 2, by_sizes ? NULL : vector_new(node, arena_printf(arena, "%s_scales", name), scales, n));
+    if (by_sizes)
+        put_input(node, 3, "sizes", tensor_from_i64(arena, numbers, n));
+    else if (node->inputs.len > 3)
+        node_set_input(node, 3, NULL);
+}
+
+/* Larger along some axes first, by a node before; smaller along the others is left to do. */
+static void enlarge_before(Node *node, ResizeAxis *axes, int *n)
+{
+    ResizeAxis larger[MAX_RANK], smaller[MAX_RANK];
+    int n_larger = 0, n_smaller = 0;
+    for (int i = 0; i < *n; i++)
+        if (axes[i].scale < 1)
+            smaller[n_smaller++] = axes[i];
+        else
+            larger[n_larger++] = axes[i];
+    name_rules(node, n_smaller > 0);
+    if (!n_larger || !n_smaller)
+        return;
+    Node *before = node_before(node, OP_Resize, node->inputs.at, 1, node->outputs.at[0]->name);
+    node_copy_attrs(before, node);
+    name_rules(before, false);
+    put_axes(before, larger, n_larger, false, false);
+    node_infer(before);
+    node_set_input(node, 0, before->outputs.at[0]);
+    memcpy(axes, smaller, sizeof smaller);
+    *n = n_smaller;
+}
+
+/* Of sizes that share one scale, as they are given. */
+static void put_given(Node *node, const ResizeAxis *axes, int n)
+{
+    ResizeAxis given[MAX_RANK];
+    Ints sizes = node_ints(node, "", 3);
+    memcpy(given, axes, sizeof given);
+    for (int i = 0; i < n; i++)
+        given[i].out = sizes.at[i];
+    put_axes(node, given, n, true, resize_roi(node) != NULL);
+}
+
+static void make_resize(Node *node)
+{
+    ResizeAxis axes[MAX_RANK];
+    int all = node_resize(node, axes), n = 0;
+    if (all && resize_keeps_ratio(node)) {
+        put_given(node, axes, all);
+        return;
+    }
+    for (int i = 0; i < all; i++)
+        if (!axes[i].stays)
+            axes[n++] = axes[i];
+    bool by_sizes = resize_sizes(node), crops = resize_roi(node);
+    if (!n) {
+        become_value(node, node->inputs.at[0]);
+        return;
+    }
+    if (resize_is_old(node))
+        enlarge_before(node, axes, &n);
+    put_axes(node, axes, n, by_sizes, crops);
+}
+
 static bool is_no_spelling(const Node *node) { return !op_is_spelled(node->op->kind); }
 
 /* Of weights, which would leave several copies of themselves, the result alone. */
@@ -328,6 +442,7 @@ static const struct Form {
     {OP_Conv, "with its window in numbers", window_is_legal, make_window},
     {OP_ConvNHWC, "with its window in numbers", window_is_legal, make_window},
     {OP_AveragePool, "with its window in numbers", window_is_legal, make_window},
+    {OP_Resize, "along axes that change, in numbers", resize_is_legal, make_resize},
     {OP_MaxPool, "with its window in numbers", window_is_legal, make_window},
     {ANY_OP, "with axes as a constant input, at least one", reduce_is_legal, make_reduce},
     {ANY_OP, "with axis, counted from the front", axis_is_legal, make_axis},

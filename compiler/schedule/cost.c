@@ -153,6 +153,13 @@ static double gather_cycles(const Kernel *k, const CpuProfile *cpu)
     return (double)k->gather.rows * (2 * accesses(cpu, vectors(cpu, k->gather.row_bytes / 4)) + 2);
 }
 
+/* Each neighbour of a vector is loaded and multiplied; its weight waits in a register where there are few. */
+static double blend_cycles(const Kernel *k, const CpuProfile *cpu)
+{
+    double taps = (double)k->blend.taps, vector = larger(instructions(cpu, taps), accesses(cpu, taps));
+    return (double)k->blend.rows * (vectors(cpu, k->blend.n) * (vector + accesses(cpu, 1) + expr_cycles(k, cpu)) + taps + 4);
+}
+
 static double own_cycles(const Kernel *k, const CpuProfile *cpu)
 {
     switch (k->kind) {

@@ -130,6 +130,9 @@ static void put_stem(StrBuf *sb, const Kernel *k)
         sb_printf(sb, "cnx_gather_%s_%lldx%lld", short_dtype(k->gather.index), (long long)k->gather.rows,
                   (long long)k->gather.row_bytes);
         break;
+    case KERNEL_BLEND:
+        sb_printf(sb, "cnx_blend_f32_%lldx%lld_k%lld", (long long)k->blend.rows, (long long)k->blend.n, (long long)k->blend.taps);
+        break;
     case KERNEL_CROSS_ENTROPY:
         sb_printf(sb, "cnx_crossentropy_f32_%lldx%lld", (long long)k->cross_entropy.rows, (long long)k->cross_entropy.n);
         break;

@@ -435,6 +435,28 @@ static void gather_case(Suite *s, int64_t row_bytes, DType index)
     }
 }
 
+static void blend_case(Suite *s, int64_t rows, int64_t n, int64_t taps, bool adds)
+{
+    int64_t n_in = taps + 3, pitch = n + 5;
+    Case *c = suite_case(s, KERNEL_BLEND, "blend rows %d n %d taps %d", (int)rows, (int)n, (int)taps);
+    float *in = test_floats(s, n_in * pitch, -1, 1), *weights = test_floats(s, rows * taps, -1, 1);
+    int32_t *first = test_buffer(s, rows * 4);
+    for (int64_t r = 0; r < rows; r++)
+        first[r] = (int32_t)(r * 7 % 4);
+    c->kernel.blend.rows = rows, c->kernel.blend.n = n, c->kernel.blend.taps = taps, c->kernel.blend.n_in = n_in;
+    c->kernel.blend.in_row = pitch * 4, c->kernel.blend.out_row = n * 4;
+    case_arg(c, in), case_arg(c, first), case_arg(c, weights), case_arg(c, sentinels(s, rows * n));
+    gemm_epilogue(s, c, adds ? EPI_RESIDUAL : EPI_NONE, rows, n, pitch);
+    case_expect(s, c, 3, DT_FLOAT, rows * n, 2e-7 * (double)(taps + 1));
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t i = 0; i < n; i++) {
+            double sum = 0;
+            for (int64_t t = 0; t < taps; t++)
+                sum += (double)weights[r * taps + t] * in[(first[r] + t) * pitch + i];
+            c->expected[r * n + i] = epilogue_reference(c, sum, 4, r, i);
+        }
+}
+
 static void element_cases(Suite *s)
 {
     static const DType types[] = {DT_FLOAT, DT_DOUBLE, DT_INT64, DT_INT32, DT_UINT8, DT_BOOL, DT_FLOAT16, DT_BFLOAT16, DT_INT16};
@@ -448,6 +470,8 @@ static void element_cases(Suite *s)
                 cast_case(s, types[i], types[j], 37);
     gather_case(s, 4, DT_INT64), gather_case(s, 3, DT_INT32);
     gather_case(s, 391, DT_INT64), gather_case(s, 64, DT_INT32);
+    for (int64_t taps = 1; taps < 10; taps += 2)
+        blend_case(s, 9, 3, taps, false), blend_case(s, 5, 33, taps, true), blend_case(s, 2, 200, taps + 1, false);
 }
 
 /* ── Spills ──────────────────────────────────────────────────────────────────────────────────────────── */

@@ -174,6 +174,15 @@ for auto_pad in ("SAME_UPPER", "SAME_LOWER", "VALID"):
     case("Conv", [image, rand(4, 6, 2, 4)], const=(1,), auto_pad=auto_pad, strides=[2, 3])
 case("Conv", [rand(2, 3, 10), rand(4, 3, 3)], const=(1,), pads=[1, 1])
 case("Conv", [rand(2, 2, 4, 5, 6), rand(3, 2, 2, 3, 2)], const=(1,), strides=[1, 2, 2])
+for attrs in ({}, {"strides": [2, 2]}, {"strides": [2, 3], "pads": [1, 0, 2, 1]}, {"strides": [3, 2], "output_padding": [2, 1]},
+              {"strides": [4, 5]}, {"dilations": [2, 3]}, {"dilations": [2, 1], "strides": [2, 2], "pads": [1, 1, 1, 1]}, {"kernel_shape": [3, 4]},
+              {"strides": [2, 2], "output_shape": [18, 21]}, {"auto_pad": "SAME_UPPER", "strides": [2, 2]}, {"auto_pad": "SAME_LOWER", "strides": [3, 2]},
+              {"auto_pad": "SAME_UPPER", "strides": [2, 2], "output_shape": [17, 21]}, {"auto_pad": "VALID", "strides": [3, 3]}):
+    case("ConvTranspose", [image, rand(6, 4, 3, 4), rand(4)], const=(1, 2), **attrs)
+    case("ConvTranspose", [image, rand(6, 2, 3, 4)], opset=11, group=3, **attrs)
+case("ConvTranspose", [rand(2, 3, 10), rand(3, 4, 3)], const=(1,), pads=[1, 1], strides=[2])
+case("ConvTranspose", [rand(2, 4, 3, 4, 5), rand(4, 3, 2, 3, 2), rand(6)], strides=[1, 2, 2], group=2)
+case("ConvTranspose", [image, rand(6, 1, 2, 2)], const=(1,), strides=[2, 2], group=6)
 # with ceil_mode a window may be wider than what is there
 case("AveragePool", [rand(1, 2, 1, 3)], opset=19, kernel_shape=[3, 2], strides=[2, 2], pads=[0, 0, 1, 0], ceil_mode=1)
 case("MaxPool", [rand(1, 2, 1, 3)], opset=12, kernel_shape=[3, 2], strides=[2, 2], pads=[0, 0, 1, 0], dilations=[1, 2], ceil_mode=1)
@@ -189,6 +198,50 @@ case("AveragePool", [image], kernel_shape=[3, 3], pads=[1, 1, 1, 1], strides=[2,
      opset=19)
 case("AveragePool", [image], kernel_shape=[2, 3], dilations=[2, 2], opset=19)
 case("MaxPool", [image], n_outputs=2, kernel_shape=[3, 3], pads=[1, 1, 1, 1], dilations=[2, 1], free=False)
+
+# ── Resize ──
+def resize(x, scales=None, sizes=None, roi=None, opset=19, op="Resize", **attrs):
+    """Of opset 11 what is not given is an empty tensor."""
+    gone = np.zeros(0, f32) if opset < 13 else None
+    numbers = [gone if a is None else np.array(a, f32) for a in (roi, scales)]
+    inputs = [x] + (numbers[1:] if opset < 11 else numbers + ([ints(*sizes)] if sizes else []))
+    case(op, inputs, opset=opset, const=range(1, len(inputs)), free=sizes is None and scales[0] == 1 or "axes" in attrs, **attrs)
+
+
+plane = rand(2, 3, 7, 9)
+for mode in ("nearest", "linear", "cubic"):
+    for rule in ("half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners", "half_pixel_symmetric"):
+        for size in ((14, 18), (5, 20), (1, 4), (3, 1), (7, 9)):
+            resize(plane, sizes=(2, 3, *size), mode=mode, coordinate_transformation_mode=rule)
+        resize(plane, (1, 1, 2, 3), mode=mode, coordinate_transformation_mode=rule, opset=13)
+    for scale in ((1.4, 0.6), (0.3, 2.7)) if mode != "nearest" else ():
+        resize(plane, (1, 1, *scale), mode=mode)
+    resize(plane, sizes=(2, 3, 8, 5), mode=mode, opset=11)
+    resize(plane, (3, 0.7), mode=mode, axes=[-1, 2], opset=18)
+    for roi in ((0, 0, 0.2, 0.3, 1, 1, 0.9, 1), (0, 0, -0.2, 0.5, 1, 1, 1.3, 0.5)):
+        resize(plane, sizes=(2, 3, 8, 6), roi=roi, mode=mode, coordinate_transformation_mode="tf_crop_and_resize", extrapolation_value=9.5)
+    for policy in ("not_larger", "not_smaller"):
+        resize(plane, sizes=(8, 5), axes=[2, 3], mode=mode, keep_aspect_ratio_policy=policy)
+    if mode != "nearest":
+        for size in ((14, 18), (5, 2), (3, 13)):
+            resize(plane, sizes=(2, 3, *size), mode=mode, antialias=1)
+            resize(plane, sizes=(2, 3, *size), mode=mode, antialias=1, exclude_outside=1)
+        resize(plane, (2.5,), axes=[2], mode=mode)
+        resize(rand(9), (1.5,), mode=mode)
+for nearest_mode in ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil"):
+    for size in ((14, 18), (5, 20), (4, 6)):
+        resize(plane, sizes=(2, 3, *size), nearest_mode=nearest_mode)
+        resize(plane, sizes=(2, 3, *size), nearest_mode=nearest_mode, coordinate_transformation_mode="align_corners")
+resize(plane, sizes=(2, 3, 14, 5), coordinate_transformation_mode="tf_half_pixel_for_nn", opset=11)
+resize(plane, (1, 1, 2, 1.5), mode="cubic", cubic_coeff_a=-0.5, exclude_outside=1)
+resize(rand(2, 3, 4, 5, 3), (1, 1, 2, 2, 2), mode="linear")
+resize(rng.integers(-99, 99, (2, 3, 4)).astype(i32), (1, 2, 3))
+for op, opset in (("Resize", 10), ("Upsample", 9)):
+    for mode in ("nearest", "linear"):
+        resize(plane, (1, 1, 2, 3), opset=opset, op=op, mode=mode)
+resize(plane, (1, 1, 0.6, 2), opset=10)
+resize(plane, (1, 1, 0.6, 0.5), opset=10, mode="linear")
+case("Upsample", [plane], opset=7, scales=[1.0, 1.0, 2.0, 1.5])
 
 # ── Products ──
 case("MatMul", [rand(3, 4), rand(4, 5)])

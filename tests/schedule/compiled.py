@@ -140,7 +140,55 @@ def convolutions():
     conv("line", "N,18,40", [18, 1, 5], "pads=[2,2],group=18", "N,18,40")
     conv("solid", "N,3,5,6,7", [4, 3, 2, 3, 2], "pads=[0,1,0,1,1,1]", "N,4,5,6,7")
     conv("same", "N,3,9,11", [8, 3, 3, 4], 'auto_pad="SAME_UPPER",strides=[2,2]', "N,8,5,6")
+    transposed = lambda name, x, w, attrs, y: case("up" + name, f"float[{x}] x", f"float[{y}] y", f"t = ConvTranspose <{attrs}> (x, w, b)\ny = Relu(t)",
+                                                   [tensor("w", *w), tensor("b", int(y.split(",")[1]))])
+    transposed("twice", "N,6,5,7", [6, 40, 2, 2], "strides=[2,2]", "N,40,10,14")
+    transposed("cropped", "N,6,5,7", [6, 5, 4, 4], "strides=[2,2],pads=[1,1,1,1]", "N,5,10,14")
+    transposed("odd", "2,6,5,7", [6, 5, 3, 3], "strides=[2,3],pads=[1,0,0,1],output_padding=[1,2]", "2,5,11,22")
+    transposed("far", "2,6,5,7", [6, 5, 3, 1], "strides=[2,3],dilations=[2,2]", "2,5,13,19")
+    transposed("groups", "N,6,5,7", [6, 4, 3, 3], "strides=[2,2],group=3", "N,12,11,15")
+    transposed("line", "N,6,5", [6, 4, 5], "strides=[3]", "N,4,17")
+    transposed("solid", "N,2,3,4,5", [2, 3, 2, 2, 3], "strides=[2,1,2]", "N,3,6,5,11")
+    case("uprun", "float[2,4,5,6] x, float[4,2,3,3] w", "float[2,4,11,13] y", "y = ConvTranspose <strides=[2,2],group=2> (x, w)")
+    case("uphalf", "float16[2,4,5,6] x", "float16[2,3,11,13] y", "y = ConvTranspose <strides=[2,2]> (x, w)", [tensor("w", 4, 3, 3, 3, values=[0] * 107 + [15360], dtype="float16")])
     case("convrun", "float[2,4,9,11] x, float[6,2,3,3] w", "float[2,6,9,11] y", "y = Conv <pads=[1,1,1,1],group=2> (x, w)")
+
+
+def resize(name, x, y, attrs, *numbers, op="Resize", **options):
+    """numbers: constants of what follows x."""
+    given = [n.split("@")[1].split(" ")[0] if n else '""' for n in numbers]
+    case("size" + name, f"{x} x", f"{y} y", f"y = {op} <{attrs}> ({', '.join(['x', *given])})", [n for n in numbers if n], **options)
+
+
+def resizes():
+    sizes, scales = lambda *v: ("", "", ints("s", *v)), lambda *v: ("", tensor("s", len(v), values=[float(x) for x in v]))
+    for mode in "nearest", "linear", "cubic":
+        word = f'mode="{mode}"'
+        resize(mode, "float[N,3,5,7]", "float[N,3,10,4]", f"{word},axes=[2,3]", *sizes(10, 4))
+        resize(mode + "last", "float[2,5,7,3]", "float[2,10,14,3]", word, *scales(1, 2, 2, 1))
+        resize(mode + "long", "float[N,70,3,2]", "float[N,70,24,20]", f"{word},axes=[2,3]", *sizes(24, 20))
+        resize(mode + "line", "float[33]", "float[99]", word, *scales(3))
+        resize(mode + "wide", "double[2,4,5]", "double[2,7,5]", f"{word},axes=[1]", *sizes(7))
+        resize(mode + "half", "float16[2,4,5]", "float16[2,8,10]", f"{word},axes=[1,2]", *sizes(8, 10))  # rounds once
+        resize(mode + "ints", "int32[2,4,5]", "int32[2,7,3]", f"{word},axes=[1,2]", *sizes(7, 3))
+        resize(mode + "bytes", "uint8[2,4,5]", "uint8[2,7,3]", f"{word},axes=[1,2]", *sizes(7, 3))
+        resize(mode + "crop", "float[2,4,9]", "float[2,6,8]", f'{word},axes=[1,2],coordinate_transformation_mode="tf_crop_and_resize",extrapolation_value=7.5',
+               tensor("r", 4, values=[-0.3, 0.1, 1.2, 0.8]), "", ints("s", 6, 8))
+        resize(mode + "ratio", "float[N,3,5,7]", "float[N,3,8,11]", f'{word},axes=[2,3],keep_aspect_ratio_policy="not_smaller"', *sizes(8, 9))
+    resize("less", "float[N,3,31,40]", "float[N,3,5,4]", 'mode="linear",antialias=1,axes=[2,3]', *sizes(5, 4))
+    resize("sharp", "float[N,40,31,40]", "float[N,40,5,4]", 'mode="cubic",antialias=1,axes=[2,3]', *sizes(5, 4))
+    resize("solid", "float[2,4,3,5,2]", "float[2,8,6,5,3]", 'mode="linear",axes=[1,4,2]', *sizes(8, 3, 6))
+    resize("batch", "float[3,4]", "float[5,4]", 'mode="linear"', *scales(1.7, 1))
+    resize("bools", "bool[3,4]", "bool[6,4]", 'mode="nearest"', *scales(2, 1))
+    resize("old", "float[N,3,10,7]", "float[N,3,6,14]", 'mode="nearest"', scales(1, 1, 0.6, 2)[1])
+    resize("up", "float[N,3,5,7]", "float[N,3,10,21]", 'mode="linear"', scales(1, 1, 2, 3)[1], op="Upsample")
+    case("pyramid", "float[N,3,8,8] x", "float[N,6,16,16] y", """
+p = Conv <strides=[2,2]> (x, w)
+q = Conv(x, v)
+u = Resize <mode="linear",axes=[2,3]> (p, "", "", s)
+d = Add(q, u)
+y = Resize <mode="linear",axes=[2,3],coordinate_transformation_mode="align_corners"> (d, "", "", t)""",
+         [tensor("w", 6, 3, 2, 2), tensor("v", 6, 3, 1, 1), ints("s", 8, 8), ints("t", 16, 16)])
 
 
 def reductions():
@@ -294,8 +342,10 @@ def write(path, cases, opset):
         out.write(f"all ({join(0, ', ')}) => ({join(1, ', ')}){' <' + weights + '>' if weights else ''}\n{{\n{join(2, chr(10))}\n}}\n")
 
 
-elementwise(), moves(), products(), convolutions(), reductions(), exact(), quantisation(), losses(), blocks()
-models = {"free": (free + static, 20), "static": (static, 20), "old": (old, 11)}
+elementwise(), moves(), products(), convolutions(), resizes(), reductions(), exact(), quantisation(), losses(), blocks()
+MOST = 120  # cases of a model: a program writes 256 outputs at most
+some = lambda name, cases: {f"{name}{i}": (cases[i:i + MOST], 20) for i in range(0, len(cases), MOST)}
+models = {**some("free", free + static), **some("static", static), "old": (old, 11)}
 passed, failed = 0, 0
 with tempfile.TemporaryDirectory() as folder:
     for name, (cases, opset) in models.items():

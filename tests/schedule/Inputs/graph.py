@@ -59,7 +59,7 @@ def numbers(name, dtype, shape, low, high, kind):
 
 
 # What makes numbers larger, which exact graphs have to stay small for.
-GROWS = {"Mul", "MulAdd", "Gemm", "MatMul", "Conv", "ConvNHWC", "ReduceSum", "ReduceSumSquare", "ReduceL1", "ReduceProd", "Pow"}
+GROWS = {"Mul", "MulAdd", "Gemm", "MatMul", "Conv", "ConvNHWC", "ConvTranspose", "ReduceSum", "ReduceSumSquare", "ReduceL1", "ReduceProd", "Pow"}
 
 
 class Graph:

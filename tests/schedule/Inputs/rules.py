@@ -259,6 +259,38 @@ def pad(g, op):
     g.node(op, [x, g.ints(*begin, *end), *([g.scalar(x, 2)] if g.r.random() < 0.5 else [])], (dtype, out))
 
 
+def resize(g, op, mode):
+    x = g.pick(ANY if mode == "nearest" else FLOATS + INTS, 1)
+    dtype, shape = g.types[x]
+    axes = [i for i, d in enumerate(shape) if d != "N" and g.r.random() < 0.7]
+    scales = [g.r.choice((0.5, 0.75, 1, 1.25, 2, 2, 3)) for _ in axes]  # which no rounding moves
+    sizes = [int(np.float32(shape[a]) * np.float32(s)) for a, s in zip(axes, scales)]
+    out = [sizes[axes.index(i)] if i in axes else d for i, d in enumerate(shape)]
+    if op == "Upsample" or g.r.random() < 0.1:
+        whole = np.array([scales[axes.index(i)] if i in axes else 1 for i in range(len(shape))], np.float32)
+        return g.node(op, [x, g.weight(whole)], (dtype, tuple(out)), mode=mode if mode != "cubic" else "linear")
+    attrs = dict(mode=mode, axes=axes, coordinate_transformation_mode=g.r.choice((
+        "half_pixel", "pytorch_half_pixel", "half_pixel_symmetric", "asymmetric", "align_corners", "tf_crop_and_resize")))
+    if mode == "nearest":
+        attrs["nearest_mode"] = g.r.choice(("round_prefer_floor", "round_prefer_ceil", "floor", "ceil"))
+    else:
+        attrs.update(antialias=g.r.randint(0, 1), exclude_outside=g.r.randint(0, 1), extrapolation_value=3.0)
+    roi = np.array([g.r.choice((-0.25, 0, 0, 0.25)) for _ in axes] + [g.r.choice((0.5, 1, 1, 1.25)) for _ in axes], np.float32)
+    by_sizes = g.r.random() < 0.5
+    numbers = ['""', g.ints(*sizes)] if by_sizes else [g.weight(np.array(scales, np.float32))]
+    g.node(op, [x, g.weight(roi), *numbers], (dtype, tuple(out)), **attrs)
+
+
+@rule("Resize", "Upsample", weight=0.6, exact=True)
+def nearest(g, op):
+    resize(g, op, "nearest")
+
+
+@rule("Resize", "Upsample", weight=0.8)
+def blended(g, op):
+    resize(g, op, g.r.choice(("linear", "linear", "cubic")))
+
+
 @rule("Expand", "Tile", exact=True)
 def expand(g, op):
     x = g.pick(ANY, 1)
@@ -403,6 +435,21 @@ def conv(g, op, x=None, kernel=None, **kept):
     ins = [x, g.operand(dtype, (m, c // group, *kernel), -scale, scale), *([g.operand(dtype, (m,))] if r.random() < 0.7 else [])]
     out = (shape[0], *out, m) if last else (shape[0], m, *out)
     return g.node(op, ins, (dtype, out), group=group, strides=strides, pads=pads, dilations=dilations if max(dilations) > 1 else None)
+
+
+@rule("ConvTranspose", weight=0.8, exact=True)
+def conv_transpose(g, op):
+    x = g.pick(FLOATS, 3, 5, lambda s: "N" not in s[1:], g.picture())
+    (dtype, (batch, c, *space)), r = g.types[x], g.r
+    n = len(space)
+    group = r.choice([1, 1, 1, c, r.choice([d for d in range(1, c + 1) if c % d == 0])])
+    m, kernel = group * r.choice((1, 1, 3, 8)), [r.choice((1, 2, 2, 3, 4)) for _ in range(n)]
+    strides, dilations = [r.choice((1, 2, 2, 3)) for _ in range(n)], [r.choice((1, 1, 1, 2)) for _ in range(n)]
+    pads, more = [r.randint(0, k - 1) for k in kernel * 2], [r.randint(0, s - 1) for s in strides]
+    out = [s * (d - 1) + e + (k - 1) * l + 1 - b - f for s, d, e, k, l, b, f in zip(strides, space, more, kernel, dilations, pads, pads[n:])]
+    scale = 1.5 / count((c // group, *kernel))**0.5
+    ins = [x, g.operand(dtype, (c, m // group, *kernel), -scale, scale), *([g.operand(dtype, (m,))] if r.random() < 0.6 else [])]
+    g.node(op, ins, (dtype, (batch, m, *out)), group=group, strides=strides, pads=pads, dilations=dilations, output_padding=more)
 
 
 @rule("MatMul", weight=2.5, exact=True)
