@@ -129,8 +129,9 @@ bool infer_CastLike(Node *node, Diag *diag) { return cast_to(node, node_input_dt
 
 bool infer_BatchNormalization(Node *node, Diag *diag)
 {
-    if (node_attr_int(node, "training_mode")) {
-        diag_unsupported(diag, node->span, "BatchNormalization with training_mode 1 is not supported");
+    if (node_attr_int(node, "training_mode") || !node_attr_int(node, "spatial")) {
+        const char *what = node_attr_int(node, "training_mode") ? "training_mode 1" : "spatial 0";
+        diag_unsupported(diag, node->span, "BatchNormalization with %s is not supported", what);
         return false;
     }
     for (int64_t i = 1; i < 5; i++)
@@ -177,6 +178,27 @@ REDUCE(ReduceSumSquare)
 
 bool infer_ReduceMax(Node *node, Diag *diag) { return reduce(node, SET_ANY, diag); }
 bool infer_ReduceMin(Node *node, Diag *diag) { return reduce(node, SET_ANY, diag); }
+
+/* Places are counted in 32 bits when they are looked for. */
+static bool arg(Node *node, Diag *diag)
+{
+    const Shape *in = node_input_shape(node, 0);
+    Shape out = {0};
+    int axis;
+    if (!infer_check_dtype(node, 0, SET_NUMBER, diag) || !infer_axis(node, node_attr_int(node, "axis"), in->rank, &axis, diag))
+        return false;
+    if (in->dims[axis].size == 0 || in->dims[axis].size > INT32_MAX)
+        return FAIL(node, diag, "%s looks along an axis of %lld elements, expected 1 to %d", node->op->name,
+                    (long long)in->dims[axis].size, INT32_MAX);
+    for (int i = 0; i < in->rank; i++)
+        if (i != axis || node_attr_int(node, "keepdims"))
+            out.dims[out.rank++] = i == axis ? dim_of(1) : in->dims[i];
+    node_set_output(node, 0, DT_INT64, out);
+    return true;
+}
+
+bool infer_ArgMax(Node *node, Diag *diag) { return arg(node, diag); }
+bool infer_ArgMin(Node *node, Diag *diag) { return arg(node, diag); }
 
 static bool softmax(Node *node, Diag *diag)
 {

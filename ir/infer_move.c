@@ -451,6 +451,17 @@ bool infer_Tile(Node *node, Diag *diag)
     return true;
 }
 
+static bool check_mode(const Node *node, Diag *diag)
+{
+    static const char *const modes[] = {"constant", "reflect", "edge", "wrap"};
+    const char *mode = node_attr_string(node, "mode");
+    for (int64_t i = 0; i < countof(modes); i++)
+        if (strcmp(mode, modes[i]) == 0)
+            return true;
+    return FAIL(node, diag, "mode of Pad is '%s', expected 'constant', 'reflect', 'edge' or 'wrap'", mode);
+}
+
+/* Where something is added that is no constant, something is left to take it from. */
 static bool pad_dim(const Node *node, Dim *dim, int64_t before, int64_t after, Diag *diag)
 {
     int64_t size;
@@ -461,6 +472,10 @@ static bool pad_dim(const Node *node, Dim *dim, int64_t before, int64_t after, D
     if (__builtin_add_overflow(dim->size, before, &size) || __builtin_add_overflow(size, after, &size) || size < 0)
         return FAIL(node, diag, "Pad makes a dimension of %lld by %lld and %lld, expected a size of at least 0",
                     (long long)dim->size, (long long)before, (long long)after);
+    bool adds = before > 0 || after > 0;
+    if (adds && strcmp(node_attr_string(node, "mode"), "constant") != 0 &&
+        dim->size - (before < 0 ? -before : 0) - (after < 0 ? -after : 0) < 1)
+        return FAIL(node, diag, "Pad continues a dimension that has no element left");
     *dim = dim_of(size);
     return true;
 }
@@ -468,13 +483,8 @@ static bool pad_dim(const Node *node, Dim *dim, int64_t before, int64_t after, D
 bool infer_Pad(Node *node, Diag *diag)
 {
     Shape out = *node_input_shape(node, 0);
-    const char *mode = node_attr_string(node, "mode");
     Ints pads, axes;
-    if (strcmp(mode, "constant") != 0) {
-        diag_unsupported(diag, node->span, "mode of Pad is '%s', only 'constant' is supported", mode);
-        return false;
-    }
-    if (!infer_check_dtype(node, 0, SET_ANY, diag) || !infer_check_same_dtype(node, 0, 2, diag) ||
+    if (!check_mode(node, diag) || !infer_check_dtype(node, 0, SET_ANY, diag) || !infer_check_same_dtype(node, 0, 2, diag) ||
         !infer_ints(node, "pads", 1, &pads, diag) || !infer_axes(node, 3, out.rank, &axes, diag))
         return false;
     int64_t n = axes.given ? axes.count : out.rank;

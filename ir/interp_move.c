@@ -112,8 +112,8 @@ REF(Pad)
         int64_t from = 0;
         bool inside = true;
         for (int d = 0; d < in->rank; d++) {
-            int64_t at = walk.at[d] - before[d];
-            inside &= at >= 0 && at < in->dims[d];
+            int64_t at = node_pad_source(node, in->dims[d], before[d], after[d], walk.at[d]);
+            inside &= at >= 0;
             from += at * strides[d];
         }
         if (inside)
@@ -183,23 +183,16 @@ REF(Split)
 REF(Gather)
 {
     const Tensor *data = inputs[0], *indices = inputs[1];
-    int64_t at = 0;
+    int64_t at;
     Parts parts = parts_at(data, node_axis(node));
     for (int64_t i = 0; i < indices->count; i++) {
-        int64_t index = tensor_get_int(indices, i);
-        if (index < -parts.n || index >= parts.n) {
-            diag_error(diag, node->span, "index %lld of Gather is %lld, expected %lld to %lld", (long long)i, (long long)index,
-                       -(long long)parts.n, (long long)parts.n - 1);
+        if (!interp_index(node, indices, i, parts.n, &at, diag))
             return false;
-        }
-    }
-    for (int64_t o = 0; o < parts.outer; o++)
-        for (int64_t i = 0; i < indices->count; i++) {
-            int64_t index = tensor_get_int(indices, i);
-            int64_t from = (o * parts.n + (index < 0 ? index + parts.n : index)) * parts.inner;
+        for (int64_t o = 0; o < parts.outer; o++)
             for (int64_t e = 0; e < parts.inner; e++)
-                tensor_copy_element(outputs[0], at++, data, from + e);
-        }
+                tensor_copy_element(outputs[0], (o * indices->count + i) * parts.inner + e, data,
+                                    (o * parts.n + at) * parts.inner + e);
+    }
     return true;
 }
 

@@ -105,6 +105,47 @@ REDUCE(ReduceSumSquare, 0, sum_square, NULL, whole_square)
 EXTREME(ReduceMax, -INFINITY, greatest)
 EXTREME(ReduceMin, INFINITY, least)
 
+/* Whether element j is a better extreme than element i, which comes before it. A NaN is better than any number. */
+static bool is_better(const Tensor *x, int64_t i, int64_t j, int sign, bool or_equal)
+{
+    if (tensor_is_integer(x)) {
+        int64_t a = tensor_get_int(x, i), b = tensor_get_int(x, j);
+        bool greater = x->dtype == DT_UINT64 ? (uint64_t)b > (uint64_t)a : b > a;
+        return a == b ? or_equal : greater == (sign > 0);
+    }
+    double a = tensor_get(x, i) * sign, b = tensor_get(x, j) * sign;
+    if (isnan(a) || isnan(b))
+        return isnan(b) && (or_equal || !isnan(a));
+    return or_equal ? b >= a : b > a;
+}
+
+static bool arg(const Node *node, const Tensor *x, Tensor *out, int sign)
+{
+    int axis = node_axis(node);
+    bool last = node_attr_int(node, "select_last_index");
+    int64_t n = x->dims[axis], inner = 1;
+    for (int i = axis + 1; i < x->rank; i++)
+        inner *= x->dims[i];
+    for (int64_t i = 0; i < out->count; i++) {
+        int64_t base = i / inner * n * inner + i % inner, best = 0;
+        for (int64_t j = 1; j < n; j++)
+            best = is_better(x, base + best * inner, base + j * inner, sign, last) ? j : best;
+        tensor_set_int(out, i, best);
+    }
+    return true;
+}
+
+REF(ArgMax)
+{
+    UNUSED;
+    return arg(node, inputs[0], outputs[0], 1);
+}
+REF(ArgMin)
+{
+    UNUSED;
+    return arg(node, inputs[0], outputs[0], -1);
+}
+
 static bool global_pool(const Tensor *x, Tensor *out, double start, Step *step, Finish *finish)
 {
     int64_t plane = 1;

@@ -65,3 +65,15 @@ Tensor *interp_input(const Node *node, Tensor *const *inputs, int64_t index)
 {
     return index < node->inputs.len ? inputs[index] : NULL;
 }
+
+bool interp_index(const Node *node, const Tensor *indices, int64_t i, int64_t n, int64_t *index, Diag *diag)
+{
+    *index = tensor_get_int(indices, i);
+    if (*index < -n || *index >= n) {
+        diag_error(diag, node->span, "index %lld of %s is %lld, expected %lld to %lld", (long long)i, node->op->name,
+                   (long long)*index, -(long long)n, (long long)n - 1);
+        return false;
+    }
+    *index += *index < 0 ? n : 0;
+    return true;
+}

@@ -40,6 +40,8 @@ void dense_strides(int rank, const int64_t *dims, int64_t *strides);
 double *tensor_doubles(Arena *arena, const Tensor *tensor);
 void tensor_copy_element(Tensor *to, int64_t to_index, const Tensor *from, int64_t from_index); /* of one type */
 bool tensor_is_integer(const Tensor *tensor); /* bool, too */
+/* Element i of a node's indices into n places, where negative ones count from the end. False after a diagnostic. */
+bool interp_index(const Node *node, const Tensor *indices, int64_t i, int64_t n, int64_t *index, Diag *diag);
 Tensor *interp_input(const Node *node, Tensor *const *inputs, int64_t index); /* NULL: left out */
 
 #endif

@@ -19,7 +19,10 @@ Ints node_ints(const Node *node, const char *attr, int64_t input)
 {
     const Value *value = input >= 0 ? node_input(node, input) : NULL;
     if (!value) {
-        Ints ints = {.given = node_attr(node, attr) != NULL};
+        const Attr *found = node_attr(node, attr);
+        Ints ints = {.given = found != NULL};
+        if (found && found->kind == ATTR_INT)
+            return (Ints){true, 1, &found->i};
         ints.count = node_attr_ints(node, attr, &ints.at);
         return ints;
     }
@@ -140,6 +143,25 @@ void node_pads(const Node *node, int64_t before[MAX_RANK], int64_t after[MAX_RAN
         before[axis] = pads.at[i];
         after[axis] = pads.at[n + i];
     }
+}
+
+static int64_t floor_mod(int64_t a, int64_t b) { return (a % b + b) % b; }
+
+/* What is taken away goes first; what is left is continued. */
+int64_t node_pad_source(const Node *node, int64_t size, int64_t before, int64_t after, int64_t i)
+{
+    const char *mode = node_attr_string(node, "mode");
+    int64_t skip = before < 0 ? -before : 0, n = size - skip - (after < 0 ? -after : 0), at = i - (before > 0 ? before : 0);
+    if (at >= 0 && at < n)
+        return skip + at;
+    if (n < 1 || strcmp(mode, "constant") == 0)
+        return -1;
+    if (strcmp(mode, "wrap") == 0)
+        return skip + floor_mod(at, n);
+    if (strcmp(mode, "edge") == 0 || n == 1)
+        return skip + clamp(at, 0, n - 1);
+    at = floor_mod(at, 2 * (n - 1));
+    return skip + (at < n ? at : 2 * (n - 1) - at);
 }
 
 int64_t node_part(const Node *node, int64_t i)

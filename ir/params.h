@@ -7,7 +7,7 @@
 
 #include "ir/graph.h"
 
-/* Integers given by an input or else by an attribute; no input: -1, no attribute: "". */
+/* Integers, or one, given by an input or else by an attribute; no input: -1, no attribute: "". */
 typedef struct Ints {
     bool given;
     int64_t count;
@@ -38,6 +38,8 @@ void node_slices(const Node *node, Slice slices[MAX_RANK]); /* one for each dime
 
 /* Pad: elements put before and after each dimension; taken away where negative. */
 void node_pads(const Node *node, int64_t before[MAX_RANK], int64_t after[MAX_RANK]);
+/* Which element of a dimension of that size stands at place i of the result; -1: the constant does. */
+int64_t node_pad_source(const Node *node, int64_t size, int64_t before, int64_t after, int64_t i);
 
 int64_t node_part(const Node *node, int64_t i); /* the length of Split's output i, be it left out or not */
 

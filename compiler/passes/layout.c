@@ -72,7 +72,8 @@ static const Rule sink_rules[] = {
     {OP_MatMul, "sink", sink_through_matmul},       {OP_LayerNormalization, "sink", sink_through_layernorm},
     {OP_Softmax, "sink", sink_through_softmax},     {OP_LogSoftmax, "sink", sink_through_softmax},
     {OP_Concat, "sink", sink_through_concat},       {OP_Resize, "sink", sink_through_resize},
-    {ANY_OP, "sink", sink_through_reduce},          {ANY_OP, "sink", sink_through_elementwise},
+    {OP_Gather, "sink", sink_through_gather},       {ANY_OP, "sink", sink_through_reduce},
+    {ANY_OP, "sink", sink_through_elementwise},
 };
 
 /* ── Afterwards ──────────────────────────────────────────────────────────────────────────────────────── */

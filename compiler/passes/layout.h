@@ -12,5 +12,6 @@ bool sink_through_softmax(Node *node);
 bool sink_through_matmul(Node *node);
 bool sink_through_concat(Node *node);
 bool sink_through_resize(Node *node);
+bool sink_through_gather(Node *node);
 
 #endif

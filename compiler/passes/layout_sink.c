@@ -211,6 +211,19 @@ bool sink_through_softmax(Node *node)
     return finish(node, softmax, rank, perm);
 }
 
+/* The same rows along the axis, wherever it lies. */
+bool sink_through_gather(Node *node)
+{
+    int64_t perm[MAX_RANK];
+    Node *transpose = transposed_input(node, 0, perm);
+    Value *index = node->inputs.at[1];
+    if (!transpose || !index->constant || value_rank(index) != 1)
+        return false;
+    Node *gather = copy_with(node, (Value *[]){transpose->inputs.at[0], index}, 2);
+    node_set_int(gather, "axis", perm[node_axis(node)]);
+    return finish(node, gather, value_rank(transpose->inputs.at[0]), perm);
+}
+
 /* ── Contractions and moves ──────────────────────────────────────────────────────────────────────────── */
 
 /* The rows of the left operand may come in any order, if the right one is one matrix. */

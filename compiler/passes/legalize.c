@@ -45,7 +45,8 @@ static const struct Moved {
     const char *attr;
     int64_t input;
 } moved_ints[] = {{OP_Slice, "starts", 1}, {OP_Slice, "ends", 2}, {OP_Slice, "axes", 3}, {OP_Slice, "", 4},
-                  {OP_Split, "split", 1},  {OP_Pad, "pads", 1},   {OP_Pad, "", 3},       {OP_Tile, "", 1}},
+                  {OP_Split, "split", 1},  {OP_Pad, "pads", 1},   {OP_Pad, "", 3},       {OP_Tile, "", 1},
+                  {OP_TopK, "k", 1},       {OP_CumProd, "", 1},   {OP_CumSum, "", 1}},
   moved_floats[] = {{OP_Pad, "value", 2}, {OP_Clip, "min", 1}, {OP_Clip, "max", 2}};
 
 static bool is_moved(const Node *node, const struct Moved *moved)
@@ -405,6 +406,34 @@ static void make_binary(Node *node)
         become(node, node->op->kind, (Value *[]){value, node->inputs.at[node->inputs.len - 1]}, 2);
 }
 
+static bool pad_is_legal(const Node *node) { return str_equal(node_attr_string(node, "mode"), "constant"); }
+
+/* x with elements `before` and `after` added along axis as the Pad says. */
+static Value *pad_along(Node *pad, Value *x, int axis, int64_t before, int64_t after)
+{
+    int64_t size = x->type.shape.dims[axis].size, n = size + before + after;
+    int64_t *sources = NEW_ARRAY(pad->graph->model->arena, int64_t, n);
+    for (int64_t i = 0; i < n; i++)
+        sources[i] = node_pad_source(pad, size, before, after, i);
+    Value *index = constant_new(pad->graph, "sources", tensor_from_i64(pad->graph->model->arena, sources, n), pad->span);
+    Node *gather = node_before(pad, OP_Gather, (Value *[]){x, index}, 2, pad->outputs.at[0]->name);
+    node_set_int(gather, "axis", axis);
+    node_infer(gather);
+    return gather->outputs.at[0];
+}
+
+/* Pad<mode = "reflect">(x, {0, 1, 0, 1}) of [2,3] -> Gather<axis = 1>(x, {1, 0, 1, 2, 1}) */
+static void make_pad(Node *node)
+{
+    int64_t before[MAX_RANK], after[MAX_RANK];
+    Value *x = node->inputs.at[0];
+    node_pads(node, before, after);
+    for (int i = 0; i < value_rank(node->inputs.at[0]); i++)
+        if (before[i] || after[i])
+            x = pad_along(node, x, i, before[i], after[i]);
+    become_value(node, x);
+}
+
 static void make_cast(Node *node) { cast_by_name(node); }
 
 static void make_reshape(Node *node)
@@ -435,6 +464,7 @@ static const struct Form {
     {OP_Unsqueeze, "Reshape instead", NULL, make_reshape},
     {OP_GlobalAveragePool, "ReduceMean instead", NULL, make_global_pool},
     {OP_GlobalMaxPool, "ReduceMax instead", NULL, make_global_pool},
+    {OP_Pad, "with a constant", pad_is_legal, make_pad},
     {OP_Max, "of two", is_binary, make_binary},
     {OP_Min, "of two", is_binary, make_binary},
     {OP_Transpose, "with perm", perm_is_legal, make_perm},

@@ -44,9 +44,12 @@ static int64_t kernel_work(const Kernel *k)
     case KERNEL_QUANTIZE: return k->quantize.rows * k->quantize.n;
     case KERNEL_SOFTMAX: return k->softmax.rows * k->softmax.n;
     case KERNEL_REDUCE: return k->reduce.n * k->reduce.n1 * k->reduce.width;
+    case KERNEL_ARG: return k->arg.n * k->arg.width;
     case KERNEL_MAP: return k->map.rows * k->map.n;
     case KERNEL_GATHER: return k->gather.rows;
     case KERNEL_BLEND: return k->blend.rows * k->blend.n * k->blend.taps;
+    case KERNEL_SCATTER: return k->scatter.rows * k->scatter.n;
+    case KERNEL_TOPK: return k->topk.n;
     case KERNEL_CROSS_ENTROPY: return k->cross_entropy.rows * k->cross_entropy.n;
     }
     unreachable();

@@ -14,6 +14,8 @@
 
 #include "compiler/schedule/build.h"
 
+#include <math.h>
+
 enum { CALL_CYCLES = 20 };             /* arguments, prologue, the first loads */
 static const double BROADCASTS = 2;    /* scalars that are loaded into all lanes, in a cycle */
 static const double LANE_SUM = 40;     /* cycles from a vector of sums to a number, a root and a quotient */
@@ -117,6 +119,14 @@ static double reduce_cycles(const Kernel *kernel, const CpuProfile *cpu)
            vectors(cpu, kernel->reduce.width) * expr_cycles(kernel, cpu);
 }
 
+/* The element and its place are each compared or chosen, and carried on. */
+static double arg_cycles(const Kernel *kernel, const CpuProfile *cpu)
+{
+    bool along = kernel->arg.width == 1 && kernel->arg.step == dtype_size(kernel->arg.element);
+    double n = along ? vectors(cpu, kernel->arg.n) : (double)kernel->arg.n * vectors(cpu, kernel->arg.width);
+    return n * (instructions(cpu, 4) + accesses(cpu, 1)) + LANE_SUM;
+}
+
 static bool is_strided(const Kernel *kernel)
 {
     bool strided = kernel->map.out.step != dtype_size(kernel->map.out.dtype);
@@ -160,6 +170,18 @@ static double blend_cycles(const Kernel *k, const CpuProfile *cpu)
     return (double)k->blend.rows * (vectors(cpu, k->blend.n) * (vector + accesses(cpu, 1) + expr_cycles(k, cpu)) + taps + 4);
 }
 
+static double scatter_cycles(const Kernel *k, const CpuProfile *cpu)
+{
+    return (double)k->scatter.rows * (3 * accesses(cpu, vectors(cpu, k->scatter.n)) + 4);
+}
+
+/* Each element is made a key and compared; few sink. */
+static double topk_cycles(const Kernel *k, const CpuProfile *cpu)
+{
+    double depth = log2((double)k->topk.k + 1);
+    return (double)k->topk.n * instructions(cpu, 10) + 2 * (double)k->topk.k * depth * instructions(cpu, 20);
+}
+
 static double own_cycles(const Kernel *k, const CpuProfile *cpu)
 {
     switch (k->kind) {
@@ -169,6 +191,8 @@ static double own_cycles(const Kernel *k, const CpuProfile *cpu)
     }
     unreachable();
 }
+
+#include <math.h>
 
 double kernel_cycles(const Kernel *kernel, const CpuProfile *cpu) { return CALL_CYCLES + own_cycles(kernel, cpu); }
 

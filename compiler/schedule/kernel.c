@@ -122,6 +122,10 @@ static void put_stem(StrBuf *sb, const Kernel *k)
         sb_printf(sb, "cnx_%s_f32_%lldx%lldx%lld", reduce_names[k->reduce.op], (long long)k->reduce.n1, (long long)k->reduce.n,
                   (long long)k->reduce.width);
         break;
+    case KERNEL_ARG:
+        sb_printf(sb, "cnx_arg%s_%s_%lldx%lld", k->arg.min ? "min" : "max", short_dtype(k->arg.element), (long long)k->arg.n,
+                  (long long)k->arg.width);
+        break;
     case KERNEL_MAP:
         sb_printf(sb, "cnx_%s_%s_%lldx%lld", k->expr.n_steps ? "map" : "copy", short_dtype(k->map.out.dtype),
                   (long long)k->map.rows, (long long)k->map.n);
@@ -132,6 +136,13 @@ static void put_stem(StrBuf *sb, const Kernel *k)
         break;
     case KERNEL_BLEND:
         sb_printf(sb, "cnx_blend_f32_%lldx%lld_k%lld", (long long)k->blend.rows, (long long)k->blend.n, (long long)k->blend.taps);
+        break;
+    case KERNEL_SCATTER:
+        sb_printf(sb, "cnx_scatter_%s_%lldx%lld", short_dtype(k->scatter.element), (long long)k->scatter.rows,
+                  (long long)k->scatter.n);
+        break;
+    case KERNEL_TOPK:
+        sb_printf(sb, "cnx_topk_%s_%lldof%lld", short_dtype(k->topk.element), (long long)k->topk.k, (long long)k->topk.n);
         break;
     case KERNEL_CROSS_ENTROPY:
         sb_printf(sb, "cnx_crossentropy_f32_%lldx%lld", (long long)k->cross_entropy.rows, (long long)k->cross_entropy.n);

@@ -3,8 +3,8 @@
  *
  *   Transpose, Slice, Split, Expand, Identity                         a view
  *   Reshape                                                           a view, or a copy if strides do not allow it
- *   Concat, Pad, Tile, Gather                                         copies
- *   Shape, Size, Range, ConstantOfShape, Constant                     constants */
+ *   Concat, Pad, Tile                                                 copies
+ *   Shape, Size, Range, NonZero, ConstantOfShape, Constant            constants */
 #include "compiler/schedule/lower.h"
 
 #include "compiler/schedule/map.h"
@@ -196,52 +196,6 @@ bool lower_Tile(Lowering *l, const Node *node)
     return true;
 }
 
-/* One call for each slice before the axis: rows of what lies behind it. */
-static void gather_phase(Lowering *l, const Value *value, View data, int axis, View index, View out)
-{
-    int64_t outer = 1, rows = view_count(&index), inner = dtype_size(data.dtype);
-    for (int i = 0; i < axis; i++)
-        outer *= data.dims[i];
-    for (int i = axis + 1; i < data.rank; i++)
-        inner *= data.dims[i];
-    Kernel kernel = {.kind = KERNEL_GATHER};
-    kernel.gather.rows = rows;
-    kernel.gather.row_bytes = inner;
-    kernel.gather.n_data = data.dims[axis];
-    kernel.gather.index = index.dtype;
-    phase_open(l, value->name, 0);
-    Stmt *chunk = section_open(l, outer);
-    Ref args[] = {ref_loop(data.ref, chunk, data.dims[axis] * inner), index.ref, ref_loop(out.ref, chunk, rows * inner)};
-    emit_call(l, &kernel, args, 3);
-    loop_close(l);
-}
-
-bool lower_Gather(Lowering *l, const Node *node)
-{
-    const Value *value = node->outputs.at[0];
-    View data = view_of_input(l, node, 0), index = view_of_input(l, node, 1);
-    int axis = node_axis(node);
-    if (data.per_image && axis == 0)
-        return mixes_images(l, "Gather of the images of a free batch");
-    if (index.per_image && axis != 0)
-        return mixes_images(l, "Gather along another axis than the free batch's");
-    const Tensor *known = value_constant(node->inputs.at[1]);
-    if (known && known->rank == 0 && data.dims[axis]) { /* one slice: a view */
-        int64_t at = tensor_get_int(known, 0);
-        at = at < 0 ? at + data.dims[axis] : at;
-        if (at >= 0 && at < data.dims[axis])
-            return alias(l, node, view_drop(view_slice(data, axis, pos_at(at), 1, 1), axis));
-    }
-    View out = view_output(l, value, NULL, false);
-    view_set(l, value, out);
-    if (view_count(&out)) {
-        data = view_contiguous(l, data);
-        index = view_contiguous(l, index);
-        gather_phase(l, value, data, axis, index, out);
-    }
-    return true;
-}
-
 /* ── Constants ───────────────────────────────────────────────────────────────────────────────────────── */
 
 static bool set_constant(Lowering *l, const Node *node, const Tensor *tensor)
@@ -279,4 +233,5 @@ static bool lower_computed(Lowering *l, const Node *node)
 
 bool lower_Constant(Lowering *l, const Node *node) { return lower_computed(l, node); }
 bool lower_ConstantOfShape(Lowering *l, const Node *node) { return lower_computed(l, node); }
+bool lower_NonZero(Lowering *l, const Node *node) { return lower_computed(l, node); }
 bool lower_Range(Lowering *l, const Node *node) { return lower_computed(l, node); }

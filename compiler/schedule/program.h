@@ -126,6 +126,8 @@ typedef enum ReduceOp {
     REDUCE_SUM_SQUARE,
 } ReduceOp;
 
+typedef enum ScatterOp { SCATTER_PUT, SCATTER_ADD, SCATTER_MUL, SCATTER_MAX, SCATTER_MIN } ScatterOp;
+
 /* A kernel is its parameters; two with equal names are the same function and are emitted once. Operand 0 of the expression
  * is the kernel's own result for the element; operands[i] describes operand i, whose argument follows the kind's own
  * arguments, in order. The expression of a MAP has no such result: all of its operands are arguments. */

@@ -52,21 +52,26 @@ static void split_axes(const View *in, const View *out, const bool *gone, Axes *
             axes_add(kept, (Axis){in->dims[i], in->strides[i], out->strides[i]});
 }
 
-/* The kept axis to compute side by side; -1: none is contiguous. */
-static int side_by_side(const Axes *kept)
+typedef struct Reduction {
+    Kernel kernel;     /* but for its width */
+    Axes kept;
+    int side;          /* of kept, the one whose results a call computes side by side; -1: none is contiguous */
+    View in, out;
+} Reduction;
+
+static int side_by_side(const Reduction *r)
 {
-    for (int i = 0; i < kept->n; i++)
-        if (kept->at[i].in == 4 && kept->at[i].out == 4)
+    for (int i = 0; i < r->kept.n; i++)
+        if (r->kept.at[i].in == dtype_size(r->in.dtype) && r->kept.at[i].out == dtype_size(r->out.dtype))
             return i;
     return -1;
 }
 
-static Kernel reduce_kernel(int op, const Axes *reduced, int64_t width)
+static Kernel reduce_kernel(int op, const Axes *reduced)
 {
     Kernel kernel = {.kind = KERNEL_REDUCE};
     kernel.reduce.op = op;
     kernel.reduce.n = kernel.reduce.n1 = 1;
-    kernel.reduce.width = width;
     if (reduced->n > 0) {
         kernel.reduce.n = reduced->at[reduced->n - 1].size;
         kernel.reduce.step = reduced->at[reduced->n - 1].in;
@@ -78,12 +83,12 @@ static Kernel reduce_kernel(int op, const Axes *reduced, int64_t width)
     return kernel;
 }
 
-typedef struct Reduction {
-    int op;
-    Axes kept, reduced;
-    int side; /* index in kept; -1: none */
-    Ref in, out;
-} Reduction;
+static Kernel kernel_of_width(const Reduction *r, int64_t width)
+{
+    Kernel kernel = r->kernel;
+    *(kernel.kind == KERNEL_ARG ? &kernel.arg.width : &kernel.reduce.width) = width;
+    return kernel;
+}
 
 static void emit_kept(Lowering *l, const Reduction *r, int from, int skip, Ref in, Ref out, int64_t width)
 {
@@ -96,7 +101,7 @@ static void emit_kept(Lowering *l, const Reduction *r, int from, int skip, Ref i
         out = ref_loop(out, loop, r->kept.at[i].out);
         loops++;
     }
-    Kernel kernel = reduce_kernel(r->op, &r->reduced, width);
+    Kernel kernel = kernel_of_width(r, width);
     emit_call(l, &kernel, (Ref[]){in, out}, 2);
     while (loops--)
         loop_close(l);
@@ -105,10 +110,11 @@ static void emit_kept(Lowering *l, const Reduction *r, int from, int skip, Ref i
 /* Chunks: runs of the axis side by side if it is the only long one, else the outermost kept axis. */
 static void reduce_sections(Lowering *l, const Reduction *r)
 {
+    Ref in = r->in.ref, out = r->out.ref;
     int outer = r->kept.n && r->side != 0 ? 0 : -1;
     if (outer == 0 && (r->side < 0 || r->kept.at[0].size >= 8)) {
         Stmt *chunk = section_open(l, r->kept.at[0].size);
-        emit_kept(l, r, 0, 0, ref_loop(r->in, chunk, r->kept.at[0].in), ref_loop(r->out, chunk, r->kept.at[0].out),
+        emit_kept(l, r, 0, 0, ref_loop(in, chunk, r->kept.at[0].in), ref_loop(out, chunk, r->kept.at[0].out),
                   r->side < 0 ? 1 : r->kept.at[r->side].size);
         loop_close(l);
         return;
@@ -118,7 +124,8 @@ static void reduce_sections(Lowering *l, const Reduction *r)
         if (!runs.parts[i].count)
             continue;
         Pos at = pos_loop(pos_at(runs.parts[i].start), section_open(l, runs.parts[i].count), runs.parts[i].size);
-        emit_kept(l, r, 0, -1, ref_pos(r->in, at, 4), ref_pos(r->out, at, 4), runs.parts[i].size);
+        emit_kept(l, r, 0, -1, ref_pos(in, at, dtype_size(r->in.dtype)), ref_pos(out, at, dtype_size(r->out.dtype)),
+                  runs.parts[i].size);
         loop_close(l);
     }
 }
@@ -126,7 +133,7 @@ static void reduce_sections(Lowering *l, const Reduction *r)
 /* The same view with the axes that go last, contiguous: they merge into one. */
 static View gathered(Lowering *l, View in, const bool *gone, int *n_kept)
 {
-    int perm[VIEW_RANK], at = 0;
+    int perm[VIEW_RANK] = {0}, at = 0;
     for (int pass = 0; pass < 2; pass++) {
         for (int i = 0; i < in.rank; i++)
             if (gone[i] == pass)
@@ -139,11 +146,20 @@ static View gathered(Lowering *l, View in, const bool *gone, int *n_kept)
     return copy;
 }
 
+/* The open reduction as a phase, its chunks where results lie side by side if they can. */
+static void reduction_phase(Lowering *l, const char *name, Reduction *r)
+{
+    r->side = side_by_side(r);
+    phase_open(l, name, view_count(&r->in));
+    reduce_sections(l, r);
+}
+
 static void reduce_float(Lowering *l, const char *name, int op, View in, const bool *gone, View out)
 {
-    Reduction r = {.op = op};
-    split_axes(&in, &out, gone, &r.kept, &r.reduced);
-    if (r.reduced.n > 2) {
+    Reduction r = {.out = out};
+    Axes reduced;
+    split_axes(&in, &out, gone, &r.kept, &reduced);
+    if (reduced.n > 2) {
         int n_kept, to = 0;
         bool last[VIEW_RANK] = {false};
         View copy = gathered(l, in, gone, &n_kept), narrow = copy;
@@ -153,13 +169,11 @@ static void reduce_float(Lowering *l, const char *name, int op, View in, const b
         for (int i = n_kept; i < in.rank; i++)
             last[i] = true;
         in = copy;
-        split_axes(&copy, &narrow, last, &r.kept, &r.reduced);
+        split_axes(&copy, &narrow, last, &r.kept, &reduced);
     }
-    r.side = side_by_side(&r.kept);
-    r.in = in.ref;
-    r.out = out.ref;
-    phase_open(l, name, view_count(&in));
-    reduce_sections(l, &r);
+    r.in = in;
+    r.kernel = reduce_kernel(op, &reduced);
+    reduction_phase(l, name, &r);
 }
 
 void reduce_phases(Lowering *l, const char *name, int op, View in, const bool *axes, View out)
@@ -291,3 +305,32 @@ bool lower_ReduceMax(Lowering *l, const Node *node) { return lower_reduce(l, nod
 bool lower_ReduceMin(Lowering *l, const Node *node) { return lower_reduce(l, node, REDUCE_MIN); }
 bool lower_ReduceProd(Lowering *l, const Node *node) { return lower_reduce(l, node, REDUCE_PROD); }
 bool lower_ReduceSumSquare(Lowering *l, const Node *node) { return lower_reduce(l, node, REDUCE_SUM_SQUARE); }
+
+/* Where along one axis the extreme lies: elements of any type but halves, which become floats. */
+static bool lower_arg(Lowering *l, const Node *node, bool min)
+{
+    const Value *value = node->outputs.at[0];
+    View in = view_of_input(l, node, 0), out = view_output(l, value, NULL, false);
+    int axis = node_axis(node);
+    bool gone[VIEW_RANK] = {false};
+    Axes reduced;
+    gone[axis] = true;
+    if (in.per_image && axis == 0)
+        return mixes_images(l, "ArgMax or ArgMin of the images of a free batch");
+    view_set(l, value, out);
+    if (!view_count(&out))
+        return true;
+    in = in.dtype == DT_FLOAT16 || in.dtype == DT_BFLOAT16 ? view_float(l, in) : in;
+    Reduction r = {.kernel = {.kind = KERNEL_ARG}, .in = in, .out = with_axes(&out, in.rank, gone)};
+    split_axes(&r.in, &r.out, gone, &r.kept, &reduced);
+    r.kernel.arg.n = in.dims[axis];
+    r.kernel.arg.step = in.strides[axis];
+    r.kernel.arg.element = in.dtype;
+    r.kernel.arg.min = min;
+    r.kernel.arg.last = node_attr_int(node, "select_last_index");
+    reduction_phase(l, value->name, &r);
+    return true;
+}
+
+bool lower_ArgMax(Lowering *l, const Node *node) { return lower_arg(l, node, false); }
+bool lower_ArgMin(Lowering *l, const Node *node) { return lower_arg(l, node, true); }

@@ -298,6 +298,41 @@ static void reduce_case(Suite *s, int op, int64_t n, int64_t n1, int64_t width, 
     }
 }
 
+/* Few different numbers, so that many are equal, and now and then a NaN. */
+static void arg_case(Suite *s, DType dtype, int64_t n, int64_t width, bool min, bool last)
+{
+    Case *c = suite_case(s, KERNEL_ARG, "arg %s n %d width %d min %d last %d", dtype_name(dtype), (int)n, (int)width, min, last);
+    int64_t step = width + (width > 1 ? 3 : 0), count = (n - 1) * step + width;
+    Tensor in = {.dtype = dtype, .rank = 1, .count = count, .data = test_buffer(s, count * dtype_size(dtype))};
+    for (int64_t i = 0; i < count; i++)
+        tensor_set(&in, i, dtype_is_float(dtype) && test_random(s, 0, 1) < 0.02 ? NAN : floor(test_random(s, 0, 5)));
+    c->kernel.arg.n = n, c->kernel.arg.width = width, c->kernel.arg.step = step * dtype_size(dtype);
+    c->kernel.arg.element = dtype, c->kernel.arg.min = min, c->kernel.arg.last = last;
+    case_arg(c, (void *)(uintptr_t)in.data), case_arg(c, test_buffer(s, width * 8));
+    case_expect(s, c, 1, DT_INT64, width, 0);
+    for (int64_t j = 0; j < width; j++) {
+        int64_t best = 0;
+        for (int64_t i = 1; i < n; i++) {
+            double a = tensor_get(&in, best * step + j), b = tensor_get(&in, i * step + j);
+            bool better = isnan(a) || isnan(b) ? isnan(b) && !isnan(a) : min ? b < a : b > a;
+            best = better || (last && (a == b || (isnan(a) && isnan(b)))) ? i : best;
+        }
+        c->expected[j] = (double)best;
+    }
+}
+
+static void arg_cases(Suite *s)
+{
+    static const int64_t sizes[][2] = {{1, 1}, {3, 1}, {17, 1}, {150, 1}, {1000, 1}, {1, 5}, {19, 17}, {150, 64}, {7, 301}};
+    static const DType types[] = {DT_DOUBLE, DT_INT8, DT_UINT8, DT_INT32, DT_UINT64};
+    for (int flags = 0; flags < 4; flags++) {
+        for (int64_t i = 0; i < countof(sizes); i++)
+            arg_case(s, DT_FLOAT, sizes[i][0], sizes[i][1], flags & 1, flags & 2);
+        for (int64_t j = 0; j < countof(types); j++)
+            arg_case(s, types[j], 19, j % 2 ? 1 : 17, flags & 1, flags & 2);
+    }
+}
+
 static void reduce_cases(Suite *s)
 {
     static const int64_t sizes[][3] = {{1, 1, 1},  {49, 1, 1},   {1000, 3, 1}, {49, 1, 768},
@@ -457,6 +492,73 @@ static void blend_case(Suite *s, int64_t rows, int64_t n, int64_t taps, bool add
         }
 }
 
+static void scatter_case(Suite *s, DType element, ScatterOp op, int64_t n)
+{
+    static const int64_t picks[] = {3, 0, 4, 3, 3, 1};
+    int64_t rows = countof(picks), n_data = 5, size = dtype_size(element);
+    Case *c = suite_case(s, KERNEL_SCATTER, "scatter %s op %d n %d", dtype_name(element), op, (int)n);
+    Tensor data = {.dtype = element, .rank = 1, .count = n_data * n, .data = test_buffer(s, n_data * n * size)};
+    Tensor from = {.dtype = element, .rank = 1, .count = rows * n, .data = test_buffer(s, rows * n * size)};
+    int64_t *at = test_buffer(s, sizeof picks);
+    for (int64_t i = 0; i < data.count; i++)
+        tensor_set(&data, i, floor(test_random(s, -3, 4)));
+    for (int64_t i = 0; i < from.count; i++)
+        tensor_set(&from, i, floor(test_random(s, -3, 4)));
+    memcpy(at, picks, sizeof picks);
+    c->kernel.scatter.rows = rows, c->kernel.scatter.n = n, c->kernel.scatter.n_data = n_data;
+    c->kernel.scatter.element = element, c->kernel.scatter.op = op;
+    case_arg(c, (void *)(uintptr_t)data.data), case_arg(c, at), case_arg(c, (void *)(uintptr_t)from.data);
+    case_expect(s, c, 0, element, data.count, 0);
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t i = 0; i < n; i++) {
+            double *there = &c->expected[picks[r] * n + i], x = tensor_get(&from, r * n + i);
+            *there = op == SCATTER_ADD   ? *there + x
+                     : op == SCATTER_MUL ? *there * x
+                     : op == SCATTER_MAX ? fmax(*there, x)
+                     : op == SCATTER_MIN ? fmin(*there, x)
+                                         : x;
+        }
+}
+
+/* Few different numbers, NaN and both zeros among the floats: what is asked for are the places. */
+static void topk_case(Suite *s, DType element, int64_t n, int64_t k, bool least)
+{
+    int64_t step = 3, size = dtype_size(element);
+    Case *c = suite_case(s, KERNEL_TOPK, "topk %s %d of %d least %d", dtype_name(element), (int)k, (int)n, least);
+    Tensor in = {.dtype = element, .rank = 1, .count = n * step, .data = test_buffer(s, n * step * size)};
+    double *keys = NEW_ARRAY(s->arena, double, n);
+    bool *taken = NEW_ARRAY(s->arena, bool, n);
+    for (int64_t i = 0; i < n; i++) {
+        double x = floor(test_random(s, dtype_lowest(element) == 0 ? 0 : -4, 5));
+        x = dtype_is_float(element) && test_random(s, 0, 1) < 0.05 ? NAN : x;
+        tensor_set(&in, i * step, dtype_is_float(element) && x == 0 && i % 2 ? -0.0 : x);
+        keys[i] = (isnan(x) ? INFINITY : x) * (least ? -1 : 1);
+    }
+    c->kernel.topk.n = n, c->kernel.topk.step = step * size, c->kernel.topk.k = k, c->kernel.topk.value_step = 2 * size;
+    c->kernel.topk.index_step = 8, c->kernel.topk.element = element, c->kernel.topk.least = least;
+    case_arg(c, (void *)(uintptr_t)in.data), case_arg(c, test_buffer(s, 2 * k * size)), case_arg(c, test_buffer(s, k * 8));
+    case_arg(c, test_buffer(s, k * 16));
+    case_expect(s, c, 2, DT_INT64, k, 0);
+    for (int64_t i = 0; i < k; i++) {
+        int64_t best = -1;
+        for (int64_t j = 0; j < n; j++)
+            best = !taken[j] && (best < 0 || keys[j] > keys[best]) ? j : best;
+        taken[best] = true;
+        c->expected[i] = (double)best;
+    }
+}
+
+static void place_cases(Suite *s)
+{
+    static const DType types[] = {DT_FLOAT, DT_DOUBLE, DT_INT8, DT_UINT8, DT_INT32, DT_INT64, DT_UINT64};
+    for (int64_t i = 0; i < countof(types); i++)
+        for (int least = 0; least < 2; least++)
+            topk_case(s, types[i], 1, 1, least), topk_case(s, types[i], 40, 7, least), topk_case(s, types[i], 33, 33, least);
+    for (int op = SCATTER_PUT; op <= SCATTER_MIN; op++)
+        scatter_case(s, DT_FLOAT, op, 1), scatter_case(s, DT_FLOAT, op, 37), scatter_case(s, DT_INT64, op, 5),
+            scatter_case(s, DT_FLOAT16, op, 19), scatter_case(s, DT_INT8, op, 3);
+}
+
 static void element_cases(Suite *s)
 {
     static const DType types[] = {DT_FLOAT, DT_DOUBLE, DT_INT64, DT_INT32, DT_UINT8, DT_BOOL, DT_FLOAT16, DT_BFLOAT16, DT_INT16};
@@ -542,6 +644,8 @@ EACH(gemm, all_gemm)
 EACH(dwconv, dw_cases)
 EACH(rows, row_cases)
 EACH(reduce, reduce_cases)
+EACH(args, arg_cases)
+EACH(places, place_cases)
 EACH(elements, element_cases)
 
 int main(void)
@@ -550,7 +654,8 @@ int main(void)
 #define EACH_TEST(name)                                                                            \
     cmocka_unit_test(name##_sse4), cmocka_unit_test(name##_avx2), cmocka_unit_test(name##_avx512), \
         cmocka_unit_test(name##_halves), cmocka_unit_test(name##_neon)
-        EACH_TEST(gemm), EACH_TEST(dwconv), EACH_TEST(rows), EACH_TEST(reduce), EACH_TEST(elements), cmocka_unit_test(spills),
+        EACH_TEST(gemm), EACH_TEST(dwconv), EACH_TEST(rows),     EACH_TEST(reduce),
+        EACH_TEST(args), EACH_TEST(places), EACH_TEST(elements), cmocka_unit_test(spills),
     };
     return cmocka_run_group_tests_name("kernels", tests, NULL, NULL);
 }

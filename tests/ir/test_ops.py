@@ -121,6 +121,7 @@ case("CastLike", [rand(3, 2), ints(1)], const=(1,))
 channels = [rand(4), rand(4), rand(4), rand(4, low=0.1)]
 case("BatchNormalization", [rand(3, 4, 5, 6)] + channels, const=(1, 2, 3, 4))
 case("BatchNormalization", [rand(3, 4)] + channels, epsilon=0.1)
+case("BatchNormalization", [rand(3, 4, 5, 6)] + channels, const=(1, 2, 3, 4), opset=7, spatial=1)
 
 # ── Reductions ──
 for op in ("ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceProd"):
@@ -137,6 +138,14 @@ for op in ("ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceL1", "Red
     case(op, [y, ints()], opset=18, const=(1,))
 case("ReduceSum", [rng.integers(1, 4, (3, 4)).astype(i32), ints(1)], opset=18, const=(1,))
 both("ReduceProd", [ints(2, 3, 4)], free=False, keepdims=0)
+for op in ("ArgMax", "ArgMin"):
+    y = rng.integers(-3, 4, (3, 40, 5)).astype(f32)  # with equals
+    for axis in (0, 1, -1):
+        for attrs in {}, {"keepdims": 0}, {"select_last_index": 1}:
+            case(op, [y], axis=axis, free=axis != 0, **attrs)
+    case(op, [y.astype(i32)], axis=1, opset=12)
+    case(op, [ints(2**60, 2**60 + 1, 2**60 - 1)], free=False)
+    both(op, [rand(7)], free=False, keepdims=0)
 for op in ("Softmax", "LogSoftmax"):
     y = rand(3, 4, 5, high=9)
     for opset in (11, 13, 17):
@@ -152,8 +161,8 @@ case("GlobalAveragePool", [rand(3, 4, 5, 6)])
 case("GlobalAveragePool", [rand(2, 3, 7)])
 case("GlobalMaxPool", [rand(3, 4, 5, 6)])
 case("GlobalMaxPool", [rand(2, 3, 7)])
-scores, labels, weights = rand(5, 4), rng.integers(0, 4, 5).astype(i64), rand(4, low=0.1)
-planes, plane_labels = rand(3, 4, 2, 2), rng.integers(0, 4, (3, 2, 2)).astype(i64)
+scores, labels, weights = rand(5, 4, low=-4, high=-0.1), rng.integers(0, 4, 5).astype(i64), rand(4, low=0.1)
+planes, plane_labels = rand(3, 4, 2, 2, low=-4, high=-0.1), rng.integers(0, 4, (3, 2, 2)).astype(i64)
 for op in ("SoftmaxCrossEntropyLoss", "NegativeLogLikelihoodLoss"):
     for reduction in ("none", "sum", "mean"):
         case(op, [scores, labels], reduction=reduction)
@@ -408,6 +417,61 @@ case("Tile", [rand(3, 2, 4), ints(1, 3, 2)], const=(1,))
 case("Pad", [rand(3, 4, 5), ints(0, 1, 2, 0, 0, 3)], const=(1,))
 case("Pad", [rand(3, 4, 5), ints(0, 1, -2, 0, -1, 3), np.array(7.5, f32)], const=(1, 2))
 case("Pad", [rand(3, 4, 5), ints(1, 2), None, ints(-1)], const=(1, 3), opset=18)
+for mode in ("reflect", "edge", "wrap"):
+    case("Pad", [rand(3, 4, 5), ints(0, 1, 2, 0, 3, 4)], const=(1,), opset=19, mode=mode)
+    case("Pad", [rand(5, 4), ints(3, -1, 1, 2)], const=(1,), opset=19, free=False, mode=mode)
+    case("Pad", [rand(3, 4), ints(2, 1), None, ints(-1)], const=(1, 3), opset=19, mode=mode)
+    if mode != "reflect":
+        case("Pad", [rand(1, 3), ints(3, 0, 1, 9)], const=(1,), opset=19, free=False, mode=mode)
+case("Pad", [rand(3, 4, 5)], opset=9, mode="reflect", pads=[0, 1, 2, 0, 1, 1])
+for axis in (0, 1, -1):
+    index = rng.integers(-4, 4, (2, 3, 2) if axis else (5, 3, 2)).astype(i64)
+    index = index if axis == 1 else np.clip(index, -3, 2)
+    case("GatherElements", [rand(3, 4, 5), index], axis=axis, free=False)
+    for op in ("Scatter", "ScatterElements"):
+        case(op, [rand(3, 4, 5), np.arange(2 * 3 * 2).reshape(2, 3, 2) % 3, rand(2, 3, 2)], axis=axis, opset=9 if op == "Scatter" else 11, free=False)
+case("GatherElements", [rand(3, 4, 5), rng.integers(-4, 4, (3, 2, 5)).astype(i32)], axis=1)
+for reduction in ("add", "mul", "max", "min"):
+    case("ScatterElements", [rand(3, 4), rng.integers(-4, 4, (3, 9)).astype(i64), rand(3, 9)], axis=1, opset=18, reduction=reduction)
+    case("ScatterElements", [rng.integers(-9, 9, (3, 4)).astype(i64), rng.integers(-4, 4, (3, 9)).astype(i64), rng.integers(-9, 9, (3, 9)).astype(i64)],
+         axis=1, opset=18, reduction=reduction)
+    case("ScatterND", [rand(4, 5, 3), rng.integers(-4, 4, (2, 6, 2)).astype(i64), rand(2, 6, 3)], opset=18, free=False, reduction=reduction)
+case("ScatterND", [rand(4, 5, 3), np.array([[0], [-1]]), rand(2, 5, 3)], opset=11, free=False)
+case("ScatterND", [rand(5), np.array([[0], [-1]]), rand(2)], opset=16, free=False)
+case("GatherND", [rand(4, 5, 3), rng.integers(-4, 4, (2, 6, 2)).astype(i64)], free=False)
+case("GatherND", [rand(4, 5, 3), rng.integers(-3, 3, (2, 3)).astype(i64)], free=False)
+case("GatherND", [rand(3, 4, 5), rng.integers(-4, 4, (3, 7, 1)).astype(i64)], batch_dims=1)
+case("GatherND", [rand(3, 4, 5), rng.integers(-5, 5, (3, 4, 1)).astype(i64)], batch_dims=2)
+case("GatherND", [rand(5), ints(3)], free=False)
+for largest in (0, 1):
+    y = rng.integers(-3, 4, (3, 40, 5)).astype(f32)
+    for axis in (0, 1, -1):
+        case("TopK", [y, ints(3)], n_outputs=2, const=(1,), axis=axis, largest=largest, free=axis != 0)
+    case("TopK", [rng.integers(-2**62, 2**62, (3, 9)), ints(9)], n_outputs=2, const=(1,), largest=largest)
+    case("TopK", [rand(3, 9), ints(0)], n_outputs=2, const=(1,), largest=largest)
+case("TopK", [rand(3, 9)], n_outputs=2, opset=9, k=2)
+for op in ("CumSum",):
+    for exclusive, reverse in (0, 0), (0, 1), (1, 0), (1, 1):
+        case(op, [rand(3, 4, 5), np.array(1, i32)], const=(1,), exclusive=exclusive, reverse=reverse)
+        case(op, [ints(2**60, 2**62, 2**62, -7), np.array(-1)], const=(1,), exclusive=exclusive, reverse=reverse, free=False)
+        case("CumProd", [rand(3, 4, 5), np.array(-1)], const=(1,), exclusive=exclusive, reverse=reverse, opset=26)
+for mode in ("DCR", "CRD"):
+    case("DepthToSpace", [rand(3, 12, 4, 5)], blocksize=2, mode=mode)
+    case("SpaceToDepth", [rand(3, 2, 4, 6)], blocksize=2, opset=28, mode=mode)
+case("DepthToSpace", [rand(3, 9, 4, 5)], blocksize=3, opset=9)
+case("SpaceToDepth", [rand(3, 2, 3, 6)], blocksize=3)
+case("EyeLike", [rand(3, 4)], free=False)
+case("EyeLike", [rand(3, 4)], free=False, k=-1, dtype=T.INT64)
+for upper in (0, 1):
+    case("Trilu", [rand(3, 4, 5)], upper=upper)
+    for k in (-2, 1, 9):
+        case("Trilu", [rand(4, 5), np.array(k)], free=False, upper=upper)
+        case("Trilu", [rng.integers(0, 9, (2, 4, 5)).astype(i64), np.array(k)], const=(1,), upper=upper)
+for axis in (-1, 0, 1):
+    case("OneHot", [rng.integers(-6, 7, (3, 4)).astype(i64), np.array(5), ints(2, 7)], const=(1,), axis=axis, free=axis != 0)
+case("OneHot", [rng.integers(-6, 7, (3,)).astype(f32), np.array([5.0], f32), rand(2)], const=(1, 2), opset=9)
+case("NonZero", [np.array([[1, 0, 3], [0, 0, -1]], f32)], const=(0,))
+case("NonZero", [np.array([True, False, True])], const=(0,))
 case("Identity", [rand(3, 4)])
 case("Dropout", [rand(3, 4)])
 case("Dropout", [rand(3, 4), np.array(0.3, f32)], const=(1,), n_outputs=2)
@@ -427,6 +491,12 @@ case("Constant", [], value_float=1.5)
 case("Constant", [], value_floats=[1.5, -2.0])
 case("Constant", [], value_int=7)
 case("Constant", [], value_ints=[7, -8])
+
+# As the oldest opset has them
+for op, inputs, attrs in (("Max", [rand(3, 4), rand(4)], {}), ("Min", [rand(3, 4)], {}), ("Cast", [rand(3, 4)], {"to": T.INT32}),
+                          ("Flatten", [rand(3, 4, 5)], {}), ("Constant", [], {"value": numpy_helper.from_array(rand(2, 3))}),
+                          ("MaxPool", [image], {"kernel_shape": [3, 2], "strides": [2, 2]}), ("AveragePool", [image], {"kernel_shape": [3, 2], "pads": [1, 1, 0, 0]})):
+    case(op, inputs, opset=7, **attrs)
 
 
 # ── Running them ──

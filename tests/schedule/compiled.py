@@ -18,7 +18,7 @@ import tempfile
 
 CNXC, *TARGET = sys.argv[1:]
 KEYWORDS = {"float", "double", "float16", "int64", "int32", "uint32", "bool", "int8", "uint8", "int16", "uint16", "int4"}
-free, static, old = [], [], []
+free, static, old, newest = [], [], [], []
 
 
 def rename(text, prefix):
@@ -101,6 +101,45 @@ def moves():
     case("gather", "float[N,7,3] x", "float[N,2,2,3] y", "y = Gather <axis=1> (x, i)", [tensor("i", 2, 2, values=[0, -1, 3, 2], dtype="int64")])
     case("pick", "float[N,7,3] x", "float[N,3] y", "y = Gather <axis=1> (x, i)", [tensor("i", values=[-2], dtype="int64")])
     case("same", "float[N,3] x", "float[N,3] y, float[N,3] z", "y = Identity(x)\nt = Relu(x)\nz = Identity(t)")
+
+
+def places():
+    """Picked and placed by index, ordered, added up. Indices from outside are made of floats."""
+    whole = lambda name, *dims, most: tensor(name, *dims, dtype="int64", values=[(7 * i * i + 3 * i) % (2 * most) - most for i in range(math.prod(dims))])
+    made = "a = Mul(f, k)\ni = Cast <to=7> (a)\n"
+    case("pickat", "float[N,7,5] x, float[N,3,5] f", "float[N,3,5] y", made + "y = GatherElements <axis=1> (x, i)", [tensor("k", values=[6.9])])
+    case("picklast", "float16[4,7,5] x", "float16[3,7,9] y", "y = GatherElements <axis=-1> (x, i)", [whole("i", 3, 7, 9, most=5)])
+    case("picktable", "float[N,3] f", "float[N,3] y", made + "y = GatherElements(w, i)", [tensor("k", values=[8.9]), tensor("w", 9, 4)])
+    case("picknd", "float[N,7,5,3] x, float[N,4,2] f", "float[N,4,3] y", made + "y = GatherND <batch_dims=1> (x, i)", [tensor("k", values=[4.9])])
+    case("pickrows", "int32[6,7,5] x", "int32[2,4,5] y", "y = GatherND(x, i)", [whole("i", 2, 4, 2, most=6)])
+    for op in "none", "add", "mul", "max", "min":
+        case("put" + op, "float[5,7] x, float[4,9] u", "float[5,7] y", f'y = ScatterElements <axis=1,reduction="{op}"> (x, i, u)', [whole("i", 4, 9, most=7) if op != "none" else tensor("i", 4, 9, dtype="int64", values=[c % 7 for c in range(36)])])
+        case("set" + op, "int32[5,7,19] x, int32[3,2,19] u", "int32[5,7,19] y", f'y = ScatterND <reduction="{op}"> (x, i, u)', [tensor("i", 3, 2, 2, dtype="int64", values=[0, 1, 4, -1, 2, 2] * 2)])
+    case("putimages", "float[N,7,5] x, float[N,3,5] f, float[N,3,5] u", "float[N,7,5] y", made + 'y = ScatterElements <axis=1,reduction="max"> (x, i, u)', [tensor("k", values=[6.9])])
+    case("sethalf", "float16[5,7] x, float16[2,7] u", "float16[5,7] y", 'y = ScatterND <reduction="add"> (x, i, u)', [tensor("i", 2, 1, dtype="int64", values=[3, 3])])
+    for least in 0, 1:
+        how = f"TopK <axis=1,largest={1 - least}> (t, k)"
+        case(f"top{least}", "float[N,37,5] x", "float[N,4,5] y, int64[N,4,5] z", f"u = Mul(x, s)\nt = Floor(u)\ny, z = {how}", [tensor("s", values=[9.0]), ints("k", 4)])
+        case(f"topall{least}", "float[2,70] x", "float[2,70] y, int64[2,70] z", f"t = Log(x)\ny, z = {how}", [ints("k", 70)])
+        for dtype in "int8", "uint8", "int64", "double", "float16":
+            case(f"top{least}{dtype}", f"{dtype}[3,19] x", f"{dtype}[3,7] y, int64[3,7] z", f"t = Identity(x)\ny, z = {how}", [ints("k", 7)])
+    for op in "Sum", "Prod":
+        for flags in range(4):
+            case(f"cum{op.lower()}{flags}", "float[N,3,17,5] x", "float[N,3,17,5] y", f"y = Cum{op} <exclusive={flags % 2},reverse={flags // 2}> (x, a)", [tensor("a", values=[-2], dtype="int64")], into=None if op == "Sum" else newest)
+        for dtype in "int32", "double", "float16":
+            case(f"cum{op.lower()}{dtype}", f"{dtype}[7,5] x", f"{dtype}[7,5] y", f"y = Cum{op}(x, a)", [tensor("a", values=[0], dtype="int64")], into=None if op == "Sum" else newest)
+    for mode in "DCR", "CRD":
+        case("depth" + mode.lower(), "float[N,12,4,5] x", "float[N,3,8,10] y", f'y = DepthToSpace <blocksize=2,mode="{mode}"> (x)')
+    case("space", "float[N,3,8,10] x", "float[N,12,4,5] y", "y = SpaceToDepth <blocksize=2> (x)")
+    for mode in "reflect", "edge", "wrap":
+        case("pad" + mode, "float[N,3,4,5] x", "float[N,4,8,9] y", f'y = Pad <mode="{mode}"> (x, p)', [ints("p", 0, 1, -1, 3, 0, 0, 5, 1)])
+    case("padconv", "float[N,3,6,7] x", "float[N,8,6,7] y", 'p = Pad <mode="reflect"> (x, w)\ny = Conv(p, k)', [ints("w", 0, 0, 1, 1, 0, 0, 1, 1), tensor("k", 8, 3, 3, 3)])
+    for upper in 0, 1:
+        case(f"trilu{upper}", "float[N,5,7] x", "float[N,5,7] y", f"y = Trilu <upper={upper}> (x, k)", [tensor("k", values=[1], dtype="int64")])
+        case(f"trilurun{upper}", "int32[5,7] x, int64 k", "int32[5,7] y", f"y = Trilu <upper={upper}> (x, k)")
+    case("eye", "float[4,6] x", "float[4,6] y", "e = EyeLike <k=1> (x)\ny = Add(x, e)")
+    case("onehot", "float[N,3] f, float[2] v", "float[N,5,3] y", made + "y = OneHot <axis=1> (i, d, v)", [tensor("k", values=[7.0]), tensor("d", values=[5], dtype="int64")])
+    case("nonzero", "float[5] x", "float[3] y", "n = NonZero(c)\nm = Reshape(n, o)\ny = Gather(x, m)", [tensor("c", 5, values=[0, 4, 0, 1, 2]), ints("o", 3)])
 
 
 def products():
@@ -202,6 +241,14 @@ def reductions():
         case("b" + low, "float[N,3,2] x", "float[3] y", f"y = Reduce{op} <keepdims=0> (x, a)", [ints("a", 0, 2)])
         case("c" + low, "float[4,9,40] x", "float[4,1,40] y", f"y = Reduce{op}(x, a)", [ints("a", 1)])
     case("r3", "float[2,3,4,5,6] x", "float[3,5] y", "y = ReduceSum <keepdims=0> (x, a)", [ints("a", 0, 2, 4)])
+    for op in "ArgMax", "ArgMin":
+        for last in 0, 1:
+            name, how = f"{op.lower()}{last}", f"{op} <axis=1,select_last_index={last}>"
+            case(name + "a", "float[N,9,37] x", "int64[N,1,37] y", f"t = Mul(x, k)\nu = Floor(t)\ny = {how} (u)", [tensor("k", values=[3.0])])
+            case(name + "b", "float[N,5,7,300] x", "int64[N,1,5,7] y", f"t = Mul(x, k)\nu = Floor(t)\nv = Transpose <perm=[0,3,1,2]> (u)\ny = {how} (v)", [tensor("k", values=[3.0])])
+            case(name + "c", "float[4,70] x", "int64[4] y", f"t = Log(x)\ny = {how.replace('>', ',keepdims=0>')} (t)")
+        for dtype in "int32", "int64", "uint8", "float16", "double":
+            case(op.lower() + dtype, f"{dtype}[3,9,5] x", "int64[3,9] y, int64[9,5] z", f"y = {op} <axis=2,keepdims=0> (x)\nz = {op} <keepdims=0> (x)")
     case("gap", "float[N,5,6,7] x", "float[N,5,1,1] y", "y = GlobalAveragePool(x)")
     case("gmp", "float[N,5,6,7] x", "float[N,5,1,1] y", "y = GlobalMaxPool(x)")
     case("softmax", "float[N,5,33] x", "float[N,5,33] y", "t = Softmax(x)\ny = Mul(t, t)")
@@ -342,10 +389,10 @@ def write(path, cases, opset):
         out.write(f"all ({join(0, ', ')}) => ({join(1, ', ')}){' <' + weights + '>' if weights else ''}\n{{\n{join(2, chr(10))}\n}}\n")
 
 
-elementwise(), moves(), products(), convolutions(), resizes(), reductions(), exact(), quantisation(), losses(), blocks()
+elementwise(), moves(), places(), products(), convolutions(), resizes(), reductions(), exact(), quantisation(), losses(), blocks()
 MOST = 120  # cases of a model: a program writes 256 outputs at most
-some = lambda name, cases: {f"{name}{i}": (cases[i:i + MOST], 20) for i in range(0, len(cases), MOST)}
-models = {**some("free", free + static), **some("static", static), "old": (old, 11)}
+some = lambda name, cases, opset: {f"{name}{i}": (cases[i:i + MOST], opset) for i in range(0, len(cases), MOST)}
+models = some("free", free + static, 20) | some("static", static, 20) | some("old", old, 11) | some("newest", newest, 26)
 passed, failed = 0, 0
 with tempfile.TemporaryDirectory() as folder:
     for name, (cases, opset) in models.items():

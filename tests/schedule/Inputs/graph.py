@@ -65,7 +65,7 @@ GROWS = {"Mul", "MulAdd", "Gemm", "MatMul", "Conv", "ConvNHWC", "ConvTranspose",
 class Graph:
     def __init__(self, seed):
         self.r = random.Random(seed)
-        self.opset = self.r.choice((11, 13, 17, 18, 20, 21, 22, 22))
+        self.opset = self.r.choice((11, 13, 17, 18, 20, 21, 22, 22, 26))
         self.free = self.r.random() < 0.4  # the batch
         self.exact = self.r.random() < 0.3  # operators that round nothing, on small integers
         self.kind = "whole" if self.exact else self.r.choice(["real"] * 12 + ["odd"])

@@ -250,6 +250,129 @@ def gather(g, op):
     g.node(op, [x, g.weight(index.astype(g.r.choice((np.int64, np.int32))))], (dtype, out), axis=either(g, axis, shape))
 
 
+def indices(g, shape, size):
+    """Of so many places: a constant; of a free batch, made of an input."""
+    if "N" not in shape:
+        index = np.random.default_rng(g.r.randint(0, 99)).integers(-size, size, shape)
+        return g.weight(index.astype(g.r.choice((np.int64, np.int32))))
+    return g.input("int64", shape, 0, size - 1, "whole")
+
+
+def beside(g, shape, axis):
+    """A shape of indices for it: no larger but along axis."""
+    return tuple(g.r.choice((1, 2, 5, 9)) if i == axis else d if d == "N" else g.r.randint(1, d) for i, d in enumerate(shape))
+
+
+@rule("GatherElements", exact=True)
+def gather_elements(g, op):
+    x = g.pick(ANY, 1, 5, lambda s: any(d != "N" for d in s))
+    dtype, shape = g.types[x]
+    axis = axis_of(g, shape)
+    out = beside(g, shape, axis)
+    g.node(op, [x, indices(g, out, shape[axis])], (dtype, out), axis=either(g, axis, shape))
+
+
+@rule("GatherND", exact=True)
+def gather_nd(g, op):
+    x = g.pick(ANY, 1, 5, lambda s: s != ("N",))
+    dtype, shape = g.types[x]
+    batch = g.r.randint(int("N" in shape), len(shape) - 1)
+    n = g.r.randint(1, len(shape) - batch)
+    rows = shape[:batch] + g.r.choice(((), (3,), (2, 2)))
+    g.node(op, [x, indices(g, rows + (n,), min(shape[batch:batch + n]))], (dtype, rows + shape[batch + n:]), batch_dims=batch if g.opset >= 12 or batch else None)
+
+
+def joined(g, x, least):
+    """How updates go in, where the opset has it; sums of many would not stay exact."""
+    return g.r.choice(("none", "none", *(("max", "min", "add", "mul")[:2 if g.exact else 4]))) if g.opset >= least and g.types[x][0] != "bool" else None
+
+
+@rule("ScatterElements", "Scatter", weight=0.6, exact=True)
+def scatter_elements(g, op):
+    x = g.pick(ANY, 1, 4, lambda s: any(d != "N" for d in s))
+    dtype, shape = g.types[x]
+    axis, how = axis_of(g, shape), joined(g, x, 18) if op == "ScatterElements" else None
+    rows = beside(g, shape, axis)
+    if how in (None, "none"):  # which of several updates stays, ONNX does not say
+        rows = tuple(1 if i == axis else d for i, d in enumerate(rows))
+    g.node(op, [x, indices(g, rows, shape[axis]), g.operand(dtype, rows)], (dtype, shape), axis=either(g, axis, shape), reduction=how)
+
+
+@rule("ScatterND", weight=0.6, exact=True)
+def scatter_nd(g, op):
+    x = g.pick(ANY, 1, 4, lambda s: "N" not in s)
+    dtype, shape = g.types[x]
+    n, how = g.r.randint(1, len(shape)), joined(g, x, 18)
+    rows = (1,) if how in (None, "none") else g.r.choice(((3,), (2, 2)))
+    g.node(op, [x, indices(g, rows + (n,), min(shape[:n])), g.operand(dtype, rows + shape[n:])], (dtype, shape), reduction=how)
+
+
+@rule("TopK", exact=True)
+def top(g, op):
+    x = g.pick(FLOATS + INTS, 1, 5, lambda s: any(d != "N" for d in s))
+    dtype, shape = g.types[x]
+    axis = axis_of(g, shape)
+    k = g.r.randint(1, shape[axis])
+    out = shape[:axis] + (k,) + shape[axis + 1:]
+    g.node(op, [x, g.ints(k)], (dtype, out), ("int64", out), axis=either(g, axis, shape), largest=g.r.choice((0, 1)))
+
+
+@rule("CumSum", "CumProd", weight=0.6)
+def scan(g, op):
+    x = g.pick(FLOATS + INTS, 1, 5, lambda s: any(d != "N" for d in s))
+    shape = g.types[x][1]
+    axis = axis_of(g, shape)
+    if op == "CumProd" and shape[axis] > 20:
+        raise Misfit
+    g.same(op, x, g.weight(np.int64(either(g, axis, shape))), exclusive=g.r.choice((0, 1)), reverse=g.r.choice((0, 1)))
+
+
+@rule("DepthToSpace", "SpaceToDepth", weight=0.6, exact=True)
+def blocks(g, op):
+    to_space, b = op == "DepthToSpace", g.r.choice((1, 2, 3))
+    fits = lambda s: "N" not in s[1:] and (s[1] % b**2 == 0 if to_space else s[2] % b == s[3] % b == 0)
+    x = g.pick(ANY, 4, 4, fits, (g.picture()[0], *((3 * b**2, 2, 5) if to_space else (3, 2 * b, 3 * b))))
+    dtype, (n, c, h, w) = g.types[x]
+    out = (n, c // b**2, h * b, w * b) if to_space else (n, c * b**2, h // b, w // b)
+    g.node(op, [x], (dtype, out), blocksize=b, mode=g.r.choice((None, "CRD")) if g.opset >= (11 if to_space else 28) else None)
+
+
+@rule("EyeLike", "Trilu", weight=0.5, exact=True)
+def planes(g, op):
+    x = g.pick(ANY, 2, 2 if op == "EyeLike" else 5, lambda s: "N" not in s[-2:])
+    dtype, shape = g.types[x]
+    k = g.r.choice((0, 1, -2))
+    if op == "EyeLike":
+        to = g.r.choice((None, "float"))
+        return g.node(op, [x], (to or dtype, shape), k=k, dtype=to and NUMBERS[to])
+    g.same(op, x, *([g.weight(np.int64(k))] if g.r.random() < 0.7 else []), upper=g.r.choice((0, 1)))
+
+
+@rule("OneHot", weight=0.6, exact=True)
+def one_hot(g, op):
+    x = g.pick(("int64", "int32"), 0, 4)
+    shape, depth = g.types[x][1], g.r.choice((1, 3, 5))
+    axis = g.r.randint(int("N" in shape), len(shape))
+    out = shape[:axis] + (depth,) + shape[axis:]
+    g.node(op, [x, g.weight(np.int64(depth)), g.operand("float", (2,))], ("float", out), axis=axis)
+
+
+@rule("NonZero", weight=0.25, exact=True)
+def non_zero(g, op):
+    array = np.random.default_rng(g.r.randint(0, 99)).integers(0, 2, g.r.choice(((5,), (2, 3))))
+    g.node(op, [g.weight(array)], ("int64", (array.ndim, int(array.sum()))))
+
+
+@rule("Pad", exact=True)
+def pad_on(g, op):
+    """By what is there."""
+    x = g.pick(FLOATS + INTS, 1)
+    dtype, shape = g.types[x]
+    begin, end = ([0 if d == "N" else g.r.choice((0, 0, 1, 3)) for d in shape] for _ in "be")
+    out = tuple(d if d == "N" else d + b + e for d, b, e in zip(shape, begin, end))
+    g.node(op, [x, g.ints(*begin, *end)], (dtype, out), mode=g.r.choice(("reflect", "edge", *(("wrap",) if g.opset >= 19 else ()))))
+
+
 @rule("Pad", exact=True)
 def pad(g, op):
     x = g.pick(FLOATS + INTS, 1)
@@ -348,6 +471,15 @@ def reduce(g, op):
     if (op == "ReduceProd" and count([shape[i] for i in axes]) > 20) or (dtype in INTS and op in ("ReduceMean", "ReduceL2")):
         raise Misfit
     over(g, op, x, axes, g.r.choice((0, 1)))
+
+
+@rule("ArgMax", "ArgMin", weight=0.5, exact=True)
+def place(g, op):
+    x = g.pick(FLOATS + INTS, 1, 5, lambda s: any(d != "N" for d in s))
+    shape, keep = g.types[x][1], g.r.choice((0, 1))
+    axis = axis_of(g, shape)
+    g.node(op, [x], ("int64", shape[:axis] + (1,) * keep + shape[axis + 1:]), axis=either(g, axis, shape), keepdims=keep,
+           select_last_index=g.r.choice((0, 1)) if g.opset >= 12 else None)
 
 
 @rule("Softmax", "LogSoftmax", weight=0.8)
