@@ -211,28 +211,47 @@ static bool softmax(Node *node, Diag *diag)
 bool infer_Softmax(Node *node, Diag *diag) { return softmax(node, diag); }
 bool infer_LogSoftmax(Node *node, Diag *diag) { return softmax(node, diag); }
 
-bool infer_LayerNormalization(Node *node, Diag *diag)
+/* Over the dimensions from axis on, scaled and shifted by what broadcasts to them; what is one number for all of them has the
+ * shape stats. */
+static bool norm(Node *node, Shape *stats, Diag *diag)
 {
     const Shape *in = node_input_shape(node, 0);
     int axis;
     if (!infer_axis(node, node_attr_int(node, "axis"), in->rank, &axis, diag) || !infer_check_epsilon(node, diag) ||
-        !infer_check_same_dtype(node, 0, 1, diag) || !infer_check_same_dtype(node, 0, 2, diag))
+        !infer_check_dtype(node, 1, SET_FLOAT, diag))
         return false;
     if (node_attr_int(node, "stash_type") != 1) {
-        diag_unsupported(diag, node->span, "stash_type of LayerNormalization is %lld, only 1 is supported",
+        diag_unsupported(diag, node->span, "stash_type of %s is %lld, only 1 is supported", node->op->name,
                          (long long)node_attr_int(node, "stash_type"));
         return false;
     }
-    Shape normalized = {.rank = in->rank - axis}, stats = *in;
+    Shape normalized = {.rank = in->rank - axis};
+    *stats = *in;
     for (int i = axis; i < in->rank; i++) {
         normalized.dims[i - axis] = in->dims[i];
-        stats.dims[i] = dim_of(1);
+        stats->dims[i] = dim_of(1);
     }
-    if (!infer_check_broadcasts_to(node, 1, &normalized, diag) || !infer_check_broadcasts_to(node, 2, &normalized, diag))
+    return infer_check_broadcasts_to(node, 1, &normalized, diag) && infer_check_broadcasts_to(node, 2, &normalized, diag) &&
+           unary(node, SET_FLOAT, diag);
+}
+
+bool infer_LayerNormalization(Node *node, Diag *diag)
+{
+    Shape stats;
+    if (!infer_check_same_dtype(node, 0, 1, diag) || !infer_check_same_dtype(node, 0, 2, diag) || !norm(node, &stats, diag))
         return false;
     node_set_output(node, 1, DT_FLOAT, stats);
     node_set_output(node, 2, DT_FLOAT, stats);
-    return unary(node, SET_FLOAT, diag);
+    return true;
+}
+
+bool infer_RMSNormalization(Node *node, Diag *diag)
+{
+    Shape stats;
+    if (!norm(node, &stats, diag))
+        return false;
+    node_set_output(node, 0, node_input_dtype(node, 1), *node_input_shape(node, 0));
+    return true;
 }
 
 static bool global_pool(Node *node, Diag *diag)

@@ -219,16 +219,16 @@ REF(LogSoftmax)
     return softmax(node, inputs[0], outputs[0], true);
 }
 
-/* ── LayerNormalization ──────────────────────────────────────────────────────────────────────────────── */
+/* ── LayerNormalization, RMSNormalization ────────────────────────────────────────────────────────────── */
 
 typedef struct Norm {
     double mean, scale;
 } Norm;
 
-static Norm measure(const double *x, int64_t n, double epsilon)
+static Norm measure(const double *x, int64_t n, double epsilon, bool centred)
 {
     double total = 0, squares = 0;
-    for (int64_t i = 0; i < n; i++)
+    for (int64_t i = 0; centred && i < n; i++)
         total += x[i];
     double average = total / (double)n;
     for (int64_t i = 0; i < n; i++)
@@ -236,9 +236,8 @@ static Norm measure(const double *x, int64_t n, double epsilon)
     return (Norm){average, 1 / sqrt(squares / (double)n + epsilon)};
 }
 
-REF(LayerNormalization)
+static bool normalise(const Node *node, Tensor *const *inputs, Tensor **outputs, bool centred)
 {
-    UNUSED;
     const Tensor *in = inputs[0], *gain = inputs[1], *bias = interp_input(node, inputs, 2);
     Arena *scratch = arena_new();
     double *x = tensor_doubles(scratch, in), epsilon = (double)(float)node_attr_float(node, "epsilon");
@@ -252,7 +251,7 @@ REF(LayerNormalization)
     Norm norm = {0};
     for (int64_t i = 0; i < in->count; i++, walk_next(&walk)) {
         if (i % n == 0) {
-            norm = measure(x + i, n, epsilon);
+            norm = measure(x + i, n, epsilon, centred);
             if (node->outputs.len > 1 && outputs[1])
                 tensor_set(outputs[1], i / n, norm.mean);
             if (node->outputs.len > 2 && outputs[2])
@@ -263,6 +262,17 @@ REF(LayerNormalization)
     }
     arena_free(scratch);
     return true;
+}
+
+REF(LayerNormalization)
+{
+    UNUSED;
+    return normalise(node, inputs, outputs, true);
+}
+REF(RMSNormalization)
+{
+    UNUSED;
+    return normalise(node, inputs, outputs, false);
 }
 
 /* ── Losses ──────────────────────────────────────────────────────────────────────────────────────────── */

@@ -90,7 +90,7 @@ void ops_markdown(FILE *out)
         "`DequantizeLinear`. Ranks go up to 8. An operator of the class spelling is another spelling of others,\n"
         "which take its place before anything is scheduled.\n\n"
         "Doubles and integers are added, compared, reduced and multiplied as matrices in their own type. Functions, convolutions,\n"
-        "`LayerNormalization`, `Softmax` and losses of doubles are computed in float.\n\n"
+        "`LayerNormalization`, `RMSNormalization`, `Softmax` and losses of doubles are computed in float.\n\n"
         "## ONNX\n\n",
         out);
     put_domain(out, "");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
-/* LayerNorm over contiguous elements: mean, then variance of the differences, then scale.
+/* LayerNorm over contiguous elements: mean, then variance of the differences, then scale. RMSNorm: the same with a mean of 0.
  *
  * Two passes over the data, because the one-pass formula E[x²] - E[x]² cancels; the row is in L1 the second time.
  *
@@ -18,7 +18,7 @@ typedef struct RowNorm {
     int64_t n;
     double epsilon;
     IrValue row, in, out;        /* number and addresses of the present row */
-    IrValue mean, scale;         /* vectors */
+    IrValue mean, scale;         /* vectors; mean NULL: 0 */
     IrValue lowest, inverse;     /* vectors: the lowest of what becomes integers, and what makes differences from it these */
 } RowNorm;
 
@@ -29,6 +29,8 @@ static IrValue load_at(Emit *e, const RowNorm *r, IrValue first, int64_t active)
 
 static IrValue difference_at(Emit *e, const RowNorm *r, IrValue first, int64_t active)
 {
+    if (!r->mean)
+        return load_at(e, r, first, active);
     return LLVMBuildFSub(e->ir, load_at(e, r, first, active), emit_low(e, r->mean), "");
 }
 
@@ -102,8 +104,8 @@ static void normalise_rows(Emit *e, const Kernel *kernel, IrValue first, int64_t
     RowNorm rows[MOST_ROWS];
     for (int64_t i = 0; i < count; i++)
         rows[i] = row_at(e, kernel, LLVMBuildNUWAdd(e->ir, first, emit_i64(e, i), ""));
-    IrValue mean = means(e, rows, count, add_elements);
-    for (int64_t i = 0; i < count; i++)
+    IrValue mean = kernel_is_centred(kernel) ? means(e, rows, count, add_elements) : NULL;
+    for (int64_t i = 0; mean && i < count; i++)
         rows[i].mean = emit_splat_lane(e, mean, i);
     IrValue scale = deviation(e, rows, means(e, rows, count, add_squares));
     for (int64_t i = 0; i < count; i++) {
@@ -133,6 +135,8 @@ void kernel_layernorm(Emit *e, const Kernel *kernel)
     normalise_rows(e, kernel, LLVMBuildNUWAdd(e->ir, rest.index, emit_i64(e, whole), ""), 1);
     emit_loop_end(e, &rest, NULL);
 }
+
+void kernel_rmsnorm(Emit *e, const Kernel *kernel) { kernel_layernorm(e, kernel); }
 
 /* ── As 8-bit integers ───────────────────────────────────────────────────────────────────────────────── */
 
@@ -167,7 +171,8 @@ static void store_for_row(Emit *e, const RowNorm *r, int argument, IrValue value
     emit_store_scalar(e, value, emit_index(e, emit_arg(e, argument), r->row, F32));
 }
 
-/* The row's deviation is one factor: it is not multiplied into what becomes an integer, but into the step and the lowest. */
+/* The row's deviation is one factor: it is not multiplied into what becomes an integer, but into the step and the lowest.
+ * mean: a scalar, or NULL. */
 static void write_quantized(Emit *e, RowNorm *r, IrValue mean)
 {
     IrValue slots[SLOTS + 2 * QUANTIZE_SLOTS];
@@ -179,7 +184,8 @@ static void write_quantized(Emit *e, RowNorm *r, IrValue mean)
     QuantizeStep step = quantize_step(e, slots + SLOTS);
     store_for_row(e, r, LAYERNORM_QUANTIZE_STEP, LLVMBuildFMul(e->ir, step.step, scale, ""));
     store_for_row(e, r, LAYERNORM_QUANTIZE_LOW, LLVMBuildFMul(e->ir, step.low, scale, ""));
-    r->lowest = emit_splat(e, r->kernel->layernorm_quantize.scaled ? step.low : LLVMBuildFAdd(e->ir, mean, step.low, ""));
+    bool from_mean = mean && !r->kernel->layernorm_quantize.scaled;
+    r->lowest = emit_splat(e, from_mean ? LLVMBuildFAdd(e->ir, mean, step.low, "") : step.low);
     r->inverse = emit_splat(e, step.inverse);
     emit_for_vectors(e, r->n, write_bytes, r, NULL, 0);
 }
@@ -191,8 +197,13 @@ void kernel_layernorm_quantize(Emit *e, const Kernel *kernel)
     r.row = rows.index;
     r.in = emit_index(e, emit_arg(e, LAYERNORM_QUANTIZE_IN), rows.index, kernel->layernorm_quantize.in_row);
     r.out = emit_index(e, emit_arg(e, LAYERNORM_QUANTIZE_OUT), rows.index, kernel->layernorm_quantize.out_row);
-    IrValue mean = divided(e, &r, emit_collect(e, r.n, add_elements, &r, -0.0, emit_combine_add));
-    r.mean = emit_splat(e, mean);
+    IrValue mean = NULL;
+    if (kernel_is_centred(kernel)) {
+        mean = divided(e, &r, emit_collect(e, r.n, add_elements, &r, -0.0, emit_combine_add));
+        r.mean = emit_splat(e, mean);
+    }
     write_quantized(e, &r, mean);
     emit_loop_end(e, &rows, NULL);
 }
+
+void kernel_rmsnorm_quantize(Emit *e, const Kernel *kernel) { kernel_layernorm_quantize(e, kernel); }

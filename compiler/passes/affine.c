@@ -9,9 +9,9 @@
  *   q = Add(p, c)                          ->      q = Add(p, c')              c' = c s
  *   r = Mul(q, s)
  *
- * The same for ConvNHWC, as long as no padding stands in for what would have been b. New weights are computed in double
+ * The same for RMSNormalization, which has no b, and for ConvNHWC, as long as no padding stands in for what would have been b. New weights are computed in double
  * and rounded once; if one might not be finite, nothing is folded. Requires channels-last layout (pass_layout) and
- * recognised LayerNorms; preserves names of outputs. The scale that stays behind is all ones. */
+ * recognised norms; preserves names of outputs. The scale that stays behind is all ones. */
 #include "compiler/passes/passes.h"
 
 #include "compiler/passes/rewrite.h"
@@ -333,11 +333,11 @@ static Value *ones_like(Node *at, const Value *scale)
     return constant_new(at->graph, arena_printf(at->graph->model->arena, "%s_ones", scale->name), ones, at->span);
 }
 
-/* The LayerNormalization loses scale and bias: what follows has them now. */
+/* The normalisation loses scale and bias: what follows has them now. */
 static void strip_norm(Node *norm)
 {
     Value *inputs[] = {norm->inputs.at[0], ones_like(norm, norm->inputs.at[1])};
-    Node *made = node_replace(norm, OP_LayerNormalization, inputs, 2);
+    Node *made = node_replace(norm, norm->op->kind, inputs, 2);
     node_copy_attrs(made, norm);
     node_infer(made);
 }
@@ -355,7 +355,7 @@ static bool is_foldable_norm(const Node *norm, const Weights *w)
 static bool fold_norm(Node *node)
 {
     Weights w;
-    Node *norm = value_made_by(node->inputs.at[0], OP_LayerNormalization);
+    Node *norm = value_made_by_norm(node->inputs.at[0]);
     if (!norm || !value_only_user(norm->outputs.at[0]) || !weights_of(node, &w) || !is_foldable_norm(norm, &w))
         return false;
     Bias bias = bias_of(&w);

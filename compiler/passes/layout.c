@@ -68,11 +68,17 @@ static bool merge_transposes(Node *node)
 }
 
 static const Rule sink_rules[] = {
-    {OP_Conv, "channels-last", conv_channels_last}, {OP_Transpose, "merge", merge_transposes},
-    {OP_MatMul, "sink", sink_through_matmul},       {OP_LayerNormalization, "sink", sink_through_layernorm},
-    {OP_Softmax, "sink", sink_through_softmax},     {OP_LogSoftmax, "sink", sink_through_softmax},
-    {OP_Concat, "sink", sink_through_concat},       {OP_Resize, "sink", sink_through_resize},
-    {OP_Gather, "sink", sink_through_gather},       {ANY_OP, "sink", sink_through_reduce},
+    {OP_Conv, "channels-last", conv_channels_last},
+    {OP_Transpose, "merge", merge_transposes},
+    {OP_MatMul, "sink", sink_through_matmul},
+    {OP_LayerNormalization, "sink", sink_through_norm},
+    {OP_RMSNormalization, "sink", sink_through_norm},
+    {OP_Softmax, "sink", sink_through_softmax},
+    {OP_LogSoftmax, "sink", sink_through_softmax},
+    {OP_Concat, "sink", sink_through_concat},
+    {OP_Resize, "sink", sink_through_resize},
+    {OP_Gather, "sink", sink_through_gather},
+    {ANY_OP, "sink", sink_through_reduce},
     {ANY_OP, "sink", sink_through_elementwise},
 };
 

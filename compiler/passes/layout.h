@@ -7,7 +7,7 @@
 
 bool sink_through_elementwise(Node *node);
 bool sink_through_reduce(Node *node);
-bool sink_through_layernorm(Node *node);
+bool sink_through_norm(Node *node);
 bool sink_through_softmax(Node *node);
 bool sink_through_matmul(Node *node);
 bool sink_through_concat(Node *node);

@@ -182,7 +182,7 @@ bool sink_through_reduce(Node *node)
     return finish(node, reduce, kept, rest);
 }
 
-bool sink_through_layernorm(Node *node)
+bool sink_through_norm(Node *node)
 {
     int64_t perm[MAX_RANK];
     Node *transpose = transposed_input(node, 0, perm);

@@ -146,10 +146,10 @@ static const float *multiplied(Arena *arena, const Tensor *w, const float *multi
     return to;
 }
 
-/* A LayerNormalization that nothing else uses, whose scale is folded into the weights: it can take another. */
+/* A normalisation that nothing else uses, whose scale is folded into the weights: it can take another. */
 static Node *norm_to_scale(const Value *rows)
 {
-    Node *norm = value_made_by(rows, OP_LayerNormalization);
+    Node *norm = value_made_by_norm(rows);
     if (!norm || !value_only_user(rows) || !norm->inputs.at[1]->constant || node_input(norm, 2))
         return NULL;
     for (int64_t i = 0; i < norm->inputs.at[1]->constant->count; i++)
@@ -322,7 +322,7 @@ bool quantizable(Node *node, Quantizable *q)
     bool fits = node->op->kind == OP_MatMul ? matmul_of(node, q) : node->op->kind == OP_ConvNHWC && patches_of(node, q);
     if (!fits)
         return false;
-    q->normal = value_made_by(q->input, OP_LayerNormalization) != NULL;
+    q->normal = value_made_by_norm(q->input) != NULL;
     q->range = q->normal ? 0 : range_of(q->matrix->dims[0]);
     return true;
 }

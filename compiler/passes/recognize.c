@@ -128,8 +128,8 @@ static const Rule rules[] = {
     {OP_Erf, "gelu", recognize_gelu},
     {OP_Tanh, "gelu tanh", recognize_gelu},
     {OP_Sqrt, "l2", recognize_l2},
-    {OP_Div, "layer norm", recognize_layernorm},
-    {OP_Mul, "layer norm", recognize_layernorm},
+    {OP_Div, "norm", recognize_norm},
+    {OP_Mul, "norm", recognize_norm},
     {OP_Mul, "norm scale", recognize_norm_scale},
     {OP_Add, "norm bias", recognize_norm_bias},
 };

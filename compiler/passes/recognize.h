@@ -6,7 +6,7 @@
 #include "ir/graph.h"
 
 bool recognize_gelu(Node *root);       /* Erf or Tanh */
-bool recognize_layernorm(Node *root);  /* Div or Mul: (x - mean) / sqrt(variance + epsilon) */
+bool recognize_norm(Node *root);       /* Div or Mul: (x - mean) / sqrt(variance + epsilon), x / sqrt(mean of x² + epsilon) */
 bool recognize_norm_scale(Node *root); /* Mul after a LayerNormalization without scale */
 bool recognize_norm_bias(Node *root);  /* Add after a LayerNormalization without bias */
 

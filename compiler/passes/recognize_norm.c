@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
-/* Layer normalisation, however an exporter spelled it out.
+/* Layer normalisation and RMS normalisation, however an exporter spelled them out.
  *
  *   m = ReduceMean(x, -1)
  *   d = Sub(x, m)
@@ -8,6 +8,8 @@
  *   e = Add(v, epsilon)                    then  Mul(n, g)  ->  LayerNormalization(x, g)
  *   s = Sqrt(e)                            then  Add(n, b)  ->  LayerNormalization(x, g, b)
  *   n = Div(d, s)                          (or Mul(d, Reciprocal(s)))
+ *
+ *   n = Div(x, Sqrt(ReduceMean(Pow(x, 2)) + epsilon))      ->   n = RMSNormalization<epsilon>(x, ones), which has no b
  */
 #include "compiler/passes/recognize.h"
 
@@ -26,43 +28,47 @@ static Value *mean_of(const Value *value)
 }
 
 /* x of x - mean(x); NULL. */
-static Value *centred(const Value *value)
+static Value *centred(Value *value)
 {
     Node *sub = value_made_by(value, OP_Sub);
     return sub && mean_of(sub->inputs.at[1]) == sub->inputs.at[0] ? sub->inputs.at[0] : NULL;
 }
 
-/* x where value is the mean of (x - mean(x))²; NULL. */
-static Value *variance_of(const Value *value)
+typedef Value *Root(Value *value); /* x of what is normalised: centred, or as it is */
+
+static Value *as_it_is(Value *value) { return value; }
+
+/* x where value is the mean of root(x)²; NULL. */
+static Value *variance_of(const Value *value, Root *root)
 {
     const Value *square = mean_of(value);
     Node *power = value_made_by(square, OP_Pow), *mul = value_made_by(square, OP_Mul);
     if (power && value_is_number(power->inputs.at[1], 2))
-        return centred(power->inputs.at[0]);
-    Value *a = mul ? centred(mul->inputs.at[0]) : NULL;
-    return a && a == centred(mul->inputs.at[1]) ? a : NULL;
+        return root(power->inputs.at[0]);
+    Value *a = mul ? root(mul->inputs.at[0]) : NULL;
+    return a && a == root(mul->inputs.at[1]) ? a : NULL;
 }
 
 /* x where value is sqrt(variance(x) + epsilon); NULL. */
-static Value *deviation_of(const Value *value, double *epsilon)
+static Value *deviation_of(const Value *value, Root *root, double *epsilon)
 {
-    Node *root = value_made_by(value, OP_Sqrt);
-    Node *sum = root ? value_made_by(root->inputs.at[0], OP_Add) : NULL;
+    Node *sqrt = value_made_by(value, OP_Sqrt);
+    Node *sum = sqrt ? value_made_by(sqrt->inputs.at[0], OP_Add) : NULL;
     Value *variance = sum ? node_scalar_operand(sum, epsilon) : NULL;
-    return variance ? variance_of(variance) : NULL;
+    return variance ? variance_of(variance, root) : NULL;
 }
 
-/* x where node is (x - mean) / sqrt(variance + epsilon), as a Div or a Mul by a Reciprocal; NULL. */
-static Value *normalized(const Node *node, double *epsilon)
+/* x where node is root(x) / sqrt(variance + epsilon), as a Div or a Mul by a Reciprocal; NULL. */
+static Value *normalized(const Node *node, Root *root, double *epsilon)
 {
     for (int i = 0; i < 2; i++) {
-        Value *x = centred(node->inputs.at[i]), *by = node->inputs.at[1 - i];
+        Value *x = root(node->inputs.at[i]), *by = node->inputs.at[1 - i];
         if (!x || (node->op->kind == OP_Div && i == 1))
             continue;
         Node *reciprocal = value_made_by(by, OP_Reciprocal);
         if (node->op->kind == OP_Mul)
             by = reciprocal ? reciprocal->inputs.at[0] : NULL;
-        if (by && deviation_of(by, epsilon) == x)
+        if (by && deviation_of(by, root, epsilon) == x)
             return x;
     }
     return NULL;
@@ -77,20 +83,25 @@ static Value *ones_for(Node *node, int64_t n)
     return constant_new(node->graph, arena_printf(arena, "%s_ones", node->outputs.at[0]->name), tensor, node->span);
 }
 
-bool recognize_layernorm(Node *node)
+static bool recognize(Node *node, Root *root, OpKind kind)
 {
     double epsilon = 0;
-    Value *x = normalized(node, &epsilon);
+    Value *x = normalized(node, root, &epsilon);
     if (!x || !value_is_float(x) || !(epsilon >= 0))
         return false;
     Dim last = x->type.shape.dims[value_rank(x) - 1];
     if (!dim_is_fixed(last))
         return false;
-    Node *norm = node_replace(node, OP_LayerNormalization, (Value *[]){x, ones_for(node, last.size)}, 2);
+    Node *norm = node_replace(node, kind, (Value *[]){x, ones_for(node, last.size)}, 2);
     node_set_int(norm, "axis", value_rank(x) - 1);
     node_set_float(norm, "epsilon", epsilon);
     node_infer(norm);
     return true;
+}
+
+bool recognize_norm(Node *node)
+{
+    return recognize(node, centred, OP_LayerNormalization) || recognize(node, as_it_is, OP_RMSNormalization);
 }
 
 /* ── Scale and bias ──────────────────────────────────────────────────────────────────────────────────── */
@@ -103,12 +114,12 @@ static bool is_ones(const Tensor *tensor)
     return tensor != NULL;
 }
 
-/* The LayerNormalization over the last axis that makes a's operand and has no other use; *vector: the channel
+/* The normalisation over the last axis that makes a's operand and has no other use; *vector: the channel
  * constant it is combined with. */
 static Node *norm_operand(const Node *node, Value **vector)
 {
     Value *other = constant_operand(node, vector);
-    Node *norm = other ? value_made_by(other, OP_LayerNormalization) : NULL;
+    Node *norm = other ? value_made_by_norm(other) : NULL;
     if (!norm || !value_only_user(other) || !node_has_one_output(norm) || !value_is_float(other))
         return NULL;
     Dim last = other->type.shape.dims[value_rank(other) - 1];
@@ -130,7 +141,7 @@ static Value *as_vector(Node *at, Value *value)
 /* norm makes node's output, with other parameters. */
 static bool rebuild(Node *node, Node *norm, Value *scale, Value *bias)
 {
-    Node *made = node_replace(node, OP_LayerNormalization, (Value *[]){norm->inputs.at[0], scale, bias}, bias ? 3 : 2);
+    Node *made = node_replace(node, norm->op->kind, (Value *[]){norm->inputs.at[0], scale, bias}, bias ? 3 : 2);
     node_copy_attrs(made, norm);
     node_infer(made);
     return true;
@@ -149,7 +160,7 @@ bool recognize_norm_bias(Node *node)
 {
     Value *vector;
     Node *norm = norm_operand(node, &vector);
-    if (!norm || node_input(norm, 2))
+    if (!norm || norm->op->kind == OP_RMSNormalization || node_input(norm, 2))
         return false;
     return rebuild(node, norm, norm->inputs.at[1], as_vector(node, vector));
 }

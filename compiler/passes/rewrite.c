@@ -52,6 +52,12 @@ Node *value_made_by(const Value *value, OpKind kind)
     return node && node->op->kind == kind && node_output(node, 0) == value ? node : NULL;
 }
 
+Node *value_made_by_norm(const Value *value)
+{
+    Node *norm = value_made_by(value, OP_LayerNormalization);
+    return norm ? norm : value_made_by(value, OP_RMSNormalization);
+}
+
 Node *value_only_user(const Value *value) { return value_has_one_use(value) ? value->users.at[0] : NULL; }
 
 bool value_is_scalar(const Value *value, double *number)

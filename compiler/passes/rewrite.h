@@ -32,6 +32,7 @@ bool rewrite(Graph *graph, const Rule *rules, int64_t n_rules);
 /* ── Looking ─────────────────────────────────────────────────────────────────────────────────────────── */
 
 Node *value_made_by(const Value *value, OpKind kind);       /* the producer if it is a kind; NULL */
+Node *value_made_by_norm(const Value *value);               /* by LayerNormalization or RMSNormalization; NULL */
 Node *value_only_user(const Value *value);                  /* the one node that uses it, once; NULL */
 bool value_is_scalar(const Value *value, double *number);   /* a constant of one number */
 bool value_is_number(const Value *value, double expected);  /* that constant, up to float's rounding */

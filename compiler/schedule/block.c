@@ -42,8 +42,8 @@ static bool take_norm(Lowering *l, Block *b)
 {
     Fusion *fusion = NEW(l->arena, Fusion);
     const Node *region = b->regions[BLOCK_NORM], *node = region_anchor(region);
-    b->epsilon = node_attr_float(node, "epsilon");
-    return node_axis(node) == 3 && region_fuse(l, region, fusion) && layernorm_fusion(l, node, fusion, &b->norm) &&
+    b->normal_node = node;
+    return node_axis(node) == 3 && region_fuse(l, region, fusion) && norm_fusion(l, node, fusion, &b->norm) &&
            is_per_column(&b->norm);
 }
 
@@ -187,7 +187,7 @@ static void normalise(Lowering *l, const Block *b, Rows *r)
 {
     if (block_is_quantized(b)) {
         r->q = quantized_part(b->r1, pos_at(0), r->pixels);
-        layernorm_quantize_rows(l, r->a, &r->q, b->epsilon, b->norm.expr.n_steps ? b->norm.operands[1].ref : (Ref){0});
+        norm_quantize_rows(l, b->normal_node, r->a, &r->q, b->norm.expr.n_steps ? b->norm.operands[1].ref : (Ref){0});
         operand_end_rows(l, r->q.bytes, &b->p1);
         return;
     }
@@ -195,7 +195,7 @@ static void normalise(Lowering *l, const Block *b, Rows *r)
     View operands[MAX_OPERANDS];
     for (int i = 1; i < b->norm.expr.n_operands; i++)
         linear_rows(&b->norm.operands[i], &operands[i]);
-    layernorm_rows(l, r->a, normal, b->epsilon, &b->norm, operands);
+    norm_rows(l, b->normal_node, r->a, normal, &b->norm, operands);
     r->a = operand_groups(normal, b->product);
 }
 

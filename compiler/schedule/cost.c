@@ -85,19 +85,32 @@ static double dwconv_cycles(const Kernel *kernel, const CpuProfile *cpu)
     return taps * tap + width * (accesses(cpu, 1) + expr_cycles(kernel, cpu));
 }
 
-/* Mean, variance, result: three passes over a row. */
-static double layernorm_cycles(const Kernel *kernel, const CpuProfile *cpu)
+/* Each vector of a row takes so many instructions, and is loaded and stored so often. */
+static double norm_cycles(const Kernel *kernel, const CpuProfile *cpu, double n, double n_accesses)
 {
-    double vector = instructions(cpu, 5) + accesses(cpu, 4) + expr_cycles(kernel, cpu);
+    double vector = instructions(cpu, n) + accesses(cpu, n_accesses) + expr_cycles(kernel, cpu);
     return (double)kernel->layernorm.rows * (vectors(cpu, kernel->layernorm.n) * vector + LANE_SUM);
 }
 
+/* Mean, variance, result: three passes over a row; without the mean two. */
+static double layernorm_cycles(const Kernel *kernel, const CpuProfile *cpu) { return norm_cycles(kernel, cpu, 5, 4); }
+static double rmsnorm_cycles(const Kernel *kernel, const CpuProfile *cpu) { return norm_cycles(kernel, cpu, 2, 3); }
+
 /* With what a row spans in the second pass, and bytes for the results. */
-static double layernorm_quantize_cycles(const Kernel *kernel, const CpuProfile *cpu)
+static double norm_quantize_cycles(const Kernel *kernel, const CpuProfile *cpu, double n, double n_accesses)
 {
     int factors = kernel->layernorm_quantize.scaled ? 2 : 0; /* multiplied by in both passes */
-    double vector = instructions(cpu, 7 + factors) + accesses(cpu, 3.25 + factors);
+    double vector = instructions(cpu, n + factors) + accesses(cpu, n_accesses + factors);
     return (double)kernel->layernorm_quantize.rows * (vectors(cpu, kernel->layernorm_quantize.n) * vector + 2 * LANE_SUM);
+}
+
+static double layernorm_quantize_cycles(const Kernel *kernel, const CpuProfile *cpu)
+{
+    return norm_quantize_cycles(kernel, cpu, 7, 3.25);
+}
+static double rmsnorm_quantize_cycles(const Kernel *kernel, const CpuProfile *cpu)
+{
+    return norm_quantize_cycles(kernel, cpu, 4, 2.25);
 }
 
 /* Two passes over a row: what it spans, then its bytes. */

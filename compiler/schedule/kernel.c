@@ -90,6 +90,8 @@ static const char *short_dtype(DType dtype)
     }
 }
 
+static const char *norm_name(const Kernel *k) { return kernel_is_centred(k) ? "layernorm" : "rmsnorm"; }
+
 static void put_stem(StrBuf *sb, const Kernel *k)
 {
     static const char *const reduce_names[] = {"sum", "mean", "l2", "l1", "max", "min", "prod", "sumsquare"};
@@ -104,11 +106,13 @@ static void put_stem(StrBuf *sb, const Kernel *k)
                   (long long)k->dwconv.kh, (long long)k->dwconv.kw);
         break;
     case KERNEL_LAYERNORM:
-        sb_printf(sb, "cnx_layernorm_f32_%lldx%lld", (long long)k->layernorm.rows, (long long)k->layernorm.n);
+    case KERNEL_RMSNORM:
+        sb_printf(sb, "cnx_%s_f32_%lldx%lld", norm_name(k), (long long)k->layernorm.rows, (long long)k->layernorm.n);
         break;
     case KERNEL_LAYERNORM_QUANTIZE:
-        sb_printf(sb, "cnx_layernorm_%s_%lldx%lld", short_dtype(k->layernorm_quantize.out), (long long)k->layernorm_quantize.rows,
-                  (long long)k->layernorm_quantize.n);
+    case KERNEL_RMSNORM_QUANTIZE:
+        sb_printf(sb, "cnx_%s_%s_%lldx%lld", norm_name(k), short_dtype(k->layernorm_quantize.out),
+                  (long long)k->layernorm_quantize.rows, (long long)k->layernorm_quantize.n);
         break;
     case KERNEL_QUANTIZE:
         sb_printf(sb, "cnx_quantize_%s_%lldx%lld", short_dtype(k->quantize.out), (long long)k->quantize.rows,

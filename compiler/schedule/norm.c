@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
-/* LayerNormalization, Softmax, LogSoftmax: rows of contiguous elements.
+/* LayerNormalization, RMSNormalization, Softmax, LogSoftmax: rows of contiguous elements.
  *
- * LayerNormalization's scale and shift are the first steps of the kernel's expression; where earlier passes have
+ * A normalisation's scale and shift are the first steps of the kernel's expression; where earlier passes have
  * folded them into the next layer's weights (all ones, all zeros) they are left out. Softmax along another axis works
  * on a copy with that axis last, and leaves a permuted view of it. */
 #include "compiler/schedule/norm.h"
@@ -50,16 +50,16 @@ static View contiguous_rows(Lowering *l, View view, int split)
     return rows;
 }
 
-/* ── LayerNormalization ──────────────────────────────────────────────────────────────────────────────── */
+/* ── LayerNormalization, RMSNormalization ────────────────────────────────────────────────────────────── */
 
-void layernorm_rows(Lowering *l, View in, View out, double epsilon, const Fusion *epilogue, const View *operands)
+void norm_rows(Lowering *l, const Node *node, View in, View out, const Fusion *epilogue, const View *operands)
 {
-    Kernel kernel = {.kind = KERNEL_LAYERNORM};
+    Kernel kernel = {.kind = node->op->kind == OP_RMSNormalization ? KERNEL_RMSNORM : KERNEL_LAYERNORM};
     kernel.layernorm.rows = in.dims[0];
     kernel.layernorm.n = in.dims[1];
     kernel.layernorm.in_row = in.strides[0];
     kernel.layernorm.out_row = out.strides[0];
-    kernel.layernorm.epsilon = epsilon;
+    kernel.layernorm.epsilon = node_attr_float(node, "epsilon");
     Ref args[MAX_ARGS] = {in.ref, out.ref};
     int n = 2;
     if (epilogue && epilogue->expr.n_steps) {
@@ -96,7 +96,7 @@ static bool add_affine(Lowering *l, Fusion *fusion, const Node *node, int input,
            fusion_step(fusion, op, DT_FLOAT, *value, id, 0, 0, 0, value);
 }
 
-bool layernorm_fusion(Lowering *l, const Node *node, const Fusion *epilogue, Fusion *fusion)
+bool norm_fusion(Lowering *l, const Node *node, const Fusion *epilogue, Fusion *fusion)
 {
     int value = 0;
     memset(fusion, 0, sizeof *fusion);
@@ -116,7 +116,7 @@ static bool splits_at(const Fusion *epilogue, int axis)
     return true;
 }
 
-static void layernorm_sections(Lowering *l, View in, View out, double epsilon, const Fusion *fusion, const View *operands)
+static void norm_sections(Lowering *l, const Node *node, View in, View out, const Fusion *fusion, const View *operands)
 {
     Tiling tiling = tile_blocks(in.dims[0], rows_of_chunk(in.dims[0], in.dims[1]));
     for (int i = 0; i < 2; i++) {
@@ -127,13 +127,13 @@ static void layernorm_sections(Lowering *l, View in, View out, double epsilon, c
         Pos at = pos_loop(pos_at(tiling.parts[i].start), section_open(l, tiling.parts[i].count), size);
         for (int j = 1; j < fusion->expr.n_operands; j++)
             own[j] = view_slice(operands[j], 0, at, size, 1);
-        layernorm_rows(l, view_slice(in, 0, at, size, 1), view_slice(out, 0, at, size, 1), epsilon, fusion, own);
+        norm_rows(l, node, view_slice(in, 0, at, size, 1), view_slice(out, 0, at, size, 1), fusion, own);
         loop_close(l);
     }
 }
 
 /* Mean and 1 / sqrt(variance + epsilon), when someone wants them: plain reductions. */
-static void write_statistics(Lowering *l, const Node *node, View x, int axis, double epsilon)
+static void write_statistics(Lowering *l, const Node *node, View x, int axis)
 {
     const Value *mean_value = node_output(node, 1), *deviation_value = node_output(node, 2);
     if (!mean_value && !deviation_value)
@@ -162,7 +162,7 @@ static void write_statistics(Lowering *l, const Node *node, View x, int axis, do
     reduce_phases(l, name, REDUCE_MEAN, centred, gone, deviation);
     Expr root = {.n_operands = 1,
                  .n_steps = 4,
-                 .steps = {{.op = OP_Constant, .imm[0] = epsilon, .dtype = DT_FLOAT},
+                 .steps = {{.op = OP_Constant, .imm[0] = node_attr_float(node, "epsilon"), .dtype = DT_FLOAT},
                            {.op = OP_Add, .in = {0, 1}, .dtype = DT_FLOAT},
                            {.op = OP_Sqrt, .in = {2}, .dtype = DT_FLOAT},
                            {.op = OP_Reciprocal, .in = {3}, .dtype = DT_FLOAT}}};
@@ -170,18 +170,17 @@ static void write_statistics(Lowering *l, const Node *node, View x, int axis, do
     view_set(l, deviation_value, deviation);
 }
 
-bool layernorm_lower(Lowering *l, const Node *node, Epilogue *epilogue)
+bool norm_lower(Lowering *l, const Node *node, Epilogue *epilogue)
 {
     View x = view_of_input(l, node, 0), out_rows, operands[MAX_OPERANDS];
     int axis = node_axis(node);
     if (x.per_image && axis == 0)
-        return mixes_images(l, "LayerNormalization over the images of a free batch");
-    double epsilon = node_attr_float(node, "epsilon");
+        return mixes_images(l, arena_printf(l->arena, "%s over the images of a free batch", node->op->name));
     const Fusion *behind = epilogue && epilogue->fusion && splits_at(epilogue->fusion, axis) ? epilogue->fusion : NULL;
     Fusion *fusion = NEW(l->arena, Fusion);
-    bool fused = behind && layernorm_fusion(l, node, behind, fusion);
-    if (!fused && !layernorm_fusion(l, node, NULL, fusion))
-        return lower_unsupported(l, "LayerNormalization whose scale does not match its input");
+    bool fused = behind && norm_fusion(l, node, behind, fusion);
+    if (!fused && !norm_fusion(l, node, NULL, fusion))
+        return lower_unsupported(l, "a normalisation whose scale does not match its input");
     const Value *value = fused ? behind->result : node->outputs.at[0];
     if (fused)
         epilogue->taken = true;
@@ -195,14 +194,15 @@ bool layernorm_lower(Lowering *l, const Node *node, Epilogue *epilogue)
         }
     if (view_count(&out)) {
         phase_open(l, value->name, 8 * view_count(&out));
-        layernorm_sections(l, in, out_rows, epsilon, fusion, operands);
+        norm_sections(l, node, in, out_rows, fusion, operands);
     }
     float_output_set(l, value, out);
-    write_statistics(l, node, x, axis, epsilon);
+    write_statistics(l, node, x, axis);
     return true;
 }
 
-bool lower_LayerNormalization(Lowering *l, const Node *node) { return layernorm_lower(l, node, NULL); }
+bool lower_LayerNormalization(Lowering *l, const Node *node) { return norm_lower(l, node, NULL); }
+bool lower_RMSNormalization(Lowering *l, const Node *node) { return norm_lower(l, node, NULL); }
 
 /* ── Softmax ─────────────────────────────────────────────────────────────────────────────────────────── */
 

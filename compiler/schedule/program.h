@@ -146,6 +146,12 @@ typedef struct Kernel {
     };
 } Kernel;
 
+/* LAYERNORM, LAYERNORM_QUANTIZE: their rows lose their mean; those of RMSNORM and RMSNORM_QUANTIZE keep it. */
+static inline bool kernel_is_centred(const Kernel *kernel)
+{
+    return kernel->kind == KERNEL_LAYERNORM || kernel->kind == KERNEL_LAYERNORM_QUANTIZE;
+}
+
 static inline int kernel_first_operand(const Kernel *kernel) { return kernel->kind == KERNEL_MAP ? 0 : 1; }
 
 /* ── Statements, phases, programs ────────────────────────────────────────────────────────────────────── */

@@ -119,14 +119,14 @@ void quantize_rows(Lowering *l, View floats, const QuantizedRows *rows)
               N_QUANTIZE_ARGS);
 }
 
-void layernorm_quantize_rows(Lowering *l, View in, const QuantizedRows *out, double epsilon, Ref factors)
+void norm_quantize_rows(Lowering *l, const Node *norm, View in, const QuantizedRows *out, Ref factors)
 {
-    Kernel kernel = {.kind = KERNEL_LAYERNORM_QUANTIZE};
+    Kernel kernel = {.kind = norm->op->kind == OP_RMSNormalization ? KERNEL_RMSNORM_QUANTIZE : KERNEL_LAYERNORM_QUANTIZE};
     kernel.layernorm_quantize.rows = in.dims[0];
     kernel.layernorm_quantize.n = in.dims[1];
     kernel.layernorm_quantize.in_row = in.strides[0];
     kernel.layernorm_quantize.out_row = out->bytes.strides[0];
-    kernel.layernorm_quantize.epsilon = epsilon;
+    kernel.layernorm_quantize.epsilon = node_attr_float(norm, "epsilon");
     kernel.layernorm_quantize.out = out->bytes.dtype;
     kernel.layernorm_quantize.scaled = factors.buffer;
     emit_call(l, &kernel, (Ref[]){in.ref, out->bytes.ref, out->step.ref, out->low.ref, factors}, N_LAYERNORM_QUANTIZE_ARGS);

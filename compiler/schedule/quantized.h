@@ -33,7 +33,7 @@ QuantizedRows quantized_rows(Lowering *l, Space space, int64_t m, const Quantize
 QuantizedRows quantized_part(QuantizedRows rows, Pos first, int64_t m);
 /* Where control is; the second: what LayerNormalization makes of them. */
 void quantize_rows(Lowering *l, View floats, const QuantizedRows *rows);
-void layernorm_quantize_rows(Lowering *l, View in, const QuantizedRows *out, double epsilon, Ref factors); /* buffer NULL: 1 */
+void norm_quantize_rows(Lowering *l, const Node *norm, View in, const QuantizedRows *out, Ref factors); /* buffer NULL: 1 */
 
 /* What the product of a range starts from, multiplies and does to its sums: they become floats, to which `add`, [m, n] or a
  * row of it, is added (NULL: nothing), then the rest of the expression (NULL: none). Its first operands are the product's own;

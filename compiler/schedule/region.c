@@ -90,7 +90,7 @@ static bool lower_with(Lowering *l, RegionKind kind, const Node *anchor, Epilogu
     case REGION_CONV:
     case REGION_DWCONV: return conv_lower(l, anchor, epilogue);
     case REGION_GEMM: return product_lowering(anchor)(l, anchor, epilogue);
-    case REGION_LAYERNORM: return layernorm_lower(l, anchor, epilogue);
+    case REGION_LAYERNORM: return norm_lower(l, anchor, epilogue);
     default: unreachable();
     }
 }

@@ -178,9 +178,11 @@ static void dw_cases(Suite *s)
 
 /* ── LayerNorm, softmax, cross entropy ───────────────────────────────────────────────────────────────── */
 
-static void layernorm_case(Suite *s, int64_t rows, int64_t n, bool in_place, bool affine, double offset)
+static void norm_case(Suite *s, KernelKind kind, int64_t rows, int64_t n, bool in_place, bool affine, double offset)
 {
-    Case *c = suite_case(s, KERNEL_LAYERNORM, "layernorm %dx%d in place %d affine %d", (int)rows, (int)n, in_place, affine);
+    bool centred = kind == KERNEL_LAYERNORM;
+    Case *c =
+        suite_case(s, kind, "%snorm %dx%d in place %d affine %d", centred ? "layer" : "rms", (int)rows, (int)n, in_place, affine);
     int64_t pitch = n + 3, out_pitch = in_place ? pitch : n + 1;
     float *in = test_floats(s, (rows - 1) * pitch + n, offset - 2, offset + 2);
     float *out = in_place ? in : sentinels(s, (rows - 1) * out_pitch + n);
@@ -192,7 +194,7 @@ static void layernorm_case(Suite *s, int64_t rows, int64_t n, bool in_place, boo
     case_expect(s, c, 1, DT_FLOAT, (rows - 1) * out_pitch + n, 1e-6 * (1 + fabs(offset)));
     for (int64_t r = 0; r < rows; r++) {
         double sum = 0, squares = 0;
-        for (int64_t i = 0; i < n; i++)
+        for (int64_t i = 0; centred && i < n; i++)
             sum += in[r * pitch + i];
         for (int64_t i = 0; i < n; i++)
             squares += (in[r * pitch + i] - sum / (double)n) * (in[r * pitch + i] - sum / (double)n);
@@ -254,7 +256,8 @@ static void row_cases(Suite *s)
 {
     static const int64_t ns[] = {1, 5, 8, 16, 17, 96, 97, 192, 195, 768, 1000};
     for (int64_t i = 0; i < countof(ns); i++) {
-        layernorm_case(s, 1 + i % 3, ns[i], i % 2, i % 3 == 0, i % 4 == 3 ? 30 : 0);
+        norm_case(s, KERNEL_LAYERNORM, 1 + i % 3, ns[i], i % 2, i % 3 == 0, i % 4 == 3 ? 30 : 0);
+        norm_case(s, KERNEL_RMSNORM, 5 - i % 5, ns[i], i % 2, i % 3 == 0, i % 4 == 3 ? 30 : 0);
         softmax_case(s, 1 + i % 2, ns[i], false, 20);
         softmax_case(s, 1 + i % 2, ns[i], true, i % 2 ? 3 : 200);
     }

@@ -157,6 +157,10 @@ case("LayerNormalization", [rand(3, 4, 5), rand(5), rand(5)])
 case("LayerNormalization", [rand(3, 4, 5), rand(5)], epsilon=0.1)
 case("LayerNormalization", [rand(3, 4, 5), rand(4, 5), rand(4, 5)], axis=1)
 case("LayerNormalization", [rand(3, 4, 5) + 3, rand(5), rand(5)], n_outputs=3)
+case("RMSNormalization", [rand(3, 4, 5), rand(5)], opset=23)
+case("RMSNormalization", [rand(3, 4, 5), rand(4, 5)], opset=23, axis=1, epsilon=0.1)
+case("RMSNormalization", [rand(3, 4, 5) + 3, rand(5)], opset=23, axis=-2, const=(1,))
+case("RMSNormalization", [rand(7), rand()], opset=23, free=False, axis=0)
 case("GlobalAveragePool", [rand(3, 4, 5, 6)])
 case("GlobalAveragePool", [rand(2, 3, 7)])
 case("GlobalMaxPool", [rand(3, 4, 5, 6)])
@@ -526,7 +530,7 @@ def model_of(c):
     outputs = [onnx.ValueInfoProto(name=o) for o in outs]
     graph = helper.make_graph(nodes, "g", inputs, outputs, inits)
     imports = [helper.make_opsetid(*i) for i in (("", c["opset"]), ("com.microsoft", 1)) if not i[0] or c["domain"]]
-    model = helper.make_model(graph, opset_imports=imports, ir_version=10 if c["opset"] > 20 else 9 if c["opset"] > 18 else 8)
+    model = helper.make_model(graph, opset_imports=imports, ir_version=11 if c["opset"] > 22 else 10 if c["opset"] > 20 else 9 if c["opset"] > 18 else 8)
     return model if c["domain"] else typed(model)
 
 

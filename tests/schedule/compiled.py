@@ -235,6 +235,10 @@ def reductions():
     case("ln2", "float[N,5,6,3] x", "float[N,5,6,3] y", "t = LayerNormalization <axis=2> (x, s)\ny = Relu(t)", [tensor("s", 6, 3)])
     case("ln3", "float[4,5,6] x", "float[4,5,6] y, float[4,1,1] m, float[4,1,1] d", "y, m, d = LayerNormalization <axis=1> (x, s, b)", [tensor("s", 5, 6), tensor("b", 6)])
     case("ln4", "double[3,5,9] x", "double[3,5,9] y", "y = LayerNormalization(x, s, b)", [tensor("s", 9, dtype="double"), tensor("b", 9, dtype="double")])
+    case("rms", "float[N,5,33] x", "float[N,5,33] y", "y = RMSNormalization(x, s)", [tensor("s", 33)])
+    case("rms2", "float[N,5,6,3] x", "float[N,5,6,3] y", "t = RMSNormalization <axis=2> (x, s)\ny = Relu(t)", [tensor("s", 6, 3)])
+    case("rms3", "double[3,5,9] x", "float[3,5,9] y", "y = RMSNormalization(x, s)", [tensor("s", 9)])
+    case("rms4", "float[40,97] x", "float[40,97] y", "t = RMSNormalization(x, s)\ny = Add(t, s)", [tensor("s", 97)])
     for op in "Mean Sum L1 L2 Max Min Prod SumSquare".split():
         low = op.lower()
         case("r" + low, "float[N,5,6,7] x", "float[N,6] y", f"y = Reduce{op} <keepdims=0> (x, a)", [ints("a", 1, 3)])
@@ -322,14 +326,14 @@ def losses():
                  labels + prepare + f'y = {op} <reduction="{how}",ignore_index=2> (z, l, w)', bounds)
 
 
-def block(name, height, width, c, hidden, kernel, between=""):
-    """What becomes one region of kind "block", between a pointwise convolution and a mean; between: behind LayerNormalization."""
+def block(name, height, width, c, hidden, kernel, between="", norm="LayerNormalization(t, g, b)"):
+    """What becomes one region of kind "block", between a pointwise convolution and a mean; between: behind the norm."""
     p = kernel // 2
     case(name, f"float[N,3,{height},{width}] i", f"float[N,{c}] y, float[N,{c},{height},{width}] q", f"""
 x = Conv(i, s)
 d = Conv <group={c},pads=[{p},{p},{p},{p}]> (x, k, b)
 t = Transpose <perm=[0,2,3,1]> (d)
-{'m' if between else 'n'} = LayerNormalization(t, g, b)
+{'m' if between else 'n'} = {norm}
 {between}
 h0 = MatMul(n, w1)
 h1 = Add(h0, b1)
@@ -377,6 +381,7 @@ def blocks():
     block("one", 9, 11, 19, 70, 7)
     block("ranges", 14, 14, 16, 1024, 7)
     block("uneven", 30, 13, 33, 132, 5)
+    block("rmsblock", 14, 14, 17, 64, 7, norm="RMSNormalization(t, g)")
     block("around", 14, 14, 16, 64, 7, "n = Add(m, t)")  # wants the convolution's result once more: no whole block
 
 

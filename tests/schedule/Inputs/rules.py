@@ -500,6 +500,15 @@ def layer_normalization(g, op):
            epsilon=g.r.choice((None, 0.001, 0.1)))
 
 
+@rule("RMSNormalization")
+def rms_normalization(g, op):
+    x = g.pick(FLOATS, 1, 5, lambda s: s[-1] not in ("N", 1))
+    dtype, shape = g.types[x]
+    axis = g.r.choice([len(shape) - 1] * 3 + list(range("N" in shape, len(shape))))
+    scale = g.operand(dtype, shape[axis:] if g.r.random() < 0.8 else shape[-1:])
+    g.node(op, [x, scale], g.types[x], axis=either(g, axis, shape), epsilon=g.r.choice((None, 0.001, 0.1)))
+
+
 def out_size(size, kernel, stride, dilation, begin, end, ceil=0):
     """With ceil one more window where a part is left, but none that begins behind the picture."""
     room = size + begin + end - (kernel - 1) * dilation - 1
@@ -643,12 +652,12 @@ def act(g, x):
 
 
 def norm(g, x, axis):
-    """LayerNormalization over an axis, whole or in parts."""
+    """LayerNormalization or RMSNormalization over an axis, whole or in parts."""
     dtype, shape = g.types[x]
     c, scalar, binary = shape[axis], g.scalar, g.binary
     if axis == len(shape) - 1 and g.r.random() < 0.6 and g.opset >= 17:
         return g.node("LayerNormalization", [x, g.operand(dtype, (c,)), g.operand(dtype, (c,))], (dtype, shape), epsilon=0.001)
-    d = binary("Sub", x, over(g, "ReduceMean", x, [axis]))
+    d = binary("Sub", x, over(g, "ReduceMean", x, [axis])) if g.r.random() < 0.7 else x
     square = binary("Pow", d, scalar(d, 2)) if g.r.random() < 0.5 else binary("Mul", d, d)
     root = g.same("Sqrt", binary("Add", over(g, "ReduceMean", square, [axis]), scalar(d, 0.001)))
     affine = (c,) + (1,) * (len(shape) - 1 - axis)
