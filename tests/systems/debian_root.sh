@@ -8,22 +8,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/systems/root.sh
 [ "$VERSION_CODENAME" = trixie ] && other=bookworm || other=trixie
-codename=${2:-$other} work=$1 certificates=/etc/ssl/certs/ca-certificates.crt
-
-# From where this machine's packages are, and by its ways to get there.
-make_root() { # ROOT
-    local mirror=$(mirror)
-    rm -rf "$1"
-    debootstrap --variant=minbase "$codename" "$1" $mirror || return 1
-    {
-        echo "deb $mirror $codename main"
-        echo "deb $mirror $codename-updates main"
-        echo "deb ${mirror%/}-security $codename-security main"
-    } >"$1/etc/apt/sources.list"
-    apt-config dump Acquire >"$1/etc/apt/apt.conf.d/90outside"
-    cp /etc/resolv.conf "$1/etc/"
-    [ ! -e $certificates ] || cp $certificates "$1/etc/ssl-outside.crt" # for pip; the root's own packages write their file anew
-}
+codename=${2:-$other} work=$1
 
 # What is checked out here becomes a repository there: tests ask git for its files.
 copy_repository() { # ROOT
@@ -48,5 +33,5 @@ if [ "${3:-}" = inside ]; then
     exit
 fi
 [ "$(id -u)" = 0 ] || { echo "debian_root.sh: only root can make a root" && exit 1; }
-mkdir -p "$work" && work=$(realpath "$work") && make_root "$work/$codename" && copy_repository "$work/$codename" &&
+mkdir -p "$work" && work=$(realpath "$work") && make_debian "$codename" "$work/$codename" && copy_repository "$work/$codename" &&
     exec unshare --mount "$PWD/tests/systems/debian_root.sh" "$work" "$codename" inside

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-# What debian_root.sh and arm64_root.sh share: making a Debian in a folder, and telling how it went. Sourced, not run.
+# What the scripts here share: making a Debian in a folder, and telling how it went. Sourced, not run.
 
 export container=lxc # tells debootstrap that devices and /proc are there, or not to be had
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
@@ -8,6 +8,21 @@ export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
 # From where this machine's packages are.
 mirror() {
     apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $VERSION_CODENAME" | head -n 1
+}
+
+# A bare Debian, with packages from where this machine's are, by its ways to get there.
+make_debian() { # CODENAME ROOT
+    local mirror=$(mirror) certificates=/etc/ssl/certs/ca-certificates.crt
+    rm -rf "$2"
+    debootstrap --variant=minbase "$1" "$2" $mirror || return 1
+    {
+        echo "deb $mirror $1 main"
+        echo "deb $mirror $1-updates main"
+        echo "deb ${mirror%/}-security $1-security main"
+    } >"$2/etc/apt/sources.list"
+    apt-config dump Acquire >"$2/etc/apt/apt.conf.d/90outside"
+    cp /etc/resolv.conf "$2/etc/"
+    [ ! -e $certificates ] || cp $certificates "$2/etc/ssl-outside.crt" # for pip; the root's own packages write their file anew
 }
 
 # The sources as they are checked out here, with their times, so that only what has changed is built again.

@@ -94,13 +94,15 @@ static bool find_place(int fd, char place[PATH_MAX])
     return n > 0;
 }
 
+static const char *reason(void) { return errno == ENOENT ? "/proc is not mounted" : strerror(errno); }
+
 /* The open file is a regular one that lies where it may. */
 static bool check_place(int fd, int dir, const char *path, Span span, Diag *diag)
 {
     char place[PATH_MAX], home[PATH_MAX];
     struct stat status;
     if (!find_place(fd, place) || !find_place(dir, home) || fstat(fd, &status) != 0)
-        diag_resource(diag, span, "cannot tell where external data %s lies: %s", path, strerror(errno));
+        diag_resource(diag, span, "cannot tell where external data %s lies: %s", path, reason());
     else if (!lies_in(place, home) && !is_hub_blob(place, home))
         diag_error(diag, span, "external data %s is a link to %s, outside the model's directory", path, place);
     else if (!S_ISREG(status.st_mode))
