@@ -6,11 +6,11 @@
  * constant) and knows its users. Everything lives in the model's arena; removed nodes are just unlinked.
  *
  * Metadata that frontends attach and link/ reads (model metadata_props, so it prints and parses):
- *   "cnxc.task"          image-classification | feature-extraction | backbone | raw
+ *   "cnxc.task"          image-classification | image-segmentation | feature-extraction | backbone | raw
  *   "cnxc.labels"        JSON list of label strings, by class index
  *   "cnxc.preprocessor"  JSON object: the normalised image processor settings (docs/user-guide.md)
  *   "cnxc.problem_type"  as in config.json, if it is there
- *   "cnxc.logits", "cnxc.probabilities"  the output that holds them, if it is called otherwise */
+ *   "cnxc.logits", "cnxc.probabilities", "cnxc.mask" (labels of pixels)  the output that holds them, if it is called otherwise */
 #ifndef CNXC_IR_GRAPH_H
 #define CNXC_IR_GRAPH_H
 

@@ -18,8 +18,8 @@ extern "C" {
 #endif
 
 /* Of this interface: grows when a struct or function changes or is added. 2 added pictures in memory, labels,
- * cnxrt_last_error and cnxrt_licenses; what is written for 1 works as it did. */
-#define CNXRT_ABI_VERSION 2
+ * cnxrt_last_error and cnxrt_licenses, 3 labels of pixels; what is written for 1 works as it did. */
+#define CNXRT_ABI_VERSION 3
 
 /* Of workspaces, in bytes. */
 #define CNXRT_WORKSPACE_ALIGNMENT 64
@@ -92,6 +92,15 @@ typedef struct cnxrt_prediction {
     float score;                     /* probability, in [0, 1] */
 } cnxrt_prediction;
 
+/* The class of each pixel. */
+typedef struct cnxrt_segmentation {
+    size_t struct_size;              /* sizeof(cnxrt_segmentation) */
+    int64_t width, height;           /* of the picture, upright */
+    const int32_t *labels;           /* height rows of width classes, from the top */
+    const float *logits;             /* what the model gave: n_classes planes of logits_height rows; NULL: it gives none */
+    int64_t n_classes, logits_width, logits_height;
+} cnxrt_segmentation;
+
 /* How the pixels of a picture lie in memory. */
 typedef enum cnxrt_format {
     CNXRT_FORMAT_GRAY8 = 1,
@@ -161,7 +170,7 @@ CNXRT_API void cnxrt_destroy(cnxrt_model *model);
  * and leaves the sentence as it was. */
 CNXRT_API const char *cnxrt_last_error(void);
 
-/* Classes that a classifier answers with; 0: it is none. */
+/* Classes that a model answers with, of pictures or of their pixels; 0: it names none. */
 CNXRT_API int64_t cnxrt_n_labels(const cnxrt_model *model);
 
 /* The label of class i, UTF-8, LABEL_i where the model names none; lives as long as the model. NULL: there is no class i. */
@@ -230,6 +239,15 @@ CNXRT_API cnxrt_status cnxrt_classify_file(cnxrt_context *context, const char *p
                                            int64_t *n);
 CNXRT_API cnxrt_status cnxrt_classify_memory(cnxrt_context *context, const void *encoded, size_t encoded_bytes, int64_t k,
                                              cnxrt_prediction *predictions, int64_t *n);
+
+/* Prepares a picture, runs a model that labels pixels and gives the class of each, at the picture's size: where the model has the
+ * output logits these are interpolated (bilinear, by the centres of pixels) and the greatest wins, as in transformers'
+ * post_process_semantic_segmentation with the picture's size; else each pixel has the label nearest to it. What result points to is the
+ * context's, until its next call. */
+CNXRT_API cnxrt_status cnxrt_segment_image(cnxrt_context *context, const cnxrt_image *image, cnxrt_segmentation *result);
+CNXRT_API cnxrt_status cnxrt_segment_file(cnxrt_context *context, const char *path, cnxrt_segmentation *result);
+CNXRT_API cnxrt_status cnxrt_segment_memory(cnxrt_context *context, const void *encoded, size_t encoded_bytes,
+                                            cnxrt_segmentation *result);
 
 #ifdef __cplusplus
 }

@@ -60,7 +60,7 @@ static cnxrt_status check_classifies(cnxrt_context *context, int64_t n, int64_t 
     if (k < 1 || !predictions || !n_best)
         return context_fail(context, CNXRT_ERROR_ARGUMENT, "a pointer is NULL or k is less than 1");
     cnxrt_status status = check_runs_pictures(context, n);
-    if (status == CNXRT_OK && context->model->n_classes == 0)
+    if (status == CNXRT_OK && !model_classifies(context->model))
         return context_fail(context, CNXRT_ERROR_UNSUPPORTED, "this model does not classify");
     return status;
 }

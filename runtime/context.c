@@ -199,6 +199,7 @@ void cnxrt_context_destroy(cnxrt_context *context)
         room_free(&context->preparers[i].work);
     }
     free(context->preparers);
+    room_free(&context->mask);
     free(context);
 }
 

@@ -130,19 +130,34 @@ bool picture_size(cnxrt_context *context, const uint8_t *bytes, size_t size, int
     return true;
 }
 
+static cnxrt_status first_failed(cnxrt_context *context)
+{
+    const ImageError *error = &context->preparers[0].error;
+    return context_fail(context, error->status, "%s", error->text);
+}
+
+cnxrt_status picture_decode(cnxrt_context *context, const uint8_t *bytes, size_t size, Image *image)
+{
+    context_use(context, context->home);
+    return decode(context, bytes, size, image) ? CNXRT_OK : first_failed(context);
+}
+
+cnxrt_status image_to_pixels(cnxrt_context *context, const Image *image, bool follow, float *pixels)
+{
+    if (follow)
+        follow_size(context, image);
+    return prepare_image(context, image, &context->preparers[0], pixels) ? CNXRT_OK : first_failed(context);
+}
+
 cnxrt_status picture_to_pixels(cnxrt_context *context, const uint8_t *bytes, size_t size, bool follow, float *pixels)
 {
-    Preparer *preparer = &context->preparers[0];
     Image image;
-    context_use(context, context->home);
-    bool ok = decode(context, bytes, size, &image);
-    if (ok) {
-        if (follow)
-            follow_size(context, &image);
-        ok = prepare_image(context, &image, preparer, pixels);
-        image_free(&image);
-    }
-    return ok ? CNXRT_OK : context_fail(context, preparer->error.status, "%s", preparer->error.text);
+    cnxrt_status status = picture_decode(context, bytes, size, &image);
+    if (status != CNXRT_OK)
+        return status;
+    status = image_to_pixels(context, &image, follow, pixels);
+    image_free(&image);
+    return status;
 }
 
 /* ── Memory of the context's own ─────────────────────────────────────────────────────────────────────── */

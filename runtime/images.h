@@ -20,6 +20,10 @@ cnxrt_status check_runs_pictures(cnxrt_context *context, int64_t n);
  * call, or the next run, ends. Requires check_takes_pictures. */
 cnxrt_status picture_to_pixels(cnxrt_context *context, const uint8_t *bytes, size_t size, bool follow, float *pixels);
 
+/* Its two steps, for who needs the picture itself, too. image: to be freed. */
+cnxrt_status picture_decode(cnxrt_context *context, const uint8_t *bytes, size_t size, Image *image);
+cnxrt_status image_to_pixels(cnxrt_context *context, const Image *image, bool follow, float *pixels);
+
 /* What the image processor makes of an encoded picture; false: it can't be read. */
 bool picture_size(cnxrt_context *context, const uint8_t *bytes, size_t size, int64_t *height, int64_t *width);
 

@@ -25,7 +25,7 @@ struct cnxrt_model {
     Weights weights;
     const char *const *labels;  /* one for each class; the compiled ones or LABEL_i */
     char *label_text;           /* owned: the LABEL_i; NULL with compiled labels */
-    int64_t n_classes;          /* 0: the model does not classify */
+    int64_t n_classes;          /* of pictures or of their pixels; 0: the model names none */
     int64_t n_threads;
     cnxrt_parallel_for parallel_for;
     void *parallel_user;
@@ -52,6 +52,7 @@ struct cnxrt_context {
     uint8_t **own;              /* n_inputs + n_outputs buffers of our own, for pictures; NULL until one is wanted */
     int64_t *own_bytes;         /* of each */
     Preparer *preparers;        /* one for each thread */
+    Room mask;                  /* of the last picture's labels */
     Pace pace;                  /* of the pool's threads */
     int64_t n_active;           /* threads that this run begins with */
     struct Member *members;     /* one for each thread */
@@ -89,6 +90,7 @@ int64_t variant_phase_count(const CnxrtVariant *variant);
 double variant_phase_flops(const CnxrtVariant *variant, int64_t phase, int64_t images);
 double variant_flops(const CnxrtVariant *variant, int64_t images);
 size_t dtype_bytes(int64_t dtype); /* of one element; 0: unknown */
+static inline bool model_classifies(const cnxrt_model *model) { return model->n_classes > 0 && model->compiled->mask_output < 0; }
 static inline int64_t model_tensor_count(const CnxrtModel *compiled) { return compiled->n_inputs + compiled->n_outputs; }
 
 /* Bytes of a tensor with `batch` items, or -1 if that overflows. */

@@ -54,13 +54,15 @@ double variant_flops(const CnxrtVariant *variant, int64_t images)
     return flops;
 }
 
-/* Classes are the columns of the logits, a row for each picture. */
+enum { CLASSES_OF_BYTES = 256 };
+
+/* Classes are the columns of the logits, a row for each picture; of pixels, their planes, or else as many as have labels. */
 static int64_t count_classes(const CnxrtModel *compiled)
 {
     if (compiled->logits_output < 0)
-        return 0;
+        return compiled->mask_output < 0 ? 0 : compiled->n_labels ? compiled->n_labels : CLASSES_OF_BYTES;
     const CnxrtTensor *logits = &compiled->tensors[compiled->n_inputs + compiled->logits_output];
-    return logits->rank == 2 && dtype_bytes(logits->dtype) == sizeof(float) ? logits->dims[1] : 0;
+    return logits->rank >= 2 && dtype_bytes(logits->dtype) == sizeof(float) ? logits->dims[1] : 0;
 }
 
 int64_t cnxrt_n_labels(const cnxrt_model *model) { return model ? model->n_classes : 0; }

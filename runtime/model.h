@@ -153,7 +153,9 @@ typedef struct CnxrtModel {
     int64_t n_sizes;             /* that there is code for; 0: this one alone */
     const struct CnxrtModel *const *sizes; /* as --image-size lists them, this one among them */
     int64_t weights_in_common;   /* with several sizes: bytes of the weights that all of them use */
-    int64_t reserved[4];
+    int64_t mask_output; /* index of the output that holds the class of each pixel, int64 [N, …, H, W]; then logits_output
+                                    holds [N, classes, H, W]; -1: it labels no pixels */
+    int64_t reserved[3];
 } CnxrtModel;
 
 /* The symbol is cnxrt_model; C calls it compiled_model, since cnxrt_model is a type of the public header. */
@@ -163,11 +165,11 @@ extern const CnxrtModel compiled_model __asm__("cnxrt_model") __attribute__((vis
 
 /* The first bytes of packed weights; the weights follow at byte 64. */
 typedef struct CnxrtWeightsHeader {
-    char magic[8];               /* CNXRT_WEIGHTS_MAGIC and its NUL */
-    uint64_t abi;                /* CNXRT_ABI */
-    uint64_t bytes;              /* of the whole file */
-    uint64_t graph_hash;         /* XXH3-64; must equal the model's */
-    uint64_t weights_hash;       /* XXH3-64 of all bytes after the header */
+    char magic[8]; /* CNXRT_WEIGHTS_MAGIC and its NUL */
+    uint64_t abi; /* CNXRT_ABI */
+    uint64_t bytes; /* of the whole file */
+    uint64_t graph_hash; /* XXH3-64; must equal the model's */
+    uint64_t weights_hash; /* XXH3-64 of all bytes after the header */
     uint64_t reserved[3];
 } CnxrtWeightsHeader;
 

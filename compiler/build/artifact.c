@@ -12,6 +12,7 @@
 #include "compiler/build/record.h"
 #include "compiler/frontend/beside.h"
 #include "compiler/frontend/input/pictures.h"
+#include "compiler/frontend/segment.h"
 #include "ir/base/escape.h"
 
 #include <jansson.h>
@@ -85,6 +86,17 @@ static int64_t logits_output(const Graph *graph, int64_t *probabilities)
         index = *probabilities;
     bool fits = index >= 0 && outputs[index]->type.dtype == DT_FLOAT && outputs[index]->type.shape.rank == 2;
     return fits ? index : -1;
+}
+
+/* Where the model labels pixels: the output of their classes, and *logits, what these are the greatest of; -1: none. */
+static int64_t mask_output(const Graph *graph, int64_t *logits)
+{
+    Value *const *outputs = graph->outputs.at;
+    int64_t index = output_of(graph, "labels", "cnxc.mask"), found = output_of(graph, "logits", "cnxc.logits");
+    bool is_mask =
+        index >= 0 && str_equal(model_prop(graph->model, "cnxc.task"), SEGMENTATION) && segment_is_mask(outputs[index]);
+    *logits = found >= 0 && segment_is_logits(outputs[found]) ? found : -1;
+    return is_mask ? index : -1;
 }
 
 const Value *artifact_scores(const Graph *graph)
@@ -232,7 +244,7 @@ void artifact_describe(Build *build)
 {
     Model *model = build->model;
     ArtifactInfo *info = &build->info;
-    int64_t probabilities;
+    int64_t probabilities, planes;
     info->name = build->prefix;
     info->version = CNXC_VERSION;
     info->weights_file = build->weights_name;
@@ -245,6 +257,9 @@ void artifact_describe(Build *build)
     info->pixel_input = info->sizes->preprocessor ? pixel_input(model->graph) : -1;
     info->logits_output = logits_output(model->graph, &probabilities);
     info->scores = score_kind(model, info->logits_output, probabilities);
+    info->mask_output = mask_output(model->graph, &planes);
+    if (info->mask_output >= 0)
+        info->logits_output = planes;
     info->n_labels = prop_strings(model, "cnxc.labels", &info->labels);
     info->info_json = info_json(build);
     if (info->weights_file)

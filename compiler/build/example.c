@@ -2,6 +2,7 @@
 /* The example in NAME.h is the body of a main that works with this model, as it stands:
  *
  *   a classifier        tiny_classify_file(context, "cat.jpg", 5, best, &n)
+ *   labels pixels       tiny_segment_file(context, "street.jpg", &seen)
  *   takes pictures      tiny_run_images(context, &frame, 1, outputs)
  *   takes tensors       tiny_run(context, inputs, 1, outputs)
  *
@@ -153,6 +154,14 @@ static void put_classification(StrBuf *out)
     sb_put(out, destruction);
 }
 
+static void put_segmentation(StrBuf *out)
+{
+    sb_printf(out, "%s *     cnxrt_segmentation seen = {.struct_size = sizeof seen};\n%s", declarations, creation);
+    sb_printf(out, " *     if (cnxrt_segment_file(context, \"street.jpg\", &seen))\n%s", end);
+    sb_put(out, " *     printf(\"%s\\n\", cnxrt_label(model, seen.labels[seen.height / 2 * seen.width + seen.width / 2]));\n");
+    sb_put(out, destruction);
+}
+
 static void put_first_number(StrBuf *out, const Graph *graph)
 {
     if (graph->outputs.len)
@@ -188,7 +197,9 @@ const char *header_example(const Build *build)
     const Dim *dims = takes_pictures_alone(build) ? build->model->graph->inputs.at[info->pixel_input]->type.shape.dims : NULL;
     if (dims && !makes_that_size(info->sizes->preprocessor, dims[2].size, dims[3].size))
         dims = NULL;
-    if (dims && info->logits_output >= 0)
+    if (dims && info->mask_output >= 0)
+        put_segmentation(&out);
+    else if (dims && info->logits_output >= 0)
         put_classification(&out);
     else
         put_run(&out, build, dims);

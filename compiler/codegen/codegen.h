@@ -22,7 +22,7 @@ typedef struct ArtifactInfo {
     uint64_t graph_hash, weights_hash;
     int64_t weights_bytes;       /* header included */
     int64_t weights_in_common;   /* bytes that all sizes use */
-    int64_t pixel_input, size_input, logits_output, scores;
+    int64_t pixel_input, size_input, logits_output, mask_output, scores;
     const char *const *labels;
     int64_t n_labels;
     const ArtifactSize *sizes;

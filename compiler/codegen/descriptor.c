@@ -263,12 +263,12 @@ static IrValue model_constant(Emit *e, const ArtifactInfo *info, int64_t size, c
         number(e, several ? info->n_sizes : 0),
         parts->sizes,
         number(e, several ? info->weights_in_common : 0),
-        reserved,
+        number(e, info->mask_output),
         reserved,
         reserved,
         reserved,
     };
-    static_assert(offsetof(CnxrtModel, reserved) == 25 * WORD, "fields of the model before reserved");
+    static_assert(offsetof(CnxrtModel, reserved) == 26 * WORD, "fields of the model before reserved");
     return fields(e, values, MODEL_WORDS);
 }
 

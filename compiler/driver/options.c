@@ -537,7 +537,7 @@ void options_repeat(Driver *driver, StrList words)
 static FrontendOptions frontend_options(const Options *o)
 {
     ImageSize size = o->sizes.len ? o->sizes.at[0] : (ImageSize){0};
-    return (FrontendOptions){.task = o->task,
+    return (FrontendOptions){.task = str_equal(o->task, "semantic-segmentation") ? SEGMENTATION : o->task,
                              .problem_type = o->problem_type,
                              .processor = o->processor,
                              .labels = o->labels,

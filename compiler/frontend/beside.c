@@ -13,6 +13,7 @@
 #include "compiler/frontend/checkpoint/folder.h"
 #include "compiler/frontend/input/labels.h"
 #include "compiler/frontend/input/processor.h"
+#include "compiler/frontend/segment.h"
 #include "ir/base/listing.h"
 #include "ir/infer.h"
 #include "ir/op.h"
@@ -182,8 +183,10 @@ static Value *take_only_output(Model *model, Diag *diag)
 }
 
 /* The output that labels are answered from; NULL: there is none. */
-static Value *find_scores(Model *model, const FrontendOptions *options, Diag *diag)
+static const Value *find_scores(Model *model, const FrontendOptions *options, Diag *diag)
 {
+    if (str_equal(model_prop(model, "cnxc.task"), SEGMENTATION))
+        return segment_answer(model);
     Value *named = output_named(model->graph, "logits");
     if (!named)
         named = output_named(model->graph, "probabilities");
@@ -196,7 +199,7 @@ static Value *find_scores(Model *model, const FrontendOptions *options, Diag *di
 static bool check_count(const Labels *labels, const Value *scores, Diag *diag)
 {
     int64_t count = labels->names.len, classes = scores->type.shape.dims[1].size;
-    if (count == classes)
+    if (count == classes || segment_is_mask(scores))
         return true;
     diag_error(diag, labels_span(labels, count > classes ? classes : count - 1),
                "there are %lld labels, but output '%s' has %lld classes", (long long)count, scores->name, (long long)classes);
@@ -224,7 +227,7 @@ bool beside_labels(Model *model, const char *folder, const FrontendOptions *opti
         return true;
     if (path && !labels_read(path, &labels, model->arena, diag))
         return false;
-    Value *scores = find_scores(model, options, diag);
+    const Value *scores = find_scores(model, options, diag);
     if (options->labels && !labels.names.len)
         diag_error(diag, labels.span, "there are no labels, expected one a line, a JSON list, id2label or label_names");
     else if (options->labels && !scores)

@@ -11,6 +11,7 @@
 #include "compiler/frontend/input/foreign.h"
 #include "compiler/frontend/input/source.h"
 #include "compiler/frontend/onnx/onnx.h"
+#include "compiler/frontend/segment.h"
 #include "compiler/frontend/text/text.h"
 #include "ir/base/listing.h"
 #include "ir/base/path.h"
@@ -209,7 +210,8 @@ static bool prepare_graph(Model *model, const Input *in)
 
 static bool finish_graph(Model *model, const Input *in)
 {
-    return beside_labels(model, in->folder, in->options, in->diag) && select_outputs(model->graph, in->options, in->diag);
+    return segment_outputs(model, in->diag) && beside_labels(model, in->folder, in->options, in->diag) &&
+           select_outputs(model->graph, in->options, in->diag);
 }
 
 Model *frontend_load(const char *path, const FrontendOptions *options, Arena *arena, Diag *diag)

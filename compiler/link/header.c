@@ -19,7 +19,8 @@ static const char *const public_names[] = {
     "cnxrt_create",         "cnxrt_destroy",         "cnxrt_image_size",      "cnxrt_info_json",
     "cnxrt_label",          "cnxrt_last_error",      "cnxrt_licenses",        "cnxrt_n_labels",
     "cnxrt_prepare",        "cnxrt_prepare_encoded", "cnxrt_reserve",         "cnxrt_run",
-    "cnxrt_run_images",     "cnxrt_status_text",     "cnxrt_workspace_bytes",
+    "cnxrt_run_images",     "cnxrt_segment_file",    "cnxrt_segment_image",   "cnxrt_segment_memory",
+    "cnxrt_status_text",    "cnxrt_workspace_bytes",
 };
 
 int64_t public_symbols(const char *const **names)

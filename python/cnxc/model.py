@@ -5,6 +5,10 @@
     model("cat.jpg", top_k=1)                 # [{"label": "tabby", "score": 0.82}]
     model.run(pixel_values=x)                 # {"logits": array}
 
+One that labels pixels gives their classes:
+
+    model("street.jpg")                       # {"labels": array of height x width, "areas": [{"label": "road", "area": 0.41}, ...], ...}
+
 The library's C functions have a prefix, its file any name; the symbol table tells. A model is immutable and shared by threads; a
 context belongs to one thread at a time, so that each call takes one from a list of those that are idle, or makes one:
 
@@ -40,6 +44,7 @@ __all__ = ["BugError", "Error", "InputError", "Model", "ResourceError", "Unsuppo
 Pathlike = Union[str, "os.PathLike[str]"]
 Size = Union[int, Tuple[int, int]]  # height and width; one number is both
 Prediction = Dict[str, Any]  # {"label": str, "score": float}
+Segmentation = Dict[str, Any]  # {"labels": array, "areas": [{"label": str, "area": float}, …], "logits": array or None}
 
 # ── Errors ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -101,6 +106,11 @@ class _Image(ctypes.Structure):
                 ("planes", ctypes.c_void_p * 3), ("strides", ctypes.c_int64 * 3), ("color", ctypes.c_int64)]
 
 
+class _Segmentation(ctypes.Structure):
+    _fields_ = [("struct_size", ctypes.c_size_t), ("width", ctypes.c_int64), ("height", ctypes.c_int64), ("labels", ctypes.c_void_p),
+                ("logits", ctypes.c_void_p), ("n_classes", ctypes.c_int64), ("logits_width", ctypes.c_int64), ("logits_height", ctypes.c_int64)]
+
+
 _FORMATS = {1: 1, 3: 2, 4: 4}  # by channels: GRAY8, RGB8, RGBA8
 _P, _I, _S = ctypes.c_void_p, ctypes.c_int64, ctypes.c_char_p
 _FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
@@ -110,7 +120,8 @@ _FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "context_set_image_size": (ctypes.c_int, [_P, _I, _I]), "run": (ctypes.c_int, [_P, _P, _I, _P]),
     "prepare": (ctypes.c_int, [_P, _P, _P]), "prepare_encoded": (ctypes.c_int, [_P, _P, ctypes.c_size_t, _P]),
     "classify_images": (ctypes.c_int, [_P, _P, _I, _I, _P, _P]), "classify_file": (ctypes.c_int, [_P, _S, _I, _P, _P]),
-    "classify_memory": (ctypes.c_int, [_P, _P, ctypes.c_size_t, _I, _P, _P])}
+    "classify_memory": (ctypes.c_int, [_P, _P, ctypes.c_size_t, _I, _P, _P]), "segment_image": (ctypes.c_int, [_P, _P, _P]),
+    "segment_file": (ctypes.c_int, [_P, _S, _P]), "segment_memory": (ctypes.c_int, [_P, _P, ctypes.c_size_t, _P])}
 
 
 def _dynamic_names(path: str) -> List[bytes]:
@@ -418,6 +429,10 @@ def _encoded(data: Any, name: str) -> Array:
         raise UsageError(f"{name}: bytes of a picture are expected, got {type(data).__name__}: {error}") from None
 
 
+def _copied(address: int, kind: Any, shape: Tuple[int, ...]) -> Array:
+    return np.ctypeslib.as_array((kind * int(np.prod(shape))).from_address(address)).reshape(shape).copy()
+
+
 def _source(picture: Any, channels: int, name: str) -> Union[str, Array]:
     """A path, the bytes of a file (one dimension), or samples."""
     if hasattr(picture, "read"):
@@ -532,6 +547,7 @@ class Model:
         form = self._forms[0]
         quick = len(self._forms) == len(first) == 1 and first[0].free and all(t.free and t.bytes for t in form.outputs)
         self._quick = (first[0].name, first[0].dtype, first[0].item, form) if quick else None
+        self._segments = self.info["task"] == "image-segmentation"
         self._two_losses = any(t.name == "labels.multi_label" for t in first)
         self._handles = {self.threads: self._handle(self.threads)}
         call, pointer = self._library.call, self._handles[self.threads].pointer  # which also names labels that the model does not
@@ -760,19 +776,21 @@ class Model:
     # ── Pictures ──
 
     def __call__(self, pictures: Any, top_k: int = 5, *, image_size: Optional[Size] = None, errors: str = "raise") -> Any:
-        """Classifies pictures, as a pipeline of transformers does.
+        """Classifies pictures, or labels their pixels, as a pipeline of transformers does.
 
         Args:
             pictures: one, or any number of them: a path; a file's bytes, or a file open for reading, JPEG, PNG or WebP; a PIL
                 picture; a uint8 array of height x width, or height x width x 1, 3 or 4 channels (gray, RGB, RGBA), of which one
                 with a dimension more is several.
-            top_k: so many answers a picture, or fewer where there are fewer classes.
+            top_k: so many answers a picture, or fewer where there are fewer classes. Of pixels all areas are given.
             image_size: which size to run of a model that was compiled for several.
             errors: "raise", or "return": of several pictures those that fail have the Error in their answer's place.
 
         Returns:
-            [{"label": "tabby", "score": 0.82}, …], best first; for several pictures a list of these. Several are spread over
-            `threads`, each of which decodes and computes by itself.
+            [{"label": "tabby", "score": 0.82}, …], best first. Of a model that labels pixels: {"labels": the class of each, int32 of
+            the picture's height x width, "areas": [{"label": "road", "area": its share of the picture}, …], greatest first, "logits":
+            those of the model, classes x height x width of its own size, or None}. For several pictures a list of these. Several are
+            spread over `threads`, each of which decodes and computes by itself.
 
         Raises:
             InputError: not a picture, or a damaged one. ResourceError: a file that cannot be read. UsageError,
@@ -782,8 +800,8 @@ class Model:
             raise UsageError(f"top_k is 1 or more, got {top_k}")
         _, size = self._chosen(image_size)
 
-        def answer(context: _Context, picture: Any, name: str) -> List[Prediction]:
-            return self._classify(context, picture, top_k, name)
+        def answer(context: _Context, picture: Any, name: str) -> Union[List[Prediction], Segmentation]:
+            return self._segment(context, picture, name) if self._segments else self._classify(context, picture, top_k, name)
         return self._each(pictures, answer, size, errors)
 
     def prepare(self, pictures: Any, *, image_size: Optional[Size] = None) -> NDArray[np.float32]:
@@ -874,19 +892,32 @@ class Model:
 
     def _classify(self, context: _Context, picture: Any, top_k: int, name: str) -> List[Prediction]:
         k = min(top_k, max(1, len(self.labels)))
-        best, n, call = (_Prediction * k)(), ctypes.c_int64(), context.call
-        source = _source(picture, self._channels, name)
+        best, n = (_Prediction * k)(), ctypes.c_int64()
+        self._ask(context, ("classify_file", "classify_memory", "classify_images"), picture, name, (1,), (k, best, ctypes.byref(n)))
+        return [{"label": self.labels[p.index], "score": p.score} for p in best[:n.value]]
+
+    def _segment(self, context: _Context, picture: Any, name: str) -> Segmentation:
+        seen = _Segmentation(ctypes.sizeof(_Segmentation))
+        self._ask(context, ("segment_file", "segment_memory", "segment_image"), picture, name, (), (ctypes.byref(seen),))
+        labels = _copied(seen.labels, ctypes.c_int32, (seen.height, seen.width))
+        logits = _copied(seen.logits, ctypes.c_float, (seen.n_classes, seen.logits_height, seen.logits_width)) if seen.logits else None
+        counts = np.bincount(labels[(labels >= 0) & (labels < len(self.labels))], minlength=len(self.labels))
+        areas = [{"label": self.labels[i], "area": float(counts[i] / labels.size)} for i in np.argsort(-counts, kind="stable") if counts[i]]
+        return {"labels": labels, "areas": areas, "logits": logits}
+
+    def _ask(self, context: _Context, functions: Tuple[str, str, str], picture: Any, name: str, one: Tuple[Any, ...], rest: Tuple[Any, ...]) -> None:
+        """Calls the function for a path, for bytes or for samples, of which `one` says how many pictures they are."""
+        call, source = context.call, _source(picture, self._channels, name)
         if isinstance(source, str):
-            status = call["classify_file"](context.pointer, os.fsencode(source), k, best, ctypes.byref(n))
+            status = call[functions[0]](context.pointer, os.fsencode(source), *rest)
             name = source
         elif source.ndim == 1 and source.dtype == np.uint8:
-            status = call["classify_memory"](context.pointer, source.ctypes.data, source.size, k, best, ctypes.byref(n))
+            status = call[functions[1]](context.pointer, source.ctypes.data, source.size, *rest)
         else:
             image, kept = _frame(source, name)
-            status = call["classify_images"](context.pointer, ctypes.byref(image), 1, k, best, ctypes.byref(n))
+            status = call[functions[2]](context.pointer, ctypes.byref(image), *one, *rest)
             del kept
         context.check(status, name)
-        return [{"label": self.labels[p.index], "score": p.score} for p in best[:n.value]]
 
     def _prepare(self, context: _Context, form: _Form, picture: Any, name: str) -> Array:
         pixels = np.empty(form.inputs[self._pixels].item if self._pixels >= 0 else (1,), np.float32)

@@ -37,8 +37,9 @@ static bool check_usage(Cli *cli)
     int forms = cli->json + cli->jsonl + cli->csv;
     if (measures && has_pictures(cli))
         return cli_error(cli, CLI_USAGE, NULL, "%s takes no pictures", cli->bench ? "--bench" : "--selftest");
-    if (cli->dump_pixels && !has_pictures(cli))
-        return cli_error(cli, CLI_USAGE, NULL, "--dump-pixels needs a picture");
+    const char *needy = cli->mask ? "-o" : cli->overlay ? "--overlay" : cli->dump_pixels ? "--dump-pixels" : NULL;
+    if (needy && !has_pictures(cli))
+        return cli_error(cli, CLI_USAGE, NULL, "%s needs a picture", needy);
     if (!measures && !cli->n_inputs && !cli->n_outputs && !has_pictures(cli))
         return cli_error(cli, CLI_USAGE, NULL, "no picture and no --input; '%s --help' shows examples", cli->program);
     for (int64_t i = 0; cli->files_from && strcmp(cli->files_from, "-") == 0 && i < cli->n_pictures; i++)
@@ -83,7 +84,7 @@ static bool run(Cli *cli)
     if (!check_usage(cli) || !outputs_check(cli))
         return false;
     if (has_pictures(cli) && pipeline_fits(cli))
-        return pipeline_run(cli, cli->n_outputs || !cli->dump_pixels);
+        return pipeline_run(cli, cli->n_outputs || cli->mask || cli->overlay || !cli->dump_pixels);
     if (!cli->bench && !cli->selftest)
         return (!cli->dump_pixels || pipeline_run(cli, false)) && run_tensors(cli);
     if (!cli_open(cli, cli->n_threads))

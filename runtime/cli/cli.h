@@ -28,6 +28,7 @@ typedef struct Cli {
     int64_t k, n_threads, runs; /* 0: default */
     bool json, jsonl, csv, strict, bench, per_op, info, selftest, licenses, version, help;
     const char *weights, *dump_pixels, *files_from, *image_size;
+    const char *mask, *overlay; /* PNG files */
     NamedFile *inputs, *outputs;
     char **pictures;
     int64_t n_inputs, n_outputs, n_pictures;
@@ -92,10 +93,11 @@ bool cli_bench(Cli *cli);
 bool cli_selftest(Cli *cli);
 bool cli_info(Cli *cli);
 
-/* ── output.c: .npy files, whole or not at all ── */
+/* ── output.c: .npy and PNG files, whole or not at all ── */
 bool outputs_check(Cli *cli); /* none is an input, or a file that holds something else */
 /* Writes beside its place; outputs_commit puts all in place, outputs_discard removes what was not. "-" is standard output. */
 bool output_write(Cli *cli, const char *path, int64_t dtype, int64_t rank, const int64_t *dims, const void *data, size_t bytes);
+bool output_write_bytes(Cli *cli, const char *path, const void *data, size_t bytes);
 /* The same in steps: NULL after errno is set; ok: all was written, else errno says why not. */
 FILE *output_open(const char *path);
 bool output_close(Cli *cli, const char *path, FILE *out, bool ok); /* false after an error */

@@ -5,21 +5,40 @@
  *   {"path": "cat.jpg", "predictions": [{"label": "tabby", "score": 0.82}]}             --jsonl; --json: a list of these
  *   cat.jpg,,tabby,0.820000                                                             --csv, below path,error,label_1,score_1
  *
+ * Of labels of pixels the score is the area, beside it the colour that masks give it:
+ *
+ *   street.jpg  road    0.412000    #804080
+ *   {"path": "street.jpg", "areas": [{"label": "road", "area": 0.412, "color": "#804080"}]}
+ *
  * A picture without an answer has "error" in the place of "predictions", in CSV its column; without a form that has a place for
  * it, it is on standard error alone. A model without labels gives paths only. */
 #include "runtime/cli/lines.h"
+#include "runtime/cli/masks.h"
 
 #include <string.h>
 
+enum { COLOR_TEXT = 8 };
+
+/* "#804080" */
+static const char *color_text(int64_t class, char text[COLOR_TEXT])
+{
+    uint8_t rgb[3];
+    mask_color(class, rgb);
+    snprintf(text, COLOR_TEXT, "#%02x%02x%02x", rgb[0], rgb[1], rgb[2]);
+    return text;
+}
+
 /* ── Text ────────────────────────────────────────────────────────────────────────────────────────────── */
 
-static void put_text(const char *path, const cnxrt_prediction *best, int64_t n)
+static void put_text(const Lines *lines, const char *path, const cnxrt_prediction *best, int64_t n)
 {
+    char color[COLOR_TEXT];
     for (int64_t i = 0; i < n; i++) {
         put_escaped(stdout, path);
         putchar('\t');
         put_escaped(stdout, best[i].label);
-        printf("\t%.6f\n", (double)best[i].score);
+        printf("\t%.6f%s%s\n", (double)best[i].score, lines->areas ? "\t" : "",
+               lines->areas ? color_text(best[i].index, color) : "");
     }
 }
 
@@ -33,20 +52,23 @@ static void put_score(float score)
         fputs("null", stdout);
 }
 
-static void put_predictions(const cnxrt_prediction *best, int64_t n)
+static void put_predictions(const Lines *lines, const cnxrt_prediction *best, int64_t n)
 {
-    fputs(", \"predictions\": [", stdout);
+    char color[COLOR_TEXT];
+    printf(", \"%s\": [", lines->areas ? "areas" : "predictions");
     for (int64_t i = 0; i < n; i++) {
         fputs(i ? ", {\"label\": " : "{\"label\": ", stdout);
         put_json_string(stdout, best[i].label);
-        fputs(", \"score\": ", stdout);
+        fputs(lines->areas ? ", \"area\": " : ", \"score\": ", stdout);
         put_score(best[i].score);
+        if (lines->areas)
+            printf(", \"color\": \"%s\"", color_text(best[i].index, color));
         putchar('}');
     }
     putchar(']');
 }
 
-static void put_object(const char *path, const cnxrt_prediction *best, int64_t n, const char *error)
+static void put_object(const Lines *lines, const char *path, const cnxrt_prediction *best, int64_t n, const char *error)
 {
     fputs("{\"path\": ", stdout);
     put_json_string(stdout, path);
@@ -54,7 +76,7 @@ static void put_object(const char *path, const cnxrt_prediction *best, int64_t n
         fputs(", \"error\": ", stdout);
         put_json_string(stdout, error);
     } else if (n) {
-        put_predictions(best, n);
+        put_predictions(lines, best, n);
     }
     putchar('}');
 }
@@ -78,11 +100,11 @@ static void put_field(const char *text)
         putchar('"');
 }
 
-static void put_header(int64_t k)
+static void put_header(const Lines *lines)
 {
     fputs("path,error", stdout);
-    for (int64_t i = 1; i <= k; i++)
-        printf(",label_%lld,score_%lld", (long long)i, (long long)i);
+    for (int64_t i = 1; i <= lines->k; i++)
+        printf(",label_%lld,%s_%lld", (long long)i, lines->areas ? "area" : "score", (long long)i);
     putchar('\n');
 }
 
@@ -108,16 +130,16 @@ void lines_put(Lines *lines, const char *path, const cnxrt_prediction *best, int
     const Cli *cli = lines->cli;
     if (cli->csv) {
         if (!lines->begun)
-            put_header(lines->k);
+            put_header(lines);
         put_row(lines, path, best, n, error);
     } else if (cli->jsonl) {
-        put_object(path, best, n, error);
+        put_object(lines, path, best, n, error);
         putchar('\n');
     } else if (cli->json) {
         fputs(lines->begun ? ",\n " : "[", stdout);
-        put_object(path, best, n, error);
+        put_object(lines, path, best, n, error);
     } else {
-        put_text(path, best, n);
+        put_text(lines, path, best, n);
     }
     lines->begun = true;
 }

@@ -8,6 +8,7 @@
 typedef struct Lines {
     const Cli *cli;
     int64_t k;   /* labels for each picture; 0: the model has none */
+    bool areas;  /* they are of pixels: scores are their share of the picture */
     bool begun;  /* something was printed */
 } Lines;
 

@@ -164,7 +164,11 @@ static void print_example(const Cli *cli, const char *words, const char *name, c
 void cli_print_help(const Cli *cli)
 {
     printf("Examples:\n");
-    if (compiled_model.preprocessor) {
+    if (compiled_model.preprocessor && compiled_model.mask_output >= 0) {
+        print_example(cli, " street.jpg -o mask.png     the label of each pixel; a line for each label: PATH, LABEL, AREA, COLOR",
+                      "", "", "", "");
+        print_example(cli, " street.jpg --overlay=seen.png --json", "", "", "", "");
+    } else if (compiled_model.preprocessor) {
         print_example(cli, " cat.jpg dog.png            one line an answer: PATH, LABEL, SCORE, best first", "", "", "", "");
         print_example(cli, " photos/ -k 1 --jsonl       the pictures in a folder and below, a JSON object a line", "", "", "",
                       "");

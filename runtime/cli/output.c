@@ -75,15 +75,22 @@ static bool is_input(const Cli *cli, const struct stat *output)
     return found;
 }
 
-/* Empty, or begun as a .npy file. */
-static bool is_replaceable(const char *path)
+/* What a kind of file begins with. */
+typedef struct Kind {
+    const char *name, *start;
+} Kind;
+
+static const Kind npy = {"a .npy file", "\x93NUMPY"}, png = {"a PNG file", "\x89PNG"};
+
+/* Empty, or of the kind already. */
+static bool is_replaceable(const char *path, Kind kind)
 {
-    char start[6];
+    char start[8];
     FILE *file = fopen(path, "rbe");
-    size_t n = file ? fread(start, 1, sizeof start, file) : 0;
+    size_t n = file ? fread(start, 1, sizeof start, file) : 0, length = strlen(kind.start);
     if (file)
         fclose(file);
-    return file && (n == 0 || (n == sizeof start && memcmp(start, "\x93NUMPY", sizeof start) == 0));
+    return file && (n == 0 || (n >= length && memcmp(start, kind.start, length) == 0));
 }
 
 /* It belongs to the .npy file; without one it is a stranger's. */
@@ -96,21 +103,21 @@ bool output_paths_file(Cli *cli, const char *path, char *text, size_t size)
     return cli_error(cli, CLI_RESOURCE, text, "cannot write: it is there already");
 }
 
-static bool check(Cli *cli, const char *path)
+static bool check(Cli *cli, const char *path, Kind kind)
 {
     struct stat info;
-    if (is_standard(path) || stat(path, &info) != 0 || !S_ISREG(info.st_mode))
+    if (!path || is_standard(path) || stat(path, &info) != 0 || !S_ISREG(info.st_mode))
         return true;
     if (is_input(cli, &info))
         return cli_error(cli, CLI_RESOURCE, path, "cannot write: it is an input, too");
-    return is_replaceable(path) || cli_error(cli, CLI_RESOURCE, path, "cannot write: it is there and not a .npy file");
+    return is_replaceable(path, kind) || cli_error(cli, CLI_RESOURCE, path, "cannot write: it is there and not %s", kind.name);
 }
 
 bool outputs_check(Cli *cli)
 {
-    bool ok = !cli->dump_pixels || check(cli, cli->dump_pixels);
+    bool ok = check(cli, cli->dump_pixels, npy) && check(cli, cli->mask, png) && check(cli, cli->overlay, png);
     for (int64_t i = 0; ok && i < cli->n_outputs; i++)
-        ok = check(cli, cli->outputs[i].file);
+        ok = check(cli, cli->outputs[i].file, npy);
     return ok;
 }
 
@@ -164,6 +171,13 @@ bool output_write(Cli *cli, const char *path, int64_t dtype, int64_t rank, const
     FILE *out = output_open(path);
     bool ok = out && npy_write(out, dtype, rank, dims, data, bytes);
     return output_close(cli, path, out, ok);
+}
+
+bool output_write_bytes(Cli *cli, const char *path, const void *data, size_t bytes)
+{
+    errno = 0;
+    FILE *out = output_open(path);
+    return output_close(cli, path, out, out && fwrite(data, 1, bytes, out) == bytes);
 }
 
 bool outputs_commit(Cli *cli)

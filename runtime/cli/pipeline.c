@@ -12,10 +12,12 @@
 #include "runtime/cli/pipeline.h"
 #include "runtime/classify.h"
 #include "runtime/cli/lines.h"
+#include "runtime/cli/masks.h"
 #include "runtime/cli/progress.h"
 #include "runtime/cli/rows.h"
 #include "runtime/cli/signals.h"
 #include "runtime/cli/source.h"
+#include "runtime/segment.h"
 #include "runtime/size.h"
 
 #include <errno.h>
@@ -32,13 +34,15 @@ typedef struct Slot {
     cnxrt_prediction *best;         /* room for k */
     int64_t n;                      /* of these */
     uint8_t **rows;                 /* one for each of the pipeline's */
+    Png mask, overlay;              /* where they are asked for */
     bool done;
 } Slot;
 
 typedef struct Pipeline {
     Cli *cli;
     bool follows;                   /* each picture may pick the size that runs */
-    bool runs, classifies, answers; /* the model runs; its labels are wanted; a line for each picture is */
+    bool runs, answers;             /* the model runs; a line for each picture is wanted */
+    bool classifies, segments;      /* its labels are of pictures; of pixels */
     int64_t k, count;               /* labels of a picture; pictures, -1: nobody knows yet */
     Lines lines;
     Progress progress;
@@ -60,7 +64,11 @@ typedef struct Worker {
     Pipeline *pipeline;
     cnxrt_context *context;         /* the first worker's is cli's */
     uint8_t **own, **tensors;       /* a buffer for each input and output; where they are for the picture at hand */
-    float *scores;
+    float *scores;                  /* of each class, or its area */
+    int64_t *counts;                /* of pixels, for areas */
+    Image image;                    /* the picture at hand, */
+    const cnxrt_model *model;       /* of its size */
+    Room mask;
     pthread_t thread;
 } Worker;
 
@@ -117,8 +125,13 @@ static void point_tensors(Worker *worker, const Slot *slot)
 static cnxrt_status compute(Worker *worker, const FileBytes *bytes)
 {
     uint8_t **tensors = worker->tensors;
-    cnxrt_status status = picture_to_pixels(worker->context, bytes->data, bytes->size, worker->pipeline->follows,
-                                            (float *)tensors[compiled_model.pixel_input]);
+    cnxrt_status status = picture_decode(worker->context, bytes->data, bytes->size, &worker->image);
+    if (status == CNXRT_OK)
+        status = image_to_pixels(worker->context, &worker->image, worker->pipeline->follows,
+                                 (float *)tensors[compiled_model.pixel_input]);
+    worker->model = worker->context->model;
+    if (!worker->pipeline->segments)
+        image_free(&worker->image);
     if (status != CNXRT_OK || !worker->pipeline->runs)
         return status;
     void *const *outputs = (void *const *)(tensors + compiled_model.n_inputs);
@@ -132,6 +145,27 @@ static void classify(Worker *worker, Slot *slot)
     memcpy(worker->scores, logits, (size_t)model->n_classes * sizeof *worker->scores); /* logits may be a row */
     scores_from_logits(compiled_model.scores, worker->scores, model->n_classes);
     slot->n = best_predictions(model, worker->scores, worker->pipeline->k, slot->best);
+}
+
+/* Labels by their area, those alone that are there. */
+static bool segment(Worker *worker, Slot *slot)
+{
+    const Cli *cli = worker->pipeline->cli;
+    const cnxrt_model *model = worker->model;
+    const Image *image = &worker->image;
+    int64_t n = model->n_classes, pixels = image->width * image->height;
+    int32_t *labels = segment_labels(model->compiled, worker->tensors, image->height, image->width, &worker->mask);
+    if (!labels)
+        return false;
+    mask_areas(labels, pixels, worker->counts, worker->scores, n);
+    slot->n = best_predictions(model, worker->scores, worker->pipeline->k, slot->best);
+    while (slot->n && slot->best[slot->n - 1].score <= 0)
+        slot->n--;
+    if (cli->mask)
+        slot->mask = mask_encode(labels, image->width, image->height, n);
+    if (cli->overlay)
+        slot->overlay = mask_overlay(labels, image);
+    return (!cli->mask || slot->mask.bytes) && (!cli->overlay || slot->overlay.bytes);
 }
 
 static void answer(Worker *worker, Slot *slot, bool standard)
@@ -152,6 +186,9 @@ static void answer(Worker *worker, Slot *slot, bool standard)
         slot_fail(slot, cli_exit_code(status), *details ? details : cnxrt_status_text(status), "");
     else if (worker->pipeline->classifies)
         classify(worker, slot);
+    else if (worker->pipeline->segments && !segment(worker, slot))
+        slot_fail(slot, CLI_RESOURCE, "out of memory", "");
+    image_free(&worker->image);
 }
 
 /* ── Writing ─────────────────────────────────────────────────────────────────────────────────────────── */
@@ -162,6 +199,11 @@ static bool write_rows(Pipeline *p, const Slot *slot, const char *path)
         if (!rows_put(p->cli, &p->rows[i], path, slot->exit_code ? NULL : slot->rows[i]))
             return false;
     return true;
+}
+
+static bool write_png(Cli *cli, const char *path, const Png *image)
+{
+    return !image->bytes || output_write_bytes(cli, path, image->bytes, image->size);
 }
 
 static bool write_answer(Pipeline *p, const Slot *slot)
@@ -175,7 +217,8 @@ static bool write_answer(Pipeline *p, const Slot *slot)
         lines_put(&p->lines, path, slot->best, slot->n, slot->exit_code ? slot->error : NULL);
     if (slot->exit_code)
         cli_error(p->cli, slot->exit_code, slot->path, "%s", slot->error);
-    bool ok = !(slot->exit_code && p->cli->strict) && write_rows(p, slot, path);
+    bool ok = !(slot->exit_code && p->cli->strict) && write_rows(p, slot, path) && write_png(p->cli, p->cli->mask, &slot->mask) &&
+              write_png(p->cli, p->cli->overlay, &slot->overlay);
     return fflush(stdout) == 0 && ok;
 }
 
@@ -187,7 +230,10 @@ static void finish(Pipeline *p, Slot *slot)
     for (Slot *oldest; oldest = &p->slots[p->written % p->n_slots], oldest->done;) {
         p->stopped = p->stopped || !write_answer(p, oldest);
         free(oldest->path);
+        free(oldest->mask.bytes);
+        free(oldest->overlay.bytes);
         oldest->path = NULL;
+        oldest->mask = oldest->overlay = (Png){0};
         oldest->done = false;
         p->written++;
         progress_show(&p->progress, p->written);
@@ -225,7 +271,8 @@ static bool worker_open(Worker *worker, Pipeline *p)
     worker->own = calloc((size_t)n, sizeof *worker->own);
     worker->tensors = calloc((size_t)n, sizeof *worker->tensors);
     worker->scores = calloc((size_t)classes + 1, sizeof *worker->scores);
-    bool ok = worker->own && worker->tensors && worker->scores;
+    worker->counts = calloc((size_t)classes + 1, sizeof *worker->counts);
+    bool ok = worker->own && worker->tensors && worker->scores && worker->counts;
     for (int64_t i = 0; ok && i < n; i++) {
         int64_t bytes = is_row(p, i) ? 0 : size_bytes(p->cli->model, i, 1);
         worker->own[i] = calloc(1, (size_t)bytes + 1);
@@ -244,6 +291,8 @@ static void worker_close(Worker *worker)
     free(worker->own);
     free(worker->tensors);
     free(worker->scores);
+    free(worker->counts);
+    room_free(&worker->mask);
     if (worker->context != worker->pipeline->cli->context)
         cnxrt_context_destroy(worker->context);
 }
@@ -299,6 +348,18 @@ static void choose_size(Pipeline *p)
         cli_follow_picture(cli);
 }
 
+/* They are files of single pictures. */
+static bool check_masks(const Pipeline *p)
+{
+    Cli *cli = p->cli;
+    const char *option = cli->mask ? "-o" : "--overlay";
+    if (!cli->mask && !cli->overlay)
+        return true;
+    if (!p->segments)
+        return cli_error(cli, CLI_UNSUPPORTED, NULL, "this model does not label pixels; %s has nothing to write", option);
+    return p->count == 1 || cli_error(cli, CLI_USAGE, NULL, "%s writes one picture's labels, but there are several", option);
+}
+
 /* Each worker has a thread, or several where there are fewer pictures than threads. */
 static bool open_model(Pipeline *p)
 {
@@ -315,8 +376,11 @@ static bool open_model(Pipeline *p)
     if (status != CNXRT_OK)
         return cli_fail(cli, status, NULL);
     choose_size(p);
-    p->classifies = p->runs && cli->model->n_classes > 0;
-    if (p->runs && !p->classifies && cli->n_outputs == 0)
+    p->classifies = p->runs && model_classifies(cli->model);
+    p->segments = p->lines.areas = p->runs && compiled_model.mask_output >= 0;
+    if (!check_masks(p))
+        return false;
+    if (p->runs && !p->classifies && !p->segments && cli->n_outputs == 0)
         return cli_error(cli, CLI_UNSUPPORTED, NULL, "this model does not classify; --output NAME=FILE.npy writes what it makes");
     return true;
 }
@@ -338,14 +402,16 @@ static bool open_rows(Pipeline *p)
         ok = rows_open(cli, &p->rows[i], p->count);
         to_standard |= output_is_standard(p->rows[i].path);
     }
-    p->answers = p->runs && !to_standard && (p->classifies || cli->jsonl || cli->json || cli->csv);
+    to_standard |= (cli->mask && output_is_standard(cli->mask)) || (cli->overlay && output_is_standard(cli->overlay));
+    p->answers = p->runs && !to_standard && (p->classifies || p->segments || cli->jsonl || cli->json || cli->csv);
     return ok;
 }
 
 static bool open_slots(Pipeline *p)
 {
     Cli *cli = p->cli;
-    int64_t k = cli->k ? cli->k : DEFAULT_K, classes = p->classifies ? cli->model->n_classes : 0;
+    int64_t classes = p->classifies || p->segments ? cli->model->n_classes : 0;
+    int64_t k = cli->k ? cli->k : p->segments ? classes : DEFAULT_K;
     p->k = p->lines.k = k < classes ? k : classes;
     p->slots = calloc((size_t)p->n_slots, sizeof *p->slots);
     bool ok = p->slots;

@@ -171,7 +171,7 @@ def test_cached():
     others = [cached("--emit=shared", option) for option in ("--image-size=32,64", "--image-size=64,32", "--image-size=64", "-mcpu=x86-64-v2,x86-64-v3",
                                                              "-mcpu=x86-64-v2", "--outputs=probabilities", "--precision=bf16")]
     assert len({program, library, *others}) == 9, others
-    assert [ctypes.CDLL(path).digits_abi_version() for path in (library, *others)] == [2] * 8
+    assert [ctypes.CDLL(path).digits_abi_version() for path in (library, *others)] == [3] * 8
     for words in ("-o x", "--weights x", "--prefix x", "--save-temps", "-###", "--static", "--config-only"):
         assert f"--cached goes without {words.split()[0]}\n" in cached(*words.split(), code=2)
     assert "--cached goes with --emit=exe and shared, got asm" in cached("--emit=asm", code=2)

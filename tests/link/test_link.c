@@ -73,10 +73,10 @@ static void test_visible_symbols(void **state)
     link_ok(ARTIFACT_SHARED, "one", "libone.so");
     link_ok(ARTIFACT_STATIC, "one", "libone.a");
     link_ok(ARTIFACT_OBJ, "one", "one.o");
-    assert_int_equal(shell("nm -D --defined-only libone.so > said && [ $(wc -l < said) = 23 ] && ! grep -v ' T one_' said"), 0);
+    assert_int_equal(shell("nm -D --defined-only libone.so > said && [ $(wc -l < said) = 26 ] && ! grep -v ' T one_' said"), 0);
     assert_int_equal(
         shell(
-            "nm -g --defined-only libone.a one.o | grep -v : | grep . > said && [ $(wc -l < said) = 46 ] && ! grep -v ' T one_' said"),
+            "nm -g --defined-only libone.a one.o | grep -v : | grep . > said && [ $(wc -l < said) = 52 ] && ! grep -v ' T one_' said"),
         0);
 }
 

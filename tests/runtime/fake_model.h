@@ -160,6 +160,7 @@ const CnxrtModel compiled_model = {
     .labels = fake_labels,
     .preprocessor = &fake_preprocessor,
     .batch_free = 1,
+    .mask_output = -1,
 };
 
 #endif

@@ -49,6 +49,18 @@ struct RawImage {
     color: i64,
 }
 
+#[repr(C)]
+struct RawSegmentation {
+    struct_size: usize,
+    width: i64,
+    height: i64,
+    labels: *const i32,
+    logits: *const f32,
+    n_classes: i64,
+    logits_width: i64,
+    logits_height: i64,
+}
+
 type Handle = *mut c_void;
 
 extern "C" {
@@ -69,6 +81,9 @@ extern "C" {
     fn @name@_classify_file(context: Handle, path: *const c_char, k: i64, best: *mut RawPrediction, n: *mut i64) -> c_int;
     fn @name@_classify_memory(context: Handle, encoded: *const c_void, bytes: usize, k: i64, best: *mut RawPrediction, n: *mut i64) -> c_int;
     fn @name@_classify_images(context: Handle, images: *const RawImage, n: i64, k: i64, best: *mut RawPrediction, n_best: *mut i64) -> c_int;
+    fn @name@_segment_file(context: Handle, path: *const c_char, seen: *mut RawSegmentation) -> c_int;
+    fn @name@_segment_memory(context: Handle, encoded: *const c_void, bytes: usize, seen: *mut RawSegmentation) -> c_int;
+    fn @name@_segment_image(context: Handle, image: *const RawImage, seen: *mut RawSegmentation) -> c_int;
 }
 
 fn text(of: *const c_char) -> String {
@@ -275,6 +290,19 @@ impl Model {
     }
 }
 
+/// The class of each pixel, in rows from the top.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Segmentation {
+    pub width: usize,
+    pub height: usize,
+    pub labels: Vec<i32>,
+}
+
+fn c_path(path: &Path) -> Result<CString, Error> {
+    use std::os::unix::ffi::OsStrExt;
+    CString::new(path.as_os_str().as_bytes()).map_err(|_| Error::argument("the path has a NUL".into()))
+}
+
 /// What one thread at a time runs the model with.
 pub struct Context {
     raw: NonNull<c_void>,
@@ -297,8 +325,7 @@ impl Context {
 
     /// The best k classes of a picture file, best first.
     pub fn classify_file(&mut self, path: impl AsRef<Path>, k: usize) -> Result<Vec<Prediction>, Error> {
-        use std::os::unix::ffi::OsStrExt;
-        let path = CString::new(path.as_ref().as_os_str().as_bytes()).map_err(|_| Error::argument("the path has a NUL".into()))?;
+        let path = c_path(path.as_ref())?;
         self.best(k, |context, k, best, n| unsafe { @name@_classify_file(context, path.as_ptr(), k, best, n) })
     }
 
@@ -311,6 +338,23 @@ impl Context {
     pub fn classify(&mut self, image: &Image<'_>, k: usize) -> Result<Vec<Prediction>, Error> {
         let image = image.raw()?;
         self.best(k, |context, k, best, n| unsafe { @name@_classify_images(context, &image, 1, k, best, n) })
+    }
+
+    /// The class of each pixel of a picture file.
+    pub fn segment_file(&mut self, path: impl AsRef<Path>) -> Result<Segmentation, Error> {
+        let path = c_path(path.as_ref())?;
+        self.seen(|context, seen| unsafe { @name@_segment_file(context, path.as_ptr(), seen) })
+    }
+
+    /// Of a JPEG, PNG or WebP file's bytes.
+    pub fn segment_encoded(&mut self, encoded: &[u8]) -> Result<Segmentation, Error> {
+        self.seen(|context, seen| unsafe { @name@_segment_memory(context, encoded.as_ptr().cast(), encoded.len(), seen) })
+    }
+
+    /// Of a decoded picture.
+    pub fn segment(&mut self, image: &Image<'_>) -> Result<Segmentation, Error> {
+        let image = image.raw()?;
+        self.seen(|context, seen| unsafe { @name@_segment_image(context, &image, seen) })
     }
 
     /// Inputs and outputs in the model's order, for `batch` items.
@@ -333,6 +377,15 @@ impl Context {
     /// Which of several sizes of pictures it runs from now on.
     pub fn set_image_size(&mut self, height: usize, width: usize) -> Result<(), Error> {
         self.check(unsafe { @name@_context_set_image_size(self.raw.as_ptr(), height as i64, width as i64) })
+    }
+
+    fn seen(&mut self, call: impl FnOnce(Handle, *mut RawSegmentation) -> c_int) -> Result<Segmentation, Error> {
+        let mut raw: RawSegmentation = unsafe { std::mem::zeroed() };
+        raw.struct_size = std::mem::size_of::<RawSegmentation>();
+        self.check(call(self.raw.as_ptr(), &mut raw))?;
+        let (width, height) = (raw.width as usize, raw.height as usize);
+        let labels = unsafe { std::slice::from_raw_parts(raw.labels, width * height) };
+        Ok(Segmentation { width, height, labels: labels.to_vec() })
     }
 
     fn best(&mut self, k: usize, call: impl FnOnce(Handle, i64, *mut RawPrediction, *mut i64) -> c_int) -> Result<Vec<Prediction>, Error> {

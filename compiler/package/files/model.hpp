@@ -82,6 +82,11 @@ struct image : @name@_image {
     }
 };
 
+/* The class of each pixel. What it points to is the context's, until its next call. */
+struct segmentation : @name@_segmentation {
+    segmentation() noexcept : @name@_segmentation() { struct_size = sizeof(@name@_segmentation); }
+};
+
 struct options : @name@_options {
     options() noexcept : @name@_options() { struct_size = sizeof(@name@_options); }
 };
@@ -174,6 +179,13 @@ class context {
     {
         return @name@_classify_images(get(), &picture, 1, static_cast<std::int64_t>(best.size()), best.data(), &n);
     }
+    /* Of a model that labels pixels. */
+    status try_segment_file(const char *path, segmentation &seen) noexcept { return @name@_segment_file(get(), path, &seen); }
+    status try_segment(view<const unsigned char> encoded, segmentation &seen) noexcept
+    {
+        return @name@_segment_memory(get(), encoded.data(), encoded.size(), &seen);
+    }
+    status try_segment(const image &picture, segmentation &seen) noexcept { return @name@_segment_image(get(), &picture, &seen); }
 #ifdef @NAME@_PIXEL_VALUES
     /* pixel_values: @NAME@_PIXEL_VALUES floats. */
     status try_prepare(const image &picture, view<float> pixel_values) noexcept
@@ -213,6 +225,24 @@ class context {
     std::vector<prediction> classify(const image &picture, std::int64_t k = 5)
     {
         return best_of(k, [&](view<prediction> best, std::int64_t &n) { return try_classify(picture, best, n); });
+    }
+    segmentation segment_file(const std::string &path)
+    {
+        segmentation seen;
+        check(try_segment_file(path.c_str(), seen));
+        return seen;
+    }
+    segmentation segment(view<const unsigned char> encoded)
+    {
+        segmentation seen;
+        check(try_segment(encoded, seen));
+        return seen;
+    }
+    segmentation segment(const image &picture)
+    {
+        segmentation seen;
+        check(try_segment(picture, seen));
+        return seen;
     }
 #ifdef @NAME@_PIXEL_VALUES
     std::vector<float> prepare(const image &picture)

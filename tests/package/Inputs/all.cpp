@@ -63,6 +63,9 @@ int main(int, char **argv)
     REQUIRE(said(DIGITS_ERROR_ARGUMENT, [&] { context.run_images(digits::view<const digits::image>(), {logits}); }) != "");
     REQUIRE(said(DIGITS_ERROR_FILE, [&] { context.classify_file("none.png"); }) != "");
     REQUIRE(said(DIGITS_ERROR_UNSUPPORTED, [&] { context.set_image_size(7, 7); }) != "");
+    REQUIRE(said(DIGITS_ERROR_UNSUPPORTED, [&] { context.segment_file(argv[1]); }) == "this model does not label pixels");
+    REQUIRE(said(DIGITS_ERROR_UNSUPPORTED, [&] { context.segment(bytes); }) != "");
+    REQUIRE(said(DIGITS_ERROR_UNSUPPORTED, [&] { context.segment(image); }) != "");
     float few[3];
     REQUIRE(context.try_prepare(image, few) == DIGITS_ERROR_ARGUMENT);
     options.n_threads = -1;

@@ -34,6 +34,9 @@ fn main() -> Result<(), Error> {
     assert_eq!(status(context.classify_file("none.png", 1)), 8);
     assert_eq!(status(context.classify_encoded(b"no picture", 1)), 12);
     assert_eq!(status(context.set_image_size(7, 7)), 13);
+    assert_eq!(status(context.segment_file(&path)), 13); // it classifies
+    assert_eq!(status(context.segment_encoded(&encoded)), 13);
+    assert_eq!(status(context.segment(&image)), 13);
     assert_eq!(status(Model::with_threads(100_000)), 1);
 
     let model = Model::with_threads(2)?;
