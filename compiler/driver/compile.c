@@ -8,7 +8,7 @@
 #include "compiler/build/output.h"
 #include "compiler/build/prefix.h"
 #include "compiler/driver/driver.h"
-#include "compiler/frontend/convnext/convnext.h"
+#include "compiler/frontend/frontend.h"
 #include "compiler/frontend/input/pictures.h"
 #include "compiler/frontend/onnx/onnx.h"
 #include "compiler/package/package.h"
@@ -59,12 +59,15 @@ static FILE *open_file(Compile *c, const char *path)
     return file;
 }
 
+enum { INLINE_ALONE = 1024 }; /* elements of a constant in a text that is to stand alone */
+
 /* Large constants that lie in no file of their own go beside the text, unless that is standard output. */
 static PrintOptions print_options(Compile *c, const char *path)
 {
     const char *output = c->options->output;
     Arena *arena = c->build.arena;
-    PrintOptions options = {.text_dir = path_directory(arena, output ? output : "-")};
+    PrintOptions options = {.text_dir = path_directory(arena, output ? output : "-"),
+                            .inline_limit = c->options->config_only ? INLINE_ALONE : 0};
     if (output && strcmp(output, "-") != 0)
         options.data_path = arena_printf(arena, "%s.data", path);
     return options;
@@ -383,7 +386,7 @@ static bool load(Compile *c)
     if (!c->options->config_only)
         return build_load(build);
     const char *text_dir = path_directory(build->arena, c->options->output);
-    build->model = hf_graph_from_config(build->options.input, text_dir, &build->options.frontend, build->arena, build->diag);
+    build->model = frontend_from_config(build->options.input, text_dir, &build->options.frontend, build->arena, build->diag);
     return build->model && pictures_choose(build->model, build->options.preproc, build->diag);
 }
 

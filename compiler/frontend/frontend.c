@@ -13,6 +13,7 @@
 #include "compiler/frontend/onnx/onnx.h"
 #include "compiler/frontend/segment.h"
 #include "compiler/frontend/text/text.h"
+#include "compiler/frontend/upernet/upernet.h"
 #include "ir/base/listing.h"
 #include "ir/base/path.h"
 #include "ir/op.h"
@@ -37,6 +38,10 @@ typedef struct Kind {
 } Kind;
 
 static bool is_folder(const Input *in) { return !in->source; }
+
+static bool is_upernet(const Input *in) { return is_folder(in) && upernet_probe(in->path); }
+
+static Model *load_upernet(const Input *in) { return upernet_load(in->path, in->options, in->arena, in->diag); }
 
 /* A checkpoint that can't be read may lie beside a graph that can. */
 static Model *load_folder(const Input *in)
@@ -74,9 +79,9 @@ static bool is_binary(const Input *in) { return in->source != NULL; }
 static Model *load_onnx(const Input *in) { return onnx_read(in->source, in->dir, in->arena, in->diag); }
 
 static const Kind kinds[] = {
-    {is_folder, load_folder},     /* first: the others look at bytes */
-    {is_empty, refuse},       {is_checkpoint, load_checkpoint}, {is_foreign, refuse},
-    {is_text, load_text},     {is_binary, load_onnx},       /* a protobuf has no mark of its own */
+    {is_upernet, load_upernet}, {is_folder, load_folder},     /* before those that look at bytes */
+    {is_empty, refuse},         {is_checkpoint, load_checkpoint}, {is_foreign, refuse},
+    {is_text, load_text},       {is_binary, load_onnx},       /* a protobuf has no mark of its own */
 };
 
 static Model *load(const Input *in)
@@ -212,6 +217,11 @@ static bool finish_graph(Model *model, const Input *in)
 {
     return segment_outputs(model, in->diag) && beside_labels(model, in->folder, in->options, in->diag) &&
            select_outputs(model->graph, in->options, in->diag);
+}
+
+Model *frontend_from_config(const char *dir, const char *text_dir, const FrontendOptions *options, Arena *arena, Diag *diag)
+{
+    return (upernet_probe(dir) ? upernet_graph_from_config : hf_graph_from_config)(dir, text_dir, options, arena, diag);
 }
 
 Model *frontend_load(const char *path, const FrontendOptions *options, Arena *arena, Diag *diag)

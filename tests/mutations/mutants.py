@@ -37,8 +37,8 @@ MUTANTS = [
     Mutant("downsampling-norm-missing", TRUNK,
            'x = norm_channels(build, x, hf_name(build, stage, ".downsampling_layer.0"), in);\n', "", "cls_basic4"),
     Mutant("downsampling-norm-after-conv", TRUNK, """    x = norm_channels(build, x, hf_name(build, stage, ".downsampling_layer.0"), in);
-    x = hf_conv(build, x, hf_name(build, stage, ".downsampling_layer.1"), &(HfConv){in, out, {2, 2}, {2, 2}, 0, 1});
-""", """    x = hf_conv(build, x, hf_name(build, stage, ".downsampling_layer.1"), &(HfConv){in, out, {2, 2}, {2, 2}, 0, 1});
+    x = hf_conv(build, x, hf_name(build, stage, ".downsampling_layer.1"), &(HfConv){in, out, {2, 2}, {2, 2}, 0, 1, false});
+""", """    x = hf_conv(build, x, hf_name(build, stage, ".downsampling_layer.1"), &(HfConv){in, out, {2, 2}, {2, 2}, 0, 1, false});
     x = norm_channels(build, x, hf_name(build, stage, ".downsampling_layer.0"), in);
 """, "cls_equal_widths"),
     Mutant("no-downsampling-of-equal-widths", TRUNK, "if (stage > 0)", "if (stage > 0 && in != out)", "cls_equal_widths"),

@@ -21,7 +21,8 @@ typedef struct HfBuild {
     int64_t height, width;   /* of the pictures */
     Value **hidden_states;   /* num_stages + 1 of them: the stem's result, then each stage's */
     Value *pooled, *logits;  /* NULL until something needs them */
-    VEC(HfPart) parts;       /* of the trunk */
+    VEC(HfPart) parts;       /* of the network */
+    bool norms_saved; /* of feature maps: the checkpoint is of a class that has them; else they are new where it lacks them */
 } HfBuild;
 
 /* convnext.c: what every network on the trunk needs. */
@@ -38,9 +39,9 @@ Value *hf_part(HfBuild *build, const char *function, const char *name, const Nod
 
 /* outputs.c: adds the outputs that --outputs and the task ask for. False after a diagnostic. */
 bool hf_build_outputs(HfBuild *build, HfTask task, const char *const *names, int64_t count);
-Value *hf_feature_map(HfBuild *build, int64_t k);                     /* the normalised k-th of the config's features */
-bool hf_is_new_output(const HfBuild *build, const char *name);        /* false after a diagnostic */
-void hf_publish(HfBuild *build, Value *value, const char *name);      /* as an output of that name */
+Value *hf_feature_map(HfBuild *build, int64_t k); /* the normalised k-th of the config's features */
+bool hf_is_new_output(const HfBuild *build, const char *name); /* false after a diagnostic */
+void hf_publish(HfBuild *build, Value *value, const char *name); /* as an output of that name */
 
 /* outline.c: turns the parts of a graph, all built, into calls of functions. */
 void hf_outline(const HfBuild *build);
@@ -64,7 +65,7 @@ Value *hf_layer_norm(HfBuild *build, Value *x, const char *name, int64_t width, 
 Value *hf_linear(HfBuild *build, Value *x, const char *name, int64_t in, int64_t out);
 typedef struct HfConv {
     int64_t in, out, kernel[2], stride[2], pad, group;
-    bool bare;               /* without a bias */
+    bool bare; /* without a bias */
 } HfConv;
 Value *hf_conv(HfBuild *build, Value *x, const char *name, const HfConv *conv);
 Value *hf_reduce(HfBuild *build, OpKind kind, Value *x, const char *base, const int64_t *axes, int64_t count, bool keepdims);

@@ -149,7 +149,7 @@ Value *hf_feature_map(HfBuild *build, int64_t k)
     int64_t state = build->config->features.at[k], width = hf_width(build->config, state);
     const char *name = hf_name(build, "hidden_states_norms.", stage_name(build, state));
     Value *x = hf_channels_last(build, build->hidden_states[state], name);
-    bool stored = parameters_have(build->weights, hf_name(build, name, ".weight")) ||
+    bool stored = build->norms_saved || parameters_have(build->weights, hf_name(build, name, ".weight")) ||
                   parameters_have(build->weights, hf_name(build, name, ".bias"));
     x = stored ? hf_layer_norm(build, x, name, width, FEATURE_EPSILON) : fresh_norm(build, x, name, width);
     return hf_channels_first(build, x, name);
