@@ -165,6 +165,11 @@ static bool check_blocks(const Node *node, Diag *diag)
     int64_t size = node_attr_int(node, "blocksize");
     if (!infer_check_rank(node, 0, 4, diag) || !check_word(node, "mode", words, "'DCR' or 'CRD'", diag))
         return false;
+    for (int i = 0; i < 4; i++)
+        if (node_input_shape(node, 0)->dims[i].size == 0) {
+            diag_unsupported(diag, node->span, "%s of a dimension that is 0 is not supported", node->op->name);
+            return false;
+        }
     if (size < 1 || size > 1 << 20)
         return FAIL(node, diag, "blocksize of %s is %lld, expected 1 to %d", node->op->name, (long long)size, 1 << 20);
     return true;
