@@ -51,6 +51,11 @@ static bool read_album(Eval *e)
         diag_error(&e->driver->diag, NO_SPAN, "'%s' has no labels to evaluate; --labels=FILE names them", o->arguments.at[0]);
         return false;
     }
+    if (!artifact_scores(e->model->graph)) {
+        diag_unsupported(&e->driver->diag, NO_SPAN, "'%s' has no logits or probabilities of pictures to evaluate",
+                         o->arguments.at[0]);
+        return false;
+    }
     return album_read(&e->album, o->arguments.at[1]);
 }
 

@@ -141,6 +141,8 @@ refuse("cannot write: it is an input, too", 4, "./logits", "street.png", "-o", "
 run(CNXC, "compile", f"{ROOT}/models/digits", "-o", "digits")
 refuse("this model does not label pixels; -o has nothing to write", 3, "./digits", "street.png", "-o", "x.png")
 assert not os.path.exists(f"{FOLDER}/x.png")
+refuse("has no logits or probabilities of pictures to evaluate", 3, CNXC, "eval", "logits.onnxtxt", ".", "--task=image-segmentation",
+       "--processor=processor.json", "--labels=labels.txt")
 done = compile("neither", code=1)
 assert "needs an output of logits, float (N, classes, height, width), or of labels" in done.stderr, done.stderr
 refuse("this ConvNeXt has no head that labels pixels", 3, CNXC, "check", f"{ROOT}/models/digits", "--task=semantic-segmentation")
