@@ -139,21 +139,54 @@ static bool fold_known(Node *node)
     return true;
 }
 
+static bool set_target(Node *node, const int64_t *target)
+{
+    Tensor *tensor = tensor_from_i64(node->graph->model->arena, target, value_rank(node->outputs.at[0]));
+    node_set_input(node, 1, constant_new(node->graph, node->inputs.at[1]->name, tensor, node->span));
+    return true;
+}
+
+static bool is_empty(const Shape *shape)
+{
+    for (int i = 0; i < shape->rank; i++)
+        if (shape->dims[i].size == 0)
+            return true;
+    return false;
+}
+
+/* The target that is made has no 0 but for what is kept, so that allowzero goes. */
 static bool fold_reshape_target(Node *node)
 {
-    Value *data = node->inputs.at[0], *shape = node->inputs.at[1], *output = node->outputs.at[0];
+    const Shape *from = &node->inputs.at[0]->type.shape, *to = &node->outputs.at[0]->type.shape;
     int64_t target[MAX_RANK];
-    if (shape->constant || node_attr_int(node, "allowzero") || !reshape_target(&data->type.shape, &output->type.shape, target))
+    bool zeros = node_attr_int(node, "allowzero") && is_empty(to);
+    if (node->inputs.at[1]->constant || zeros || !reshape_target(from, to, target))
         return false;
-    Tensor *tensor = tensor_from_i64(node->graph->model->arena, target, value_rank(output));
-    node_set_input(node, 1, constant_new(node->graph, shape->name, tensor, node->span));
-    return true;
+    node_drop_attr(node, "allowzero");
+    return set_target(node, target);
+}
+
+/* A 1 keeps what the data has, be it free. */
+static bool fold_expand_target(Node *node)
+{
+    const Shape *from = &node->inputs.at[0]->type.shape, *to = &node->outputs.at[0]->type.shape;
+    int64_t target[MAX_RANK];
+    if (node->inputs.at[1]->constant || to->rank < from->rank)
+        return false;
+    for (int i = 0; i < to->rank; i++) {
+        int at = i - (to->rank - from->rank);
+        target[i] = at >= 0 && dim_equal(from->dims[at], to->dims[i]) ? 1 : to->dims[i].size;
+        if (target[i] < 0)
+            return false;
+    }
+    return set_target(node, target);
 }
 
 static const Rule rules[] = {
     {ANY_OP, "constant inputs", node_fold},
     {ANY_OP, "known elements", fold_known},
     {OP_Reshape, "constant target", fold_reshape_target},
+    {OP_Expand, "constant target", fold_expand_target},
     {OP_Gather, "strided view of a free batch", strided_to_reshape},
 };
 
