@@ -63,10 +63,9 @@ int64_t dtype_size(DType dtype) { return dtype_exists(dtype) ? dtypes[dtype].siz
 
 bool dtype_is_computable(DType dtype) { return dtype_exists(dtype) && dtypes[dtype].computable; }
 
-bool dtype_is_float(DType dtype)
-{
-    return dtype == DT_FLOAT || dtype == DT_DOUBLE || dtype == DT_FLOAT16 || dtype == DT_BFLOAT16;
-}
+bool dtype_is_half(DType dtype) { return dtype == DT_FLOAT16 || dtype == DT_BFLOAT16; }
+
+bool dtype_is_float(DType dtype) { return dtype == DT_FLOAT || dtype == DT_DOUBLE || dtype_is_half(dtype); }
 
 double dtype_lowest(DType dtype)
 {

@@ -63,6 +63,7 @@ DType dtype_from_name(const char *name);         /* DT_UNDEFINED if there is non
 int64_t dtype_size(DType dtype);                 /* bytes of an element; 0: there are no such tensors */
 bool dtype_is_computable(DType dtype);           /* float, double, f16, bf16, ints and bool */
 bool dtype_is_float(DType dtype);                /* float, double, f16, bf16 */
+bool dtype_is_half(DType dtype);                 /* f16, bf16 */
 double dtype_lowest(DType dtype);                /* -infinity for floats */
 double dtype_highest(DType dtype);
 bool dtype_is_stored(DType dtype);               /* not computable, but constants have it: float8, int4, int2 */

@@ -5,7 +5,8 @@
  *   model.onnx --processor=timm/config.json --labels=names.txt   any other
  *   model.onnx --task=image-classification                       nothing is there: as published ConvNeXts, and a note
  *
- *   →  metadata cnxc.preprocessor, cnxc.labels, cnxc.task, and height and width where they were open
+ *   →  metadata cnxc.preprocessor, cnxc.labels, cnxc.task, and height and width where they were open; where pictures go in and labels
+ *      come out the graph takes and gives floats, if it had halves
  *
  * What the user has named must fit the graph. A processor that merely lies there is left where it does not, with a warning;
  * labels never are, as they would name wrong classes. */
@@ -15,6 +16,7 @@
 #include "compiler/frontend/input/processor.h"
 #include "compiler/frontend/segment.h"
 #include "ir/base/listing.h"
+#include "ir/edge.h"
 #include "ir/infer.h"
 #include "ir/op.h"
 
@@ -64,6 +66,25 @@ Value *beside_input(const Graph *graph)
     return NULL;
 }
 
+/* What code computes in float. */
+static bool is_float(const Value *value) { return value->type.dtype == DT_FLOAT || dtype_is_half(value->type.dtype); }
+
+static void note_floats(const Value *value, const char *what, Diag *diag)
+{
+    diag_note(diag, NO_SPAN, "%s '%s' is %s in the graph, float for pictures", what, value->name, dtype_name(value->type.dtype));
+}
+
+/* Pictures are floats: of a graph that takes halves what was its input rounds them. */
+static void take_floats(Value *input, Diag *diag)
+{
+    DType half = input->type.dtype;
+    if (!dtype_is_half(half))
+        return;
+    note_floats(input, "input", diag);
+    input->type.dtype = DT_FLOAT;
+    edge_take(input, half);
+}
+
 /* Where to look for what merely lies there; NULL: a raw graph has nothing to do with pictures. */
 static const char *where(const char *folder, const FrontendOptions *options)
 {
@@ -107,6 +128,7 @@ static bool bind_open(Value *input, int axis, int64_t size, Diag *diag)
 static bool take_settings(Model *model, Value *input, const Pictures *pictures, const FrontendOptions *options, Diag *diag)
 {
     const Dim *dims = input->type.shape.dims;
+    take_floats(input, diag);
     if (!bind_open(input, 2, pictures->height, diag) || !bind_open(input, 3, pictures->width, diag))
         return false;
     if (pictures->height && (dims[2].size != pictures->height || dims[3].size != pictures->width))
@@ -138,7 +160,7 @@ bool beside_pictures(Model *model, const char *folder, const FrontendOptions *op
     Value *input = beside_input(model->graph);
     if (diag_failed(diag) || (!path && !published))
         return !diag_failed(diag);
-    if (!input || input->type.dtype != DT_FLOAT)
+    if (!input || !is_float(input))
         return unfit(options, input, diag, "the graph has no input of floats of rank 4");
     if (published)
         return take_published(model, input, options, diag);
@@ -165,7 +187,19 @@ static Value *output_named(const Graph *graph, const char *name)
 static bool is_scores(const Value *value)
 {
     const Shape *shape = &value->type.shape;
-    return value->type.dtype == DT_FLOAT && shape->rank == 2 && shape->dims[1].size > 0;
+    return is_float(value) && shape->rank == 2 && shape->dims[1].size > 0;
+}
+
+/* Scores are floats, too. */
+static Value *as_floats(Value *scores, Diag *diag)
+{
+    DType half = scores->type.dtype;
+    if (!dtype_is_half(half) || !scores->producer)
+        return scores;
+    note_floats(scores, "output", diag);
+    scores->type.dtype = DT_FLOAT;
+    edge_give(scores, half);
+    return scores;
 }
 
 /* The only output, whatever its name: logits, or probabilities where it comes out of a Softmax or Sigmoid. */
@@ -179,7 +213,7 @@ static Value *take_only_output(Model *model, Diag *diag)
     model_set_prop(model, ready ? "cnxc.probabilities" : "cnxc.logits", value->name);
     diag_note(diag, NO_SPAN, "output '%s' is taken for %s of %lld classes", value->name, ready ? "probabilities" : "logits",
               (long long)value->type.shape.dims[1].size);
-    return value;
+    return as_floats(value, diag);
 }
 
 /* The output that labels are answered from; NULL: there is none. */
@@ -191,7 +225,7 @@ static const Value *find_scores(Model *model, const FrontendOptions *options, Di
     if (!named)
         named = output_named(model->graph, "probabilities");
     if (named)
-        return is_scores(named) ? named : NULL;
+        return is_scores(named) ? as_floats(named, diag) : NULL;
     return options->task && strcmp(options->task, TASK) != 0 ? NULL : take_only_output(model, diag);
 }
 

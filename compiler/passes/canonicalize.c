@@ -42,11 +42,6 @@ static bool remove_dropout(Node *node)
     return node_forward(node, node->inputs.at[0]);
 }
 
-static bool remove_same_type(Node *node)
-{
-    return value_same_type(node->inputs.at[0], node->outputs.at[0]) && node_forward(node, node->inputs.at[0]);
-}
-
 static bool remove_transpose(Node *node)
 {
     int64_t perm[MAX_RANK];
@@ -85,11 +80,11 @@ static const Rule rules[] = {
     {OP_Identity, "identity", remove_identity},
     {OP_Dropout, "dropout", remove_dropout},
     {OP_CastLike, "named type", cast_by_name},
-    {OP_Cast, "same-type cast", remove_same_type},
-    {OP_Reshape, "same-type reshape", remove_same_type},
-    {OP_Flatten, "same-type flatten", remove_same_type},
-    {OP_Expand, "same-type expand", remove_same_type},
-    {OP_Squeeze, "same-type squeeze", remove_same_type},
+    {OP_Cast, "same-type cast", node_forward_same_type},
+    {OP_Reshape, "same-type reshape", node_forward_same_type},
+    {OP_Flatten, "same-type flatten", node_forward_same_type},
+    {OP_Expand, "same-type expand", node_forward_same_type},
+    {OP_Squeeze, "same-type squeeze", node_forward_same_type},
     {OP_Transpose, "identity transpose", remove_transpose},
     {OP_Concat, "single concat", remove_single_concat},
     {OP_Add, "constant last", constant_last},

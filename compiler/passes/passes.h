@@ -11,6 +11,7 @@ bool pass_canonicalize(Graph *graph); /* one spelling for each thing: Constant �
                                          model's opset */
 bool pass_fold(Graph *graph);         /* constant inputs → constants, by the interpreter */
 bool pass_legalize(Graph *graph);     /* one opset and one spelling: the forms that all later rooms see */
+bool pass_widen(Graph *graph);        /* halves are computed in float, and rounded where the graph gives them out */
 bool pass_recognize(Graph *graph);    /* exporters' chains → Gelu, LayerNormalization, ReduceL2; Gemm → MatMul */
 bool pass_layout(Graph *graph);       /* channels-last, every transpose cancelled that can be */
 bool pass_affine(Graph *graph);       /* LayerNorm's affine part and layer scale into the pointwise weights */

@@ -26,6 +26,7 @@ static const Pass passes[] = {
     {"fold", pass_fold, true, 0, NULL},                 /* arithmetic on constants and shapes */
     /* beyond this point the graph is of opset 20, and each node has its one legal form (legalize.c) */
     {"legalize", pass_legalize, false, 0, NULL},
+    {"widen", pass_widen, false, 1, NULL},              /* before all that asks for floats */
     {"layout", pass_layout, false, 1, NULL},            /* before recognition: a channel axis becomes the last one */
     {"recognize", pass_recognize, false, 1, NULL},
     {"affine", pass_affine, false, 1, NULL},            /* needs LayerNorms to be whole */

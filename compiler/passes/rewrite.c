@@ -201,6 +201,11 @@ bool node_forward(Node *node, Value *value)
     return true;
 }
 
+bool node_forward_same_type(Node *node)
+{
+    return value_same_type(node->inputs.at[0], node->outputs.at[0]) && node_forward(node, node->inputs.at[0]);
+}
+
 bool cast_by_name(Node *node)
 {
     Node *cast = node_replace(node, OP_Cast, node->inputs.at, 1);

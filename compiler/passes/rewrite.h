@@ -65,6 +65,7 @@ Node *node_before(Node *at, OpKind kind, Value *const *inputs, int64_t n_inputs,
 /* Uses of node's output go to value, and node goes. False, and nothing changed, if a graph output would lose its
  * name: where value is an input, a constant or an output itself. */
 bool node_forward(Node *node, Value *value);
+bool node_forward_same_type(Node *node); /* the first input where the first output has its type */
 /* The only output of node becomes an initializer; an output of the graph becomes the Identity of one. */
 /* CastLike(x, y) -> Cast to y's type: of y's elements, which may be a free batch of them, it needs none. */
 bool cast_by_name(Node *node);

@@ -67,6 +67,24 @@ static void add_constants(Cost *cost, const Graph *graph)
             add_constants(cost, node_attr_graph(node, "body"));
 }
 
+static int64_t is_half(const Value *value) { return value && dtype_is_half(value->type.dtype); }
+
+int64_t graph_halves(const Graph *graph)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < graph->inputs.len; i++)
+        n += is_half(graph->inputs.at[i]);
+    for (int64_t i = 0; i < graph->constants.len; i++)
+        n += is_half(graph->constants.at[i]);
+    FOR_NODES (node, graph) {
+        for (int64_t i = 0; i < node->outputs.len; i++)
+            n += is_half(node->outputs.at[i]);
+        if (node->op->kind == OP_Region)
+            n += graph_halves(node_attr_graph(node, "body"));
+    }
+    return n;
+}
+
 Cost graph_cost(const Graph *graph)
 {
     Cost cost = {0};

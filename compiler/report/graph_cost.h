@@ -13,6 +13,7 @@ typedef struct Cost {
 } Cost;
 
 Cost graph_cost(const Graph *graph);
+int64_t graph_halves(const Graph *graph); /* values of float16 or bfloat16, also in regions */
 int64_t node_macs(const Node *node); /* regions: the sum over their body */
 
 #endif

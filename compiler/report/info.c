@@ -4,6 +4,7 @@
  *   inputs       pixel_values  float[batch_size,3,224,224]
  *   outputs      logits        float[batch_size,1000]
  *   layers       22 Conv, 18 Gelu …
+ *   halves       312 values of float16 or bfloat16, computed in float32
  *   arithmetic   4.46 GMAC an image
  *   estimate     83.1 ms an image on 1 thread, … (estimate.c)
  *   fused        26 regions, 1 nodes stand alone, 38 phases, and each of them with its schedule (regions.c) */
@@ -18,7 +19,7 @@
 
 Layers layers_of(const Graph *graph)
 {
-    Layers layers = {.n_nodes = graph->n_nodes, .cost = graph_cost(graph)};
+    Layers layers = {.n_nodes = graph->n_nodes, .n_halves = graph_halves(graph), .cost = graph_cost(graph)};
     FOR_NODES (node, graph)
         layers.count[node->op->kind]++;
     return layers;
@@ -61,6 +62,9 @@ void info_print(const Build *build, const Layers *layers)
     if (pictures)
         printf("%-12s prepared as by --preproc=%s\n", "pictures", preprocessor_name(pictures));
     print_layers(layers);
+    if (layers->n_halves)
+        printf("%-12s %lld values of float16 or bfloat16, %s\n", "halves", (long long)layers->n_halves,
+               build->options.pipeline.opt_level ? "computed in float32" : "each rounded, as -O0 does what the graph says");
     printf("%-12s %.3f GMAC an image\n", "arithmetic", (double)layers->cost.macs * 1e-9);
     printf("%-12s %lld (%.1f MB)\n", "parameters", (long long)layers->cost.parameters,
            (double)layers->cost.parameter_bytes * 1e-6);
@@ -120,14 +124,14 @@ void info_print_json(const Build *build, const Layers *layers)
     const Graph *graph = build->model->graph;
     const char *task = model_prop(build->model, "cnxc.task");
     const char *const *labels;
-    json_t *root = json_pack("{s:s, s:s, s:o, s:o, s:I, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:s, s:o, s:o, s:o}", "model",
-                             build->options.input, "task", task ? task : "raw", "inputs",
-                             values_json(build, graph->inputs.at, graph->inputs.len), "outputs",
-                             values_json(build, graph->outputs.at, graph->outputs.len), "n_labels",
-                             (json_int_t)prop_strings(build->model, "cnxc.labels", &labels), "layers", layers_json(layers),
-                             "nodes", (json_int_t)layers->n_nodes, "macs", (json_int_t)layers->cost.macs, "parameters",
-                             (json_int_t)layers->cost.parameters, "parameter_bytes", (json_int_t)layers->cost.parameter_bytes,
-                             "memory", memory_json(build), "estimate", estimate_json(build->program), "cpu", build->cpu->name,
-                             "caches", caches_json(build), "regions", regions_json(build), "unfused", unfused_json(build));
+    json_t *root = json_pack(
+        "{s:s, s:s, s:o, s:o, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:s, s:o, s:o, s:o}", "model", build->options.input,
+        "task", task ? task : "raw", "inputs", values_json(build, graph->inputs.at, graph->inputs.len), "outputs",
+        values_json(build, graph->outputs.at, graph->outputs.len), "n_labels",
+        (json_int_t)prop_strings(build->model, "cnxc.labels", &labels), "layers", layers_json(layers), "nodes",
+        (json_int_t)layers->n_nodes, "halves", (json_int_t)layers->n_halves, "macs", (json_int_t)layers->cost.macs, "parameters",
+        (json_int_t)layers->cost.parameters, "parameter_bytes", (json_int_t)layers->cost.parameter_bytes, "memory",
+        memory_json(build), "estimate", estimate_json(build->program), "cpu", build->cpu->name, "caches", caches_json(build),
+        "regions", regions_json(build), "unfused", unfused_json(build));
     json_print(root, 17);
 }

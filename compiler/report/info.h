@@ -12,6 +12,7 @@ typedef struct Layers {
     Cost cost;
     int64_t count[OP_COUNT]; /* nodes by operator */
     int64_t n_nodes;
+    int64_t n_halves;        /* values of float16 and bfloat16 */
 } Layers;
 
 Layers layers_of(const Graph *graph);

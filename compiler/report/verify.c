@@ -4,7 +4,7 @@
  *   $ cnxc verify model/
  *   logits   max error 3.1e-07 of 2.4   ok
  *
- * The interpreter runs the graph as it was read; the executable is what `cnxc compile` makes. With --per-node every
+ * The interpreter runs the graph as it was read, but halves in float, as code does; the executable is what `cnxc compile` makes. With --per-node every
  * value that holds pictures becomes an output, so each node is compared; fusion then stops at each of them.
  *
  * With --per-op the optimised graph is cut apart: every region is given what the float32 graph has computed before it, so that what it
@@ -18,6 +18,7 @@
 #include "compiler/report/verify.h"
 #include "compiler/build/output.h"
 #include "compiler/build/process.h"
+#include "compiler/passes/passes.h"
 #include "compiler/report/graph_cost.h"
 #include "compiler/report/json.h"
 #include "ir/interp.h"
@@ -39,6 +40,9 @@ static const double TOLERANCE_BF16 = 5e-2;
 /* The same integers, but for those that the last bits of a float before them turn to their neighbour, one step in 255. Each
  * turns others in the next layer, so that after some the two differ as much as either does from floats. */
 static const double TOLERANCE_INT8 = 5e-2;
+
+/* A half that is given out may be rounded to its neighbour. */
+static const double TOLERANCE_F16_OUT = 0x1p-10, TOLERANCE_BF16_OUT = 0x1p-7;
 
 /* ── Random inputs ───────────────────────────────────────────────────────────────────────────────────── */
 
@@ -68,7 +72,7 @@ static Tensor *random_tensor(Verify *v, const Value *input, uint64_t *state)
     for (int i = 0; i < shape->rank; i++)
         dims[i] = shape->dims[i].size >= 0 ? shape->dims[i].size : batch_size(input->graph);
     Tensor *tensor = tensor_new(v->compiled.arena, input->type.dtype, shape->rank, dims);
-    bool is_real = input->type.dtype == DT_FLOAT || input->type.dtype == DT_DOUBLE || input->type.dtype == DT_FLOAT16;
+    bool is_real = dtype_is_float(input->type.dtype);
     for (int64_t i = 0; tensor && i < tensor->count; i++) {
         uint64_t bits = next_random(state);
         if (is_real)
@@ -265,12 +269,14 @@ static bool has_bf16(const Graph *graph)
     return false;
 }
 
-static double tolerance(const Verify *v)
+static double tolerance(const Verify *v, DType output)
 {
     DType precision = v->compiled.options.pipeline.precision;
     if (precision == DT_BFLOAT16 || has_bf16(v->compiled.model->graph))
         return TOLERANCE_BF16;
-    return precision == DT_INT8 ? TOLERANCE_INT8 : TOLERANCE;
+    if (precision == DT_INT8)
+        return TOLERANCE_INT8;
+    return output == DT_FLOAT16 ? TOLERANCE_F16_OUT : output == DT_BFLOAT16 ? TOLERANCE_BF16_OUT : TOLERANCE;
 }
 
 static void compare(Verify *v, int64_t index)
@@ -291,7 +297,7 @@ static void compare(Verify *v, int64_t index)
         c->signal += isfinite(exact) ? exact * exact : 0;
     }
     c->compared = true;
-    c->ok = c->error <= tolerance(v) * fmax(c->magnitude, 1e-3);
+    c->ok = c->error <= tolerance(v, got->dtype) * fmax(c->magnitude, 1e-3);
 }
 
 /* In decibels; infinite where nothing is lost. */
@@ -347,18 +353,29 @@ void verify_print_json(const Verify *v)
 
 /* ── The whole ───────────────────────────────────────────────────────────────────────────────────────── */
 
+/* From -O1 on halves are computed in float, behind what is folded while they still are halves. */
+static bool widen(Build *build)
+{
+    Graph *graph = build->model->graph;
+    if (!build->options.pipeline.opt_level || !graph_halves(graph))
+        return true;
+    bool ok = pipeline_portable(build->model, &build->options.pipeline);
+    pass_widen(graph);
+    return ok;
+}
+
 /* int8 is compared with the same integers, which stand in the graph that passes leave. */
 static bool load_reference(Verify *v)
 {
     v->known.arena = v->reference.arena;
     bool optimized = v->per_op || v->compiled.options.pipeline.precision == DT_INT8;
-    return build_load(&v->reference) && (!optimized || build_optimize(&v->reference));
+    return build_load(&v->reference) && (optimized ? build_optimize(&v->reference) : widen(&v->reference));
 }
 
 /* What is to be compared becomes an output: of the graph as it was read, or region by region of the optimised one. */
 static bool load_compiled(Verify *v)
 {
-    if (!build_load(&v->compiled))
+    if (!build_load(&v->compiled) || (v->per_node && !widen(&v->compiled)))
         return false;
     if (!v->per_op)
         expose_values(v);

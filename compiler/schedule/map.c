@@ -261,7 +261,4 @@ View view_float(Lowering *l, View view)
     return copy;
 }
 
-View view_float_step(Lowering *l, View view)
-{
-    return view.dtype == DT_FLOAT16 || view.dtype == DT_BFLOAT16 ? view : view_float(l, view);
-}
+View view_float_step(Lowering *l, View view) { return dtype_is_half(view.dtype) ? view : view_float(l, view); }

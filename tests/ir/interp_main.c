@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* cnx-interp: a model through the reference interpreter alone, for tests of the operators.
  *
- *   cnx-interp [NAME=N…] MODEL PREFIX [INPUT.npy…]      fixes symbol NAME, writes output K to PREFIXK.npy
+ *   cnx-interp [--float] [NAME=N…] MODEL PREFIX [INPUT.npy…]      fixes symbol NAME, writes output K to PREFIXK.npy
+ *
+ * With --float halves are computed in float, as code does but at -O0.
  *
  * Before it runs, the graph is verified. Exit codes are the compiler's. */
 #include "ir/npy.h"
 #include "compiler/frontend/frontend.h"
+#include "compiler/passes/passes.h"
 #include "ir/infer.h"
 #include "ir/interp.h"
 #include "ir/verify.h"
@@ -42,12 +45,14 @@ static bool write_outputs(const Graph *graph, const char *prefix, Tensor *const 
     return true;
 }
 
-static bool run(char **argv, int argc, const FrontendOptions *options, Arena *arena, Diag *diag)
+static bool run(char **argv, int argc, const FrontendOptions *options, bool widen, Arena *arena, Diag *diag)
 {
     const char *problem;
     Model *model = frontend_load(argv[0], options, arena, diag);
     if (!model || !graph_check_dims(model->graph, diag))
         return false;
+    if (widen)
+        pass_widen(model->graph);
     if (!graph_verify(model->graph, &problem)) {
         diag_error(diag, NO_SPAN, "verifier: %s", problem);
         return false;
@@ -65,15 +70,16 @@ int main(int argc, char **argv)
     Arena *arena = arena_new();
     DimBinding *dims = NEW_ARRAY(arena, DimBinding, argc);
     int n = 0;
-    for (argv++, argc--; argc && strchr(argv[0], '='); argv++, argc--) {
+    bool widen = argc > 1 && strcmp(argv[1], "--float") == 0;
+    for (argv += 1 + widen, argc -= 1 + widen; argc && strchr(argv[0], '='); argv++, argc--) {
         size_t name = strcspn(argv[0], "=");
         dims[n++] = (DimBinding){arena_strndup(arena, argv[0], name), strtoll(argv[0] + name + 1, NULL, 10)};
     }
     bool ok = false;
     if (argc >= 2) {
-        ok = run(argv, argc, &(FrontendOptions){.task = "raw", .dims = dims, .n_dims = n}, arena, &diag);
+        ok = run(argv, argc, &(FrontendOptions){.task = "raw", .dims = dims, .n_dims = n}, widen, arena, &diag);
     } else {
-        fputs("usage: cnx-interp [NAME=N…] MODEL PREFIX [INPUT.npy…]\n", stderr);
+        fputs("usage: cnx-interp [--float] [NAME=N…] MODEL PREFIX [INPUT.npy…]\n", stderr);
         diag.exit_code = EXIT_USAGE;
     }
     arena_free(arena);

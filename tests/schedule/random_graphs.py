@@ -11,7 +11,8 @@ or fails is made smaller as long as it still does, and printed; the same seed fi
 
 How near is near enough: the interpreter runs twice more, every number that is no short binary fraction moved by some units of
 its last place. An output may differ by the tolerance of `cnxc verify`, times its magnitude, and by some times what those moved
-it. One whose integers, NaN or infinities they change is not compared: it hangs on a rounding, as a comparison of two sums does.
+it. One whose integers, NaN or infinities they change is not compared: it hangs on a rounding, as a comparison of two sums does. Halves are
+interpreted in float where the code computes them so.
 A third of the graphs has only operators that do not round, on small integers: there every bit counts. Whatever the graph,
 another number of threads must change no bit.
 """
@@ -73,10 +74,11 @@ class Trial:
         self.bin, self.graph, self.folder = bin_, graph, folder
         kinds = {dtype for dtype, _ in graph.types.values()}
         self.tolerance = max([HALF[k] for k in HALF if k in kinds], default=FLOAT)
+        self.halves = bool(kinds & set(HALF))
         self.reference = self.interpret(0, 0)
         self.problem = None if isinstance(self.reference, list) else self.reference
 
-    def interpret(self, by, seed):
+    def interpret(self, by, seed, *flags):
         """The outputs, or a text that says why there are none."""
         g, folder = self.graph, f"{self.folder}/r{seed}-{by}"
         os.makedirs(folder, exist_ok=True)
@@ -85,7 +87,7 @@ class Trial:
         for i, (name, of) in enumerate(g.inputs.items()):
             np.save(f"{folder}/in{i}.npy", moved(numbers(g.tag + name, *g.types[name], *of), by, seed + i))
         paths = [f"{folder}/in{i}.npy" for i in range(len(g.inputs))]
-        said = run([f"{self.bin}/cnx-interp", f"{folder}/m.onnxtxt", f"{folder}/out", *paths])
+        said = run([f"{self.bin}/cnx-interp", *flags, f"{folder}/m.onnxtxt", f"{folder}/out", *paths])
         if said.returncode:
             return f"the interpreter ended with {said.returncode}: {said.stderr.strip()[:400]}"
         return [np.load(f"{folder}/out{i}.npy") for i in range(len(g.outputs))]
@@ -105,12 +107,16 @@ class Trial:
         if "--precision=int8" in options:  # products that are coarse on purpose: that they run, and on any number of threads alike
             return None if all(a.tobytes() == b.tobytes() for a, b in zip(*got)) else "an output differs between 1 and 3 threads"
         tolerance, by = max(self.tolerance, BF16) if "--precision=bf16" in options else self.tolerance
-        others = [self.interpret(by, seed) for seed in (1, 2)]
+        wide = ["--float"] if self.halves and "-O0" not in options else []
+        reference = self.interpret(0, 0, *wide) if wide else self.reference
+        if isinstance(reference, str):
+            return reference
+        others = [self.interpret(by, seed, *wide) for seed in (1, 2)]
         for i, name in enumerate(g.outputs):
             if got[0][i].tobytes() != got[1][i].tobytes():
                 return f"{name} differs between 1 and 3 threads"
             exact = g.exact and "--precision=bf16" not in options
-            problem = difference(got[0][i], [self.reference[i], *(o[i] for o in others if isinstance(o, list))], 0 if exact else tolerance)
+            problem = difference(got[0][i], [reference[i], *(o[i] for o in others if isinstance(o, list))], 0 if exact else tolerance)
             if problem == "unsteady":
                 counts["outputs that hang on a rounding"] += 1
             elif problem:

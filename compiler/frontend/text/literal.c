@@ -230,7 +230,7 @@ static bool put_element(TextParser *p, char *to, DType dtype, TextValueKind kind
     if (!floats && dtype != DT_STRING && kind == VALUE_INT)
         return put_int(p, to, dtype, span);
     const char *wanted = dtype == DT_STRING ? "a string" : floats ? "a number" : "an integer";
-    bool half = dtype == DT_FLOAT16 || dtype == DT_BFLOAT16 || (dtype >= DT_FLOAT8E4M3FN && dtype <= DT_FLOAT8E5M2FNUZ);
+    bool half = dtype_is_half(dtype) || (dtype >= DT_FLOAT8E4M3FN && dtype <= DT_FLOAT8E5M2FNUZ);
     diag_error(p->diag, span, "%s element must be %s%s, found %s", dtype_name(dtype), wanted, half ? ", its bit pattern" : "",
                kinds[kind]);
     return false;
