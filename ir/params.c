@@ -230,11 +230,11 @@ void node_window(const Node *node, Window *w)
     }
 }
 
-/* What padding has to be for the result to have that size. */
+/* What padding has to be for the result to have that size; one that is larger than all gets zeros at the end. */
 static void pads_for(Window *w, int i, int64_t whole, int64_t out, bool upper)
 {
     int64_t pad = whole - out, half = pad / 2;
-    w->begin[i] = upper ? half : pad - half;
+    w->begin[i] = pad < 0 ? 0 : upper ? half : pad - half;
     w->end[i] = pad - w->begin[i];
 }
 
