@@ -48,6 +48,7 @@ static int64_t kernel_work(const Kernel *k)
     case KERNEL_REDUCE: return k->reduce.n * k->reduce.n1 * k->reduce.width;
     case KERNEL_ARG: return k->arg.n * k->arg.width;
     case KERNEL_MAP: return k->map.rows * k->map.n;
+    case KERNEL_TRANSPOSE: return k->transpose.rows * k->transpose.n;
     case KERNEL_GATHER: return k->gather.rows;
     case KERNEL_BLEND: return k->blend.rows * k->blend.n * k->blend.taps;
     case KERNEL_SCATTER: return k->scatter.rows * k->scatter.n;

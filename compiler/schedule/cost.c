@@ -156,6 +156,12 @@ static double map_cycles(const Kernel *kernel, const CpuProfile *cpu)
     return rows * vectors(cpu, kernel->map.n) * (accesses(cpu, 1) + expr_cycles(kernel, cpu));
 }
 
+/* A vector is loaded, goes through two to four shuffles, and is stored. */
+static double transpose_cycles(const Kernel *k, const CpuProfile *cpu)
+{
+    return (double)k->transpose.rows * vectors(cpu, k->transpose.n) * (accesses(cpu, 2) + 4);
+}
+
 static double exp_rows_cycles(int64_t rows, int64_t n, const CpuProfile *cpu)
 {
     return (double)rows * (vectors(cpu, n) * (instructions(cpu, 20) + accesses(cpu, 4)) + 2 * LANE_SUM);

@@ -134,6 +134,9 @@ static void put_stem(StrBuf *sb, const Kernel *k)
         sb_printf(sb, "cnx_%s_%s_%lldx%lld", k->expr.n_steps ? "map" : "copy", short_dtype(k->map.out.dtype),
                   (long long)k->map.rows, (long long)k->map.n);
         break;
+    case KERNEL_TRANSPOSE:
+        sb_printf(sb, "cnx_transpose_%lldx%lld", (long long)k->transpose.rows, (long long)k->transpose.n);
+        break;
     case KERNEL_GATHER:
         sb_printf(sb, "cnx_gather_%s_%lldx%lld", short_dtype(k->gather.index), (long long)k->gather.rows,
                   (long long)k->gather.row_bytes);

@@ -5,6 +5,9 @@
  * rest are ordered by the output's strides, and neighbours that every operand walks as one are merged; the last
  * two become the kernel's rows and elements, the others loops, the outermost one the parallel chunks.
  *
+ * A copy that turns pictures of channels apart into pixels of channels, or the reverse, has squares of both for its kernel, and chunks
+ * of some pixels of all channels.
+ *
  *   add x[1,56,56,96] and b[96]:  →  [3136, 96], b's row stride 0  →  parallel i0 in 18: map 170x96(…) */
 #include "compiler/schedule/map.h"
 
@@ -78,6 +81,17 @@ static void simplify(Nest *nest)
         }
 }
 
+/* In a copy, the dimension along which the input's elements are neighbours comes last but one. */
+static void pair_neighbours(Nest *nest)
+{
+    int n = nest->rank - 1;
+    if (n < 1 || nest->expr || nest->strides[0][n] != dtype_size(nest->dtypes[0]) || nest->strides[1][n] == nest->strides[0][n])
+        return;
+    for (int i = 0; i < n; i++)
+        if (nest->strides[1][i] == dtype_size(nest->dtypes[1]))
+            swap_dims(nest, i, n - 1);
+}
+
 static Nest nest_of(const Expr *expr, const View *out, const View *operands)
 {
     Nest nest = {.expr = expr, .rank = out->rank};
@@ -86,11 +100,35 @@ static Nest nest_of(const Expr *expr, const View *out, const View *operands)
     for (int i = 0; i < (expr ? expr->n_operands : 1); i++)
         nest_add(&nest, &operands[i]);
     simplify(&nest);
+    pair_neighbours(&nest);
     return nest;
+}
+
+/* A copy whose elements are neighbours along the last dimension of the output, and in the input along the one before. */
+static bool is_transposed(const Nest *nest)
+{
+    int n = nest->rank - 1;
+    return n > 0 && !nest->expr && dtype_size(nest->dtypes[0]) == 4 && nest->strides[0][n] == 4 && nest->strides[1][n - 1] == 4 &&
+           nest->strides[1][n] != 4 && nest->dims[n] > 1 && nest->dims[n - 1] > 1;
+}
+
+static void emit_transpose(Lowering *l, const Nest *nest)
+{
+    int n = nest->rank - 1;
+    Kernel kernel = {.kind = KERNEL_TRANSPOSE};
+    kernel.transpose.rows = nest->dims[n - 1];
+    kernel.transpose.n = nest->dims[n];
+    kernel.transpose.in_row = nest->strides[1][n];
+    kernel.transpose.out_row = nest->strides[0][n - 1];
+    emit_call(l, &kernel, (Ref[]){nest->refs[1], nest->refs[0]}, N_TRANSPOSE_ARGS);
 }
 
 static void emit_kernel(Lowering *l, const Nest *nest)
 {
+    if (is_transposed(nest)) {
+        emit_transpose(l, nest);
+        return;
+    }
     int64_t n = nest->rank > 0 ? nest->dims[nest->rank - 1] : 1, rows = nest->rank > 1 ? nest->dims[nest->rank - 2] : 1;
     Kernel kernel = {.kind = KERNEL_MAP, .map = {.rows = rows, .n = n}};
     if (nest->expr)
@@ -154,6 +192,46 @@ static void emit_nest(Lowering *l, Nest nest)
         loop_close(l);
 }
 
+/* Of dimension `dim` only `count` elements from `first` on. */
+static Nest nest_part(Nest nest, int dim, int64_t first, int64_t count)
+{
+    nest_shift(&nest, dim, first);
+    nest.dims[dim] = count;
+    return nest;
+}
+
+static void emit_sections(Lowering *l, const Nest *nest);
+
+/* Columns of a transposition that stay in L1 and L2 as long as their cache lines are used. */
+static int64_t square_columns(int64_t rows)
+{
+    int64_t columns = 32768 / rows / 16 * 16;
+    return columns < 64 ? 64 : columns > 256 ? 256 : columns;
+}
+
+/* Chunks of a transposition: some elements of the last dimension, over all of the others. */
+static void emit_squares(Lowering *l, const Nest *nest)
+{
+    int n = nest->rank - 1;
+    int64_t columns = square_columns(nest->dims[n - 1]);
+    Tiling blocks = tile_blocks(nest->dims[n], columns);
+    for (int i = 0; i < 2; i++) {
+        if (!blocks.parts[i].count)
+            continue;
+        Nest part = nest_part(*nest, n, blocks.parts[i].start, blocks.parts[i].size);
+        part.rank++;
+        for (int d = n; d >= 0; d--) {
+            part.dims[d + 1] = part.dims[d];
+            for (int v = 0; v < 2; v++)
+                part.strides[v][d + 1] = part.strides[v][d];
+        }
+        part.dims[0] = blocks.parts[i].count;
+        for (int v = 0; v < 2; v++)
+            part.strides[v][0] = part.strides[v][n + 1] * columns;
+        emit_sections(l, &part);
+    }
+}
+
 /* Parallel chunks of about CHUNK elements: blocks of the outermost dimension, or of the next one where the
  * outermost is too short to give every thread its share. */
 static void emit_sections(Lowering *l, const Nest *nest)
@@ -194,13 +272,23 @@ void map_emit(Lowering *l, const Expr *expr, View out, const View *operands)
     emit_nest(l, nest_of(steps_or_copy(expr), &out, operands));
 }
 
-void map_phase(Lowering *l, const char *name, const Expr *expr, View out, const View *operands)
+static void map_sections(Lowering *l, const Expr *expr, View out, const View *operands)
 {
     if (!view_count(&out))
         return;
     Nest nest = nest_of(steps_or_copy(expr), &out, operands);
+    if (is_transposed(&nest) && nest.rank < VIEW_RANK)
+        emit_squares(l, &nest);
+    else
+        emit_sections(l, &nest);
+}
+
+void map_phase(Lowering *l, const char *name, const Expr *expr, View out, const View *operands)
+{
+    if (!view_count(&out))
+        return;
     phase_open(l, name, expr ? expr->n_steps * view_count(&out) : 0);
-    emit_sections(l, &nest);
+    map_sections(l, expr, out, operands);
 }
 
 static Expr cast_expr(DType dtype) { return (Expr){.n_operands = 1, .n_steps = 1, .steps[0] = {.op = OP_Cast, .dtype = dtype}}; }
@@ -232,6 +320,20 @@ void fill_phase(Lowering *l, const char *name, View out, double number)
 {
     Expr fill = fill_expr(number, out.dtype);
     map_phase(l, name, &fill, out, NULL);
+}
+
+void pad_phase(Lowering *l, const char *name, View out, View in, const int64_t *before, double number)
+{
+    Expr fill = fill_expr(number, out.dtype);
+    phase_open(l, name, 0);
+    for (int i = 0; i < out.rank; i++) {
+        int64_t behind = before[i] + in.dims[i];
+        map_sections(l, &fill, view_slice(out, i, pos_at(0), before[i], 1), NULL);
+        map_sections(l, &fill, view_slice(out, i, pos_at(behind), out.dims[i] - behind, 1), NULL);
+        out = view_slice(out, i, pos_at(before[i]), in.dims[i], 1);
+    }
+    Expr cast = cast_expr(out.dtype);
+    map_sections(l, in.dtype == out.dtype ? NULL : &cast, out, &in);
 }
 
 /* ── Copies where kernels need them ──────────────────────────────────────────────────────────────────── */

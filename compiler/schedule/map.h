@@ -10,6 +10,8 @@ void map_emit(Lowering *l, const Expr *expr, View out, const View *operands);
 void map_phase(Lowering *l, const char *name, const Expr *expr, View out, const View *operands);
 void copy_emit(Lowering *l, View out, View in); /* converts if dtypes differ */
 void copy_phase(Lowering *l, const char *name, View out, View in);
+/* in amid `number`: out is larger, by before[i] elements before it in dimension i. One phase. */
+void pad_phase(Lowering *l, const char *name, View out, View in, const int64_t *before, double number);
 void fill_emit(Lowering *l, View out, double number);
 void fill_phase(Lowering *l, const char *name, View out, double number);
 

@@ -562,6 +562,20 @@ static void place_cases(Suite *s)
             scatter_case(s, DT_FLOAT16, op, 19), scatter_case(s, DT_INT8, op, 3);
 }
 
+static void transpose_case(Suite *s, int64_t rows, int64_t n)
+{
+    int64_t in_row = rows + 3, out_row = n + 1;
+    Case *c = suite_case(s, KERNEL_TRANSPOSE, "transpose %d x %d", (int)rows, (int)n);
+    float *in = test_floats(s, n * in_row, -1, 1);
+    c->kernel.transpose.rows = rows, c->kernel.transpose.n = n;
+    c->kernel.transpose.in_row = in_row * 4, c->kernel.transpose.out_row = out_row * 4;
+    case_arg(c, in), case_arg(c, sentinels(s, rows * out_row));
+    case_expect(s, c, 1, DT_FLOAT, rows * out_row, 0);
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t i = 0; i < out_row; i++)
+            c->expected[r * out_row + i] = i < n ? in[i * in_row + r] : sentinel;
+}
+
 static void element_cases(Suite *s)
 {
     static const DType types[] = {DT_FLOAT, DT_DOUBLE, DT_INT64, DT_INT32, DT_UINT8, DT_BOOL, DT_FLOAT16, DT_BFLOAT16, DT_INT16};
@@ -575,6 +589,8 @@ static void element_cases(Suite *s)
                 cast_case(s, types[i], types[j], 37);
     gather_case(s, 4, DT_INT64), gather_case(s, 3, DT_INT32);
     gather_case(s, 391, DT_INT64), gather_case(s, 64, DT_INT32);
+    transpose_case(s, 3, 2), transpose_case(s, 16, 16), transpose_case(s, 37, 50), transpose_case(s, 8, 7),
+        transpose_case(s, 64, 33);
     for (int64_t taps = 1; taps < 10; taps += 2)
         blend_case(s, 9, 3, taps, false), blend_case(s, 5, 33, taps, true), blend_case(s, 2, 200, taps + 1, false);
 }
