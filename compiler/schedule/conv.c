@@ -9,8 +9,12 @@
  *
  *   x[N,H,W,C], 4x4 stride 4  →  [N, H/4, W/4, 4, 4, C], strides 4·row, 4·pixel, row, pixel, 4
  *
- * If its pixels and its kernel elements each merge into one stride it is the matrix; otherwise a block of rows of it
- * is copied to scratch, and multiplied there. */
+ * If its pixels and its kernel elements each merge into one stride it is the matrix. Otherwise K is summed up in parts, for each of
+ * which it is one: of 3x3 kernels over many channels, a kernel's row or one of its elements, over the lines of a block of pixels,
+ *
+ *   x[N,H,W,C], 3x3  →  3 parts of 3*C (9 of C, where pixels lie a gap apart), lines of W pixels
+ *
+ * and of few channels a block of rows is copied to scratch, and multiplied there. */
 #include "compiler/schedule/conv.h"
 
 #include "compiler/schedule/operand.h"
@@ -45,15 +49,14 @@ static bool is_padded(const Window *w)
 /* A copy with zeros around it. */
 static View padded_input(Lowering *l, const Conv *conv)
 {
-    View wide = conv->x, inner;
-    for (int i = 0; i < conv->window.n; i++)
+    View wide = conv->x;
+    int64_t before[VIEW_RANK] = {0};
+    for (int i = 0; i < conv->window.n; i++) {
+        before[i + 1] = conv->window.begin[i];
         wide.dims[i + 1] += conv->window.begin[i] + conv->window.end[i];
-    View padded = view_temp(l, SPACE_ARENA, DT_FLOAT, wide.rank, wide.dims, false);
-    fill_phase(l, arena_printf(l->arena, "%s.border", conv->name), padded, 0);
-    inner = padded;
-    for (int i = 0; i < conv->window.n; i++)
-        inner = view_slice(inner, i + 1, pos_at(conv->window.begin[i]), conv->x.dims[i + 1], 1);
-    copy_phase(l, arena_printf(l->arena, "%s.pad", conv->name), inner, conv->x);
+    }
+    View padded = view_temp(l, SPACE_ARENA, DT_FLOAT, wide.rank, wide.dims, true);
+    pad_phase(l, arena_printf(l->arena, "%s.pad", conv->name), padded, conv->x, before, 0);
     return padded;
 }
 
@@ -144,6 +147,62 @@ static Panels runtime_weights(Lowering *l, const Conv *conv, int64_t nr)
     return panels_runtime(l, arena_printf(l->arena, "%s.panels", conv->name), view_permute(w, perm), nr);
 }
 
+/* ── In place ────────────────────────────────────────────────────────────────────────────────────────── */
+
+enum { LEAST_RUN = 64, MOST_PARTS = 81 }; /* elements of K in a part that are worth adding to C for; parts of a kernel */
+
+/* Where the elements of K begin that are one stride apart for all pixels, as a dimension of the patches; how many parts that makes. */
+static int run_dim(const View *patches, int n_pixels, int64_t *k, int64_t *stride)
+{
+    int at = patches->rank;
+    int64_t merged;
+    *k = 1;
+    while (at > n_pixels && view_merge(patches, at - 1, patches->rank, &merged)) {
+        *k *= patches->dims[--at];
+        *stride = merged;
+    }
+    return at;
+}
+
+static bool is_implicit(const View *patches, int n_pixels)
+{
+    int64_t k, stride;
+    int at = run_dim(patches, n_pixels, &k, &stride);
+    return n_pixels <= 3 && k >= LEAST_RUN && product(patches->dims + n_pixels, at - n_pixels) <= MOST_PARTS;
+}
+
+/* The parts of K for a block of so many pixels; how many. */
+static int64_t implicit_parts(Lowering *l, const View *patches, int n_pixels, int64_t pixels, const Panels *panels,
+                              GemmPart **parts)
+{
+    int64_t run, stride = 0, n = 0;
+    int at = run_dim(patches, n_pixels, &run, &stride);
+    int64_t outer = product(patches->dims + n_pixels, at - n_pixels), step = gemm_part_k(l->cpu, pixels, panels, run);
+    *parts = NEW_ARRAY(l->arena, GemmPart, outer * ((run + step - 1) / step));
+    for (int64_t i = 0; i < outer; i++) {
+        int64_t bytes = 0, rest = i;
+        for (int d = at - 1; d >= n_pixels; rest /= patches->dims[d], d--)
+            bytes += rest % patches->dims[d] * patches->strides[d];
+        for (int64_t start = 0; start < run; start += step)
+            (*parts)[n++] = (GemmPart){i * run + start, run - start < step ? run - start : step, bytes + start * stride};
+    }
+    return n;
+}
+
+/* Pixels of the block as lines of rows: of one dimension they are one line. */
+static void set_lines(Gemm *gemm, const View *from, int n_pixels)
+{
+    int row = n_pixels - 1;
+    int64_t k, stride = 0;
+    run_dim(from, n_pixels, &k, &stride);
+    gemm->a = *from;
+    gemm->a.rank = 2;
+    gemm->a.dims[0] = from->dims[row];
+    gemm->a.strides[0] = from->strides[row];
+    gemm->a.strides[1] = stride;
+    gemm->lines = row > 1 ? from->dims[1] : 0;
+    gemm->line = row > 1 ? from->strides[1] : 0;
+}
 /* ── Products ────────────────────────────────────────────────────────────────────────────────────────── */
 
 static void set_rows(Gemm *gemm, const Conv *conv)
@@ -159,7 +218,6 @@ static Gemm group_gemm(const Gemm *all, const Conv *conv, const Panels *panels, 
     Gemm gemm = *all;
     int64_t n = panels->n;
     gemm.panels = panels;
-    gemm.count = panels->n_full;
     gemm.c = view_slice(all->c, 1, (Pos){0}, n, 1);
     gemm.c.ref = ref_pos(gemm.c.ref, group, n * all->c.strides[1]);
     if (gemm.bias.buffer)
@@ -173,9 +231,26 @@ static Gemm group_gemm(const Gemm *all, const Conv *conv, const Panels *panels, 
 
 static View rows_at(View view, Pos row, int64_t rows) { return view_slice(view, 0, row, rows, 1); }
 
-/* Output pixels from image `n`, row y on: `rows` rows of them, gathered (if need be) and multiplied. */
-static void emit_rows(Lowering *l, const Conv *conv, const Gemm *all, const View *patches, View scratch, const Panels *panels,
-                      Pos image, Pos y, int64_t rows)
+/* Patches that are multiplied where they lie, or else gathered into scratch. */
+static void emit_product(Lowering *l, Gemm *gemm, const View *from, int n_pixels, const View *scratch)
+{
+    GemmPart *parts;
+    if (scratch) {
+        View copy = *scratch;
+        copy.dims[1] = from->dims[1];
+        copy_emit(l, copy, *from);
+        matrix_of(&copy, n_pixels, &gemm->a);
+        gemm_emit(l, gemm);
+        return;
+    }
+    set_lines(gemm, from, n_pixels);
+    int64_t n = implicit_parts(l, from, n_pixels, gemm->c.dims[0], gemm->panels, &parts);
+    gemm_parts(l, gemm, parts, n);
+}
+
+/* Output pixels from image `n`, row y on: `rows` rows of them. */
+static void emit_rows(Lowering *l, const Conv *conv, const Gemm *all, const View *patches, const View *scratch,
+                      const Panels *panels, Pos image, Pos y, int64_t rows)
 {
     int64_t line = product(conv->out.dims + 2, conv->window.n - 1), height = conv->out.dims[1];
     Gemm block = *all;
@@ -191,12 +266,9 @@ static void emit_rows(Lowering *l, const Conv *conv, const Gemm *all, const View
     View from = view_slice(view_slice(*patches, 0, image, 1, 1), 1, y, rows, 1);
     int channel = channels_inside(conv) ? from.rank - 1 : 1 + conv->window.n;
     from.ref = ref_pos(from.ref, group, from.dims[channel] * from.strides[channel]);
-    scratch.dims[1] = rows;
-    copy_emit(l, scratch, from);
-    matrix_of(&scratch, 1 + conv->window.n, &block.a);
     Panels own = panels_group(*panels, group);
     Gemm gemm = group_gemm(&block, conv, &own, group);
-    gemm_emit(l, &gemm);
+    emit_product(l, &gemm, &from, 1 + conv->window.n, scratch);
     loop_close(l);
 }
 
@@ -258,15 +330,15 @@ static View scratch_for(Lowering *l, const View *patches, int n_pixels, int64_t 
     return scratch;
 }
 
-static void gathered_product(Lowering *l, const Conv *conv, const Gemm *all, const View *patches, const Panels *panels)
+/* All pixels, block by block, as chunks or in the open one. */
+static void emit_blocks(Lowering *l, const Conv *conv, const Gemm *all, const View *patches, const View *scratch,
+                        const Panels *panels, int64_t rows)
 {
-    int n_pixels = 1 + conv->window.n;
-    int64_t images = conv->out.dims[0], height = conv->out.dims[1], rows = block_rows(l, conv, panels->k);
-    View scratch = scratch_for(l, patches, n_pixels, rows);
-    Tiling blocks = tile_blocks(height, rows);
+    int64_t images = conv->out.dims[0];
+    Tiling blocks = tile_blocks(conv->out.dims[1], rows);
     bool unrolled = images <= 4; /* else an image is a chunk */
     for (int64_t n = 0; n < (unrolled ? images : 1); n++) {
-        Pos image = unrolled ? pos_at(n) : pos_loop(pos_at(0), section_open(l, images), 1);
+        Pos image = unrolled ? pos_at(n) : pos_loop(pos_at(0), any_open(l, images), 1);
         for (int i = 0; i < 2; i++) {
             if (!blocks.parts[i].count)
                 continue;
@@ -277,6 +349,58 @@ static void gathered_product(Lowering *l, const Conv *conv, const Gemm *all, con
         if (!unrolled)
             loop_close(l);
     }
+}
+
+static void gathered_product(Lowering *l, const Conv *conv, const Gemm *all, const View *patches, const Panels *panels)
+{
+    int64_t rows = block_rows(l, conv, panels->k);
+    View scratch = scratch_for(l, patches, 1 + conv->window.n, rows);
+    emit_blocks(l, conv, all, patches, &scratch, panels, rows);
+}
+
+/* Some columns a chunk, each over all pixels. */
+static void column_chunks(Lowering *l, const Conv *conv, const Gemm *all, const View *patches, const Panels *panels, int64_t rows)
+{
+    int64_t wanted = 2 * schedule_threads(l->cpu), most = (panels->n_full + wanted - 1) / wanted;
+    Tiling ranges = tile_even(panels->n_full, most);
+    for (int i = 0; i < 2; i++) {
+        Gemm range = *all;
+        if (!ranges.parts[i].count)
+            continue;
+        range.first = ranges.parts[i].start;
+        range.panel = pos_loop(pos_at(0), section_open(l, ranges.parts[i].count), ranges.parts[i].size);
+        range.count = ranges.parts[i].size;
+        range.tail = false;
+        emit_blocks(l, conv, &range, patches, NULL, panels, rows);
+        loop_close(l);
+    }
+    if (!panels->tail_n)
+        return;
+    Gemm tail = *all;
+    tail.count = 0;
+    section_open(l, 1);
+    emit_blocks(l, conv, &tail, patches, NULL, panels, rows);
+    loop_close(l);
+}
+
+/* Lines to a block: of 128 to 512 pixels, the more the less often all weights stream by, but some blocks for each thread. */
+static int64_t implicit_lines(int64_t line, int64_t lines, int64_t threads)
+{
+    int64_t pixels = lines * line / (4 * threads);
+    pixels = pixels < 128 ? 128 : pixels > 512 ? 512 : pixels;
+    return pixels < line ? 1 : pixels / line;
+}
+
+static void implicit_product(Lowering *l, const Conv *conv, const Gemm *all, const View *patches, const Panels *panels)
+{
+    int64_t line = product(conv->out.dims + 2, conv->window.n - 1), height = conv->out.dims[1];
+    int64_t threads = schedule_threads(l->cpu), lines = implicit_lines(line, conv->out.dims[0] * height, threads);
+    int64_t rows = fair_rows(height, lines, threads);
+    int64_t blocks = conv->out.dims[0] * ((height + rows - 1) / rows);
+    if (conv->group == 1 && blocks < 2 * threads && panels->n_full > 1)
+        column_chunks(l, conv, all, patches, panels, rows);
+    else
+        emit_blocks(l, conv, all, patches, NULL, panels, rows);
 }
 
 /* Less than float only pointwise, or for patches that do not overlap: gathering them takes no more room than the input. */
@@ -316,18 +440,18 @@ static void dense_conv(Lowering *l, Conv *conv)
     Panels panels = conv->w->constant ? constant_weights(l, conv, type, nr) : runtime_weights(l, conv, nr);
     panels.choice = choice;
     bool whole = !product_converts(type) && conv->group == 1 && matrix_of(&patches, 1 + conv->window.n, &gemm.a);
-    if (!whole && (product_converts(type) || share_columns(l, conv, panels.k))) {
+    bool implicit = !whole && !product_converts(type) && is_implicit(&patches, 1 + conv->window.n);
+    if (!whole && !implicit && (product_converts(type) || share_columns(l, conv, panels.k))) {
         gemm.a = gathered_patches(l, conv, &patches, &panels);
         whole = true;
     }
+    gemm.panels = &panels;
+    gemm.count = panels.n_full;
     phase_open(l, conv->name, conv->flops);
-    if (whole) {
-        gemm.panels = &panels;
-        gemm.count = panels.n_full;
+    if (whole)
         gemm_sections(l, &gemm);
-    } else {
-        gathered_product(l, conv, &gemm, &patches, &panels);
-    }
+    else
+        (implicit ? implicit_product : gathered_product)(l, conv, &gemm, &patches, &panels);
 }
 
 /* ── Depthwise ───────────────────────────────────────────────────────────────────────────────────────── */

@@ -307,8 +307,14 @@ static Strip strip_at(const Gemm *g, Ref b, Pos panel, int64_t nr, int64_t step,
     return strip;
 }
 
-/* Tiles of `rows` rows, from row `start` on, one for each iteration of loop. */
-static void emit_tile(Lowering *l, const Gemm *g, const Strip *s, int64_t rows, int64_t start, const Stmt *loop, bool prefetch)
+static Ref row_at(Ref ref, Pos row, Pos line, int64_t m, int64_t stride)
+{
+    return ref_pos(ref_pos(ref, row, stride), line, m * stride);
+}
+
+/* Tiles of `rows` rows of a line, from row `start` on, one for each iteration of loop. */
+static void emit_tile(Lowering *l, const Gemm *g, const Strip *s, Pos line, int64_t rows, int64_t start, const Stmt *loop,
+                      bool prefetch)
 {
     Kernel kernel = {.kind = KERNEL_GEMM};
     kernel.gemm.m = rows;
@@ -322,9 +328,10 @@ static void emit_tile(Lowering *l, const Gemm *g, const Strip *s, int64_t rows, 
     kernel.gemm.prefetch = prefetch;
     kernel.gemm.product = g->panels->product;
     Pos row = pos_loop(pos_at(start), loop, rows);
-    Ref args[MAX_ARGS] = {[GEMM_A] = ref_pos(g->a.ref, row, g->a.strides[0]),
+    int64_t m = g->a.dims[0];
+    Ref args[MAX_ARGS] = {[GEMM_A] = ref_pos(ref_pos(g->a.ref, row, g->a.strides[0]), line, g->line),
                           [GEMM_B] = s->b,
-                          [GEMM_C] = ref_pos(s->sums, row, sums_of(g)->strides[0]),
+                          [GEMM_C] = row_at(s->sums, row, line, m, sums_of(g)->strides[0]),
                           [GEMM_BIAS] = g->init == GEMM_INIT_BIAS ? s->bias : (Ref){0},
                           [GEMM_PREFETCH] = prefetch ? s->next : (Ref){0}};
     int n = N_GEMM_ARGS; /* of TILES, too, but for the sums behind them */
@@ -334,7 +341,7 @@ static void emit_tile(Lowering *l, const Gemm *g, const Strip *s, int64_t rows, 
         kernel.expr = g->epilogue->expr;
         for (int i = 1; i < n_operands(g); i++) {
             kernel.operands[i] = (Operand){g->operands[i].dtype, g->operands[i].strides[0], g->operands[i].strides[1]};
-            args[n++] = ref_pos(s->operands[i], row, g->operands[i].strides[0]);
+            args[n++] = row_at(s->operands[i], row, line, m, g->operands[i].strides[0]);
         }
     }
     emit_call(l, &kernel, args, n);
@@ -363,31 +370,41 @@ static void emit_squares(Lowering *l, const Gemm *g, const Strip *s)
 {
     Kernel kernel = {.kind = KERNEL_REDUCE};
     kernel.reduce.op = REDUCE_SUM_SQUARE;
-    kernel.reduce.n = g->a.dims[0];
+    kernel.reduce.n = g->c.dims[0];
     kernel.reduce.step = g->c.strides[0];
     kernel.reduce.n1 = 1;
     kernel.reduce.width = s->n;
     emit_call(l, &kernel, (Ref[]){s->c, s->squares}, 2);
 }
 
-static void emit_strip(Lowering *l, const Gemm *g, const Strip *s)
+static void emit_line(Lowering *l, const Gemm *g, const Strip *s, Pos line, bool prefetch)
 {
     const Panels *p = g->panels;
     int64_t m = g->a.dims[0];
     Tiling rows = p->product.unit ? tiles_rows(p, m) : tile_product(p->product, m, tile_rows(l, p, s->nr));
-    bool prefetch = s->next.buffer != NULL;
     for (int i = 0; i < 2; i++) {
         int64_t start = rows.parts[i].start, size = rows.parts[i].size, count = rows.parts[i].count;
         if (count && prefetch) { /* the first tile of the panel fetches the next one */
-            emit_tile(l, g, s, size, start, NULL, true);
+            emit_tile(l, g, s, line, size, start, NULL, true);
             prefetch = false;
             start += size;
             count--;
         }
         if (count) {
-            emit_tile(l, g, s, size, start, loop_open(l, count), false);
+            emit_tile(l, g, s, line, size, start, loop_open(l, count), false);
             loop_close(l);
         }
+    }
+}
+
+static void emit_strip(Lowering *l, const Gemm *g, const Strip *s)
+{
+    int64_t lines = at_least(1, g->lines), first = s->next.buffer ? 1 : 0;
+    if (first)
+        emit_line(l, g, s, pos_at(0), true);
+    if (lines > first) {
+        emit_line(l, g, s, pos_loop(pos_at(first), loop_open(l, lines - first), 1), false);
+        loop_close(l);
     }
     if (g->epilogue && g->epilogue->expr.n_steps && !s->fused)
         emit_epilogue(l, g, s);
@@ -501,38 +518,51 @@ static Gemm gemm_block(const Gemm *g, Pos row, int64_t rows)
     return block;
 }
 
-/* Rows of the panels to multiply at a time: all, unless the left operand's rows and two panels overflow L2. */
-static int64_t slice_rows(const CpuProfile *cpu, int64_t m, const Panels *p)
+/* All, unless the left operand's m rows and two panels overflow L2. */
+int64_t gemm_part_k(const CpuProfile *cpu, int64_t m, const Panels *p, int64_t k)
 {
     int64_t row_bytes = (m + 2 * p->nr) * product_group_bytes(p->product), fits = at_least(64, cpu->l2_bytes / 2 / row_bytes);
-    if (p->k * row_bytes <= cpu->l2_bytes * 3 / 4)
-        return p->k;
-    int64_t slices = (p->k + fits - 1) / fits;
-    return at_most(p->k, round_up((p->k + slices - 1) / slices, 16));
+    if (k * row_bytes <= cpu->l2_bytes * 3 / 4)
+        return k;
+    int64_t parts = (k + fits - 1) / fits;
+    return at_most(k, round_up((k + parts - 1) / parts, 16));
 }
 
-/* A long sum in slices, each of which adds to what the columns hold: the left operand's columns of a slice stay in L2
- * while the panels pass by. Columns of bytes have no place for sums. */
+/* Its left operand's columns stay in L2 while the panels pass by. What is read after the last panel: the same panels' next part, or
+ * the first of those that follow. */
+void gemm_parts(Lowering *l, const Gemm *g, const GemmPart *parts, int64_t n)
+{
+    Pos first = pos_add(pos_at(g->first), g->panel);
+    for (int64_t i = 0; i < n; i++) {
+        Gemm part = *g;
+        bool last = i + 1 == n;
+        Panels panels = panels_slice(*g->panels, pos_at(parts[i].start), 1, parts[i].k);
+        part.panels = &panels;
+        part.a.ref = ref_shift(g->a.ref, parts[i].bytes);
+        part.a.dims[1] = parts[i].k;
+        part.init = i ? GEMM_INIT_C : g->init;
+        part.epilogue = last ? g->epilogue : NULL;
+        if (g->panels->constant && g->count) {
+            part.next = ref_pos(g->panels->full, first, g->panels->panel_bytes);
+            int64_t behind = last ? 0 : parts[i + 1].start * g->panels->nr * product_group_bytes(g->panels->product);
+            part.next = ref_shift(part.next, last ? g->count * g->panels->panel_bytes : behind);
+        }
+        gemm_emit(l, &part);
+    }
+}
+
+/* A long sum in parts. Columns of bytes have no place for sums. */
 static void emit_slices(Lowering *l, const Gemm *g)
 {
     bool keeps_sums = dtype_size(g->c.dtype) == product_sum_bytes(g->panels->product);
-    int64_t k = g->panels->k, step = keeps_sums ? slice_rows(l->cpu, g->a.dims[0], g->panels) : k;
-    Pos first = pos_add(pos_at(g->first), g->panel);
-    for (int64_t start = 0; start < k; start += step) {
-        Gemm part = *g;
-        bool last = start + step >= k;
-        Panels panels = panels_slice(*g->panels, pos_at(start), 1, last ? k - start : step);
-        part.panels = &panels;
-        part.a = view_slice(g->a, 1, pos_at(start), panels.k, 1);
-        part.init = start ? GEMM_INIT_C : g->init;
-        part.epilogue = last ? g->epilogue : NULL;
-        if (g->panels->constant && g->count) { /* the same panels' next slice, or the first of those that follow */
-            part.next = ref_pos(g->panels->full, first, g->panels->panel_bytes);
-            int64_t behind = (start + step) * g->panels->nr * product_group_bytes(g->panels->product);
-            part.next = ref_shift(part.next, last ? g->count * g->panels->panel_bytes : behind);
-        }
-        gemm_emit(l, step < k ? &part : g);
-    }
+    int64_t k = g->panels->k, step = keeps_sums ? gemm_part_k(l->cpu, g->a.dims[0], g->panels, k) : k, n = 0;
+    GemmPart *parts = NEW_ARRAY(l->arena, GemmPart, (k + step - 1) / step);
+    for (int64_t start = 0; start < k; start += step)
+        parts[n++] = (GemmPart){start, at_most(step, k - start), start * g->a.strides[1]};
+    if (n == 1)
+        gemm_emit(l, g);
+    else
+        gemm_parts(l, g, parts, n);
 }
 
 /* One block of rows, its columns cut into chunks of `panels` panels and the narrow last one. */

@@ -22,7 +22,8 @@ typedef struct WeightLayout {
 
 typedef struct Gemm {
     View a;                 /* [m, k], any strides; k as in the panels */
-    View c;                 /* [m, n], columns contiguous */
+    View c;                 /* [m, n], columns contiguous; [lines * m, n] */
+    int64_t lines, line;    /* of so many such matrices one after the other, bytes apart; 0: it is one */
     const Panels *panels;
     int64_t first, count;   /* of the full panels; tail: the last, narrower one too */
     Pos panel;              /* the first panel's number, when it depends on a loop; added to first */
@@ -51,6 +52,13 @@ int64_t columns_padded(int64_t n); /* any panel may read so many more than there
 Ref bias_vector(Lowering *l, const char *name, const View *bias, int64_t n); /* padded with zeros; NULL: all zero */
 Ref bias_padded(Lowering *l, const char *name, const View *bias, int64_t n, int64_t padded); /* to so many elements */
 void gemm_emit(Lowering *l, const Gemm *gemm);
+/* A part of K: from `start` on in the panels, `bytes` on in the left operand. */
+typedef struct GemmPart {
+    int64_t start, k, bytes;
+} GemmPart;
+/* A product in parts, each of which adds to what the columns hold. */
+void gemm_parts(Lowering *l, const Gemm *gemm, const GemmPart *parts, int64_t n);
+int64_t gemm_part_k(const CpuProfile *cpu, int64_t m, const Panels *panels, int64_t k); /* how much of k rows goes at a time */
 /* The whole product as the open phase's sections: row blocks and column ranges by what the caches hold. */
 void gemm_sections(Lowering *l, const Gemm *gemm);
 bool linear_rows(const View *view, View *rows); /* [a, b, …, n] → [a*b*…, n] */
