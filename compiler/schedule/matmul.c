@@ -134,6 +134,46 @@ static void batch_section(Lowering *l, const Batch *batch, const Panels *panels,
     gemm_sections(l, &gemm);
 }
 
+/* The batch's dimensions as loops, the longest one as chunks. */
+static void batch_loops(Lowering *l, const Batch *batch, const Panels *panels, Gemm gemm, int longest)
+{
+    View a = batch->a, c = batch->c;
+    const Stmt *loops[MAX_RANK];
+    Pos group = pos_at(0);
+    int64_t groups = 1;
+    loops[longest] = section_open(l, c.dims[longest]);
+    for (int i = 0; i < batch->rank; i++)
+        if (i != longest)
+            loops[i] = loop_open(l, c.dims[i]);
+    for (int i = batch->rank - 1; i >= 0; i--) {
+        a.ref = ref_loop(a.ref, loops[i], a.strides[i]);
+        c.ref = ref_loop(c.ref, loops[i], c.strides[i]);
+        group = batch->b.strides[i] ? pos_loop(group, loops[i], groups) : group;
+        groups *= batch->b.strides[i] ? batch->b.dims[i] : 1;
+    }
+    for (int i = 0; i < batch->rank; i++) {
+        a = view_drop(a, 0);
+        c = view_drop(c, 0);
+    }
+    Panels own = panels_group(*panels, group);
+    gemm.a = a;
+    gemm.c = c;
+    gemm.panels = &own;
+    gemm.count = own.n_full;
+    gemm_emit(l, &gemm);
+    for (int i = 0; i < batch->rank; i++)
+        loop_close(l);
+}
+
+/* Enough products for all threads that a chunk may be some of them whole. */
+static bool goes_by_loops(const Lowering *l, const Batch *batch, int *longest)
+{
+    *longest = 0;
+    for (int i = 1; i < batch->rank; i++)
+        *longest = batch->c.dims[i] > batch->c.dims[*longest] ? i : *longest;
+    return batch->rank && batch->rank <= 4 && batch->c.dims[*longest] >= schedule_threads(l->cpu);
+}
+
 static bool next_index(int64_t *index, const int64_t *dims, int rank)
 {
     for (int i = rank - 1; i >= 0; i--) {
@@ -190,6 +230,11 @@ static bool batched_product(Lowering *l, const Value *value, View a, View b, Vie
     phase_open(l, value->name, product_flops(view_count(&out) / n, k, n));
     Gemm gemm = {.init = GEMM_INIT_ZERO, .tail = true};
     int64_t index[MAX_RANK] = {0};
+    int longest;
+    if (goes_by_loops(l, &batch, &longest)) {
+        batch_loops(l, &batch, &panels, gemm, longest);
+        return true;
+    }
     do
         batch_section(l, &batch, &panels, gemm, index);
     while (next_index(index, out.dims, batch.rank));
