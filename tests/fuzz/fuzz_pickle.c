@@ -24,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bool ok = torch_read(&file, &index, &fuzz.diag);
     fuzz_require_said(&fuzz, ok);
     if (ok)
-        names_recognize(&index, false);
+        names_recognize(&index, hf_prefix(false));
     for (int64_t i = 0; ok && i < index.tensors.len; i++)
         read_elements(index.tensors.at[i], fuzz.arena);
     fuzz_end(&fuzz);
