@@ -14,6 +14,7 @@
 #include "compiler/passes/layout.h"
 #include "compiler/passes/passes.h"
 #include "compiler/passes/permute.h"
+#include "compiler/passes/recognize.h"
 #include "compiler/passes/rewrite.h"
 
 #include "ir/infer.h"
@@ -68,6 +69,7 @@ static bool merge_transposes(Node *node)
 }
 
 static const Rule sink_rules[] = {
+    {OP_BatchNormalization, "batch norm", recognize_batch_norm},
     {OP_Conv, "channels-last", conv_channels_last},
     {OP_Transpose, "merge", merge_transposes},
     {OP_MatMul, "sink", sink_through_matmul},

@@ -5,7 +5,8 @@
  *   ReduceMean, Sub, Pow, ReduceMean, Add, Sqrt, Div ->  LayerNormalization    (recognize_norm.c)
  *   Sqrt(ReduceSum(x * x))                           ->  ReduceL2
  *   Gemm(x, w, b)                                    ->  Add(MatMul(x, w'), b)
- *   BatchNormalization                               ->  Mul, Add by constants, which fold into weights
+ *   BatchNormalization                               ->  Mul, Add by constants, which fold into weights (during layout: Transposes
+ *                                                        sink below these)
  *
  * Requires types; preserves names of outputs. Results change by rounding only. Runs after
  * layout, so that chains over a channel axis in the middle have their axis last. */
@@ -74,7 +75,7 @@ static Value *channel_constant(Node *node, const char *suffix, Tensor *tensor)
     return constant_new(node->graph, base, tensor, node->span);
 }
 
-static bool recognize_batch_norm(Node *node)
+bool recognize_batch_norm(Node *node)
 {
     Arena *arena = node->graph->model->arena;
     Value *x = node->inputs.at[0];
@@ -124,7 +125,6 @@ static bool recognize_l2(Node *node)
 
 static const Rule rules[] = {
     {OP_Gemm, "gemm", recognize_gemm},
-    {OP_BatchNormalization, "batch norm", recognize_batch_norm},
     {OP_Erf, "gelu", recognize_gelu},
     {OP_Tanh, "gelu tanh", recognize_gelu},
     {OP_Sqrt, "l2", recognize_l2},

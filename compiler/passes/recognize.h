@@ -9,5 +9,6 @@ bool recognize_gelu(Node *root);       /* Erf or Tanh */
 bool recognize_norm(Node *root);       /* Div or Mul: (x - mean) / sqrt(variance + epsilon), x / sqrt(mean of x² + epsilon) */
 bool recognize_norm_scale(Node *root); /* Mul after a LayerNormalization without scale */
 bool recognize_norm_bias(Node *root);  /* Add after a LayerNormalization without bias */
+bool recognize_batch_norm(Node *node); /* of constants; in pass_layout already */
 
 #endif
