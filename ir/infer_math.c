@@ -220,7 +220,7 @@ static bool norm(Node *node, Shape *stats, Diag *diag)
     if (!infer_axis(node, node_attr_int(node, "axis"), in->rank, &axis, diag) || !infer_check_epsilon(node, diag) ||
         !infer_check_dtype(node, 1, SET_FLOAT, diag))
         return false;
-    if (node_attr_int(node, "stash_type") != 1) {
+    if (node_attr(node, "stash_type") && node_attr_int(node, "stash_type") != 1) {
         diag_unsupported(diag, node->span, "stash_type of %s is %lld, only 1 is supported", node->op->name,
                          (long long)node_attr_int(node, "stash_type"));
         return false;
@@ -243,6 +243,12 @@ bool infer_LayerNormalization(Node *node, Diag *diag)
     node_set_output(node, 1, DT_FLOAT, stats);
     node_set_output(node, 2, DT_FLOAT, stats);
     return true;
+}
+
+bool infer_SimpleNormalization(Node *node, Diag *diag)
+{
+    Shape stats;
+    return infer_check_same_dtype(node, 0, 1, diag) && norm(node, &stats, diag);
 }
 
 bool infer_RMSNormalization(Node *node, Diag *diag)

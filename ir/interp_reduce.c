@@ -219,7 +219,7 @@ REF(LogSoftmax)
     return softmax(node, inputs[0], outputs[0], true);
 }
 
-/* ── LayerNormalization, RMSNormalization ────────────────────────────────────────────────────────────── */
+/* ── LayerNormalization and its kin ──────────────────────────────────────────────────────────────────── */
 
 typedef struct Norm {
     double mean, scale;
@@ -249,6 +249,7 @@ static bool normalise(const Node *node, Tensor *const *inputs, Tensor **outputs,
     if (bias)
         walk_broadcast(&walk, 1, bias);
     Norm norm = {0};
+    bool keeps_mean = node->op->kind == OP_SimpleNormalization;
     for (int64_t i = 0; i < in->count; i++, walk_next(&walk)) {
         if (i % n == 0) {
             norm = measure(x + i, n, epsilon, centred);
@@ -257,7 +258,7 @@ static bool normalise(const Node *node, Tensor *const *inputs, Tensor **outputs,
             if (node->outputs.len > 2 && outputs[2])
                 tensor_set(outputs[2], i / n, norm.scale);
         }
-        double y = (x[i] - norm.mean) * norm.scale * tensor_get(gain, walk.offset[0]);
+        double y = (keeps_mean ? x[i] : x[i] - norm.mean) * norm.scale * tensor_get(gain, walk.offset[0]);
         tensor_set(outputs[0], i, bias ? y + tensor_get(bias, walk.offset[1]) : y);
     }
     arena_free(scratch);
@@ -273,6 +274,11 @@ REF(RMSNormalization)
 {
     UNUSED;
     return normalise(node, inputs, outputs, false);
+}
+REF(SimpleNormalization)
+{
+    UNUSED;
+    return normalise(node, inputs, outputs, true);
 }
 
 /* ── Losses ──────────────────────────────────────────────────────────────────────────────────────────── */

@@ -17,7 +17,7 @@ static const struct {
     [REGION_CONV] = {"conv", "a convolution that is not depthwise"},
     [REGION_DWCONV] = {"dwconv", "a depthwise convolution"},
     [REGION_GEMM] = {"gemm", "MatMul or Gemm"},
-    [REGION_LAYERNORM] = {"layernorm", "LayerNormalization or RMSNormalization"},
+    [REGION_LAYERNORM] = {"layernorm", "LayerNormalization, RMSNormalization or SimpleNormalization"},
     [REGION_SOFTMAX] = {"softmax", "Softmax or LogSoftmax"},
     [REGION_BLOCK] = {"block", "a region"},
 };
@@ -54,7 +54,8 @@ RegionKind region_kind_of(const Node *anchor)
     case OP_RowQuantizedMatMul:
     case OP_Gemm: return REGION_GEMM;
     case OP_LayerNormalization:
-    case OP_RMSNormalization: return REGION_LAYERNORM;
+    case OP_RMSNormalization:
+    case OP_SimpleNormalization: return REGION_LAYERNORM;
     case OP_Softmax:
     case OP_LogSoftmax: return REGION_SOFTMAX;
     default: return REGION_ANY;

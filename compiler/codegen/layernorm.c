@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* LayerNorm over contiguous elements: mean, then variance of the differences, then scale. RMSNorm: the same with a mean of 0.
+ * A simple norm divides what still has its mean.
  *
  * Two passes over the data, because the one-pass formula E[x²] - E[x]² cancels; the row is in L1 the second time.
  *
@@ -104,12 +105,13 @@ static void normalise_rows(Emit *e, const Kernel *kernel, IrValue first, int64_t
     RowNorm rows[MOST_ROWS];
     for (int64_t i = 0; i < count; i++)
         rows[i] = row_at(e, kernel, LLVMBuildNUWAdd(e->ir, first, emit_i64(e, i), ""));
-    IrValue mean = kernel_is_centred(kernel) ? means(e, rows, count, add_elements) : NULL;
+    IrValue mean = kernel->kind != KERNEL_RMSNORM ? means(e, rows, count, add_elements) : NULL;
     for (int64_t i = 0; mean && i < count; i++)
         rows[i].mean = emit_splat_lane(e, mean, i);
     IrValue scale = deviation(e, rows, means(e, rows, count, add_squares));
     for (int64_t i = 0; i < count; i++) {
         rows[i].scale = emit_splat_lane(e, scale, i);
+        rows[i].mean = kernel_is_centred(kernel) ? rows[i].mean : NULL;
         emit_for_vectors(e, rows[i].n, write_elements, &rows[i], NULL, 0);
     }
 }
@@ -137,6 +139,8 @@ void kernel_layernorm(Emit *e, const Kernel *kernel)
 }
 
 void kernel_rmsnorm(Emit *e, const Kernel *kernel) { kernel_layernorm(e, kernel); }
+
+void kernel_simplenorm(Emit *e, const Kernel *kernel) { kernel_layernorm(e, kernel); }
 
 /* ── As 8-bit integers ───────────────────────────────────────────────────────────────────────────────── */
 

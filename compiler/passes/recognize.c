@@ -100,20 +100,11 @@ bool recognize_batch_norm(Node *node)
 
 /* ── ReduceL2 ────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* x of x * x or x ** 2; NULL. */
-static Value *squared(const Value *value)
-{
-    const Node *mul = value_made_by(value, OP_Mul), *power = value_made_by(value, OP_Pow);
-    if (mul && mul->inputs.at[0] == mul->inputs.at[1])
-        return mul->inputs.at[0];
-    return power && value_is_number(power->inputs.at[1], 2) ? power->inputs.at[0] : NULL;
-}
-
 static bool recognize_l2(Node *node)
 {
     Node *sum = value_made_by(node->inputs.at[0], OP_ReduceSum);
     Node *squares = value_made_by(node->inputs.at[0], OP_ReduceSumSquare);
-    Value *x = squares ? squares->inputs.at[0] : sum ? squared(sum->inputs.at[0]) : NULL;
+    Value *x = squares ? squares->inputs.at[0] : sum ? value_squared(sum->inputs.at[0]) : NULL;
     Node *reduce = squares ? squares : sum;
     if (!x || !value_is_float(x) || !value_only_user(reduce->outputs.at[0]))
         return false;

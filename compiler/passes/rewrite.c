@@ -55,7 +55,16 @@ Node *value_made_by(const Value *value, OpKind kind)
 Node *value_made_by_norm(const Value *value)
 {
     Node *norm = value_made_by(value, OP_LayerNormalization);
-    return norm ? norm : value_made_by(value, OP_RMSNormalization);
+    norm = norm ? norm : value_made_by(value, OP_RMSNormalization);
+    return norm ? norm : value_made_by(value, OP_SimpleNormalization);
+}
+
+Value *value_squared(const Value *value)
+{
+    const Node *mul = value_made_by(value, OP_Mul), *power = value_made_by(value, OP_Pow);
+    if (mul && mul->inputs.at[0] == mul->inputs.at[1])
+        return mul->inputs.at[0];
+    return power && value_is_number(power->inputs.at[1], 2) ? power->inputs.at[0] : NULL;
 }
 
 Node *value_only_user(const Value *value) { return value_has_one_use(value) ? value->users.at[0] : NULL; }

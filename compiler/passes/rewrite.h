@@ -32,13 +32,14 @@ bool rewrite(Graph *graph, const Rule *rules, int64_t n_rules);
 /* ── Looking ─────────────────────────────────────────────────────────────────────────────────────────── */
 
 Node *value_made_by(const Value *value, OpKind kind);       /* the producer if it is a kind; NULL */
-Node *value_made_by_norm(const Value *value);               /* by LayerNormalization or RMSNormalization; NULL */
+Node *value_made_by_norm(const Value *value);               /* by LayerNormalization or its kin; NULL */
 Node *value_only_user(const Value *value);                  /* the one node that uses it, once; NULL */
 bool value_is_scalar(const Value *value, double *number);   /* a constant of one number */
 bool value_is_number(const Value *value, double expected);  /* that constant, up to float's rounding */
 bool value_is_float(const Value *value);                    /* element type float */
 bool value_same_type(const Value *a, const Value *b);       /* known, and equal for every free batch */
 int value_rank(const Value *value);                      /* -1: unknown */
+Value *value_squared(const Value *value);                   /* x of x * x or x ** 2; NULL */
 /* Of Add(x, c), Mul(c, x): x, the operand that is not the scalar constant; NULL if there is none. */
 Value *node_scalar_operand(const Node *node, double *scalar);
 /* As scalar_operand, for any constant operand; the constant in *constant. */

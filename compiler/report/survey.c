@@ -40,7 +40,8 @@ static int64_t kernel_work(const Kernel *k)
     case KERNEL_GEMM: return k->gemm.m * k->gemm.n * k->gemm.k;
     case KERNEL_DWCONV: return k->dwconv.width * k->dwconv.channels * k->dwconv.kh * k->dwconv.kw;
     case KERNEL_LAYERNORM:
-    case KERNEL_RMSNORM: return k->layernorm.rows * k->layernorm.n;
+    case KERNEL_RMSNORM:
+    case KERNEL_SIMPLENORM: return k->layernorm.rows * k->layernorm.n;
     case KERNEL_LAYERNORM_QUANTIZE:
     case KERNEL_RMSNORM_QUANTIZE: return k->layernorm_quantize.rows * k->layernorm_quantize.n;
     case KERNEL_QUANTIZE: return k->quantize.rows * k->quantize.n;
@@ -171,7 +172,7 @@ static void walk_call(Walk *walk, const Stmt *call)
         int64_t at = address(walk, ref);
         mark(touched_of(walk, ref->buffer), at + extents[i].low, at + extents[i].high);
     }
-    if (kernel->kind == KERNEL_LAYERNORM || kernel->kind == KERNEL_RMSNORM)
+    if (kernel->kind == KERNEL_LAYERNORM || kernel->kind == KERNEL_RMSNORM || kernel->kind == KERNEL_SIMPLENORM)
         walk->pixels += kernel->layernorm.rows;
     if (is_product(kernel))
         note_product(walk, call);

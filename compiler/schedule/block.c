@@ -183,19 +183,35 @@ void block_pack(Lowering *l, Block *b)
 
 /* ── A block of rows ────────────────────────────────────────────────────────────────────────────────────── */
 
-static void normalise(Lowering *l, const Block *b, Rows *r)
+static void normalise_to(Lowering *l, const Block *b, View rows, View normal)
 {
-    if (block_is_quantized(b)) {
-        r->q = quantized_part(b->r1, pos_at(0), r->pixels);
-        norm_quantize_rows(l, b->normal_node, r->a, &r->q, b->norm.expr.n_steps ? b->norm.operands[1].ref : (Ref){0});
-        operand_end_rows(l, r->q.bytes, &b->p1);
-        return;
-    }
-    View normal = product_converts(b->product) ? view_slice(b->normal, 0, pos_at(0), r->pixels, 1) : r->a;
     View operands[MAX_OPERANDS];
     for (int i = 1; i < b->norm.expr.n_operands; i++)
         linear_rows(&b->norm.operands[i], &operands[i]);
-    norm_rows(l, b->normal_node, r->a, normal, &b->norm, operands);
+    norm_rows(l, b->normal_node, rows, normal, &b->norm, operands);
+}
+
+/* SimpleNorm has no kernel that does both. */
+static void normalise_quantized(Lowering *l, const Block *b, Rows *r)
+{
+    r->q = quantized_part(b->r1, pos_at(0), r->pixels);
+    if (b->normal_node->op->kind == OP_SimpleNormalization) {
+        normalise_to(l, b, r->a, r->a);
+        quantize_rows(l, r->a, &r->q);
+    } else {
+        norm_quantize_rows(l, b->normal_node, r->a, &r->q, b->norm.expr.n_steps ? b->norm.operands[1].ref : (Ref){0});
+    }
+    operand_end_rows(l, r->q.bytes, &b->p1);
+}
+
+static void normalise(Lowering *l, const Block *b, Rows *r)
+{
+    if (block_is_quantized(b)) {
+        normalise_quantized(l, b, r);
+        return;
+    }
+    View normal = product_converts(b->product) ? view_slice(b->normal, 0, pos_at(0), r->pixels, 1) : r->a;
+    normalise_to(l, b, r->a, normal);
     r->a = operand_groups(normal, b->product);
 }
 

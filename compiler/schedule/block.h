@@ -21,7 +21,7 @@ typedef struct Block {
     Depthwise depthwise;
     Fusion norm, up, down;     /* what happens to the results of LayerNorm, W1, W2 */
     const Fusion *up_rest, *down_rest; /* without the biases */
-    const Node *normal_node;   /* LayerNormalization or RMSNormalization */
+    const Node *normal_node;   /* LayerNormalization or its kin */
     const Tensor *w1, *w2;     /* [C, hidden], [hidden, C] */
     const ScheduleChoice *choice; /* of the profile; NULL: the model decides */
     int64_t rows, hidden, range, n_ranges; /* range: columns */

@@ -94,6 +94,8 @@ static double norm_cycles(const Kernel *kernel, const CpuProfile *cpu, double n,
 
 /* Mean, variance, result: three passes over a row; without the mean two. */
 static double layernorm_cycles(const Kernel *kernel, const CpuProfile *cpu) { return norm_cycles(kernel, cpu, 5, 4); }
+static double simplenorm_cycles(const Kernel *kernel, const CpuProfile *cpu) { return norm_cycles(kernel, cpu, 4, 4); }
+
 static double rmsnorm_cycles(const Kernel *kernel, const CpuProfile *cpu) { return norm_cycles(kernel, cpu, 2, 3); }
 
 /* With what a row spans in the second pass, and bytes for the results. */

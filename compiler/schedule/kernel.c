@@ -90,7 +90,10 @@ static const char *short_dtype(DType dtype)
     }
 }
 
-static const char *norm_name(const Kernel *k) { return kernel_is_centred(k) ? "layernorm" : "rmsnorm"; }
+static const char *norm_name(const Kernel *k)
+{
+    return k->kind == KERNEL_SIMPLENORM ? "simplenorm" : kernel_is_centred(k) ? "layernorm" : "rmsnorm";
+}
 
 static void put_stem(StrBuf *sb, const Kernel *k)
 {
@@ -107,6 +110,7 @@ static void put_stem(StrBuf *sb, const Kernel *k)
         break;
     case KERNEL_LAYERNORM:
     case KERNEL_RMSNORM:
+    case KERNEL_SIMPLENORM:
         sb_printf(sb, "cnx_%s_f32_%lldx%lld", norm_name(k), (long long)k->layernorm.rows, (long long)k->layernorm.n);
         break;
     case KERNEL_LAYERNORM_QUANTIZE:

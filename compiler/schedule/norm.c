@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
-/* LayerNormalization, RMSNormalization, Softmax, LogSoftmax: rows of contiguous elements.
+/* LayerNormalization and its kin, Softmax, LogSoftmax: rows of contiguous elements.
  *
  * A normalisation's scale and shift are the first steps of the kernel's expression; where earlier passes have
  * folded them into the next layer's weights (all ones, all zeros) they are left out. Softmax along another axis works
@@ -50,11 +50,20 @@ static View contiguous_rows(Lowering *l, View view, int split)
     return rows;
 }
 
-/* ── LayerNormalization, RMSNormalization ────────────────────────────────────────────────────────────── */
+/* ── LayerNormalization and its kin ──────────────────────────────────────────────────────────────────── */
+
+static KernelKind kernel_of(const Node *node)
+{
+    switch (node->op->kind) {
+    case OP_RMSNormalization: return KERNEL_RMSNORM;
+    case OP_SimpleNormalization: return KERNEL_SIMPLENORM;
+    default: return KERNEL_LAYERNORM;
+    }
+}
 
 void norm_rows(Lowering *l, const Node *node, View in, View out, const Fusion *epilogue, const View *operands)
 {
-    Kernel kernel = {.kind = node->op->kind == OP_RMSNormalization ? KERNEL_RMSNORM : KERNEL_LAYERNORM};
+    Kernel kernel = {.kind = kernel_of(node)};
     kernel.layernorm.rows = in.dims[0];
     kernel.layernorm.n = in.dims[1];
     kernel.layernorm.in_row = in.strides[0];
@@ -203,6 +212,8 @@ bool norm_lower(Lowering *l, const Node *node, Epilogue *epilogue)
 
 bool lower_LayerNormalization(Lowering *l, const Node *node) { return norm_lower(l, node, NULL); }
 bool lower_RMSNormalization(Lowering *l, const Node *node) { return norm_lower(l, node, NULL); }
+
+bool lower_SimpleNormalization(Lowering *l, const Node *node) { return norm_lower(l, node, NULL); }
 
 /* ── Softmax ─────────────────────────────────────────────────────────────────────────────────────────── */
 

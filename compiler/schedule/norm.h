@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
-/* LayerNormalization, RMSNormalization and Softmax of rows. */
+/* LayerNormalization, its kin, and Softmax of rows. */
 #ifndef CNXC_SCHEDULE_NORM_H
 #define CNXC_SCHEDULE_NORM_H
 
@@ -7,7 +7,7 @@
 
 bool norm_lower(Lowering *l, const Node *node, Epilogue *epilogue); /* NULL: none */
 
-/* Rows of C elements, normalised as the node says: (x - mean) / sqrt(variance + epsilon), x / sqrt(mean of x² + epsilon); then
+/* Rows of C elements, normalised as the node says: (x - mean) / sqrt(variance + epsilon), x / sqrt(mean of x² + epsilon) or x / sqrt(variance + epsilon); then
  * the expression. In place is fine. */
 void norm_rows(Lowering *l, const Node *node, View in, View out, const Fusion *epilogue, const View *operands);
 

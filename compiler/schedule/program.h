@@ -146,7 +146,7 @@ typedef struct Kernel {
     };
 } Kernel;
 
-/* LAYERNORM, LAYERNORM_QUANTIZE: their rows lose their mean; those of RMSNORM and RMSNORM_QUANTIZE keep it. */
+/* LAYERNORM, LAYERNORM_QUANTIZE: their rows lose their mean; those of RMSNORM, RMSNORM_QUANTIZE and SIMPLENORM keep it. */
 static inline bool kernel_is_centred(const Kernel *kernel)
 {
     return kernel->kind == KERNEL_LAYERNORM || kernel->kind == KERNEL_LAYERNORM_QUANTIZE;

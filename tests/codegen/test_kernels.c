@@ -180,9 +180,8 @@ static void dw_cases(Suite *s)
 
 static void norm_case(Suite *s, KernelKind kind, int64_t rows, int64_t n, bool in_place, bool affine, double offset)
 {
-    bool centred = kind == KERNEL_LAYERNORM;
-    Case *c =
-        suite_case(s, kind, "%snorm %dx%d in place %d affine %d", centred ? "layer" : "rms", (int)rows, (int)n, in_place, affine);
+    bool about_mean = kind != KERNEL_RMSNORM;
+    Case *c = suite_case(s, kind, "norm %d %dx%d in place %d affine %d", kind, (int)rows, (int)n, in_place, affine);
     int64_t pitch = n + 3, out_pitch = in_place ? pitch : n + 1;
     float *in = test_floats(s, (rows - 1) * pitch + n, offset - 2, offset + 2);
     float *out = in_place ? in : sentinels(s, (rows - 1) * out_pitch + n);
@@ -194,12 +193,13 @@ static void norm_case(Suite *s, KernelKind kind, int64_t rows, int64_t n, bool i
     case_expect(s, c, 1, DT_FLOAT, (rows - 1) * out_pitch + n, 1e-6 * (1 + fabs(offset)));
     for (int64_t r = 0; r < rows; r++) {
         double sum = 0, squares = 0;
-        for (int64_t i = 0; centred && i < n; i++)
+        for (int64_t i = 0; about_mean && i < n; i++)
             sum += in[r * pitch + i];
         for (int64_t i = 0; i < n; i++)
             squares += (in[r * pitch + i] - sum / (double)n) * (in[r * pitch + i] - sum / (double)n);
         for (int64_t i = 0; i < n; i++) {
-            double x = (in[r * pitch + i] - sum / (double)n) / sqrt(squares / (double)n + 1e-6);
+            double mean = kind == KERNEL_SIMPLENORM ? 0 : sum / (double)n;
+            double x = (in[r * pitch + i] - mean) / sqrt(squares / (double)n + 1e-6);
             c->expected[r * out_pitch + i] = epilogue_reference(c, x, 2, r, i);
         }
     }
@@ -258,6 +258,8 @@ static void row_cases(Suite *s)
     for (int64_t i = 0; i < countof(ns); i++) {
         norm_case(s, KERNEL_LAYERNORM, 1 + i % 3, ns[i], i % 2, i % 3 == 0, i % 4 == 3 ? 30 : 0);
         norm_case(s, KERNEL_RMSNORM, 5 - i % 5, ns[i], i % 2, i % 3 == 0, i % 4 == 3 ? 30 : 0);
+        if (ns[i] > 1) /* of one element x / sqrt(epsilon) is as large as x's rounding is small */
+            norm_case(s, KERNEL_SIMPLENORM, 1 + 4 * (i % 3), ns[i], i % 2, i % 3 == 0, i % 4 == 3 ? 3 : 0);
         softmax_case(s, 1 + i % 2, ns[i], false, 20);
         softmax_case(s, 1 + i % 2, ns[i], true, i % 2 ? 3 : 200);
     }

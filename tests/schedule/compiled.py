@@ -238,6 +238,8 @@ def reductions():
     case("rms", "float[N,5,33] x", "float[N,5,33] y", "y = RMSNormalization(x, s)", [tensor("s", 33)])
     case("rms2", "float[N,5,6,3] x", "float[N,5,6,3] y", "t = RMSNormalization <axis=2> (x, s)\ny = Relu(t)", [tensor("s", 6, 3)])
     case("rms3", "double[3,5,9] x", "float[3,5,9] y", "y = RMSNormalization(x, s)", [tensor("s", 9)])
+    case("simple", "float[N,5,33] x", "float[N,5,33] y", "t = cnxc.SimpleNormalization(x, s)\ny = Relu(t)", [tensor("s", 33)])
+    case("simple2", "double[3,5,6,3] x", "double[3,5,6,3] y", "y = cnxc.SimpleNormalization <axis=2> (x, s)", [tensor("s", 6, 3, dtype="double")])
     case("rms4", "float[40,97] x", "float[40,97] y", "t = RMSNormalization(x, s)\ny = Add(t, s)", [tensor("s", 97)])
     for op in "Mean Sum L1 L2 Max Min Prod SumSquare".split():
         low = op.lower()
@@ -382,6 +384,7 @@ def blocks():
     block("ranges", 14, 14, 16, 1024, 7)
     block("uneven", 30, 13, 33, 132, 5)
     block("rmsblock", 14, 14, 17, 64, 7, norm="RMSNormalization(t, g)")
+    block("simpleblock", 14, 14, 17, 64, 7, norm="cnxc.SimpleNormalization(t, g)")
     block("around", 14, 14, 16, 64, 7, "n = Add(m, t)")  # wants the convolution's result once more: no whole block
 
 

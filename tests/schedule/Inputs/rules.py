@@ -652,14 +652,17 @@ def act(g, x):
 
 
 def norm(g, x, axis):
-    """LayerNormalization or RMSNormalization over an axis, whole or in parts."""
+    """LayerNormalization or one of its kin over an axis, whole or in parts."""
     dtype, shape = g.types[x]
     c, scalar, binary = shape[axis], g.scalar, g.binary
     if axis == len(shape) - 1 and g.r.random() < 0.6 and g.opset >= 17:
         return g.node("LayerNormalization", [x, g.operand(dtype, (c,)), g.operand(dtype, (c,))], (dtype, shape), epsilon=0.001)
     d = binary("Sub", x, over(g, "ReduceMean", x, [axis])) if g.r.random() < 0.7 else x
     square = binary("Pow", d, scalar(d, 2)) if g.r.random() < 0.5 else binary("Mul", d, d)
-    root = g.same("Sqrt", binary("Add", over(g, "ReduceMean", square, [axis]), scalar(d, 0.001)))
+    mean = over(g, "ReduceMean", square, [axis])
+    if d != x and c > 1 and g.r.random() < 0.3:  # timm's SimpleNorm
+        d, mean = x, binary("Mul", mean, scalar(d, c / (c - 1)))
+    root = g.same("Sqrt", binary("Add", mean, scalar(d, 0.001)))
     affine = (c,) + (1,) * (len(shape) - 1 - axis)
     return binary("Add", binary("Mul", binary("Div", disturb(g, d), root), g.operand(dtype, affine)), g.operand(dtype, affine))
 
