@@ -75,6 +75,8 @@ static const Rule sink_rules[] = {
     {OP_MatMul, "sink", sink_through_matmul},
     {OP_LayerNormalization, "sink", sink_through_norm},
     {OP_RMSNormalization, "sink", sink_through_norm},
+    {OP_Split, "sink", sink_through_split},
+    {OP_Slice, "sink", sink_through_slice},
     {OP_Softmax, "sink", sink_through_softmax},
     {OP_LogSoftmax, "sink", sink_through_softmax},
     {OP_Concat, "sink", sink_through_concat},

@@ -11,6 +11,8 @@ bool sink_through_norm(Node *node);
 bool sink_through_softmax(Node *node);
 bool sink_through_matmul(Node *node);
 bool sink_through_concat(Node *node);
+bool sink_through_split(Node *node);
+bool sink_through_slice(Node *node);
 bool sink_through_resize(Node *node);
 bool sink_through_gather(Node *node);
 

@@ -238,6 +238,61 @@ bool sink_through_matmul(Node *node)
     return finish(node, copy_with(node, inputs, 2), rank, perm);
 }
 
+/* A Slice of x along one axis. */
+static Node *slice_of(Node *at, Value *x, int64_t axis, int64_t start, int64_t end, const char *base)
+{
+    Arena *arena = at->graph->model->arena;
+    Value *inputs[4] = {x};
+    const int64_t numbers[] = {start, end, axis};
+    for (int i = 0; i < countof(numbers); i++)
+        inputs[1 + i] = constant_new(at->graph, base, tensor_from_i64(arena, &numbers[i], 1), at->span);
+    Node *slice = node_before(at, OP_Slice, inputs, countof(inputs), base);
+    node_infer(slice);
+    return slice;
+}
+
+/* Its parts, each a Slice before a Transpose of its own. */
+bool sink_through_split(Node *node)
+{
+    int64_t perm[MAX_RANK], from = 0;
+    Node *transpose = transposed_input(node, 0, perm);
+    if (!transpose || !dim_is_fixed(node->inputs.at[0]->type.shape.dims[node_axis(node)]))
+        return false;
+    int rank = value_rank(transpose->inputs.at[0]);
+    for (int64_t i = 0; i < node->outputs.len; i++) {
+        Value *part = node->outputs.at[i];
+        int64_t length = node_part(node, i);
+        if (part) {
+            Node *slice = slice_of(node, transpose->inputs.at[0], perm[node_axis(node)], from, from + length, part->name);
+            Node *back = graph_insert_node(node->graph, node, op_get(OP_Transpose), node->span);
+            node_add_input(back, slice->outputs.at[0]);
+            node_add_output(back, part);
+            node_set_ints(back, "perm", perm, rank);
+            node_infer(back);
+        }
+        from += length;
+    }
+    node_remove(node);
+    return true;
+}
+
+/* Along axes that it names. */
+bool sink_through_slice(Node *node)
+{
+    int64_t perm[MAX_RANK], moved[MAX_RANK];
+    Node *transpose = transposed_input(node, 0, perm);
+    Ints axes = transpose ? node_ints(node, "axes", 3) : (Ints){0};
+    if (!axes.given || node->inputs.len < 4)
+        return false;
+    int rank = value_rank(transpose->inputs.at[0]);
+    for (int64_t i = 0; i < axes.count; i++)
+        moved[i] = perm[axes.at[i] < 0 ? axes.at[i] + rank : axes.at[i]];
+    Tensor *tensor = tensor_from_i64(node->graph->model->arena, moved, axes.count);
+    Value *inputs[] = {transpose->inputs.at[0], node->inputs.at[1], node->inputs.at[2],
+                       constant_new(node->graph, "axes", tensor, node->span), node_input(node, 4)};
+    return finish(node, copy_with(node, inputs, node->inputs.len), rank, perm);
+}
+
 bool sink_through_concat(Node *node)
 {
     enum { MAX_INPUTS = 16 };
