@@ -75,7 +75,8 @@ typedef struct CnxrtPreprocessor {
     int64_t resize_rule;     /* CNXRT_RESIZE_…: what do_resize means */
     int64_t resize_height, resize_width; /* of CNXRT_RESIZE_EXACT and COVER */
     int64_t crop_even;       /* half of a crop's surplus is rounded to even, as timm's CENTER and SQUASH do, instead of down */
-    int64_t reserved[3];
+    int64_t rescale_first;   /* and then resize in floats, with torchvision's arithmetic: DINOv3's */
+    int64_t reserved[2];
 } CnxrtPreprocessor;
 
 /* Whose arithmetic it is, as --preproc= calls it. */

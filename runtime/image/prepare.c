@@ -5,6 +5,7 @@
  *               size s from 384:   straight to s × s, whatever the aspect ratio
  *   timm's do the first at any size, with the shape kept or not; others resize to a short edge or to a height and width
  *   then, where asked for: another centre crop; rescale (table of 256); normalise; channels first
+ *   DINOv3's rescales before it resizes, so that nothing is rounded to 8 bits on the way
  *
  * Resize and crops are one step here: crops only move a window over a resized picture that is never made whole, and a
  * crop larger than the picture pads with zeros, which stay black until rescaling. */
@@ -181,7 +182,7 @@ void image_prepared_size(const Image *image, const CnxrtPreprocessor *how, int64
 
 static float prepared_value(int sample, const CnxrtPreprocessor *how, double mean, double std)
 {
-    if (how->torchvision && how->do_normalize && how->do_rescale) {
+    if (how->torchvision && how->do_normalize && how->do_rescale && !how->rescale_first) {
         float k = (float)(1.0 / how->rescale_factor);
         return ((float)sample - (float)mean * k) / ((float)std * k);
     }
@@ -204,6 +205,17 @@ static void finish(const Image *canvas, const CnxrtPreprocessor *how, float *out
     }
 }
 
+static void finish_floats(const float *canvas, int64_t n, int64_t channels, bool blue_first, const CnxrtPreprocessor *how,
+                          float *out)
+{
+    for (int64_t c = 0; c < channels; c++) {
+        int64_t m = how->n_mean == 1 ? 0 : c, from = blue_first && c < 3 ? 2 - c : c;
+        float mean = how->do_normalize ? (float)how->mean[m] : 0, std = how->do_normalize ? (float)how->std[m] : 1;
+        for (int64_t i = 0; i < n; i++)
+            out[c * n + i] = (canvas[i * channels + from] - mean) / std;
+    }
+}
+
 /* What the compiler has checked already, unless a picture's channels come into it. */
 static bool check(const Image *image, const CnxrtPreprocessor *how, const Side *x, const Side *y, ImageError *error)
 {
@@ -215,13 +227,45 @@ static bool check(const Image *image, const CnxrtPreprocessor *how, const Side *
     return true;
 }
 
+/* By a filter; nearest samples are what they were. */
+static bool resizes_floats(const CnxrtPreprocessor *how)
+{
+    return how->rescale_first && how->do_resize && how->resample != RESAMPLE_NEAREST;
+}
+
 double image_prepare_room(const Image *largest, const CnxrtPreprocessor *how, int64_t height, int64_t width)
 {
     double x, y;
     Resize resize = {.resample = how->resample, .torchvision = how->torchvision, .vertical_first = how->vertical_first};
     largest_scales(largest, how, &x, &y);
+    if (resizes_floats(how))
+        return room_bytes((double)height * (double)width, (size_t)largest->channels * sizeof(float)) +
+               image_resize_float_room(largest, &resize, (ResizeBound){width, x}, (ResizeBound){height, y});
     return room_bytes((double)height * (double)width, (size_t)largest->channels) +
            image_resize_room(largest, &resize, (ResizeBound){width, x}, (ResizeBound){height, y});
+}
+
+static bool no_memory(const Image *image, ImageError *error)
+{
+    return image_fail(error, CNXRT_ERROR_MEMORY, "out of memory for a picture of %lldx%lld pixels", (long long)image->width,
+                      (long long)image->height);
+}
+
+/* canvas has its size, and no pixels. */
+static bool prepare_floats(const Image *image, const Resize *resize, const Image *canvas, const CnxrtPreprocessor *how,
+                           Room *room, float *out, ImageError *error)
+{
+    float factor = how->do_rescale ? (float)how->rescale_factor : 1;
+    if (!image_check_resize(image, resize, error))
+        return false;
+    float *floats = room_take(room, canvas->height, (size_t)canvas->row * sizeof *floats);
+    if (!floats)
+        return no_memory(image, error);
+    memset(floats, 0, (size_t)(canvas->height * canvas->row) * sizeof *floats);
+    if (!image_resize_float(image, resize, factor, room, floats, canvas->row))
+        return no_memory(image, error);
+    finish_floats(floats, canvas->width * canvas->height, canvas->channels, canvas->blue_first, how, out);
+    return true;
 }
 
 bool image_prepare(const Image *image, const CnxrtPreprocessor *how, Room *room, float *out, ImageError *error)
@@ -231,10 +275,12 @@ bool image_prepare(const Image *image, const CnxrtPreprocessor *how, Room *room,
     Image canvas = {x.size, y.size, image->channels, NULL, x.size * image->channels, image->blue_first};
     if (!check(image, how, &x, &y, error) || !image_check_size(x.size, y.size, error))
         return false;
-    if (!room_begin(room, image_prepare_room(image, how, y.size, x.size)) ||
-        !(canvas.pixels = room_take(room, y.size, (size_t)canvas.row)))
-        return image_fail(error, CNXRT_ERROR_MEMORY, "out of memory for a picture of %lldx%lld pixels", (long long)image->width,
-                          (long long)image->height);
+    if (!room_begin(room, image_prepare_room(image, how, y.size, x.size)))
+        return no_memory(image, error);
+    if (resizes_floats(how))
+        return prepare_floats(image, &resize, &canvas, how, room, out, error);
+    if (!(canvas.pixels = room_take(room, y.size, (size_t)canvas.row)))
+        return no_memory(image, error);
     memset(canvas.pixels, 0, (size_t)(y.size * canvas.row));
     if (!image_resize(image, &resize, room, &canvas, error))
         return false;

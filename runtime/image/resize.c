@@ -472,6 +472,13 @@ static double reach(const Filter *filter, int64_t in, ResizeBound bound)
     return fmin((double)in, (double)bound.length * fmax(bound.scale, 1) + widest(filter, bound.scale) + 1);
 }
 
+int64_t resize_weigh(int64_t resample, int64_t in, int64_t out, int64_t i, double *w, int64_t *from)
+{
+    return weigh(&filters[resample], in, out, i, w, from);
+}
+
+double resize_widest(int64_t resample, double scale) { return widest(&filters[resample], scale); }
+
 double image_resize_room(const Image *largest, const Resize *how, ResizeBound x, ResizeBound y)
 {
     const Filter *filter = &filters[how->resample];
@@ -483,7 +490,7 @@ double image_resize_room(const Image *largest, const Resize *how, ResizeBound x,
            room_bytes(fmax(columns, (double)x.length), (size_t)largest->channels * sizeof(int32_t));
 }
 
-bool image_resize(const Image *image, const Resize *how, Room *room, Image *canvas, ImageError *error)
+bool image_check_resize(const Image *image, const Resize *how, ImageError *error)
 {
     bool resized = how->width != image->width || how->height != image->height;
     if (how->width < 1 || how->height < 1 || how->width > MAX_SIDE || how->height > MAX_SIDE)
@@ -491,6 +498,14 @@ bool image_resize(const Image *image, const Resize *how, Room *room, Image *canv
                           (long long)how->height);
     if (resized && how->torchvision && (how->resample == RESAMPLE_BOX || how->resample == RESAMPLE_HAMMING))
         return image_fail(error, CNXRT_ERROR_UNSUPPORTED, "torchvision has neither box nor Hamming filter");
+    return true;
+}
+
+bool image_resize(const Image *image, const Resize *how, Room *room, Image *canvas, ImageError *error)
+{
+    bool resized = how->width != image->width || how->height != image->height;
+    if (!image_check_resize(image, how, error))
+        return false;
     if (how->x.length <= 0 || how->y.length <= 0)
         return true;
     Plane out = {canvas->pixels + how->y.to * canvas->row + how->x.to * canvas->channels, canvas->row, 0, 0, 0};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
-/* Resize: Pillow's and torchvision's 8-bit resampling, of the part of the result that is wanted. */
+/* Resize: Pillow's and torchvision's 8-bit resampling, and torchvision's of floats, of the part of the result that is wanted. */
 #ifndef CNXRT_IMAGE_RESIZE_H
 #define CNXRT_IMAGE_RESIZE_H
 
@@ -24,6 +24,9 @@ typedef struct Resize {
 /* Writes the windows into canvas, which has image's channels; takes what it needs from room. */
 bool image_resize(const Image *image, const Resize *how, Room *room, Image *canvas, ImageError *error);
 
+/* Whether there is such a size and filter; image_resize checks it itself. */
+bool image_check_resize(const Image *image, const Resize *how, ImageError *error);
+
 /* What is known of an axis before there is a picture. */
 typedef struct ResizeBound {
     int64_t length;               /* outputs that are wanted, at most */
@@ -32,5 +35,14 @@ typedef struct ResizeBound {
 
 /* So many bytes of room are enough for pictures up to this size; `how` without sizes and windows. */
 double image_resize_room(const Image *largest, const Resize *how, ResizeBound x, ResizeBound y);
+
+/* resize_float.c: the same of samples times factor, in floats, by a filter; canvas's rows are `row` floats apart. False: room was
+ * too small. */
+bool image_resize_float(const Image *image, const Resize *how, float factor, Room *room, float *canvas, int64_t row);
+double image_resize_float_room(const Image *largest, const Resize *how, ResizeBound x, ResizeBound y);
+
+/* Normalised weights of output i into w; the inputs are [*from, *from + returned). */
+int64_t resize_weigh(int64_t resample, int64_t in, int64_t out, int64_t i, double *w, int64_t *from);
+double resize_widest(int64_t resample, double scale); /* inputs under the filter at one output, at most */
 
 #endif

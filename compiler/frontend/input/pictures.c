@@ -63,6 +63,7 @@ static const Field fields[] = {
     {AT(resize_height), WHOLE, 1, MAX_EDGE, true},
     {AT(resize_width), WHOLE, 1, MAX_EDGE, true},
     {AT(crop_even), WHOLE, 0, 1, true},
+    {AT(rescale_first), WHOLE, 0, 1, true},
     {AT(convert_rgb_white), WHOLE, 0, 1, false},
     {AT(torchvision), WHOLE, 0, 1, false},
     {AT(vertical_first), WHOLE, 0, 1, false},
@@ -231,6 +232,7 @@ bool pictures_choose(Model *model, const char *kind, Diag *diag)
     if (!read_text(model, text, &p, diag))
         return false;
     p.torchvision = strcmp(kind, "torchvision") == 0;
+    p.rescale_first &= p.torchvision; /* Pillow resizes bytes */
     p.vertical_first = strcmp(kind, "pil12") != 0;
     model_set_prop(model, "cnxc.preprocessor", pictures_write(&p, model->arena));
     return true;

@@ -267,8 +267,19 @@ static CnxrtPreprocessor segformer_default(void)
     return p;
 }
 
+/* ViT's, and resized as floats. */
+static CnxrtPreprocessor dinov3_default(void)
+{
+    CnxrtPreprocessor p = vit_default();
+    p.rescale_first = 1;
+    set_normalize(&p, (const double[]){IMAGENET_MEAN}, (const double[]){IMAGENET_STD});
+    return p;
+}
+
 static const Class classes[] = {
-    {"ConvNext", pictures_default}, {"ViT", vit_default}, {"CLIP", clip_default}, {"Segformer", segformer_default}};
+    {"ConvNext", pictures_default},   {"ViT", vit_default},          {"CLIP", clip_default},
+    {"Segformer", segformer_default}, {"DINOv3ViT", dinov3_default},
+};
 
 /* "ViTImageProcessorPil" is of class ViT. Pillow's arithmetic is meant by who names it; both are saved under the name of the one
  * with torchvision's. */
@@ -288,7 +299,7 @@ static const Class *find_class(const char *type, bool *pillow)
 static bool read_type(const JsonFile *json, const char *usual, CnxrtPreprocessor *p)
 {
     static const char expected[] =
-        "expected ConvNextImageProcessor, ViTImageProcessor, CLIPImageProcessor or SegformerImageProcessor";
+        "expected ConvNextImageProcessor, ViTImageProcessor, CLIPImageProcessor, SegformerImageProcessor or DINOv3ViTImageProcessor";
     const char *type = NULL, *key = key_get(json, "image_processor_type") ? "image_processor_type" : "feature_extractor_type";
     bool pillow = false, named = key_string(json, key, &type) && type;
     if (!named && !usual)
