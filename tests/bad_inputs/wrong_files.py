@@ -117,8 +117,8 @@ for name in ("config.json", "preprocessor_config.json", "model.safetensors"):
     in_folder(f"HTML page as a folder's {name}", f"m/{name}: error: .*an HTML page", 1, {**folder(), "m/" + name: PAGE})
 in_folder("Git LFS pointer as pytorch_model.bin", "m/pytorch_model.bin: error: .*Git LFS pointer", 1,
           folder(model__safetensors=None, pytorch_model__bin=LFS))
-for name in ("convnext_atto_ols", "convnext_tiny_hnf.a2h_in1k", "convnext_large_mlp", "test_convnext"):
-    in_folder(f"timm's {name}", f"error: architecture {name} has no equivalent(.|\n)*its ONNX export compiles: python -c 'import timm, torch; .*local-dir:m\"", 3,
+for name in ("convnext_gigantic", "resnet50.a1_in1k", "inception_next_huge"):
+    in_folder(f"timm's {name}", f"error: architecture {name} is none of timm's ConvNeXts or InceptionNeXts(.|\n)*its ONNX export compiles: python -c 'import timm, torch; .*local-dir:m\"", 3,
               {"m/config.json": json.dumps({"architecture": name}), "m/model.safetensors": checkpoint()})
 
 # Nothing at all

@@ -2,9 +2,10 @@
 """Checkpoints of every kind: run_checkpoints.py CNXC [--levels O3,O0] [--only PATTERN] [--jobs N].
 
 checkpoints/ has folders of timm's and of the original release, and pytorch_model.bin in both layouts; tf/ has
-tf_model.h5 files of both TensorFlow classes. Each is compiled and run on its stored input; every output is compared
-with the reference: logits, and for TensorFlow the loss of each example, hidden states and the pooled vector. The
-pictures of timm's folders must become what torchvision's transforms, written down here in Pillow, make of them.
+tf_model.h5 files of both TensorFlow classes; family/ has relatives: timm's other ConvNeXts, DINOv3's, UperNets, and state dicts
+alone. Each is compiled and run on its stored input; every output is compared with the reference: logits, hidden states, the
+pooled vector, feature maps, and for TensorFlow the loss of each example. The pictures of timm's folders must become what
+torchvision's transforms, written down here in Pillow, make of them.
 Prints the worst case of each group and ends with "N passed, N failed".
 """
 import argparse
@@ -35,6 +36,8 @@ def cases(group, pattern):
 
 def references(group, case, folder):
     """name -> (reference, atol)"""
+    if group == "family":
+        return {k: (read(folder, f"ref.{k}.f64", np.float64, o["shape"]), o["atol"]) for k, o in case["outputs"].items()}
     if group == "checkpoints":
         return {"logits": (read(folder, "ref.logits.f64", np.float64, case["logits"]), CHECKPOINT_ATOL * case["max_abs"])}
     arrays = {k: read(folder, f"ref.{k}.f32", np.float32, shape) for k, shape in case["outputs"].items()}
@@ -49,13 +52,20 @@ def inputs(group, case, folder):
     return arrays
 
 
+def model_path(folder):
+    """The folder, or the checkpoint in it where nothing tells what it is."""
+    if os.path.exists(os.path.join(folder, "config.json")):
+        return folder
+    return next(os.path.join(folder, name) for name in os.listdir(folder) if name.endswith((".ckpt", ".pth")))
+
+
 def check_outputs(cnxc, group, case, level):
     folder = os.path.join(goldens.HERE, group, case["name"])
     wanted = references(group, case, folder)
     with tempfile.TemporaryDirectory(prefix="cnxc-golden-") as work:
         executable = os.path.join(work, "model")
         height, width = case["shape"][2:]
-        goldens.run([cnxc, "compile", folder, f"-{level}", f"--image-size={height}x{width}", "--outputs=" + ",".join(wanted),
+        goldens.run([cnxc, "compile", model_path(folder), f"-{level}", f"--image-size={height}x{width}", "--outputs=" + ",".join(wanted),
                      "-o", executable])
         got = goldens.run_model(executable, inputs(group, case, folder), wanted, work)
     return max(goldens.error_over_atol(got[k], wanted[k][0].astype(np.float64), wanted[k][1]) for k in wanted)
@@ -112,7 +122,7 @@ PICTURE_ULPS = 4  # of 1: values reach 2.7, and dividing by 255 rounds otherwise
 
 
 def work_list(cnxc, levels, pattern):
-    for group in ("checkpoints", "tf"):
+    for group in ("checkpoints", "family", "tf"):
         for case in cases(group, pattern):
             for level in levels:
                 yield group, f"{case['name']} {level}", check_outputs, cnxc, group, case, level

@@ -19,8 +19,9 @@ typedef struct HfBuild {
     Parameters *weights;
     Graph *graph;
     int64_t height, width;   /* of the pictures */
+    Value *pixels;           /* the input */
     Value **hidden_states;   /* num_stages + 1 of them: the stem's result, then each stage's */
-    Value *pooled, *logits;  /* NULL until something needs them */
+    Value *pooled, *logits, *tokens; /* NULL until something needs them */
     VEC(HfPart) parts;       /* of the network */
     bool norms_saved; /* of feature maps: the checkpoint is of a class that has them; else they are new where it lacks them */
 } HfBuild;
@@ -43,6 +44,9 @@ Value *hf_feature_map(HfBuild *build, int64_t k); /* the normalised k-th of the 
 bool hf_is_new_output(const HfBuild *build, const char *name); /* false after a diagnostic */
 void hf_publish(HfBuild *build, Value *value, const char *name); /* as an output of that name */
 
+/* mixer.c: InceptionNeXt's depthwise convolutions, of a channels-first value, which give a channels-last one. */
+Value *hf_mixer(HfBuild *build, Value *x, const char *layer, int64_t width, int64_t dilation);
+
 /* outline.c: turns the parts of a graph, all built, into calls of functions. */
 void hf_outline(const HfBuild *build);
 
@@ -60,12 +64,17 @@ Value *hf_constant(HfBuild *build, const char *name, Tensor *tensor);
 Value *hf_weight(HfBuild *build, const char *name, int rank, const int64_t *dims);
 Value *hf_channels_last(HfBuild *build, Value *x, const char *base);
 Value *hf_channels_first(HfBuild *build, Value *x, const char *base);
-/* Over the last axis. */
+/* Over the last axis, like the next. */
 Value *hf_layer_norm(HfBuild *build, Value *x, const char *name, int64_t width, double epsilon);
 Value *hf_linear(HfBuild *build, Value *x, const char *name, int64_t in, int64_t out);
+Value *hf_norm(HfBuild *build, Value *x, const char *name, int64_t width, double epsilon); /* the config's kind of it */
+Value *hf_batch_norm(HfBuild *build, Value *x, const char *name, int64_t width, double epsilon); /* over axis 1 */
+Value *hf_slice(HfBuild *build, Value *x, const char *base, int64_t axis, int64_t start, int64_t end);
 typedef struct HfConv {
     int64_t in, out, kernel[2], stride[2], pad, group;
-    bool bare; /* without a bias */
+    bool bare;               /* without a bias */
+    int64_t dilation;        /* 0: 1 */
+    bool same; /* the map keeps its size: padded by half of what the kernel spans instead, the odd one at the end */
 } HfConv;
 Value *hf_conv(HfBuild *build, Value *x, const char *name, const HfConv *conv);
 Value *hf_reduce(HfBuild *build, OpKind kind, Value *x, const char *base, const int64_t *axes, int64_t count, bool keepdims);

@@ -15,8 +15,6 @@
 #include <math.h>
 #include <string.h>
 
-/* Far beyond any ConvNeXt, and small enough that no product of them wraps and no graph takes minutes to build. */
-enum { MAX_STAGES = 32, MAX_DEPTH = 512, MAX_WIDTH = 1 << 18 };
 enum { MAX_CHANNELS = 1 << 16, MAX_PATCH = 4096, MAX_IMAGE = 1 << 16 };
 
 /* ── What it is ── */
@@ -26,9 +24,12 @@ static bool read_model_type(HfConfig *config)
     const char *type = NULL;
     if (!key_string(config->json, "model_type", &type))
         return false;
-    config->v2 = str_equal(type, "convnextv2");
-    return config->v2 || str_equal(type, "convnext") ||
-           key_unsupported(config->json, "model_type", "is %s, only convnext and convnextv2 are supported",
+    for (int i = 0; i < FAMILY_COUNT; i++)
+        if (str_equal(type, family_name((Family)i))) {
+            config->family = (Family)i;
+            return true;
+        }
+    return key_unsupported(config->json, "model_type", "is %s, only convnext, convnextv2 and dinov3_convnext are supported",
                            type ? type : "not stated");
 }
 
@@ -49,16 +50,19 @@ static bool read_architecture(HfConfig *config)
     const json_t *first = json_is_array(list) ? json_array_get(list, 0) : NULL;
     if (!json_is_string(first))
         return key_wrong_type(config->json, "architectures", first ? first : list, "a list with the name of a class");
-    const char *name = json_string_value(first), *prefix = config->v2 ? "ConvNextV2" : "ConvNext";
-    for (int64_t i = 0; i < countof(classes); i++)
+    static const char *const prefixes[] = {
+        [FAMILY_CONVNEXT] = "ConvNext", [FAMILY_CONVNEXTV2] = "ConvNextV2", [FAMILY_DINOV3] = "DINOv3ConvNext"};
+    const char *name = json_string_value(first), *prefix = prefixes[config->family];
+    bool classifies = config->family != FAMILY_DINOV3;
+    for (int64_t i = !classifies; i < countof(classes); i++)
         if (str_starts_with(name, prefix) && strcmp(name + strlen(prefix), classes[i].suffix) == 0) {
             config->task = classes[i].task;
             config->names_class = true;
             return true;
         }
     diag_unsupported(config->json->diag, key_span(config->json, "architectures"),
-                     "architecture %s is not supported, expected %sForImageClassification, %sModel or %sBackbone", name, prefix,
-                     prefix, prefix);
+                     "architecture %s is not supported, expected %s%s%sModel or %sBackbone", name, classifies ? prefix : "",
+                     classifies ? "ForImageClassification, " : "", prefix, prefix);
     return false;
 }
 
@@ -164,12 +168,16 @@ static void read_act(HfConfig *config)
 static void read_norm(HfConfig *config)
 {
     const JsonFile *json = config->json;
-    config->layer_norm_eps = 1e-12;
-    config->layer_scale_init = 1e-6;
+    bool dinov3 = config->family == FAMILY_DINOV3;
+    config->layer_norm_eps = dinov3 ? 1e-6 : 1e-12;
+    config->layer_scale_init = config->trunk_eps = 1e-6;
     key_number(json, "layer_scale_init_value", &config->layer_scale_init);
     if (key_number(json, "layer_norm_eps", &config->layer_norm_eps) &&
         !(config->layer_norm_eps >= 0 && isfinite((float)config->layer_norm_eps)))
         key_error(json, "layer_norm_eps", "is %g, expected 0 or more", config->layer_norm_eps);
+    config->layer_scale = dinov3 || (config->family == FAMILY_CONVNEXT && config->layer_scale_init > 0);
+    if (dinov3)
+        config->trunk_eps = config->layer_norm_eps;
 }
 
 /* What inference does not need must still be numbers. */
@@ -207,6 +215,7 @@ HfConfig *hf_config_read(JsonFile *json, const FrontendOptions *options)
     bool labels = hf_config_labels(config);
     if (stages)
         hf_config_features(config);
+    hf_config_variant(config, stages);
     if (options->problem_type)
         config->problem_type = options->problem_type;
     if (labels)

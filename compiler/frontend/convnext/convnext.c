@@ -11,6 +11,7 @@
  *
  *   config.c, labels.c      config.json       trunk.c, act.c   stem, stages, activations
  *   timm.c, shapes.c        what stands for   outputs.c        heads
+ *   variant.c               timm's own
  *   parameters.c, names.c   tensors by name   ops.c            the builder's vocabulary
  *   outline.c               functions, for texts */
 #include "compiler/frontend/convnext/convnext.h"
@@ -70,11 +71,16 @@ void hf_ignore_unbuilt(const HfBuild *build)
 {
     if (!build->logits)
         parameters_ignore(build->weights, "classifier.");
-    if (!build->pooled)
+    if (!build->logits)
+        parameters_ignore(build->weights, "head.");
+    if (!build->pooled && !build->tokens) {
         parameters_ignore(build->weights, "layernorm.");
+        parameters_ignore(build->weights, "norm_pre.");
+    }
     if (build->config->layer_scale_init <= 0)
         parameters_ignore(build->weights, ".layer_scale_parameter");
     parameters_ignore(build->weights, "hidden_states_norms.");
+    parameters_ignore(build->weights, ".num_batches_tracked");
 }
 
 /* build has its weights. */
@@ -82,7 +88,7 @@ static Model *build_model(HfBuild *build, const HfFolder *folder, const Frontend
 {
     HfTask task = task_of(folder->config, options);
     const HfConfig *config = folder->config;
-    Model *model = hf_new_model(config, task_names[task], config->v2 ? "convnextv2" : "convnext", arena, diag);
+    Model *model = hf_new_model(config, task_names[task], family_name(config->family), arena, diag);
     if (task == HF_CLASSIFICATION && config->labels)
         model_set_prop(model, "cnxc.labels", labels_write(config->labels, config->num_labels, arena));
     if (config->problem_type)
@@ -104,11 +110,14 @@ static void open_processor(HfFolder *folder, const char *own, const FrontendOpti
     const HfConfig *config = folder->config;
     Arena *arena = config->json->arena;
     Diag *diag = config->json->diag;
+    const char *usual = config->family == FAMILY_DINOV3 ? "DINOv3ViTImageProcessor" : "ConvNextImageProcessor";
     const char *path = options->processor ? options->processor : own;
     if (path)
-        processor_open(path, "ConvNextImageProcessor", config->num_channels, &folder->pictures, arena, diag);
+        processor_open(path, usual, config->num_channels, &folder->pictures, arena, diag);
     else if (key_get(config->json, TIMM_PICTURES))
         processor_read_timm(config->json, config->num_channels, &folder->pictures);
+    else if (config->family == FAMILY_DINOV3)
+        processor_default(usual, config->num_channels, PROCESSOR, &folder->pictures, arena, diag);
     else if (config->num_channels == 3 && config->image_height == config->image_width)
         processor_published(config->image_height, PROCESSOR, &folder->pictures, arena, diag);
 }
@@ -169,7 +178,7 @@ Model *hf_load(const char *dir, const FrontendOptions *options, Arena *arena, Di
     HfFolder folder;
     if (!open_folder(&folder, dir, options, arena, diag))
         return NULL;
-    Parameters *weights = parameters_open(dir, hf_prefix(folder.config->v2), arena, diag);
+    Parameters *weights = parameters_open(dir, hf_prefix(folder.config->family), arena, diag);
     return weights ? build_with_weights(&folder, weights, options, arena, diag) : NULL;
 }
 
@@ -177,7 +186,8 @@ Model *hf_load_alone(const Source *source, const FrontendOptions *options, Arena
 {
     HfFolder folder = {.pictures = {.height = options->image_height, .width = options->image_width}};
     Parameters *weights = parameters_open_alone(source, arena, diag);
-    JsonFile *json = weights ? json_file_of(hf_config_of_shapes(weights, source->path, arena), arena, diag) : NULL;
+    bool told = weights && hf_shapes_tell(weights, source->path, diag);
+    JsonFile *json = told ? json_file_of(hf_config_of_shapes(weights, source->path, arena), arena, diag) : NULL;
     folder.config = hf_config_read(json, options);
     if (!folder.config || diag_failed(diag))
         return NULL;
@@ -197,7 +207,7 @@ Model *hf_graph_from_config(const char *dir, const char *text_dir, const Fronten
     HfFolder folder;
     if (!open_folder(&folder, dir, options, arena, diag))
         return NULL;
-    HfBuild build = {.weights = parameters_declare(text_dir, hf_prefix(folder.config->v2), arena, diag)};
+    HfBuild build = {.weights = parameters_declare(text_dir, hf_prefix(folder.config->family), arena, diag)};
     Model *model = build_model(&build, &folder, options, arena, diag);
     if (!model || !graph_infer(model->graph, diag))
         return NULL;

@@ -37,18 +37,45 @@ static const NamePair release_names[] = {
     {0},
 };
 
+#define TIMM_STAGES                                                                                                            \
+    {"stages.#.downsample.#.*", "encoder.stages.#.downsampling_layer.#.*"}, {"stages.#.blocks.#.conv_dw.*", LAYER "dwconv.*"}, \
+        {"stages.#.blocks.#.token_mixer.*", LAYER "token_mixer.*"}, {"stages.#.blocks.#.norm.*", LAYER "layernorm.*"},         \
+        {"stages.#.blocks.#.mlp.fc1.*", LAYER "pwconv1.*"}, {"stages.#.blocks.#.mlp.fc2.*", LAYER "pwconv2.*"},                \
+        {"stages.#.blocks.#.mlp.grn.*", LAYER "grn.*"}, {"stages.#.blocks.#.gamma", LAYER "layer_scale_parameter"},            \
+        {"head.norm.*", "layernorm.*"}, {"head.fc.*", "classifier.*"}
 static const NamePair timm_names[] = {
     {"stem.0.*", "embeddings.patch_embeddings.*"},
     {"stem.1.*", "embeddings.layernorm.*"},
-    {"stages.#.downsample.#.*", "encoder.stages.#.downsampling_layer.#.*"},
-    {"stages.#.blocks.#.conv_dw.*", LAYER "dwconv.*"},
-    {"stages.#.blocks.#.norm.*", LAYER "layernorm.*"},
-    {"stages.#.blocks.#.mlp.fc1.*", LAYER "pwconv1.*"},
-    {"stages.#.blocks.#.mlp.fc2.*", LAYER "pwconv2.*"},
-    {"stages.#.blocks.#.mlp.grn.*", LAYER "grn.*"},
-    {"stages.#.blocks.#.gamma", LAYER "layer_scale_parameter"},
-    {"head.norm.*", "layernorm.*"},
-    {"head.fc.*", "classifier.*"},
+    TIMM_STAGES,
+    {0},
+};
+
+/* Stems of two convolutions, without and with an activation between them. */
+static const NamePair timm_overlap_names[] = {
+    {"stem.0.*", "embeddings.patch_embeddings.*"},
+    {"stem.1.*", "embeddings.convolution.*"},
+    {"stem.2.*", "embeddings.layernorm.*"},
+    TIMM_STAGES,
+    {0},
+};
+static const NamePair timm_overlap_act_names[] = {
+    {"stem.0.*", "embeddings.patch_embeddings.*"},
+    {"stem.2.*", "embeddings.convolution.*"},
+    {"stem.3.*", "embeddings.layernorm.*"},
+    TIMM_STAGES,
+    {0},
+};
+
+static const NamePair dinov3_names[] = {
+    {"stages.0.downsample_layers.0.*", "embeddings.patch_embeddings.*"},
+    {"stages.0.downsample_layers.1.*", "embeddings.layernorm.*"},
+    {"stages.#.downsample_layers.#.*", "encoder.stages.#.downsampling_layer.#.*"},
+    {"stages.#.layers.#.depthwise_conv.*", LAYER "dwconv.*"},
+    {"stages.#.layers.#.layer_norm.*", LAYER "layernorm.*"},
+    {"stages.#.layers.#.pointwise_conv1.*", LAYER "pwconv1.*"},
+    {"stages.#.layers.#.pointwise_conv2.*", LAYER "pwconv2.*"},
+    {"stages.#.layers.#.gamma", LAYER "layer_scale_parameter"},
+    {"layer_norm.*", "layernorm.*"},
     {0},
 };
 
@@ -94,14 +121,28 @@ static const NamePair tensorflow_names[] = {
 
 static const NamePair same_names[] = {{"*", "*"}, {0}};
 
+/* The first whose mark is there counts: an overlapping stem has those of the other stems, too. */
 static const struct Dialect dialects[] = {
+    {"stages.0.downsample_layers.0.weight", false, false, false, dinov3_names},
     {"features.1.0.layer_scale", false, true, false, torchvision_names},
     {"downsample_layers.0.0.weight", false, true, false, release_names},
+    {"stem.3.weight", false, true, false, timm_overlap_act_names},
+    {"stem.2.weight", false, true, false, timm_overlap_names},
     {"stem.0.weight", false, true, false, timm_names},
     {"embeddings.patch_embeddings.kernel", true, false, true, tensorflow_names},
     {"embeddings.patch_embeddings.weight", true, false, false, same_names},
 };
-static const struct Dialect *const plain = &dialects[countof(dialects) - 1];
+static const struct Dialect *const plain = &dialects[countof(dialects) - 1], *const dinov3 = &dialects[0];
+
+static const struct {
+    const char *name, *prefix;
+} families[FAMILY_COUNT] = {
+    {"convnext", "convnext."}, {"convnextv2", "convnextv2."}, {"dinov3_convnext", "dinov3_convnext."}, /* which no file has */
+};
+
+const char *family_name(Family family) { return families[family].name; }
+
+const char *hf_prefix(Family family) { return families[family].prefix; }
 
 /* ── Patterns ── */
 
@@ -199,8 +240,8 @@ static void transpose_kernels(const TensorIndex *index)
 static bool recognize(Names *names, const TensorIndex *index, bool any)
 {
     size_t length;
-    for (int64_t i = 0; i < index->tensors.len; i++)
-        for (int64_t d = 0; d < countof(dialects); d++)
+    for (int64_t d = 0; d < countof(dialects); d++)
+        for (int64_t i = 0; i < index->tensors.len; i++)
             if (has_mark(names, &dialects[d], index->tensors.at[i]->name, any, &length)) {
                 names->dialect = &dialects[d];
                 names->wrapper = arena_strndup(names->arena, index->tensors.at[i]->name, length);
@@ -209,9 +250,11 @@ static bool recognize(Names *names, const TensorIndex *index, bool any)
     return false;
 }
 
-const char *hf_prefix(bool v2) { return v2 ? "convnextv2." : "convnext."; }
-
-Names names_plain(const char *prefix, Arena *arena) { return (Names){plain, "", prefix, arena, true}; }
+/* DINOv3's files have no prefix; asked for by its own they have names of their own. */
+Names names_plain(const char *prefix, Arena *arena)
+{
+    return (Names){str_equal(prefix, hf_prefix(FAMILY_DINOV3)) ? dinov3 : plain, "", prefix, arena, true};
+}
 
 Names names_recognize(TensorIndex *index, const char *prefix)
 {
@@ -259,10 +302,13 @@ static const char *legacy_name(Arena *arena, const char *name)
                 : arena_printf(arena, "%.*s.%s", stem, name, last);
 }
 
+/* A wrapper may stand before the trunk's names alone. */
 static StoredTensor *look_up(const Names *names, const TensorIndex *index, const char *name)
 {
     StoredTensor *found = tensor_index_find(index, name_in_file(names, name, true));
-    return found ? found : tensor_index_find(index, name_in_file(names, name, false));
+    if (!found)
+        found = tensor_index_find(index, name_in_file(names, name, false));
+    return found ? found : tensor_index_find(index, translate_all(names->dialect, name, false, names->arena));
 }
 
 StoredTensor *names_find(const Names *names, const TensorIndex *index, const char *name)
@@ -274,5 +320,7 @@ StoredTensor *names_find(const Names *names, const TensorIndex *index, const cha
 bool names_of_tensorflow(const Names *names) { return names->dialect->tensorflow; }
 
 bool names_of_torchvision(const Names *names) { return names->dialect->pairs == torchvision_names; }
+
+bool names_of_dinov3(const Names *names) { return names->dialect == dinov3; }
 
 bool names_drop_ones(const Names *names) { return names->dialect->drops_ones; }

@@ -89,6 +89,49 @@ Value *hf_layer_norm(HfBuild *build, Value *x, const char *name, int64_t width, 
     return y;
 }
 
+/* x / sqrt(mean of squares), or of the squares of x - mean, whose variance is the unbiased one. */
+static Value *uncentred_norm(HfBuild *build, Value *x, const char *name, int64_t width, double epsilon)
+{
+    static const int64_t last[] = {-1};
+    bool simple = build->config->norm == HF_SIMPLE_NORM;
+    Value *from = x;
+    if (simple)
+        from = hf_op(build, OP_Sub, hf_name(build, name, ".centred"), x,
+                     hf_reduce(build, OP_ReduceMean, x, hf_name(build, name, ".mean"), last, 1, true), NULL);
+    Value *squares = hf_op(build, OP_Mul, hf_name(build, name, ".squares"), from, from, NULL);
+    Value *mean = hf_reduce(build, OP_ReduceMean, squares, hf_name(build, name, ".mean_square"), last, 1, true);
+    if (simple)
+        mean = hf_op(build, OP_Mul, hf_name(build, name, ".variance"), mean,
+                     hf_scalar(build, (double)width / (double)(width - 1)), NULL);
+    Value *safe = hf_op(build, OP_Add, hf_name(build, name, ".eps"), mean, hf_scalar(build, epsilon), NULL);
+    Value *root = hf_op(build, OP_Sqrt, hf_name(build, name, ".root"), safe, NULL, NULL);
+    Value *y = hf_op(build, OP_Div, hf_name(build, name, ".normalised"), x, root, NULL);
+    return hf_op(build, OP_Mul, name, y, hf_weight(build, hf_name(build, name, ".weight"), 1, &width), NULL);
+}
+
+Value *hf_norm(HfBuild *build, Value *x, const char *name, int64_t width, double epsilon)
+{
+    bool uncentred = build->config->norm == HF_RMS_NORM || build->config->norm == HF_SIMPLE_NORM;
+    return (uncentred ? uncentred_norm : hf_layer_norm)(build, x, name, width, epsilon);
+}
+
+Value *hf_batch_norm(HfBuild *build, Value *x, const char *name, int64_t width, double epsilon)
+{
+    static const char *const suffixes[] = {".weight", ".bias", ".running_mean", ".running_var"};
+    Value *inputs[1 + countof(suffixes)] = {x};
+    for (int i = 0; i < countof(suffixes); i++)
+        inputs[1 + i] = hf_weight(build, hf_name(build, name, suffixes[i]), 1, &width);
+    Node *node = graph_add_op(build->graph, NULL, op_get(OP_BatchNormalization), inputs, countof(inputs), name, NO_SPAN);
+    node_set_float(node, "epsilon", (float)epsilon);
+    return node->outputs.at[0];
+}
+
+Value *hf_slice(HfBuild *build, Value *x, const char *base, int64_t axis, int64_t start, int64_t end)
+{
+    Value *inputs[] = {x, hf_ints(build, "place", &start, 1), hf_ints(build, "place", &end, 1), hf_ints(build, "axes", &axis, 1)};
+    return graph_add_op(build->graph, NULL, op_get(OP_Slice), inputs, countof(inputs), base, NO_SPAN)->outputs.at[0];
+}
+
 /* Checkpoints hold (out, in); MatMul wants (in, out). The transposition is folded later. */
 Value *hf_linear(HfBuild *build, Value *x, const char *name, int64_t in, int64_t out)
 {
@@ -99,15 +142,29 @@ Value *hf_linear(HfBuild *build, Value *x, const char *name, int64_t in, int64_t
     return hf_op(build, OP_Add, name, product, bias, NULL);
 }
 
+/* Before each axis, then behind each. */
+static void pads_of(const HfConv *conv, int64_t pads[4])
+{
+    for (int i = 0; i < 2; i++) {
+        int64_t span = (conv->dilation ? conv->dilation : 1) * (conv->kernel[i] - 1);
+        pads[i] = conv->same ? span / 2 : conv->pad;
+        pads[2 + i] = conv->same ? span - span / 2 : conv->pad;
+    }
+}
+
 Value *hf_conv(HfBuild *build, Value *x, const char *name, const HfConv *conv)
 {
     const int64_t dims[] = {conv->out, conv->in / conv->group, conv->kernel[0], conv->kernel[1]};
     Value *weight = hf_weight(build, hf_name(build, name, ".weight"), 4, dims);
     Value *bias = conv->bare ? NULL : hf_weight(build, hf_name(build, name, ".bias"), 1, &conv->out);
     Value *y = hf_op(build, OP_Conv, name, x, weight, bias);
+    int64_t pads[4];
+    pads_of(conv, pads);
     node_set_ints(y->producer, "kernel_shape", conv->kernel, 2);
     node_set_ints(y->producer, "strides", conv->stride, 2);
-    node_set_ints(y->producer, "pads", (const int64_t[]){conv->pad, conv->pad, conv->pad, conv->pad}, 4);
+    node_set_ints(y->producer, "pads", pads, 4);
+    if (conv->dilation > 1)
+        node_set_ints(y->producer, "dilations", (const int64_t[]){conv->dilation, conv->dilation}, 2);
     node_set_int(y->producer, "group", conv->group);
     return y;
 }

@@ -4,7 +4,7 @@
  *   logits              Gemm of the pooled vector: mean over the map, then LayerNorm
  *   probabilities       Softmax, or Sigmoid where labels do not exclude one another
  *   last_hidden_state, pooler_output, hidden_states.K
- *   feature_map.K       a backbone's: LayerNorm of the K-th stage asked for
+ *   feature_map.K       a backbone's: LayerNorm of the K-th stage asked for; of DINOv3 that stage
  *   loss                with a further input, labels
  *   loss.multi_label    with labels.multi_label: where only the labels' type would say which loss is meant
  *
@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { INCEPTION_HEAD = 3 }; /* times the last stage's channels */
 static const double FEATURE_EPSILON = 1e-6;
 static const char LOSS_OF_FLOATS[] = "loss.multi_label", LABELS_OF_FLOATS[] = "labels.multi_label";
 
@@ -21,30 +22,143 @@ static Arena *arena_of(const HfBuild *build) { return build->graph->model->arena
 
 static int64_t last_state(const HfBuild *build) { return build->config->num_stages; }
 
-static Value *pooled(HfBuild *build)
+static bool has_classes(const HfBuild *build) { return build->config->family != FAMILY_DINOV3; }
+
+static int64_t last_width(const HfBuild *build) { return hf_width(build->config, last_state(build)); }
+
+static Value *reduce_plane(HfBuild *build, OpKind kind, Value *x, const char *name)
 {
     static const int64_t plane[] = {-2, -1};
-    if (!build->pooled) {
-        Value *mean = hf_reduce(build, OP_ReduceMean, build->hidden_states[last_state(build)], "pooled", plane, 2, false);
-        build->pooled =
-            hf_layer_norm(build, mean, "layernorm", hf_width(build->config, last_state(build)), build->config->layer_norm_eps);
-    }
-    return build->pooled;
+    return hf_reduce(build, kind, x, name, plane, 2, false);
+}
+
+/* Over the map, as timm's global_pool says. */
+static Value *pool(HfBuild *build, Value *x)
+{
+    HfPool pool = build->config->pool;
+    Value *mean = pool != HF_POOL_MAX ? reduce_plane(build, OP_ReduceMean, x, pool ? "pooled.mean" : "pooled") : NULL;
+    Value *max = pool ? reduce_plane(build, OP_ReduceMax, x, mean ? "pooled.max" : "pooled") : NULL;
+    if (!mean || !max)
+        return mean ? mean : max;
+    if (pool == HF_POOL_AVGMAX)
+        return hf_op(build, OP_Mul, "pooled", hf_op(build, OP_Add, "pooled.sum", mean, max, NULL), hf_scalar(build, 0.5), NULL);
+    Value *both = hf_op(build, OP_Concat, "pooled", mean, max, NULL);
+    node_set_int(both->producer, "axis", 1);
+    return both;
+}
+
+/* The norm of a checkpoint that was saved as another class is new: weight 1, bias 0. */
+static Value *fresh_norm(HfBuild *build, Value *x, const char *name, int64_t width, double epsilon)
+{
+    Tensor *ones = tensor_new(arena_of(build), DT_FLOAT, 1, &width), *zeros = tensor_new(arena_of(build), DT_FLOAT, 1, &width);
+    for (int64_t i = 0; i < width; i++)
+        tensor_set(ones, i, 1);
+    Value *gain =
+        graph_add_constant(build->graph, graph_fresh_name(build->graph, hf_name(build, name, ".weight")), ones, NO_SPAN);
+    Value *bias = graph_add_constant(build->graph, graph_fresh_name(build->graph, hf_name(build, name, ".bias")), zeros, NO_SPAN);
+    Value *y = hf_op(build, OP_LayerNormalization, name, x, gain, bias);
+    node_set_int(y->producer, "axis", -1);
+    node_set_float(y->producer, "epsilon", (float)epsilon);
+    return y;
+}
+
+/* The final norm. timm's folders of encoders alone have none: theirs is new. */
+static Value *final_norm(HfBuild *build, Value *x, const char *name, int64_t width)
+{
+    const HfConfig *c = build->config;
+    bool fresh =
+        key_get(c->json, "model_args") && !c->num_labels && !parameters_have(build->weights, hf_name(build, name, ".weight"));
+    return fresh ? fresh_norm(build, x, name, width, c->layer_norm_eps) : hf_norm(build, x, name, width, c->layer_norm_eps);
+}
+
+static Value *pooled(HfBuild *build)
+{
+    if (build->pooled)
+        return build->pooled;
+    Value *x = build->hidden_states[last_state(build)];
+    if (build->config->norm_first)
+        x = hf_channels_first(build, final_norm(build, hf_channels_last(build, x, "norm_pre"), "norm_pre", last_width(build)),
+                              "norm_pre");
+    x = pool(build, x);
+    bool plain = build->config->norm_first || build->config->band;
+    return build->pooled = plain ? x : final_norm(build, x, "layernorm", last_width(build));
+}
+
+/* Of what input builds. */
+static Value *dense(HfBuild *build, Value *(*input)(HfBuild *), const char *name, int64_t in, int64_t out, const char *result)
+{
+    Value *weight = hf_weight(build, hf_name(build, name, ".weight"), 2, (const int64_t[]){out, in});
+    Value *bias = hf_weight(build, hf_name(build, name, ".bias"), 1, &out);
+    Value *y = hf_op(build, OP_Gemm, result, input(build), weight, bias);
+    node_set_int(y->producer, "transB", 1);
+    return y;
+}
+
+static int64_t pooled_width(const HfBuild *build)
+{
+    return last_width(build) * (build->config->pool == HF_POOL_CATAVGMAX ? 2 : 1);
+}
+
+/* Of the layer between pooling and classifier; 0: there is none. */
+static int64_t head_width(const HfBuild *build)
+{
+    return build->config->band ? INCEPTION_HEAD * last_width(build) : build->config->head_width;
+}
+
+/* What the classifier sees: what was pooled, or what a layer of timm's makes of it; InceptionNeXt's norm comes behind that. */
+static Value *pre_logits(HfBuild *build)
+{
+    const char *layer = build->config->band ? "head.fc1" : "head.pre_logits.fc";
+    int64_t width = head_width(build);
+    if (!width)
+        return pooled(build);
+    Value *x = dense(build, pooled, layer, pooled_width(build), width, layer);
+    x = hf_op(build, OP_Gelu, "head.act", x, NULL, NULL);
+    return build->config->band ? final_norm(build, x, "layernorm", width) : x;
 }
 
 /* A head without labels is the identity. */
 static Value *logits(HfBuild *build)
 {
-    int64_t labels = build->config->num_labels, width = hf_width(build->config, last_state(build));
-    if (labels == 0)
-        return pooled(build);
-    if (!build->logits) {
-        Value *weight = hf_weight(build, "classifier.weight", 2, (const int64_t[]){labels, width});
-        Value *bias = hf_weight(build, "classifier.bias", 1, &labels);
-        build->logits = hf_op(build, OP_Gemm, "classifier", pooled(build), weight, bias);
-        node_set_int(build->logits->producer, "transB", 1);
-    }
+    int64_t labels = build->config->num_labels, width = head_width(build) ? head_width(build) : pooled_width(build);
+    const char *name = build->config->band ? "head.fc2" : "classifier";
+    if (!build->logits)
+        build->logits = labels ? dense(build, pre_logits, name, width, labels, "classifier") : pre_logits(build);
     return build->logits;
+}
+
+/* Of DINOv3: the pooled vector, then each place of the map, in a row, all of them normalised. */
+static Value *tokens(HfBuild *build)
+{
+    static const int64_t plane[] = {-2, -1};
+    Value *map = build->hidden_states[last_state(build)];
+    if (build->tokens)
+        return build->tokens;
+    Value *mean = hf_reduce(build, OP_ReduceMean, map, "pooled", plane, 2, true);
+    Value *shape = hf_ints(build, "shape", (const int64_t[]){0, -1, last_width(build)}, 3);
+    mean = hf_op(build, OP_Reshape, "cls", hf_channels_last(build, mean, "cls"), shape, NULL);
+    map = hf_op(build, OP_Reshape, "patches", hf_channels_last(build, map, "patches"), shape, NULL);
+    Value *all = hf_op(build, OP_Concat, "tokens", mean, map, NULL);
+    node_set_int(all->producer, "axis", 1);
+    return build->tokens = hf_norm(build, all, "layernorm", last_width(build), build->config->layer_norm_eps);
+}
+
+static Value *pooler_output(HfBuild *build)
+{
+    static const int64_t first[] = {0}, axis[] = {1};
+    if (build->config->family != FAMILY_DINOV3)
+        return pooled(build);
+    if (!build->pooled) {
+        Value *cls = hf_op(build, OP_Gather, "pooler.cls", tokens(build), hf_ints(build, "place", first, 1), NULL);
+        node_set_int(cls->producer, "axis", 1);
+        build->pooled = hf_op(build, OP_Squeeze, "pooler", cls, hf_ints(build, "axes", axis, 1), NULL);
+    }
+    return build->pooled;
+}
+
+static Value *last_hidden_state(HfBuild *build)
+{
+    return build->config->family == FAMILY_DINOV3 ? tokens(build) : build->hidden_states[last_state(build)];
 }
 
 static bool excludes(const HfConfig *config)
@@ -129,29 +243,16 @@ static const char *stage_name(HfBuild *build, int64_t state)
     return state ? arena_printf(arena_of(build), "stage%lld", (long long)state) : "stem";
 }
 
-/* The norm of a checkpoint that was saved as another class is new: weight 1, bias 0. */
-static Value *fresh_norm(HfBuild *build, Value *x, const char *name, int64_t width)
-{
-    Tensor *ones = tensor_new(arena_of(build), DT_FLOAT, 1, &width), *zeros = tensor_new(arena_of(build), DT_FLOAT, 1, &width);
-    for (int64_t i = 0; i < width; i++)
-        tensor_set(ones, i, 1);
-    Value *gain =
-        graph_add_constant(build->graph, graph_fresh_name(build->graph, hf_name(build, name, ".weight")), ones, NO_SPAN);
-    Value *bias = graph_add_constant(build->graph, graph_fresh_name(build->graph, hf_name(build, name, ".bias")), zeros, NO_SPAN);
-    Value *y = hf_op(build, OP_LayerNormalization, name, x, gain, bias);
-    node_set_int(y->producer, "axis", -1);
-    node_set_float(y->producer, "epsilon", (float)FEATURE_EPSILON);
-    return y;
-}
-
 Value *hf_feature_map(HfBuild *build, int64_t k)
 {
     int64_t state = build->config->features.at[k], width = hf_width(build->config, state);
+    if (build->config->family == FAMILY_DINOV3)
+        return build->hidden_states[state];
     const char *name = hf_name(build, "hidden_states_norms.", stage_name(build, state));
     Value *x = hf_channels_last(build, build->hidden_states[state], name);
     bool stored = build->norms_saved || parameters_have(build->weights, hf_name(build, name, ".weight")) ||
                   parameters_have(build->weights, hf_name(build, name, ".bias"));
-    x = stored ? hf_layer_norm(build, x, name, width, FEATURE_EPSILON) : fresh_norm(build, x, name, width);
+    x = stored ? hf_layer_norm(build, x, name, width, FEATURE_EPSILON) : fresh_norm(build, x, name, width, FEATURE_EPSILON);
     return hf_channels_first(build, x, name);
 }
 
@@ -169,18 +270,19 @@ static bool numbered(const char *name, const char *stem, int64_t count, int64_t 
 static Value *find_output(HfBuild *build, const char *name)
 {
     int64_t k;
-    if (strcmp(name, "logits") == 0)
+    bool classifies = has_classes(build);
+    if (classifies && strcmp(name, "logits") == 0)
         return logits(build);
-    if (strcmp(name, "probabilities") == 0)
+    if (classifies && strcmp(name, "probabilities") == 0)
         return probabilities(build);
-    if (strcmp(name, "loss") == 0)
+    if (classifies && strcmp(name, "loss") == 0)
         return loss(build);
-    if (strcmp(name, LOSS_OF_FLOATS) == 0 && labels_decide(build->config))
+    if (classifies && strcmp(name, LOSS_OF_FLOATS) == 0 && labels_decide(build->config))
         return multi_label_loss(build, LABELS_OF_FLOATS);
     if (strcmp(name, "pooler_output") == 0)
-        return pooled(build);
+        return pooler_output(build);
     if (strcmp(name, "last_hidden_state") == 0)
-        return build->hidden_states[last_state(build)];
+        return last_hidden_state(build);
     if (numbered(name, "hidden_states.", last_state(build) + 1, &k))
         return build->hidden_states[k];
     if (numbered(name, "feature_map.", build->config->features.len, &k))
@@ -206,11 +308,14 @@ static bool unknown_output(HfBuild *build, const char *name)
 {
     static const char *const known[] = {"logits",        "probabilities", "loss", "pooler_output", "last_hidden_state",
                                         "hidden_states", "feature_maps"};
-    const char *near = nearest_name(name, known, countof(known));
+    bool classifies = has_classes(build);
+    int64_t first = classifies ? 0 : 3;
+    const char *near = nearest_name(name, known + first, countof(known) - first);
     diag_error(build->graph->model->diag, NO_SPAN,
-               "unknown output \"%s\"%s%s%s; there are logits, probabilities, loss, last_hidden_state, pooler_output, "
-               "hidden_states.0 to %lld, feature_map.0 to %lld",
-               name, near ? ", did you mean \"" : "", near ? near : "", near ? "\"" : "", (long long)last_state(build),
+               "unknown output \"%s\"%s%s%s; there are %slast_hidden_state, pooler_output, hidden_states.0 to %lld, "
+               "feature_map.0 to %lld",
+               name, near ? ", did you mean \"" : "", near ? near : "", near ? "\"" : "",
+               classifies ? "logits, probabilities, loss, " : "", (long long)last_state(build),
                (long long)build->config->features.len - 1);
     return false;
 }

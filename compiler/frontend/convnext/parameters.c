@@ -10,7 +10,6 @@
  *   model.safetensors: error: tensor convnext.layernorm.weight is missing; the nearest is convnext.layernorm.wieght */
 #include "compiler/frontend/convnext/parameters.h"
 #include "compiler/frontend/checkpoint/checkpoint.h"
-#include "compiler/frontend/convnext/names.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -76,7 +75,8 @@ Parameters *parameters_open_alone(const Source *source, Arena *arena, Diag *diag
     Parameters *parameters = NEW(arena, Parameters);
     *parameters = (Parameters){
         .arena = arena, .diag = diag, .file = checkpoint->file, .wanted_by = "the network", .index = checkpoint->index};
-    parameters->names = names_recognize(&parameters->index, hf_prefix(has_grn(&parameters->index)));
+    Family family = has_grn(&parameters->index) ? FAMILY_CONVNEXTV2 : FAMILY_CONVNEXT;
+    parameters->names = names_recognize(&parameters->index, hf_prefix(family));
     return is_convnext(parameters, source) ? parameters : NULL;
 }
 
@@ -114,7 +114,12 @@ bool parameters_of_torchvision(const Parameters *parameters) { return names_of_t
 
 bool parameters_of_hugging_face(const Parameters *parameters) { return !names_drop_ones(&parameters->names); }
 
-bool parameters_of_v2(const Parameters *parameters) { return has_grn(&parameters->index); }
+Family parameters_family(const Parameters *parameters)
+{
+    return names_of_dinov3(&parameters->names) ? FAMILY_DINOV3
+           : has_grn(&parameters->index)       ? FAMILY_CONVNEXTV2
+                                               : FAMILY_CONVNEXT;
+}
 
 int64_t parameters_rows(const Parameters *parameters, const char *name)
 {

@@ -4,6 +4,7 @@
 #ifndef CNXC_FRONTEND_CONVNEXT_PARAMETERS_H
 #define CNXC_FRONTEND_CONVNEXT_PARAMETERS_H
 
+#include "compiler/frontend/convnext/names.h"
 #include "ir/base/diag.h"
 #include "ir/tensor.h"
 
@@ -22,7 +23,7 @@ bool parameters_have(const Parameters *parameters, const char *name);
 bool parameters_of_tensorflow(const Parameters *parameters);
 bool parameters_of_torchvision(const Parameters *parameters);
 bool parameters_of_hugging_face(const Parameters *parameters); /* TensorFlow's classes among them */
-bool parameters_of_v2(const Parameters *parameters);           /* has GRNs */
+Family parameters_family(const Parameters *parameters); /* V2's have GRNs */
 int64_t parameters_rows(const Parameters *parameters, const char *name); /* of a matrix; 0: there is none */
 /* Leftovers whose bare name begins with start, or ends with it if it begins with a dot, are expected. */
 void parameters_ignore(Parameters *parameters, const char *start);

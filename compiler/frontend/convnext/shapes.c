@@ -33,12 +33,16 @@ static int64_t count_layers(const Parameters *weights, int64_t stage, Arena *are
     return n;
 }
 
+static const char STEM[] = "embeddings.patch_embeddings.weight", STEM_END[] = "embeddings.convolution.weight";
+
+static bool has_overlap(const Parameters *weights) { return parameters_have(weights, STEM_END); }
+
 /* Of a stage's channels; 0: there is no such stage. */
 static int64_t width(const Parameters *weights, int64_t stage, Arena *arena)
 {
     int64_t of_block = dim(weights, part(arena, stage, "layers.0.dwconv.weight"), 0);
     return of_block     ? of_block
-           : stage == 0 ? dim(weights, "embeddings.patch_embeddings.weight", 0)
+           : stage == 0 ? dim(weights, has_overlap(weights) ? STEM_END : STEM, 0)
                         : dim(weights, part(arena, stage, "downsampling_layer.1.weight"), 0);
 }
 
@@ -72,21 +76,74 @@ static const char *torchvision_pictures(const char *sizes, const char *depths, A
                         224.0 / edge, IMAGENET_MEAN, IMAGENET_STD);
 }
 
-/* Transformers' classes have 1e-12 in the final LayerNorm, all others 1e-6. */
+/* Each stage's, of its first block. */
+static void put_kernels(StrBuf *args, const Parameters *weights)
+{
+    Arena *arena = args->arena;
+    for (int64_t i = 0; width(weights, i, arena); i++) {
+        int64_t size = dim(weights, part(arena, i, "layers.0.dwconv.weight"), 2);
+        sb_printf(args, "%s%lld", i ? ", " : "\"kernel_sizes\": [", (long long)(size ? size : 7));
+    }
+    sb_put(args, "]");
+}
+
+static const char *stem_type(const Parameters *weights)
+{
+    if (!has_overlap(weights))
+        return "patch";
+    if (parameters_have(weights, "stem.3.weight"))
+        return "overlap_act";
+    return dim(weights, STEM, 0) == dim(weights, STEM_END, 0) ? "overlap" : "overlap_tiered";
+}
+
+/* In timm's words, of timm's names; "": of others. */
+static const char *timm_args(const Parameters *weights, Arena *arena)
+{
+    StrBuf args = {.arena = arena};
+    if (!parameters_have(weights, "stem.0.weight"))
+        return "";
+    sb_put(&args, ", \"model_args\": {");
+    put_kernels(&args, weights);
+    sb_printf(&args, ", \"stem_type\": \"%s\", \"ls_init_value\": %s, \"conv_bias\": %s", stem_type(weights),
+              has_layer_scale(weights, arena) ? "1e-6" : "null",
+              parameters_have(weights, "embeddings.patch_embeddings.bias") ? "true" : "false");
+    sb_printf(&args, ", \"head_norm_first\": %s, \"head_hidden_size\": %lld}",
+              parameters_have(weights, "norm_pre.weight") ? "true" : "false",
+              (long long)parameters_rows(weights, "head.pre_logits.fc.weight"));
+    return args.text;
+}
+
+/* Transformers' ConvNeXts have 1e-12 in the final LayerNorm, all others 1e-6. */
 static const char *config_text(const Parameters *weights, Arena *arena)
 {
-    static const char stem[] = "embeddings.patch_embeddings.weight";
     StrBuf sizes = {.arena = arena}, depths = {.arena = arena};
     put_stages(&sizes, &depths, weights);
     const char *widths = sizes.text ? sizes.text : "", *counts = depths.text ? depths.text : "";
     const char *pictures = parameters_of_torchvision(weights) ? torchvision_pictures(widths, counts, arena) : "";
+    Family family = parameters_family(weights);
+    bool coarse = family == FAMILY_DINOV3 || !parameters_of_hugging_face(weights);
     return arena_printf(arena,
                         "{\"model_type\": \"%s\", \"num_channels\": %lld, \"patch_size\": [%lld, %lld], \"hidden_sizes\": [%s], "
-                        "\"depths\": [%s], \"layer_norm_eps\": %s, \"layer_scale_init_value\": %s%s}",
-                        parameters_of_v2(weights) ? "convnextv2" : "convnext", (long long)dim(weights, stem, 1),
-                        (long long)dim(weights, stem, 2), (long long)dim(weights, stem, 3), widths, counts,
-                        parameters_of_hugging_face(weights) ? "1e-12" : "1e-6", has_layer_scale(weights, arena) ? "1e-6" : "0",
-                        pictures);
+                        "\"depths\": [%s], \"layer_norm_eps\": %s, \"layer_scale_init_value\": %s%s%s}",
+                        family_name(family), (long long)dim(weights, STEM, 1), (long long)dim(weights, STEM, 2),
+                        (long long)dim(weights, STEM, 3), widths, counts, coarse ? "1e-6" : "1e-12",
+                        has_layer_scale(weights, arena) ? "1e-6" : "0", timm_args(weights, arena), pictures);
+}
+
+bool hf_shapes_tell(const Parameters *weights, const char *path, Diag *diag)
+{
+    bool timm = parameters_have(weights, "stem.0.weight"),
+         inception = parameters_have(weights, "embeddings.layernorm.running_var");
+    bool bare = parameters_have(weights, "embeddings.layernorm.weight") && !parameters_have(weights, "embeddings.layernorm.bias");
+    if (timm && inception)
+        diag_error(diag, NO_SPAN, "%s holds an InceptionNeXt, which compiles with timm's config.json beside it", path);
+    else if (timm && bare)
+        diag_error(
+            diag, NO_SPAN,
+            "%s: its norms have no bias, so they are RMSNorm or timm's SimpleNorm, which no tensor tells; timm's config.json "
+            "beside it would",
+            path);
+    return !timm || (!inception && !bare);
 }
 
 const Source *hf_config_of_shapes(const Parameters *weights, const char *path, Arena *arena)

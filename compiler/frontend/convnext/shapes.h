@@ -5,6 +5,8 @@
 
 #include "compiler/frontend/convnext/parameters.h"
 
+/* Whether they tell all. False after a diagnostic. */
+bool hf_shapes_tell(const Parameters *weights, const char *path, Diag *diag);
 /* JSON; path is the checkpoint's, for messages. */
 const Source *hf_config_of_shapes(const Parameters *weights, const char *path, Arena *arena);
 

@@ -293,6 +293,20 @@ bool key_string(const JsonFile *json, const char *key, const char **value)
 }
 
 /* The first wrong entry is named: a list often is wrong as a whole. */
+int64_t key_choice(const JsonFile *json, const char *key, const char *const *names, int64_t count, int64_t absent)
+{
+    const json_t *value = key_get(json, key);
+    const char *name = json_string_value(value);
+    StrBuf list = {.arena = json->arena};
+    for (int64_t i = 0; i < count; i++) {
+        if (!value ? i == absent : str_equal(name, names[i]))
+            return i;
+        sb_printf(&list, "%s%s", i == 0 ? "" : i == count - 1 ? " or " : ", ", names[i]);
+    }
+    key_unsupported(json, key, "is %s, expected %s", name ? name : "no string", list.text);
+    return -1;
+}
+
 bool key_ints(const JsonFile *json, const char *key, int64_t low, int64_t high, Ints *values)
 {
     const json_t *found = key_get(json, key);

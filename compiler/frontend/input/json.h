@@ -54,6 +54,8 @@ bool key_bool(const JsonFile *json, const char *key, int64_t *value);
 bool key_string(const JsonFile *json, const char *key, const char **value);
 typedef VEC(int64_t) Ints;
 bool key_ints(const JsonFile *json, const char *key, int64_t low, int64_t high, Ints *values);
+/* The number of the string among count names; absent: where nothing is said; -1 after a diagnostic. */
+int64_t key_choice(const JsonFile *json, const char *key, const char *const *names, int64_t count, int64_t absent);
 
 /* An error at the key, whose message begins with its name. Always false. */
 bool key_error(const JsonFile *json, const char *key, const char *format, ...) __attribute__((format(printf, 3, 4)));

@@ -68,27 +68,12 @@ static void put_size(JsonFile *json, json_t *out)
     key_set_origin(json, "image_size", from, from);
 }
 
-/* The number of value, one of count names; -1 after a diagnostic. absent: where nothing is said. */
-static int64_t choice(const JsonFile *json, const char *key, const char *const *names, int64_t count, int64_t absent)
-{
-    const json_t *value = key_get(json, key);
-    const char *name = json_string_value(value);
-    StrBuf list = {.arena = json->arena};
-    for (int64_t i = 0; i < count; i++) {
-        if (!value ? i == absent : str_equal(name, names[i]))
-            return i;
-        sb_printf(&list, "%s%s", i == 0 ? "" : i == count - 1 ? " or " : ", ", names[i]);
-    }
-    key_unsupported(json, key, "is %s, expected %s", name ? name : "no string", list.text);
-    return -1;
-}
-
 static void put_choices(JsonFile *json, json_t *pictures)
 {
     static const char *const filters[] = {"nearest", "lanczos", "bilinear", "bicubic", "box", "hamming"};
     static const char *const modes[] = {"center", "squash"};
-    int64_t filter = choice(json, "pretrained_cfg.interpolation", filters, countof(filters), 3);
-    int64_t mode = choice(json, "pretrained_cfg.crop_mode", modes, countof(modes), 0);
+    int64_t filter = key_choice(json, "pretrained_cfg.interpolation", filters, countof(filters), 3);
+    int64_t mode = key_choice(json, "pretrained_cfg.crop_mode", modes, countof(modes), 0);
     json_put(pictures, "resample", json_integer(filter < 0 ? 0 : filter));
     json_put(pictures, "crop_mode", json_string(modes[mode < 0 ? 0 : mode]));
 }

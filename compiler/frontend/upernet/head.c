@@ -40,7 +40,7 @@ static Value *batch_norm(HfBuild *build, Value *x, const char *name, int64_t wid
 static Map conv_module(HfBuild *build, Map x, const char *name, int64_t out, int64_t kernel)
 {
     const Node *before = build->graph->last;
-    HfConv conv = {x.channels, out, {kernel, kernel}, {1, 1}, kernel / 2, 1, true};
+    HfConv conv = {x.channels, out, {kernel, kernel}, {1, 1}, kernel / 2, 1, .bare = true};
     Value *y = hf_conv(build, x.value, hf_name(build, name, ".conv"), &conv);
     y = batch_norm(build, y, hf_name(build, name, ".batch_norm"), out);
     y = hf_op(build, OP_Relu, name, y, NULL, NULL);
@@ -194,7 +194,7 @@ Value *upernet_logits(HfBuild *build, const UperNetConfig *config)
     laterals[n - 1] = pyramid(build, config, feature(build, n - 1));
     add_top_down(build, laterals, n);
     Map y = fuse(build, config, laterals, n);
-    HfConv classes = {y.channels, labels, {1, 1}, {1, 1}, 0, 1, false};
+    HfConv classes = {y.channels, labels, {1, 1}, {1, 1}, 0, 1, .bare = false};
     y.value = hf_conv(build, y.value, "decode_head.classifier", &classes);
     y.channels = labels;
     return resize(build, y, "logits", build->height, build->width).value;
