@@ -2,7 +2,7 @@
 /* config.json and, behind a NUL, preprocessor_config.json: to a graph without weights, and to the runtime's settings. */
 #include "tests/fuzz/fuzz.h"
 
-#include "compiler/frontend/convnext/convnext.h"
+#include "compiler/frontend/frontend.h"
 #include "compiler/frontend/input/pictures.h"
 #include "compiler/frontend/input/processor.h"
 
@@ -11,7 +11,7 @@
 static void read_graph(void)
 {
     Fuzz fuzz = fuzz_begin();
-    Model *model = hf_graph_from_config(fuzz_folder(), fuzz_folder(), &(FrontendOptions){0}, fuzz.arena, &fuzz.diag);
+    Model *model = frontend_from_config(fuzz_folder(), fuzz_folder(), &(FrontendOptions){0}, fuzz.arena, &fuzz.diag);
     fuzz_require_said(&fuzz, model != NULL);
     if (model)
         fuzz_check_model(&fuzz, model);

@@ -70,6 +70,7 @@ shows({}, "ReduceL2", backbone={"model_type": "convnextv2"}, options=["--image-s
 
 says("backbone_config.model_type is resnet", 3, {}, backbone={"model_type": "resnet"})
 says("backbone_config.depths has 3 entries, backbone_config.hidden_sizes 2", 1, {}, backbone={"depths": [1, 1, 1]}, line="depths")
+says("backbone_config has no out_features, and so no maps", 1, {}, backbone={"out_features": []}, line="backbone_config")
 says("backbone_config is a string, expected an object", 1, {"backbone_config": "convnext"}, line="backbone_config")
 says("backbone_config says nothing of a ConvNeXt", 3, {"backbone_config": None})
 says("backbone says nothing of a ConvNeXt", 3, {"backbone_config": None, "backbone": "resnet50"}, line="backbone")

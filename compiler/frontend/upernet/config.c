@@ -53,5 +53,7 @@ UperNetConfig *upernet_config_read(JsonFile *json, const FrontendOptions *option
     key_int(json, "hidden_size", 1, MAX_HIDDEN, &config->hidden_size);
     key_ints(json, "pool_scales", 1, MAX_SCALE, &config->pool_scales);
     read_labels(config);
+    if (!config->backbone->features.len)
+        key_error(json, "backbone_config", "has no out_features, and so no maps to label pixels by");
     return config;
 }
