@@ -8,7 +8,8 @@
  *
  * So they are fused, folded and scheduled as floats are. Results are nearer to exact than the graph's, which rounds each value; at -O0
  * it is done as it says. Casts to halves and back go, also those that an exporter put around a part that needs floats. Numbers of
- * Gelu that were rounded to halves are what they were, so that it is recognised. Requires types, no legal forms, for `cnxc verify` has the interpreter compute likewise; preserves names of inputs and outputs. */
+ * Gelu that were rounded to halves are what they were, so that it is recognised. Doubles that come of halves and end as halves, as torch
+ * writes LayerNorm of before opset 17, are floats, too. Requires types, no legal forms, for `cnxc verify` has the interpreter compute likewise; preserves names of inputs and outputs. */
 #include "compiler/passes/passes.h"
 
 #include "compiler/passes/rewrite.h"
@@ -85,7 +86,7 @@ static Tensor *as_floats(Arena *arena, const Tensor *tensor)
     enum { GRAIN = 1 << 18 };
     Copy copy = {tensor, tensor_new(arena, DT_FLOAT, tensor->rank, tensor->dims)};
     parallel_ranges(tensor->count, GRAIN, copy_range, &copy);
-    if (tensor->count == 1)
+    if (tensor->count == 1 && dtype_is_half(tensor->dtype))
         tensor_set(copy.to, 0, before_rounding(tensor));
     tensor_release(tensor);
     return copy.to;
@@ -94,9 +95,11 @@ static Tensor *as_floats(Arena *arena, const Tensor *tensor)
 /* Whether the graph gives it out as halves: that of a body is seen by the graph around it alone. */
 static bool stays(const Value *value) { return !value->graph->parent && (value->is_input || value->is_output); }
 
-static bool widen_value(Value *value)
+typedef bool TypeSet(DType dtype); /* of those that become float */
+
+static bool widen_value(Value *value, TypeSet *of)
 {
-    if (!has_halves(value) || stays(value))
+    if (!value || !of(value->type.dtype) || stays(value))
         return false;
     if (value->constant)
         value->constant = as_floats(value->graph->model->arena, value->constant);
@@ -106,51 +109,85 @@ static bool widen_value(Value *value)
 }
 
 /* Attributes that name a type; constants. */
-static void widen_attr(Arena *arena, Attr *attr)
+static void widen_attr(Arena *arena, Attr *attr, TypeSet *of)
 {
     static const char *const types[] = {"to", "dtype", "output_dtype"};
     for (int64_t i = 0; i < countof(types); i++)
-        if (attr->kind == ATTR_INT && str_equal(attr->name, types[i]) && dtype_is_half((DType)attr->i))
+        if (attr->kind == ATTR_INT && str_equal(attr->name, types[i]) && of((DType)attr->i))
             attr->i = DT_FLOAT;
-    if (attr->kind == ATTR_TENSOR && dtype_is_half(attr->tensor->dtype))
+    if (attr->kind == ATTR_TENSOR && of(attr->tensor->dtype))
         attr->tensor = as_floats(arena, attr->tensor);
 }
 
-static bool widen_inside(Graph *graph);
+static bool widen_inside(Graph *graph, TypeSet *of);
 
-static bool widen_node(Node *node)
+static bool widen_node(Node *node, TypeSet *of)
 {
     bool changed = false;
     if (has_halves(node_output(node, 0)) && stays(node->outputs.at[0])) /* its Cast at the end */
         return false;
     for (int64_t i = 0; i < node->attrs.len; i++)
-        widen_attr(node->graph->model->arena, &node->attrs.at[i]);
+        widen_attr(node->graph->model->arena, &node->attrs.at[i], of);
     for (int64_t i = 0; i < node->outputs.len; i++)
-        changed |= widen_value(node->outputs.at[i]);
-    return node->op->kind == OP_Region ? widen_inside(node_attr_graph(node, "body")) || changed : changed;
+        changed |= widen_value(node->outputs.at[i], of);
+    return node->op->kind == OP_Region ? widen_inside(node_attr_graph(node, "body"), of) || changed : changed;
 }
 
-static bool widen_inside(Graph *graph)
+static bool widen_inside(Graph *graph, TypeSet *of)
 {
     bool changed = false;
     for (int64_t i = 0; i < graph->inputs.len; i++)
-        changed |= widen_value(graph->inputs.at[i]);
+        changed |= widen_value(graph->inputs.at[i], of);
     for (int64_t i = 0; i < graph->constants.len; i++)
-        changed |= widen_value(graph->constants.at[i]);
+        changed |= widen_value(graph->constants.at[i], of);
     FOR_NODES (node, graph)
-        changed |= widen_node(node);
+        changed |= widen_node(node, of);
     return changed;
+}
+
+/* ── Doubles on the way ──────────────────────────────────────────────────────────────────────────────── */
+
+static bool is_double(DType dtype) { return dtype == DT_DOUBLE; }
+
+static bool one_is_double(Value *const *values, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (values[i] && is_double(values[i]->type.dtype))
+            return true;
+    return false;
+}
+
+/* Doubles begin as a Cast of halves or a constant, and end as a Cast to halves. */
+static bool keeps_detour(const Node *node)
+{
+    bool reads = one_is_double(node->inputs.at, node->inputs.len), makes = one_is_double(node->outputs.at, node->outputs.len);
+    bool casts = node->op->kind == OP_Cast;
+    if (reads == makes)
+        return !makes || node->op->kind != OP_Region;
+    if (makes)
+        return casts ? has_halves(node->inputs.at[0]) : node->op->kind == OP_Constant;
+    return casts && has_halves(node->outputs.at[0]);
+}
+
+static bool doubles_are_detours(const Graph *graph)
+{
+    if (one_is_double(graph->inputs.at, graph->inputs.len) || one_is_double(graph->outputs.at, graph->outputs.len))
+        return false;
+    FOR_NODES (node, graph)
+        if (!keeps_detour(node))
+            return false;
+    return true;
 }
 
 static const Rule rules[] = {{OP_Cast, "float to float", node_forward_same_type}};
 
 bool pass_widen(Graph *graph)
 {
-    bool changed = false;
+    bool changed = doubles_are_detours(graph) && widen_inside(graph, is_double);
     for (int64_t i = 0; i < graph->outputs.len; i++)
         changed |= give_rounded(graph->outputs.at[i]) || take_as_float(graph->outputs.at[i]);
     for (int64_t i = 0; i < graph->inputs.len; i++)
         changed |= take_as_float(graph->inputs.at[i]);
-    changed |= widen_inside(graph);
+    changed |= widen_inside(graph, dtype_is_half);
     return changed && (rewrite(graph, rules, countof(rules)), pass_prune(graph), true);
 }
