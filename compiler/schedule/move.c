@@ -232,6 +232,19 @@ static bool lower_computed(Lowering *l, const Node *node)
 }
 
 bool lower_Constant(Lowering *l, const Node *node) { return lower_computed(l, node); }
-bool lower_ConstantOfShape(Lowering *l, const Node *node) { return lower_computed(l, node); }
+
+/* One for each image, if its shape holds the batch. */
+bool lower_ConstantOfShape(Lowering *l, const Node *node)
+{
+    const Attr *number = node_attr(node, "value");
+    const Value *value = node->outputs.at[0];
+    if (value_constant(node->inputs.at[0]))
+        return lower_computed(l, node);
+    View out = view_output(l, value, NULL, false);
+    fill_phase(l, value->name, out, number ? tensor_get(number->tensor, 0) : 0);
+    view_set(l, value, out);
+    return true;
+}
+
 bool lower_NonZero(Lowering *l, const Node *node) { return lower_computed(l, node); }
 bool lower_Range(Lowering *l, const Node *node) { return lower_computed(l, node); }

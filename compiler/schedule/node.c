@@ -41,19 +41,38 @@ bool lower_Call(Lowering *l, const Node *node)
     return lower_unsupported(l, "a call that was not inlined");
 }
 
+bool node_reads(const Node *node, int64_t input)
+{
+    switch (node->op->kind) {
+    case OP_ConstantOfShape: return false;
+    case OP_Expand:
+    case OP_Reshape: return input != 1;
+    default: return true;
+    }
+}
+
+/* A node that makes images of something that is none: there is one for each. */
+static bool makes_images(const Node *node)
+{
+    for (int64_t i = 0; i < node->outputs.len; i++)
+        if (node->outputs.at[i] && value_is_per_image(node->outputs.at[i]))
+            return true;
+    return false;
+}
+
 /* When the node can run: after the last of what it uses. */
 static bool when_of(Lowering *l, const Node *node, bool *images)
 {
     When when = l->scope ? l->scope->earliest : WHEN_BEGIN;
     *images = false;
     for (int64_t i = 0; i < node->inputs.len; i++) {
-        if (!node->inputs.at[i])
+        if (!node->inputs.at[i] || !node_reads(node, i))
             continue;
         const View *view = view_of(l, node->inputs.at[i]);
         when = view->when > when ? view->when : when;
         *images |= view->per_image;
     }
-    l->when = when;
+    l->when = when == WHEN_BEGIN && makes_images(node) ? WHEN_IMAGE : when;
     return !(*images && when == WHEN_END) || mixes_images(l, "using a result of the whole free batch for each of its images");
 }
 

@@ -5,6 +5,8 @@
 
 #include "compiler/schedule/view.h"
 
+/* Whether code reads the elements of an input: a target shape is in the output's type. */
+bool node_reads(const Node *node, int64_t input);
 bool lower_node(Lowering *l, const Node *node); /* no region */
 
 /* What is done around the lowering of any node: when it runs, which is noted for its outputs, too. False after a diagnostic. */

@@ -59,6 +59,34 @@ static bool check_values(Lowering *l, const Graph *graph)
     return ok;
 }
 
+/* ── What is needed ──────────────────────────────────────────────────────────────────────────────────── */
+
+static bool is_read_by(const Value *value, const Node *user)
+{
+    for (int64_t i = 0; i < user->inputs.len; i++)
+        if (user->inputs.at[i] == value && node_reads(user, i))
+            return true;
+    return false;
+}
+
+static bool is_needed(const Value *value)
+{
+    for (int64_t i = 0; value && i < value->users.len; i++)
+        if (value->users.at[i]->mark && is_read_by(value, value->users.at[i]))
+            return true;
+    return value && value->is_output;
+}
+
+/* Types already say which shapes are meant: the arithmetic on Shape that makes them, with a free batch in it, has no code. */
+static void mark_needed(const Graph *graph)
+{
+    for (Node *node = graph->last; node; node = node->prev) {
+        node->mark = 0;
+        for (int64_t i = 0; i < node->outputs.len; i++)
+            node->mark |= is_needed(node->outputs.at[i]);
+    }
+}
+
 /* ── Nodes and regions ───────────────────────────────────────────────────────────────────────────────── */
 
 static bool lower_nodes(Lowering *l, const Graph *graph);
@@ -94,7 +122,10 @@ static bool lower_region(Lowering *l, const Node *region)
 
 static bool lower_nodes(Lowering *l, const Graph *graph)
 {
+    mark_needed(graph);
     FOR_NODES (node, graph) {
+        if (!node->mark)
+            continue;
         if (!l->scope)
             l->origin = node;
         if (!(node->op->kind == OP_Region ? lower_region : lower_node)(l, node))
