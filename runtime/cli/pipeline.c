@@ -203,7 +203,14 @@ static bool write_rows(Pipeline *p, const Slot *slot, const char *path)
 
 static bool write_png(Cli *cli, const char *path, const Png *image)
 {
-    return !image->bytes || output_write_bytes(cli, path, image->bytes, image->size);
+    return !path || output_write_bytes(cli, path, image->bytes, image->size);
+}
+
+/* Both or none. */
+static bool write_masks(const Pipeline *p, const Slot *slot)
+{
+    return slot->exit_code ||
+           (write_png(p->cli, p->cli->mask, &slot->mask) && write_png(p->cli, p->cli->overlay, &slot->overlay));
 }
 
 static bool write_answer(Pipeline *p, const Slot *slot)
@@ -217,8 +224,7 @@ static bool write_answer(Pipeline *p, const Slot *slot)
         lines_put(&p->lines, path, slot->best, slot->n, slot->exit_code ? slot->error : NULL);
     if (slot->exit_code)
         cli_error(p->cli, slot->exit_code, slot->path, "%s", slot->error);
-    bool ok = !(slot->exit_code && p->cli->strict) && write_rows(p, slot, path) && write_png(p->cli, p->cli->mask, &slot->mask) &&
-              write_png(p->cli, p->cli->overlay, &slot->overlay);
+    bool ok = !(slot->exit_code && p->cli->strict) && write_rows(p, slot, path) && write_masks(p, slot);
     return fflush(stdout) == 0 && ok;
 }
 

@@ -23,6 +23,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 DIGITS = os.path.join(ROOT, "models", "digits")
 SMALL = os.path.join(ROOT, "tests", "goldens", "models", "cls_one_stage")  # compiles in a third of the time, by the same functions
+SEGMENTER = os.path.join(ROOT, "tests", "goldens", "family", "upernet")
 PICTURE = os.path.join(DIGITS, "test", "eight", "4000.png")
 PICTURES = os.path.dirname(PICTURE)
 PACKAGE = ["LICENSES.txt", "sbom.cdx.json", "include", "include/p.h", "include/p.hpp", "lib", "lib/libp.a", "lib/libp.so", "lib/cmake", "lib/cmake/p",
@@ -54,7 +55,7 @@ def listing(folder):
     return {os.path.relpath(os.path.join(d, f), folder) for d, ds, fs in os.walk(folder) for f in [*fs, *ds]} - {"cache", "cache/cnxc"}
 
 
-def commands(cnxc, program, small, pixels, paths):
+def commands(cnxc, program, small, seg, pixels, paths):
     compile_ = [cnxc, "compile", SMALL, "-mcpu=x86-64-v3", "-j1"]
     return [
         Command("compile", [*compile_, "-o", "out"], ["out"]),
@@ -72,6 +73,7 @@ def commands(cnxc, program, small, pixels, paths):
         Command("folder", [program, "--threads=2", "-k1", "--jsonl", PICTURES]),
         Command("list", [program, "--threads=2", "-k1", "--csv", "--strict", f"--files-from={paths}", "--output", "logits=y.npy"],
                 ["y.npy", "y.npy.paths.txt"]),
+        Command("mask", [seg, "--threads=1", PICTURE, "-o", "m.png", "--overlay=s.png"], ["m.png", "s.png"]),
         Command("selftest", [program, "--selftest"]),
         Command("info of a program", [program, "--info"]),
     ]
@@ -194,15 +196,16 @@ def main():
     print(f"turn {args.turn}")
     passed = failed = 0
     with tempfile.TemporaryDirectory(prefix="cnxc-fail-programs-") as folder:
-        program, small = f"{folder}/digits", f"{folder}/small"
+        program, small, seg = (f"{folder}/{name}" for name in ("digits", "small", "seg"))
         subprocess.run([args.cnxc, "compile", DIGITS, "-o", program], check=True)
         subprocess.run([args.cnxc, "compile", SMALL, "-mcpu=x86-64-v3", "--precision=int8", "-o", small, f"--weights={folder}/small.w"], check=True)
+        subprocess.run([args.cnxc, "compile", SEGMENTER, "--image-size=64", "-o", seg], check=True, stderr=subprocess.DEVNULL)
         work = []
         pixels, paths = f"{folder}/pixels.npy", f"{folder}/paths.txt"
         subprocess.run([program, "--dump-pixels", pixels, PICTURE], check=True)
         with open(paths, "w") as f:
             f.write(f"{PICTURE}\n{PICTURES}\n")
-        for command in commands(args.cnxc, program, small, pixels, paths):
+        for command in commands(args.cnxc, program, small, seg, pixels, paths):
             if not re.search(args.command, command.name):
                 continue
             if "allocations" in args.only:

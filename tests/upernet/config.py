@@ -69,6 +69,7 @@ shows({"id2label": {"0": "sky", "1": "road"}, "num_labels": None}, '\\"sky\\", \
 shows({}, "ReduceL2", backbone={"model_type": "convnextv2"}, options=["--image-size=32"])
 
 says("backbone_config.model_type is resnet", 3, {}, backbone={"model_type": "resnet"})
+says("backbone_config is of DINOv3, expected convnext or convnextv2", 3, {}, backbone={"model_type": "dinov3_convnext"}, line="backbone_config")
 says("backbone_config.depths has 3 entries, backbone_config.hidden_sizes 2", 1, {}, backbone={"depths": [1, 1, 1]}, line="depths")
 says("backbone_config has no out_features, and so no maps", 1, {}, backbone={"out_features": []}, line="backbone_config")
 says("backbone_config is a string, expected an object", 1, {"backbone_config": "convnext"}, line="backbone_config")

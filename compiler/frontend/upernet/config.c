@@ -48,6 +48,8 @@ UperNetConfig *upernet_config_read(JsonFile *json, const FrontendOptions *option
     config->backbone = hf_config_read(json_part(json, "backbone_config"), options);
     if (!config->backbone)
         return NULL;
+    if (config->backbone->family == FAMILY_DINOV3)
+        key_unsupported(json, "backbone_config", "is of DINOv3, expected convnext or convnextv2");
     for (int64_t i = 0; i < countof(scales); i++)
         vec_push(json->arena, &config->pool_scales, scales[i]);
     key_int(json, "hidden_size", 1, MAX_HIDDEN, &config->hidden_size);
