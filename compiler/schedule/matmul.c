@@ -201,7 +201,7 @@ static View groups_of(Lowering *l, const View *b, int rank)
     return groups;
 }
 
-static bool batched_product(Lowering *l, const Value *value, View a, View b, View out)
+static bool batched_product(Lowering *l, const Value *value, View a, View b, View out, const Fusion *epilogue)
 {
     if (exact_wanted(out.dtype))
         return exact_product(l, value->name, a, b, out) || mixes_images(l, "a matrix product across the images of a free batch");
@@ -228,7 +228,7 @@ static bool batched_product(Lowering *l, const Value *value, View a, View b, Vie
     Panels panels = panels_runtime(l, name, groups_of(l, &batch.b, batch.rank), gemm_columns(l, product, choice, m, n));
     panels.choice = choice;
     phase_open(l, value->name, product_flops(view_count(&out) / n, k, n));
-    Gemm gemm = {.init = GEMM_INIT_ZERO, .tail = true};
+    Gemm gemm = {.init = GEMM_INIT_ZERO, .tail = true, .epilogue = epilogue};
     int64_t index[MAX_RANK] = {0};
     int longest;
     if (goes_by_loops(l, &batch, &longest)) {
@@ -249,6 +249,9 @@ static View as_matrix(View view, bool left)
     return view_insert(view, left ? 0 : 1, 1, 0);
 }
 
+/* Numbers alone, as the scale of an attention: other operands would differ from product to product. */
+static bool epilogue_is_alone(const Fusion *epilogue) { return epilogue->expr.n_operands == 1; }
+
 static bool lower_matmul(Lowering *l, const Node *node, Epilogue *epilogue)
 {
     View a = *view_of(l, node->inputs.at[0]), b = *view_of(l, node->inputs.at[1]);
@@ -256,16 +259,18 @@ static bool lower_matmul(Lowering *l, const Node *node, Epilogue *epilogue)
         return constant_product(l, node, a, &b, false, NULL, epilogue);
     if (b.per_image && b.rank < 3)
         return mixes_images(l, "a matrix product that sums over the images of a free batch");
-    const Value *value = node->outputs.at[0];
-    View out = product_output(l, value), matrix = out;
     int64_t k = a.dims[a.rank - 1];
+    bool plain = exact_wanted(a.dtype) || !k;
+    const Fusion *scaled = plain ? NULL : epilogue_take(epilogue, epilogue_is_alone);
+    const Value *value = scaled ? scaled->result : node->outputs.at[0];
+    View out = product_output(l, value), matrix = out;
     if (is_empty(l, value, out, k))
         return true;
     if (b.rank == 1)
         matrix = view_insert(matrix, matrix.rank, 1, 4);
     if (a.rank == 1)
         matrix = view_insert(matrix, matrix.rank - 1, 1, 4);
-    if (!batched_product(l, value, as_matrix(a, true), as_matrix(b, false), matrix))
+    if (!batched_product(l, value, as_matrix(a, true), as_matrix(b, false), matrix, scaled))
         return false;
     float_output_set(l, value, out);
     return true;
@@ -336,7 +341,7 @@ static bool lower_gemm(Lowering *l, const Node *node, Epilogue *epilogue)
         return constant_product(l, node, a, &b, transpose_b, given ? &c : NULL, epilogue);
     const Value *value = node->outputs.at[0];
     View out = product_output(l, value);
-    if (k && view_count(&out) && !batched_product(l, value, a, transpose_b ? transposed(b) : b, out))
+    if (k && view_count(&out) && !batched_product(l, value, a, transpose_b ? transposed(b) : b, out, NULL))
         return false;
     if (!k)
         fill_phase(l, value->name, out, 0);
