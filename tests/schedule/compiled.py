@@ -151,6 +151,9 @@ def products():
     case("vectors", "float[17] x, float[17] z", "float y", "y = MatMul(x, z)")
     case("rows", "float[4,5,17] x, float[17] z", "float[4,5] y", "y = MatMul(x, z)")
     case("wide", "double[3,5] x, double[5,4] z", "double[3,4] y", "y = MatMul(x, z)")
+    short = "h = Cast <to=10> (w)\ni = Cast <to=10> (b)\n"
+    case("halfmm", "float16[N,5,17] x", "float16[N,5,9] y", short + "t = MatMul(x, h)\nu = Add(t, i)\ny = Gelu(u)", [tensor("w", 17, 9), tensor("b", 9)])
+    case("halfconv", "float16[2,3,9,11] x", "float16[2,8,9,11] y", short + "y = Conv <pads=[1,1,1,1]> (x, h, i)", [tensor("w", 8, 3, 3, 3), tensor("b", 8)])
     case("gemm", "float[N,17] x", "float[N,9] y", "y = Gemm <transB=1> (x, w, b)", [tensor("w", 9, 17), tensor("b", 9)])
     case("counted", "int32[9,5] x, int32[7] c", "int32[9,7] y", "y = Gemm(x, w, c)", [tensor("w", 5, 7, values=[k % 5 - 2 for k in range(35)], dtype="int32")])
     case("widec", "double[3,5] x, double[5,4] z, double[3,1] c", "double[3,4] y", "y = Gemm <beta=2.0> (x, z, c)")
