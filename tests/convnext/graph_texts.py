@@ -28,6 +28,9 @@ MODELS_OF = {
     "states": (V1, ["--outputs=hidden_states,last_hidden_state"]),
     "early": (V1, ["--outputs=hidden_states.1"]),  # the last stage is of no use
     "pixels": ({"model_type": "upernet", "backbone_config": {**V2, "out_features": ["stage1", "stage2"]}, "hidden_size": 5, "num_labels": 3}, []),
+    "tokens": ({**V1, "model_type": "dinov3_convnext", "architectures": ["DINOv3ConvNextModel"]}, []),  # names of its own
+    "timm": ({"architecture": "inception_next_atto", "model_args": {"depths": [1, 2, 1, 1], "dims": [8, 12, 16, 16]}, "num_classes": 3}, []),
+    "overlap": ({"architecture": "convnext_zepto_rms_ols", "model_args": {"depths": [1, 1, 2, 1], "dims": [8, 6, 8, 4]}, "num_classes": 3}, []),
     "inside": (V2, ["--outputs=encoder.stages.1.layers.0.act,logits"]),  # a function more, of two results
 }
 
@@ -75,7 +78,7 @@ def check_same_graph(folder, options):
     cnxc(folder, "-O0", "--emit=onnxtxt", "-o", f"{folder}/built.onnxtxt", *options)
     with open(f"{folder}/inlined.onnxtxt") as a, open(f"{folder}/built.onnxtxt") as b:
         inlined, built = a.read().replace("inlined.onnxtxt.data", "built.onnxtxt.data"), b.read()
-    assert re.sub(r', "(convnext(v2)?|upernet)" : 1\]', "]", inlined, count=1) == built, folder
+    assert re.sub(r', "((dinov3_)?convnext(v2)?|upernet)" : 1\]', "]", inlined, count=1) == built, folder
 
 
 def check_same_code(folder, options):
@@ -134,7 +137,7 @@ def check_published(variant):
 shutil.rmtree(ROOM, ignore_errors=True)
 for name, (config, options) in MODELS_OF.items():
     check_small(name, config, options)
-for variant in "convnext-tiny-224", "convnext-xlarge-384", "upernet-convnext-tiny-512":  # of 18 blocks, 36 as all others, and a head
+for variant in "convnext-tiny-224", "convnext-xlarge-384", "upernet-convnext-tiny-512", "dinov3-convnext-tiny":  # of 18 blocks, 36 as all others, and a head
     check_published(variant)
 for path in glob.glob(f"{MODELS}/*convnext-*/graph.onnxtxt"):
     with open(path) as f:

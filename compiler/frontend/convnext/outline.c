@@ -22,6 +22,7 @@
 #include <string.h>
 
 typedef struct Outliner {
+    const HfBuild *build;
     const HfPart *part;
     Function function;
     Node *call;
@@ -43,7 +44,8 @@ static Value *inner_value(Outliner *o, Value *value)
     Value *inner = strmap_get(&o->inner, value->name);
     if (inner)
         return inner;
-    const char *name = value->constant ? inner_name(arena, o->part, value->name) : "x";
+    const char *bare = value->constant ? parameters_bare(o->build->weights, value->name) : NULL;
+    const char *name = bare ? inner_name(arena, o->part, bare) : "x";
     inner = graph_add_input(graph, graph_fresh_name(graph, name), (Type){.shape.rank = -1}, NO_SPAN);
     strmap_put(&o->inner, value->name, inner);
     node_add_input(o->call, value);
@@ -81,15 +83,18 @@ static void copy_output(Outliner *o, Node *copy, Value *value)
     vec_push(graph->model->arena, &o->results, value);
 }
 
-/* group = 1 is part of what the function does, any other is the number of channels. */
+/* group = 1 is part of what the function does, any other is the number of channels, of which a function has one. */
 static void copy_group(Outliner *o, Node *copy)
 {
     static const Attr channels = {.name = "channels"}, ref = {"group", ATTR_REF, .ref_kind = ATTR_INT, .string = "channels"};
-    if (copy->op->kind != OP_Conv || node_attr_int(copy, "group") == 1)
+    int64_t group = copy->op->kind == OP_Conv ? node_attr_int(copy, "group") : 1;
+    const Attr *known = node_attr(o->call, "channels");
+    if (group == 1 || (known && known->i != group))
         return;
-    node_set_int(o->call, "channels", node_attr_int(copy, "group"));
+    if (!known)
+        vec_push(copy->graph->model->arena, &o->function.params, channels);
+    node_set_int(o->call, "channels", group);
     node_put_attr(copy, ref);
-    vec_push(copy->graph->model->arena, &o->function.params, channels);
 }
 
 static void copy_node(Outliner *o, const Node *node)
@@ -147,10 +152,12 @@ static void replace(Outliner *o)
     }
 }
 
-static void outline(Graph *graph, const HfPart *part, StrMap *bodies)
+static void outline(const HfBuild *build, const HfPart *part, StrMap *bodies)
 {
+    Graph *graph = build->graph;
     Model *model = graph->model;
-    Outliner o = {part,
+    Outliner o = {build,
+                  part,
                   {.domain = graph->name, .name = part->function, .overload = "", .graph = graph_new(model, part->function)},
                   graph_insert_node(graph, part->first, op_get(OP_Call), NO_SPAN),
                   .inner.arena = model->arena};
@@ -168,7 +175,7 @@ void hf_outline(const HfBuild *build)
     StrMap bodies = {.arena = graph->model->arena}; /* → the function's name */
     model_set_opset(graph->model, graph->name, 1);
     for (int64_t i = 0; i < build->parts.len; i++)
-        outline(graph, &build->parts.at[i], &bodies);
+        outline(build, &build->parts.at[i], &bodies);
     FOR_NODES (node, graph) /* types go without saying */
         if (!node->outputs.at[0]->is_output)
             node->outputs.at[0]->type = (Type){.shape.rank = -1};

@@ -108,6 +108,11 @@ bool parameters_have(const Parameters *parameters, const char *name)
     return parameters->location ? !str_starts_with(name, "hidden_states_norms.") : find(parameters, name) != NULL;
 }
 
+const char *parameters_bare(const Parameters *parameters, const char *full_name)
+{
+    return names_bare(&parameters->names, full_name);
+}
+
 bool parameters_of_tensorflow(const Parameters *parameters) { return names_of_tensorflow(&parameters->names); }
 
 bool parameters_of_torchvision(const Parameters *parameters) { return names_of_torchvision(&parameters->names); }

@@ -20,6 +20,7 @@ Parameters *parameters_declare(const char *text_dir, const char *prefix, Arena *
 Tensor *parameters_take(Parameters *parameters, const char *name, int rank, const int64_t *dims, const char **full_name);
 const Tensor *parameters_find(const Parameters *parameters, const char *name); /* its type alone counts; NULL: there is none */
 bool parameters_have(const Parameters *parameters, const char *name);
+const char *parameters_bare(const Parameters *parameters, const char *full_name); /* the name that it is asked for by */
 bool parameters_of_tensorflow(const Parameters *parameters);
 bool parameters_of_torchvision(const Parameters *parameters);
 bool parameters_of_hugging_face(const Parameters *parameters); /* TensorFlow's classes among them */
