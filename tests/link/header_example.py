@@ -74,6 +74,8 @@ def folder(name, channels, processor):
 shutil.copy(f"{DIGITS}/test/seven/3504.png", f"{FOLDER}/cat.jpg")
 assert run("classes", DIGITS, "classify_file").startswith("seven 0.9")
 assert run("losses", DIGITS, "classify_file", "--outputs=loss,probabilities").startswith("seven 0.9")
+shutil.copy(f"{DIGITS}/test/seven/3504.png", f"{FOLDER}/street.jpg")
+assert run("pixels", f"{ROOT}/tests/goldens/family/upernet", "segment_file", "--image-size=64").startswith("LABEL_")
 run("features", DIGITS, "run_images", "--task=feature-extraction", "--outputs=pooler_output,hidden_states")
 run("maps", DIGITS, "run_images", "--task=backbone")
 run("one_loss", DIGITS, "run_images", "--outputs=loss")
