@@ -500,8 +500,8 @@ def layer_normalization(g, op):
            epsilon=g.r.choice((None, 0.001, 0.1)))
 
 
-@rule("RMSNormalization")
-def rms_normalization(g, op):
+@rule("RMSNormalization", "SimpleNormalization")
+def norm_of_scale(g, op):
     x = g.pick(FLOATS, 1, 5, lambda s: s[-1] not in ("N", 1))
     dtype, shape = g.types[x]
     axis = g.r.choice([len(shape) - 1] * 3 + list(range("N" in shape, len(shape))))
