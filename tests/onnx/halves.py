@@ -17,6 +17,7 @@ import ml_dtypes
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+from onnxruntime.transformers.float16 import convert_float_to_float16
 
 GELU = [np.float32(v) for v in (2**0.5, 0.5**0.5, (2 / np.pi)**0.5, 0.044715)]
 HALVES = {TensorProto.FLOAT16: np.float16, TensorProto.BFLOAT16: ml_dtypes.bfloat16}
@@ -119,6 +120,15 @@ class Halves(unittest.TestCase):
         for case, file in (("cls_basic4", "model_legacy17.onnx"), ("v2_cls", "model_dynamo.onnx")):
             with self.subTest(case=case, file=file):
                 self.check(case, file, TensorProto.BFLOAT16, True)
+
+    def test_onnxruntime(self):
+        """Its converter puts the Casts of inputs last."""
+        model = onnx.load(os.path.join(MODELS, "cls_basic4", "model_legacy17.onnx"))
+        x = np.random.default_rng(3).normal(size=[d.dim_value or 2 for d in model.graph.input[0].type.tensor_type.shape.dim]).astype(np.float32)
+        regions, want = self.answers(model, "floats", x)
+        got_regions, got = self.answers(convert_float_to_float16(model, keep_io_types=True, disable_shape_infer=True), "halves", x)
+        self.assertEqual(got_regions, regions)
+        np.testing.assert_allclose(got[0], want[0], rtol=0, atol=np.abs(want[0]).max() * 0.01)
 
 
 CNXC, MODELS = sys.argv[1:3]

@@ -2,8 +2,9 @@
 /* Graphs of .onnx files.
  *
  * Problem: a GraphProto lists inputs, initializers, types and nodes apart from one another, in any order; ours
- * links them. Idea: define inputs and initializers, note declared types by name, then read the nodes in order:
- * ONNX requires that a value is defined before it is used.
+ * links them. Idea: define inputs and initializers, note declared types by name, then read the nodes in order.
+ * ONNX requires that a value is defined before it is used, but converters to float16 put the Casts of inputs last: a node whose inputs
+ * later ones make is read after them.
  *
  *   node {input "x" "w", output "y", op_type "Conv"}  →  Node Conv, inputs → the Values x and w */
 #include "compiler/frontend/onnx/reader.h"
@@ -261,6 +262,62 @@ static bool read_node(GraphReader *g, const Wire *wire)
     return ok;
 }
 
+/* ── The order of nodes ──────────────────────────────────────────────────────────────────────────────── */
+
+typedef struct Pending {
+    const Wire *wire;
+    const Wire *input;   /* the next one to look at */
+    bool begun;
+} Pending;
+
+/* Of a node of the file that makes the value and is not begun; NULL. */
+static Pending *maker_of(const Wire *input, const StrMap *makers, Arena *arena)
+{
+    const char *name = wire_text(input, arena);
+    Pending *maker = *name ? strmap_get(makers, name) : NULL;
+    return maker && !maker->begun ? maker : NULL;
+}
+
+/* Reads the node behind those that make its inputs. */
+static bool read_behind(GraphReader *g, Pending *first, const StrMap *makers)
+{
+    VEC(Pending *) stack = {0};
+    bool ok = true;
+    for (Pending *next = first; next || stack.len;) {
+        if (next) {
+            next->begun = true;
+            vec_push(g->reader->arena, &stack, next);
+        }
+        Pending *top = stack.at[stack.len - 1];
+        for (next = NULL; top->input && !next; top->input = wire_next(top->input))
+            next = maker_of(top->input, makers, g->reader->arena);
+        if (next)
+            continue;
+        ok = read_node(g, top->wire) && ok;
+        stack.len--;
+    }
+    return ok;
+}
+
+static bool read_nodes(GraphReader *g, const Wire *message, uint32_t number)
+{
+    Arena *arena = g->reader->arena;
+    StrMap makers = {.arena = arena};
+    VEC(Pending *) nodes = {0};
+    bool ok = true;
+    for (const Wire *w = wire_first(message, number); w; w = wire_next(w)) {
+        Pending *node = NEW(arena, Pending);
+        *node = (Pending){.wire = w, .input = wire_first(w, NODE_INPUT)};
+        vec_push(arena, &nodes, node);
+        for (const Wire *output = wire_first(w, NODE_OUTPUT); output; output = wire_next(output))
+            strmap_put(&makers, wire_text(output, arena), node);
+    }
+    for (int64_t i = 0; i < nodes.len; i++)
+        if (!nodes.at[i]->begun)
+            ok = read_behind(g, nodes.at[i], &makers) && ok;
+    return ok;
+}
+
 static bool read_output(GraphReader *g, const Wire *wire)
 {
     OnnxReader *reader = g->reader;
@@ -297,7 +354,7 @@ Graph *onnx_read_graph(OnnxReader *reader, const Wire *wire, Graph *parent)
     ok = for_all(&g, wire, GRAPH_OUTPUT, read_declared) && ok;
     if (!ok) /* what follows would only complain about names that are missing for this */
         return NULL;
-    ok = for_all(&g, wire, GRAPH_NODE, read_node);
+    ok = read_nodes(&g, wire, GRAPH_NODE);
     return ok && for_all(&g, wire, GRAPH_OUTPUT, read_output) ? g.graph : NULL;
 }
 
@@ -333,6 +390,6 @@ Graph *onnx_read_function_body(OnnxReader *reader, const Wire *wire)
     g.graph->span = wire_span(wire);
     bool ok = for_all(&g, wire, FUNCTION_INPUT, read_function_input);
     ok = for_all(&g, wire, FUNCTION_VALUE_INFO, read_declared) && ok;
-    ok = ok && for_all(&g, wire, FUNCTION_NODE, read_node);
+    ok = ok && read_nodes(&g, wire, FUNCTION_NODE);
     return ok && for_all(&g, wire, FUNCTION_OUTPUT, read_function_output) ? g.graph : NULL;
 }
