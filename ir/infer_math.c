@@ -6,17 +6,9 @@
 
 /* ── Elementwise ─────────────────────────────────────────────────────────────────────────────────────── */
 
-static bool unary(Node *node, unsigned set, Diag *diag)
-{
-    if (!infer_check_dtype(node, 0, set, diag))
-        return false;
-    node_set_output(node, 0, node_input_dtype(node, 0), *node_input_shape(node, 0));
-    return true;
-}
-
 #define OP(...)
 #define MAP(name, versions, input, output, types, ...) \
-    bool infer_##name(Node *node, Diag *diag) { return unary(node, types, diag); }
+    bool infer_##name(Node *node, Diag *diag) { return infer_same_type(node, types, diag); }
 #include "ir/ops.def"
 #undef OP
 
@@ -24,20 +16,41 @@ static bool unary(Node *node, unsigned set, Diag *diag)
 static bool unary_with(Node *node, const char *first, const char *second, Diag *diag)
 {
     return infer_check_finite(node, first, diag) && (!second || infer_check_finite(node, second, diag)) &&
-           unary(node, SET_FLOAT, diag);
+           infer_same_type(node, SET_FLOAT, diag);
 }
 
+bool infer_Celu(Node *node, Diag *diag) { return unary_with(node, "alpha", NULL, diag); }
 bool infer_Elu(Node *node, Diag *diag) { return unary_with(node, "alpha", NULL, diag); }
 bool infer_HardSigmoid(Node *node, Diag *diag) { return unary_with(node, "alpha", "beta", diag); }
 bool infer_LeakyRelu(Node *node, Diag *diag) { return unary_with(node, "alpha", NULL, diag); }
 bool infer_Selu(Node *node, Diag *diag) { return unary_with(node, "alpha", "gamma", diag); }
+
+bool infer_Swish(Node *node, Diag *diag) { return unary_with(node, "alpha", NULL, diag); }
+bool infer_ThresholdedRelu(Node *node, Diag *diag) { return unary_with(node, "alpha", NULL, diag); }
+
+bool infer_Shrink(Node *node, Diag *diag)
+{
+    return infer_check_finite(node, "bias", diag) && infer_check_finite(node, "lambd", diag) &&
+           infer_same_type(node, SET_NUMBER, diag);
+}
+
+static bool is_odd(Node *node, Diag *diag)
+{
+    if (!infer_check_dtype(node, 0, SET_FLOAT, diag))
+        return false;
+    node_set_output(node, 0, DT_BOOL, *node_input_shape(node, 0));
+    return true;
+}
+
+bool infer_IsInf(Node *node, Diag *diag) { return is_odd(node, diag); }
+bool infer_IsNaN(Node *node, Diag *diag) { return is_odd(node, diag); }
 
 bool infer_Gelu(Node *node, Diag *diag)
 {
     const char *how = node_attr_string(node, "approximate");
     if (strcmp(how, "none") != 0 && strcmp(how, "tanh") != 0)
         return FAIL(node, diag, "approximate of Gelu is '%s', expected 'none' or 'tanh'", how);
-    return unary(node, SET_FLOAT, diag);
+    return infer_same_type(node, SET_FLOAT, diag);
 }
 
 /* All inputs, of one type in set, broadcast to the output. */
@@ -58,6 +71,9 @@ static bool broadcast_all(Node *node, unsigned set, DType result, Diag *diag)
 
 BROADCAST(Add, SET_NUMBER, DT_UNDEFINED)
 BROADCAST(And, SET_BOOL, DT_BOOL)
+BROADCAST(BitwiseAnd, SET_INT, DT_UNDEFINED)
+BROADCAST(BitwiseOr, SET_INT, DT_UNDEFINED)
+BROADCAST(BitwiseXor, SET_INT, DT_UNDEFINED)
 BROADCAST(Div, SET_NUMBER, DT_UNDEFINED)
 BROADCAST(Equal, SET_ANY, DT_BOOL)
 BROADCAST(Greater, SET_NUMBER, DT_BOOL)
@@ -65,11 +81,23 @@ BROADCAST(GreaterOrEqual, SET_NUMBER, DT_BOOL)
 BROADCAST(Less, SET_NUMBER, DT_BOOL)
 BROADCAST(LessOrEqual, SET_NUMBER, DT_BOOL)
 BROADCAST(Max, SET_NUMBER, DT_UNDEFINED)
+BROADCAST(Mean, SET_FLOAT, DT_UNDEFINED)
 BROADCAST(Min, SET_NUMBER, DT_UNDEFINED)
+BROADCAST(Mod, SET_NUMBER, DT_UNDEFINED)
 BROADCAST(Mul, SET_NUMBER, DT_UNDEFINED)
 BROADCAST(MulAdd, 1 << DT_FLOAT, DT_UNDEFINED)
 BROADCAST(Or, SET_BOOL, DT_BOOL)
 BROADCAST(Sub, SET_NUMBER, DT_UNDEFINED)
+BROADCAST(Sum, SET_FLOAT, DT_UNDEFINED)
+BROADCAST(Xor, SET_BOOL, DT_BOOL)
+
+bool infer_BitShift(Node *node, Diag *diag)
+{
+    const char *direction = node_attr_string(node, "direction");
+    if (strcmp(direction, "LEFT") != 0 && strcmp(direction, "RIGHT") != 0)
+        return FAIL(node, diag, "direction of BitShift is '%s', expected LEFT or RIGHT", direction);
+    return broadcast_all(node, SET_INT, DT_UNDEFINED, diag);
+}
 
 bool infer_Pow(Node *node, Diag *diag)
 {
@@ -95,7 +123,7 @@ bool infer_Where(Node *node, Diag *diag)
 bool infer_PRelu(Node *node, Diag *diag)
 {
     return infer_check_same_dtype(node, 0, 1, diag) && infer_check_broadcasts_to(node, 1, node_input_shape(node, 0), diag) &&
-           unary(node, SET_NUMBER, diag);
+           infer_same_type(node, SET_NUMBER, diag);
 }
 
 bool infer_Clip(Node *node, Diag *diag)
@@ -107,7 +135,7 @@ bool infer_Clip(Node *node, Diag *diag)
             !infer_check_broadcasts_to(node, i, &(Shape){.rank = 1, .dims = {{1, NULL}}}, diag))
             return false;
     }
-    return unary(node, SET_NUMBER, diag);
+    return infer_same_type(node, SET_NUMBER, diag);
 }
 
 static bool cast_to(Node *node, int64_t to, Diag *diag)
@@ -126,27 +154,6 @@ static bool cast_to(Node *node, int64_t to, Diag *diag)
 
 bool infer_Cast(Node *node, Diag *diag) { return cast_to(node, node_attr_int(node, "to"), diag); }
 bool infer_CastLike(Node *node, Diag *diag) { return cast_to(node, node_input_dtype(node, 1), diag); }
-
-bool infer_BatchNormalization(Node *node, Diag *diag)
-{
-    if (node_attr_int(node, "training_mode") || !node_attr_int(node, "spatial")) {
-        const char *what = node_attr_int(node, "training_mode") ? "training_mode 1" : "spatial 0";
-        diag_unsupported(diag, node->span, "BatchNormalization with %s is not supported", what);
-        return false;
-    }
-    for (int64_t i = 1; i < 5; i++)
-        if (node_output(node, i)) {
-            diag_unsupported(diag, node->span, "BatchNormalization's statistics as outputs are not supported");
-            return false;
-        }
-    if (!infer_check_min_rank(node, 0, 2, diag) || !infer_check_epsilon(node, diag))
-        return false;
-    for (int64_t i = 1; i < 5; i++)
-        if (!infer_check_dtype(node, i, SET_FLOAT, diag) || !infer_check_rank(node, i, 1, diag) ||
-            !infer_check_dim(node, i, 0, node_input_shape(node, 0)->dims[1], "one for each channel of X", diag))
-            return false;
-    return unary(node, SET_FLOAT, diag);
-}
 
 /* ── Reductions ──────────────────────────────────────────────────────────────────────────────────────── */
 
@@ -171,6 +178,8 @@ static bool reduce(Node *node, unsigned set, Diag *diag)
 
 REDUCE(ReduceL1)
 REDUCE(ReduceL2)
+REDUCE(ReduceLogSum)
+REDUCE(ReduceLogSumExp)
 REDUCE(ReduceMean)
 REDUCE(ReduceProd)
 REDUCE(ReduceSum)
@@ -205,64 +214,30 @@ static bool softmax(Node *node, Diag *diag)
     int64_t axis = node_axis_written(node);
     int rank = node_input_shape(node, 0)->rank, resolved;
     bool flattens_nothing = softmax_flattens(node) && axis == rank;
-    return (flattens_nothing || infer_axis(node, axis, rank, &resolved, diag)) && unary(node, SET_FLOAT, diag);
+    return (flattens_nothing || infer_axis(node, axis, rank, &resolved, diag)) && infer_same_type(node, SET_FLOAT, diag);
 }
 
 bool infer_Softmax(Node *node, Diag *diag) { return softmax(node, diag); }
 bool infer_LogSoftmax(Node *node, Diag *diag) { return softmax(node, diag); }
 
-/* Over the dimensions from axis on, scaled and shifted by what broadcasts to them; what is one number for all of them has the
- * shape stats. */
-static bool norm(Node *node, Shape *stats, Diag *diag)
+/* Where each place along axis has a number. */
+bool infer_Hardmax(Node *node, Diag *diag)
 {
-    const Shape *in = node_input_shape(node, 0);
-    int axis;
-    if (!infer_axis(node, node_attr_int(node, "axis"), in->rank, &axis, diag) || !infer_check_epsilon(node, diag) ||
-        !infer_check_dtype(node, 1, SET_FLOAT, diag))
+    const Shape *shape = node_input_shape(node, 0);
+    if (!softmax(node, diag))
         return false;
-    if (node_attr(node, "stash_type") && node_attr_int(node, "stash_type") != 1) {
-        diag_unsupported(diag, node->span, "stash_type of %s is %lld, only 1 is supported", node->op->name,
-                         (long long)node_attr_int(node, "stash_type"));
-        return false;
-    }
-    Shape normalized = {.rank = in->rank - axis};
-    *stats = *in;
-    for (int i = axis; i < in->rank; i++) {
-        normalized.dims[i - axis] = in->dims[i];
-        stats->dims[i] = dim_of(1);
-    }
-    return infer_check_broadcasts_to(node, 1, &normalized, diag) && infer_check_broadcasts_to(node, 2, &normalized, diag) &&
-           unary(node, SET_FLOAT, diag);
-}
-
-bool infer_LayerNormalization(Node *node, Diag *diag)
-{
-    Shape stats;
-    if (!infer_check_same_dtype(node, 0, 1, diag) || !infer_check_same_dtype(node, 0, 2, diag) || !norm(node, &stats, diag))
-        return false;
-    node_set_output(node, 1, DT_FLOAT, stats);
-    node_set_output(node, 2, DT_FLOAT, stats);
-    return true;
-}
-
-bool infer_SimpleNormalization(Node *node, Diag *diag)
-{
-    Shape stats;
-    return infer_check_same_dtype(node, 0, 1, diag) && norm(node, &stats, diag);
-}
-
-bool infer_RMSNormalization(Node *node, Diag *diag)
-{
-    Shape stats;
-    if (!norm(node, &stats, diag))
-        return false;
-    node_set_output(node, 0, node_input_dtype(node, 1), *node_input_shape(node, 0));
+    for (int i = 0; i < shape->rank; i++)
+        if (shape->dims[i].size == 0 || (i == node_axis(node) && !dim_is_fixed(shape->dims[i]))) {
+            diag_unsupported(diag, node->span, "Hardmax along axis %d of shape %s is not supported", node_axis(node),
+                             shape_text(node_arena(node), shape));
+            return false;
+        }
     return true;
 }
 
 static bool global_pool(Node *node, Diag *diag)
 {
-    if (!infer_check_min_rank(node, 0, 3, diag) || !unary(node, SET_FLOAT, diag))
+    if (!infer_check_min_rank(node, 0, 3, diag) || !infer_same_type(node, SET_FLOAT, diag))
         return false;
     Shape out = *node_input_shape(node, 0);
     for (int i = 2; i < out.rank; i++)
@@ -273,6 +248,7 @@ static bool global_pool(Node *node, Diag *diag)
 
 bool infer_GlobalAveragePool(Node *node, Diag *diag) { return global_pool(node, diag); }
 bool infer_GlobalMaxPool(Node *node, Diag *diag) { return global_pool(node, diag); }
+bool infer_GlobalLpPool(Node *node, Diag *diag) { return infer_check_p(node, INT32_MAX, diag) && global_pool(node, diag); }
 
 /* ── Losses ──────────────────────────────────────────────────────────────────────────────────────────── */
 

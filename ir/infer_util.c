@@ -103,6 +103,22 @@ bool infer_check_epsilon(const Node *node, Diag *diag)
                 isnan(value) ? fabs(value) : value);
 }
 
+bool infer_check_p(const Node *node, int64_t most, Diag *diag)
+{
+    int64_t p = node_attr_int(node, "p");
+    if (p >= 1 && p <= most)
+        return true;
+    return FAIL(node, diag, "p of %s is %lld, expected 1 to %lld", node->op->name, (long long)p, (long long)most);
+}
+
+bool infer_same_type(Node *node, unsigned set, Diag *diag)
+{
+    if (!infer_check_dtype(node, 0, set, diag))
+        return false;
+    node_set_output(node, 0, node_input_dtype(node, 0), *node_input_shape(node, 0));
+    return true;
+}
+
 void node_set_output(Node *node, int64_t index, DType dtype, Shape shape)
 {
     Value *value = node_output(node, index);

@@ -47,6 +47,10 @@ bool infer_check_dim(const Node *node, int64_t index, int dim, Dim expected, con
 bool infer_check_finite(const Node *node, const char *attr, Diag *diag);
 bool infer_check_epsilon(const Node *node, Diag *diag);
 
+bool infer_check_p(const Node *node, int64_t most, Diag *diag); /* p, of a norm: 1 to most */
+
+/* Output 0 is of input 0's type, which is in set. */
+bool infer_same_type(Node *node, unsigned set, Diag *diag);
 void node_set_output(Node *node, int64_t index, DType dtype, Shape shape); /* nothing if left out */
 
 bool infer_broadcast_into(const Node *node, Shape *shape, const Shape *other, Diag *diag); /* both ways */

@@ -279,6 +279,8 @@ static bool pool(Node *node, unsigned set, Diag *diag)
 
 bool infer_AveragePool(Node *node, Diag *diag) { return pool(node, SET_FLOAT, diag); }
 
+bool infer_LpPool(Node *node, Diag *diag) { return infer_check_p(node, INT32_MAX, diag) && pool(node, SET_FLOAT, diag); }
+
 bool infer_MaxPool(Node *node, Diag *diag)
 {
     if (node_attr_int(node, "storage_order") && node_output(node, 1)) {

@@ -19,6 +19,7 @@ static double negate(double x) { return -x; }
 static double sign(double x) { return x > 0 ? 1 : x < 0 ? -1 : x; }
 static double reciprocal(double x) { return 1 / x; }
 static double hard_swish(double x) { return x * fmax(0, fmin(1, x / 6 + 0.5)); }
+static double softsign(double x) { return x / (1 + fabs(x)); }
 static double gelu(double x) { return 0.5 * x * (1 + erf(x * 0.70710678118654752440)); }
 
 static double gelu_tanh(double x) { return 0.5 * x * (1 + tanh(0.79788456080286535588 * (x + 0.044715 * x * x * x))); }
@@ -61,7 +62,15 @@ static bool map_number(Tensor *const *inputs, Tensor **outputs, double (*f)(doub
         return map_number(inputs, outputs, f, g); \
     }
 
+MAP(Acos, acos)
+MAP(Acosh, acosh)
+MAP(Asin, asin)
+MAP(Asinh, asinh)
+MAP(Atan, atan)
+MAP(Atanh, atanh)
 MAP(Ceil, ceil)
+MAP(Cos, cos)
+MAP(Cosh, cosh)
 MAP(Erf, erf)
 MAP(Exp, exp)
 MAP(Floor, floor)
@@ -72,8 +81,11 @@ MAP(Reciprocal, reciprocal)
 MAP(Round, nearbyint)
 MAP(Sigmoid, sigmoid)
 MAP(Sin, sin)
+MAP(Sinh, sinh)
 MAP(Softplus, softplus)
+MAP(Softsign, softsign)
 MAP(Sqrt, sqrt)
+MAP(Tan, tan)
 MAP(Tanh, tanh)
 MAP_NUMBER(Abs, fabs, int_abs)
 MAP_NUMBER(Neg, negate, int_negate)
@@ -84,6 +96,14 @@ REF(Gelu)
 {
     (void)diag;
     return map(inputs, outputs, strcmp(node_attr_string(node, "approximate"), "tanh") == 0 ? gelu_tanh : gelu);
+}
+
+REF(BitwiseNot)
+{
+    UNUSED;
+    for (int64_t i = 0; i < outputs[0]->count; i++)
+        tensor_set_int(outputs[0], i, ~tensor_get_int(inputs[0], i));
+    return true;
 }
 
 REF(Not)
@@ -179,6 +199,12 @@ static double greater(double a, double b) { return a > b; }
 static double greater_equal(double a, double b) { return a >= b; }
 static double less(double a, double b) { return a < b; }
 static double less_equal(double a, double b) { return a <= b; }
+/* With the sign of b, also of 0. */
+static double floor_mod(double a, double b)
+{
+    double rest = fmod(a, b);
+    return copysign(rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest, b);
+}
 static double prelu(double x, double slope) { return x < 0 ? slope * x : x; }
 
 static Wide wide_add(Wide a, Wide b) { return a + b; }
@@ -192,6 +218,13 @@ static Wide wide_greater(Wide a, Wide b) { return a > b; }
 static Wide wide_greater_equal(Wide a, Wide b) { return a >= b; }
 static Wide wide_less(Wide a, Wide b) { return a < b; }
 static Wide wide_less_equal(Wide a, Wide b) { return a <= b; }
+static Wide wide_mod(Wide a, Wide b) { return a % b; }
+static Wide wide_floor_mod(Wide a, Wide b) { return a % b && (a < 0) != (b < 0) ? a % b + b : a % b; }
+static Wide wide_bits_and(Wide a, Wide b) { return a & b; }
+static Wide wide_bits_or(Wide a, Wide b) { return a | b; }
+static Wide wide_bits_xor(Wide a, Wide b) { return a ^ b; }
+static Wide wide_left(Wide a, Wide b) { return b >= 0 && b < 64 ? (Wide)((uint64_t)a << (int)b) : 0; }
+static Wide wide_right(Wide a, Wide b) { return b >= 0 && b < 64 ? a >> (int)b : a < 0 ? -1 : 0; }
 static Wide wide_and(Wide a, Wide b) { return a && b; }
 static Wide wide_or(Wide a, Wide b) { return a || b; }
 static Wide wide_prelu(Wide x, Wide slope) { return x < 0 ? wide_multiply(x, slope) : x; }
@@ -222,6 +255,9 @@ static void combine(const Tensor *a, const Tensor *b, Tensor *out, Binary *f, Wi
 
 COMBINE(Add, add, wide_add)
 COMBINE(And, NULL, wide_and)
+COMBINE(BitwiseAnd, NULL, wide_bits_and)
+COMBINE(BitwiseOr, NULL, wide_bits_or)
+COMBINE(BitwiseXor, NULL, wide_bits_xor)
 COMBINE(Equal, equal, wide_equal)
 COMBINE(Greater, greater, wide_greater)
 COMBINE(GreaterOrEqual, greater_equal, wide_greater_equal)
@@ -231,15 +267,40 @@ COMBINE(Mul, multiply, wide_multiply)
 COMBINE(Or, NULL, wide_or)
 COMBINE(PRelu, prelu, wide_prelu)
 COMBINE(Sub, subtract, wide_subtract)
+COMBINE(Xor, NULL, wide_bits_xor)
+
+REF(BitShift)
+{
+    (void)diag;
+    bool left = strcmp(node_attr_string(node, "direction"), "LEFT") == 0;
+    combine(inputs[0], inputs[1], outputs[0], NULL, left ? wide_left : wide_right);
+    return true;
+}
+
+static bool divisible(const Node *node, const Tensor *by, Diag *diag)
+{
+    for (int64_t i = 0; tensor_is_integer(by) && i < by->count; i++)
+        if (tensor_get_int(by, i) == 0) {
+            diag_error(diag, node->span, "%s divides an integer by zero", node->op->name);
+            return false;
+        }
+    return true;
+}
 
 REF(Div)
 {
-    for (int64_t i = 0; tensor_is_integer(inputs[1]) && i < inputs[1]->count; i++)
-        if (tensor_get_int(inputs[1], i) == 0) {
-            diag_error(diag, node->span, "Div divides an integer by zero");
-            return false;
-        }
+    if (!divisible(node, inputs[1], diag))
+        return false;
     combine(inputs[0], inputs[1], outputs[0], divide, wide_divide);
+    return true;
+}
+
+REF(Mod)
+{
+    bool of_c = node_attr_int(node, "fmod");
+    if (!divisible(node, inputs[1], diag))
+        return false;
+    combine(inputs[0], inputs[1], outputs[0], of_c ? fmod : floor_mod, of_c ? wide_mod : wide_floor_mod);
     return true;
 }
 

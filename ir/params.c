@@ -39,7 +39,10 @@ static int64_t from_front(int64_t axis, int64_t rank) { return axis < 0 ? axis +
 
 static int64_t clamp(int64_t value, int64_t low, int64_t high) { return value < low ? low : value > high ? high : value; }
 
-static bool is_softmax(const Node *node) { return node->op->kind == OP_Softmax || node->op->kind == OP_LogSoftmax; }
+static bool is_softmax(const Node *node)
+{
+    return node->op->kind == OP_Softmax || node->op->kind == OP_LogSoftmax || node->op->kind == OP_Hardmax;
+}
 
 bool softmax_flattens(const Node *node)
 {
@@ -55,6 +58,13 @@ int64_t node_axis_written(const Node *node)
 }
 
 int node_axis(const Node *node) { return (int)from_front(node_axis_written(node), input_shape(node)->rank); }
+
+Ints node_mvn_axes(const Node *node)
+{
+    static const int64_t usual[] = {0, 2, 3};
+    Ints axes = node_ints(node, "axes", -1);
+    return axes.given ? axes : (Ints){true, countof(usual), usual};
+}
 
 bool node_is_reduce(const Node *node)
 {

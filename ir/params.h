@@ -19,8 +19,10 @@ Ints node_ints(const Node *node, const char *attr, int64_t input);
 int64_t node_axis_written(const Node *node);
 int node_axis(const Node *node);
 
-/* Before opset 13, Softmax and LogSoftmax take all dimensions from axis on together. */
+/* Before opset 13, Softmax, LogSoftmax and Hardmax take all dimensions from axis on together. */
 bool softmax_flattens(const Node *node);
+
+Ints node_mvn_axes(const Node *node); /* MeanVarianceNormalization: those it is over */
 
 bool node_is_reduce(const Node *node); /* ReduceMean, ReduceSum … */
 /* The dimensions that Reduce* reduces over: none where it leaves its input as it is. */

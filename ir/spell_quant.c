@@ -171,11 +171,7 @@ void spell_QLinearMatMul(Node *node)
 /* One for each channel of a picture. */
 static Value *by_channel(Node *node, Value *channels)
 {
-    int64_t dims[MAX_RANK] = {channels->type.shape.rank ? channels->type.shape.dims[0].size : 1};
-    int rank = node->inputs.at[0]->type.shape.rank - 1;
-    for (int i = 1; i < rank; i++)
-        dims[i] = 1;
-    return is_one(channels) ? channels : spell_reshape(node, channels, rank, dims);
+    return spell_by_channel(node, channels, node->inputs.at[0]->type.shape.rank);
 }
 
 void spell_QLinearConv(Node *node)

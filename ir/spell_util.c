@@ -74,9 +74,33 @@ Value *spell_cast(Node *at, Value *x, DType to)
     return spelled(cast);
 }
 
+Value *spell_wide(Node *at, Value *x)
+{
+    bool is_short = x->type.dtype == DT_FLOAT16 || x->type.dtype == DT_BFLOAT16;
+    return is_short ? spell_cast(at, x, DT_FLOAT) : x;
+}
+
 Value *spell_reshape(Node *at, Value *x, int rank, const int64_t *dims)
 {
     return SPELL(at, OP_Reshape, x, spell_ints(at, dims, rank));
+}
+
+Value *spell_reshape_to(Node *at, Value *x, const Shape *shape)
+{
+    int64_t dims[MAX_RANK];
+    for (int i = 0; i < shape->rank; i++) {
+        bool kept = i < x->type.shape.rank && dim_equal(shape->dims[i], x->type.shape.dims[i]);
+        dims[i] = shape->dims[i].size >= 0 ? shape->dims[i].size : kept ? 0 : -1;
+    }
+    return spell_reshape(at, x, shape->rank, dims);
+}
+
+Value *spell_by_channel(Node *at, Value *channels, int rank)
+{
+    int64_t dims[MAX_RANK] = {shape_count(&channels->type.shape)};
+    for (int i = 1; i < rank - 1; i++)
+        dims[i] = 1;
+    return dims[0] == 1 ? channels : spell_reshape(at, channels, rank - 1, dims);
 }
 
 void spell_output(Node *at, int64_t i, Value *value)
@@ -93,3 +117,5 @@ void spell_output(Node *at, int64_t i, Value *value)
     value->producer = NULL;
     graph_remove_value(at->graph, value);
 }
+
+void spell_result(Node *at, Value *value) { spell_output(at, 0, spell_cast(at, value, at->outputs.at[0]->type.dtype)); }

@@ -21,10 +21,15 @@ Value *spell_constant(Node *at, Tensor *tensor);
 Value *spell_number(Node *at, DType dtype, double number); /* a scalar */
 Value *spell_ints(Node *at, const int64_t *values, int64_t n);
 Value *spell_cast(Node *at, Value *x, DType to);           /* x itself if it is of the type */
+Value *spell_wide(Node *at, Value *x);                     /* floats of 16 bits as float, else x itself */
 Value *spell_reshape(Node *at, Value *x, int rank, const int64_t *dims);
+/* To a shape without dimensions of 0, of which one may be free, or unknown. */
+Value *spell_reshape_to(Node *at, Value *x, const Shape *shape);
+Value *spell_by_channel(Node *at, Value *channels, int rank); /* a vector, as one for each index of dimension 1 of that rank */
 
 /* value becomes output i of at: the last thing made of a node with several outputs, or the only one. */
 void spell_output(Node *at, int64_t i, Value *value);
+void spell_result(Node *at, Value *value); /* the only one, in its element type */
 
 /* ── Quantisation (spell_quant.c) ── */
 

@@ -151,6 +151,7 @@ IrValue math_gelu(Emit *e, IrValue x);
 IrValue math_gelu_coarse(Emit *e, IrValue x); /* only as precise as 8-bit integers or bf16 need it */
 IrValue math_gelu_tanh(Emit *e, IrValue x);
 IrValue math_pow(Emit *e, IrValue x, IrValue y);
+IrValue math_fmod(Emit *e, IrValue x, IrValue y);
 
 /* Polynomials near the best one, fitted when the compiler runs (fit.c): coefficients of (x - middle)^0 … ^degree
  * for f on [low, high]. */

@@ -318,6 +318,41 @@ static IrValue divide(Emit *e, IrValue a, IrValue b, DType d)
     return is_float(d) ? LLVMBuildFDiv(e->ir, a, b, "") : divide_int(e, a, b, d);
 }
 
+/* To the left or right; by a negative number, or all bits and more, nothing is left but the sign. */
+static IrValue shift(Emit *e, IrValue x, IrValue by, DType dtype, bool left)
+{
+    double n = 8 * (double)dtype_size(dtype);
+    IrValue fits = LLVMBuildICmp(e->ir, LLVMIntULT, by, constant(e, dtype, n), ""), zero = constant(e, dtype, 0);
+    if (!left && !is_unsigned(dtype))
+        return LLVMBuildAShr(e->ir, x, emit_select(e, fits, by, constant(e, dtype, n - 1)), "");
+    IrValue safe = emit_select(e, fits, by, zero);
+    return emit_select(e, fits, left ? LLVMBuildShl(e->ir, x, safe, "") : LLVMBuildLShr(e->ir, x, safe, ""), zero);
+}
+
+/* Where a is not 0 and has not b's sign, plus b. */
+static IrValue with_sign_of(Emit *e, IrValue a, IrValue b, DType dtype)
+{
+    IrValue zero = constant(e, dtype, 0);
+    IrValue differs = LLVMBuildXor(e->ir, less(e, a, zero, dtype, false), less(e, b, zero, dtype, false), "");
+    IrValue change = LLVMBuildAnd(e->ir, differs, LLVMBuildNot(e->ir, equal(e, a, zero, dtype), ""), "");
+    return emit_select(e, change, add(e, a, b, dtype), a);
+}
+
+static IrValue modulo_int(Emit *e, IrValue a, IrValue b, DType dtype, bool of_c)
+{
+    IrValue rest = sub(e, a, mul(e, divide_int(e, a, b, dtype), b, dtype), dtype);
+    return of_c ? rest : with_sign_of(e, rest, b, dtype);
+}
+
+static IrValue modulo(Emit *e, const Typed *a, const Typed *b, bool of_c)
+{
+    if (!is_float(a->dtype))
+        return modulo_int(e, a->value, b->value, a->dtype, of_c);
+    IrValue x = cast(e, a->value, a->dtype, DT_FLOAT), y = cast(e, b->value, b->dtype, DT_FLOAT), rest = math_fmod(e, x, y);
+    IrValue signs[] = {of_c ? rest : with_sign_of(e, rest, y, DT_FLOAT), of_c ? x : y};
+    return cast(e, emit_intrinsic(e, "llvm.copysign", e->vf, signs, 2), DT_FLOAT, a->dtype);
+}
+
 /* x where it is at least 0, otherwise below. */
 static IrValue by_sign(Emit *e, IrValue x, IrValue below, DType dtype)
 {
@@ -383,6 +418,7 @@ static IrValue unary(Emit *e, const ExprStep *step, IrValue x, DType dtype)
     case OP_Floor: return is_float(dtype) ? emit_unary(e, "llvm.floor", x) : x;
     case OP_Identity: return x;
     case OP_Neg: return is_float(dtype) ? LLVMBuildFNeg(e->ir, x, "") : LLVMBuildNeg(e->ir, x, "");
+    case OP_BitwiseNot:
     case OP_Not: return LLVMBuildNot(e->ir, x, "");
     case OP_Reciprocal: return divide(e, constant(e, dtype, 1), x, dtype);
     case OP_Relu: return by_sign(e, x, constant(e, dtype, 0), dtype);
@@ -407,7 +443,13 @@ static IrValue step_value(Emit *e, const Expr *expr, const ExprStep *step, const
     case OP_Sub: return sub(e, a->value, b->value, d);
     case OP_Mul: return mul(e, a->value, b->value, d);
     case OP_Div: return divide(e, a->value, b->value, d);
+    case OP_BitShift: return shift(e, a->value, b->value, d, step->imm[0] != 0);
+    case OP_Mod: return modulo(e, a, b, step->imm[0] != 0);
+    case OP_BitwiseXor:
+    case OP_Xor: return LLVMBuildXor(e->ir, a->value, b->value, "");
+    case OP_BitwiseAnd:
     case OP_And: return LLVMBuildAnd(e->ir, a->value, b->value, "");
+    case OP_BitwiseOr:
     case OP_Or: return LLVMBuildOr(e->ir, a->value, b->value, "");
     case OP_Max: return extreme(e, a->value, b->value, d, true);
     case OP_Min: return extreme(e, a->value, b->value, d, false);

@@ -13,7 +13,8 @@
  *   gelu, for what becomes one of 256 steps or bf16  1e-5 of max(1, |x|)
  *   gelu tanh  1.4e-7 of max(1, |x|), 1.8e-7 relative above -0.5        sigmoid    1.4e-7 relative
  *   erf        1.3e-7 absolute, 1.7e-7 relative below 0.5               tanh       1.4e-7 relative
- *   mish       2.1e-7 relative above -0.5      elu  1.4e-7 relative     log, pow, sin  6.0e-8 relative (double inside) */
+ *   mish       2.1e-7 relative above -0.5      elu  1.4e-7 relative     log, pow, sin, cos, cosh  6.0e-8 relative (double inside)
+ *   tan, sinh, their inverses, and those of sin, cos and cosh: 2.5e-7 relative */
 #include "compiler/codegen/isa.h"
 
 #include <math.h>
@@ -223,16 +224,31 @@ static double tanh_rest(double u)
     return (tanh(s) / s - 1) / u;
 }
 
+/* x + x^3 rest(x^2), where x^2 is at most high: an odd function that is x near 0. */
+static IrValue odd(Emit *e, IrValue x, FitFunction *rest, double high, int degree)
+{
+    IrValue square = LLVMBuildFMul(e->ir, x, x, ""), cube = LLVMBuildFMul(e->ir, square, x, "");
+    return emit_fma(e, cube, fitted(e, square, rest, 0, high, degree), x);
+}
+
+static IrValue with_sign(Emit *e, IrValue magnitude, IrValue x)
+{
+    return emit_intrinsic(e, "llvm.copysign", e->vf, (IrValue[]){magnitude, x}, 2);
+}
+
+/* near where a is below the limit. */
+static IrValue below(Emit *e, IrValue a, double limit, IrValue near, IrValue far)
+{
+    return emit_select(e, LLVMBuildFCmp(e->ir, LLVMRealOLT, a, emit_splat_const(e, limit), ""), near, far);
+}
+
 /* Near 0 an odd polynomial, elsewhere 1 - 2 / (1 + e^2|x|) with x's sign. */
 IrValue math_Tanh(Emit *e, IrValue x)
 {
-    IrValue a = absolute(e, x), square = LLVMBuildFMul(e->ir, x, x, "");
-    IrValue cube = LLVMBuildFMul(e->ir, square, x, "");
-    IrValue near = emit_fma(e, cube, fitted(e, square, tanh_rest, 0, 0.4, 6), x);
+    IrValue a = absolute(e, x), near = odd(e, x, tanh_rest, 0.4, 6);
     IrValue tail = falling_sigmoid(e, LLVMBuildFAdd(e->ir, a, a, ""));
     IrValue far = emit_fma(e, tail, emit_splat_const(e, -2), emit_splat_const(e, 1));
-    far = emit_intrinsic(e, "llvm.copysign", e->vf, (IrValue[]){far, x}, 2);
-    return emit_select(e, LLVMBuildFCmp(e->ir, LLVMRealOLT, a, emit_splat_const(e, 0.625), ""), near, far);
+    return below(e, a, 0.625, near, with_sign(e, far, x));
 }
 
 /* x tanh(log(1 + e^x)) = x w / (w + 2), w = e^x (e^x + 2); from 20 on it is x. */
@@ -248,6 +264,11 @@ IrValue math_HardSwish(Emit *e, IrValue x)
     IrValue line = emit_fma(e, x, emit_splat_const(e, 1.0 / 6), emit_splat_const(e, 0.5));
     IrValue part = emit_min(e, emit_max(e, line, emit_splat_const(e, 0)), emit_splat_const(e, 1));
     return LLVMBuildFMul(e->ir, x, part, "");
+}
+
+IrValue math_Softsign(Emit *e, IrValue x)
+{
+    return LLVMBuildFDiv(e->ir, x, LLVMBuildFAdd(e->ir, absolute(e, x), emit_splat_const(e, 1), ""), "");
 }
 
 /* x/2 (1 + tanh u) = x / (1 + e^-2u), u = sqrt(2/pi) (x + 0.044715 x^3) */
@@ -296,7 +317,7 @@ static IrValue log_double(Emit *e, IrValue x)
     return emit_select(e, valid, ln, emit_const_of(e->vd, NAN));
 }
 
-/* e^t as floats, of doubles. */
+/* e^t, of doubles. */
 static IrValue exp_double(Emit *e, IrValue t)
 {
     IrType v64 = emit_vector_of(e, e->i64);
@@ -308,8 +329,10 @@ static IrValue exp_double(Emit *e, IrValue t)
     IrValue value = fitted(e, r, exp, -0.35, 0.35, 9);
     IrValue biased = LLVMBuildAdd(e->ir, LLVMBuildBitCast(e->ir, sum, v64, ""), emit_const_of(v64, 1023), "");
     IrValue power = LLVMBuildBitCast(e->ir, LLVMBuildShl(e->ir, biased, emit_const_of(v64, 52), ""), e->vd, "");
-    return LLVMBuildFPTrunc(e->ir, LLVMBuildFMul(e->ir, value, power, ""), e->vf, "");
+    return LLVMBuildFMul(e->ir, value, power, "");
 }
+
+static IrValue to_float(Emit *e, IrValue x) { return LLVMBuildFPTrunc(e->ir, x, e->vf, ""); }
 
 IrValue math_Log(Emit *e, IrValue x) { return LLVMBuildFPTrunc(e->ir, log_double(e, x), e->vf, ""); }
 
@@ -327,7 +350,7 @@ static IrValue is_whole(Emit *e, IrValue x) { return LLVMBuildFCmp(e->ir, LLVMRe
 IrValue math_pow(Emit *e, IrValue x, IrValue y)
 {
     IrValue logarithm = log_double(e, absolute(e, x));
-    IrValue value = exp_double(e, LLVMBuildFMul(e->ir, logarithm, LLVMBuildFPExt(e->ir, y, e->vd, ""), ""));
+    IrValue value = to_float(e, exp_double(e, LLVMBuildFMul(e->ir, logarithm, LLVMBuildFPExt(e->ir, y, e->vd, ""), "")));
     IrValue bits = LLVMBuildBitCast(e->ir, x, e->vi, "");
     IrValue negative = LLVMBuildICmp(e->ir, LLVMIntSLT, bits, LLVMConstNull(e->vi), "");
     IrValue below_zero = LLVMBuildFCmp(e->ir, LLVMRealOLT, x, emit_splat_const(e, 0), "");
@@ -341,7 +364,121 @@ IrValue math_pow(Emit *e, IrValue x, IrValue y)
     return select_equal(e, x, 1, 1, value);
 }
 
-/* ── sin: in double, too ─────────────────────────────────────────────────────────────────────────────── */
+/* What is left of x in whole multiples of y, but for its sign where it is 0. Each step takes off a multiple by 29 bits of the quotient,
+ * so that it is exact; the quotient of two floats is less than 2^277. One that was rounded up leaves less than nothing. */
+IrValue math_fmod(Emit *e, IrValue x, IrValue y)
+{
+    enum { STEPS = 10, KEPT_BITS = 29 };
+    IrType v64 = emit_vector_of(e, e->i64);
+    IrValue kept = LLVMBuildNot(e->ir, emit_const_of(v64, (double)(1 << (53 - KEPT_BITS)) - 1), "");
+    IrValue rest = LLVMBuildFPExt(e->ir, x, e->vd, ""), by = LLVMBuildFPExt(e->ir, y, e->vd, "");
+    for (int i = 0; i < STEPS; i++) {
+        IrValue whole = emit_unary(e, "llvm.trunc", LLVMBuildFDiv(e->ir, rest, by, ""));
+        IrValue bits = LLVMBuildAnd(e->ir, LLVMBuildBitCast(e->ir, whole, v64, ""), kept, "");
+        whole = LLVMBuildBitCast(e->ir, bits, e->vd, "");
+        rest = LLVMBuildFSub(e->ir, rest, LLVMBuildFMul(e->ir, whole, by, ""), "");
+    }
+    IrValue zero = emit_const_of(e->vd, 0), a = emit_unary(e, "llvm.fabs", by);
+    IrValue back =
+        LLVMBuildFCmp(e->ir, LLVMRealOLT, LLVMBuildFMul(e->ir, rest, LLVMBuildFPExt(e->ir, x, e->vd, ""), ""), zero, "");
+    IrValue sign[] = {a, LLVMBuildFPExt(e->ir, x, e->vd, "")};
+    rest = emit_select(e, back, LLVMBuildFAdd(e->ir, rest, emit_intrinsic(e, "llvm.copysign", e->vd, sign, 2), ""), rest);
+    IrValue smaller = LLVMBuildFCmp(e->ir, LLVMRealOLT, absolute(e, x), absolute(e, y), "");
+    return emit_select(e, smaller, x, to_float(e, rest));
+}
+
+/* ── sinh, cosh and the inverses ─────────────────────────────────────────────────────────────────────── */
+
+/* As tanh_rest. */
+static double sinh_rest(double u) { return (sinh(sqrt(u)) / sqrt(u) - 1) / u; }
+static double asinh_rest(double u) { return (asinh(sqrt(u)) / sqrt(u) - 1) / u; }
+static double atanh_rest(double u) { return (atanh(sqrt(u)) / sqrt(u) - 1) / u; }
+
+/* (e^|x| + sign e^-|x|) / 2, in double. */
+static IrValue half_sum(Emit *e, IrValue x, double sign)
+{
+    IrValue grown = exp_double(e, LLVMBuildFPExt(e->ir, absolute(e, x), e->vd, ""));
+    IrValue shrunk = LLVMBuildFDiv(e->ir, emit_const_of(e->vd, sign), grown, "");
+    return to_float(e, LLVMBuildFMul(e->ir, LLVMBuildFAdd(e->ir, grown, shrunk, ""), emit_const_of(e->vd, 0.5), ""));
+}
+
+IrValue math_Cosh(Emit *e, IrValue x) { return half_sum(e, x, 1); }
+
+IrValue math_Sinh(Emit *e, IrValue x)
+{
+    return below(e, absolute(e, x), 1, odd(e, x, sinh_rest, 1, 4), with_sign(e, half_sum(e, x, -1), x));
+}
+
+/* log(1 + w) for w up to sqrt 2. */
+static IrValue log_above_one(Emit *e, IrValue w) { return LLVMBuildFMul(e->ir, w, fitted(e, w, log_slope, 0, 1.4143, 11), ""); }
+
+/* log a + log(1 + sqrt(1 + 1/a^2)) */
+IrValue math_Asinh(Emit *e, IrValue x)
+{
+    IrValue a = absolute(e, x), one = emit_splat_const(e, 1), inverse = LLVMBuildFDiv(e->ir, one, a, "");
+    IrValue root = emit_unary(e, "llvm.sqrt", emit_fma(e, inverse, inverse, one));
+    root = emit_min(e, root, emit_splat_const(e, 1.4143)); /* below 1 it is of no use */
+    IrValue far = LLVMBuildFAdd(e->ir, math_Log(e, a), log_above_one(e, root), "");
+    return below(e, a, 1, odd(e, x, asinh_rest, 1, 9), with_sign(e, far, x));
+}
+
+/* log x + log(1 + sqrt((x - 1) / x * (x + 1) / x)), where x - 1 is exact near 1. */
+IrValue math_Acosh(Emit *e, IrValue x)
+{
+    IrValue one = emit_splat_const(e, 1), inverse = LLVMBuildFDiv(e->ir, one, x, "");
+    IrValue less = LLVMBuildFMul(e->ir, LLVMBuildFSub(e->ir, x, one, ""), inverse, "");
+    IrValue more = LLVMBuildFMul(e->ir, LLVMBuildFAdd(e->ir, x, one, ""), inverse, "");
+    IrValue root = emit_unary(e, "llvm.sqrt", LLVMBuildFMul(e->ir, less, more, ""));
+    return select_equal(e, x, INFINITY, INFINITY, LLVMBuildFAdd(e->ir, math_Log(e, x), log_above_one(e, root), ""));
+}
+
+/* log((1 + a) / (1 - a)) / 2 */
+IrValue math_Atanh(Emit *e, IrValue x)
+{
+    IrValue a = absolute(e, x), one = emit_splat_const(e, 1);
+    IrValue ratio = LLVMBuildFDiv(e->ir, LLVMBuildFAdd(e->ir, one, a, ""), LLVMBuildFSub(e->ir, one, a, ""), "");
+    IrValue far = LLVMBuildFMul(e->ir, math_Log(e, ratio), emit_splat_const(e, 0.5), "");
+    return below(e, a, 0.5, odd(e, x, atanh_rest, 0.25, 6), with_sign(e, far, x));
+}
+
+/* ── Arcs ────────────────────────────────────────────────────────────────────────────────────────────── */
+
+#define PI 3.14159265358979323846
+
+static double asin_rest(double u) { return (asin(sqrt(u)) / sqrt(u) - 1) / u; }
+static double atan_rest(double u) { return (atan(sqrt(u)) / sqrt(u) - 1) / u; }
+
+/* The arc sine of a <= 1/2; above, of sqrt((1 - a) / 2), half of what a's is short of pi/2. */
+static IrValue small_arc(Emit *e, IrValue a)
+{
+    IrValue half = emit_splat_const(e, 0.5), rest = emit_fma(e, a, emit_splat_const(e, -0.5), half);
+    return odd(e, below(e, a, 0.5, a, emit_unary(e, "llvm.sqrt", rest)), asin_rest, 0.25, 5);
+}
+
+IrValue math_Asin(Emit *e, IrValue x)
+{
+    IrValue a = absolute(e, x), arc = small_arc(e, a);
+    IrValue far = emit_fma(e, arc, emit_splat_const(e, -2), emit_splat_const(e, PI / 2));
+    return with_sign(e, below(e, a, 0.5, arc, far), x);
+}
+
+IrValue math_Acos(Emit *e, IrValue x)
+{
+    IrValue a = absolute(e, x), arc = small_arc(e, a), twice = LLVMBuildFAdd(e->ir, arc, arc, "");
+    IrValue near = LLVMBuildFSub(e->ir, emit_splat_const(e, PI / 2), with_sign(e, arc, x), "");
+    IrValue far = below(e, x, 0, LLVMBuildFSub(e->ir, emit_splat_const(e, PI), twice, ""), twice);
+    return below(e, a, 0.5, near, far);
+}
+
+/* Beyond 1, what that of 1/a is short of pi/2. */
+IrValue math_Atan(Emit *e, IrValue x)
+{
+    IrValue a = absolute(e, x), inverse = LLVMBuildFDiv(e->ir, emit_splat_const(e, 1), a, "");
+    IrValue arc = odd(e, below(e, a, 1, a, inverse), atan_rest, 1, 9);
+    return with_sign(e, below(e, a, 1, arc, LLVMBuildFSub(e->ir, emit_splat_const(e, PI / 2), arc, "")), x);
+}
+
+/* ── sin and cos: in double, too ─────────────────────────────────────────────────────────────────────── */
 
 /* Of x / pi only the rest beyond even numbers matters. A float whose exponent field is LAST_WHOLE + k is a multiple of 2^k, which
  * makes even numbers of the bits of 1/pi before place k; without them three doubles hold enough of what follows, and the products
@@ -398,21 +535,18 @@ static void load_parts(Emit *e, IrValue exponent, IrValue parts[3])
 }
 
 /* sin(pi s) / s with s^2 = u */
-static double sin_slope(double u)
-{
-    const double pi = 3.14159265358979323846;
-    return u == 0 ? pi : sin(pi * sqrt(u)) / sqrt(u);
-}
+static double sin_slope(double u) { return u == 0 ? PI : sin(PI * sqrt(u)) / sqrt(u); }
 
-/* |x| / pi = n + s with |s| < 0.63: sin |x| is sin(pi s), negative for an odd n. */
-IrValue math_Sin(Emit *e, IrValue x)
+/* The bits of sin(pi (|x| / pi + turn)), exponent is x's. |x| / pi + turn = n + s with |s| < 0.63: that is sin(pi s), negative for
+ * an odd n. */
+static IrValue sine(Emit *e, IrValue x, IrValue exponent, double turn)
 {
     IrType v64 = emit_vector_of(e, e->i64);
-    IrValue bits = LLVMBuildBitCast(e->ir, x, e->vi, ""), sign = LLVMBuildAnd(e->ir, bits, emit_splat_i32(e, INT32_MIN), "");
-    IrValue exponent = LLVMBuildLShr(e->ir, LLVMBuildXor(e->ir, bits, sign, ""), emit_splat_i32(e, 23), ""), parts[3];
-    IrValue a = LLVMBuildFPExt(e->ir, absolute(e, x), e->vd, ""), magic = emit_const_of(e->vd, ROUND_F64);
+    IrValue parts[3], a = LLVMBuildFPExt(e->ir, absolute(e, x), e->vd, ""), magic = emit_const_of(e->vd, ROUND_F64);
     load_parts(e, exponent, parts);
-    IrValue product = LLVMBuildFMul(e->ir, a, parts[0], ""), sum = LLVMBuildFAdd(e->ir, product, magic, "");
+    IrValue product = LLVMBuildFMul(e->ir, a, parts[0], "");
+    product = turn == 0 ? product : LLVMBuildFAdd(e->ir, product, emit_const_of(e->vd, turn), ""); /* exact where s is small */
+    IrValue sum = LLVMBuildFAdd(e->ir, product, magic, "");
     IrValue s = LLVMBuildFSub(e->ir, product, LLVMBuildFSub(e->ir, sum, magic, ""), "");
     s = LLVMBuildFAdd(e->ir, s, LLVMBuildFMul(e->ir, a, parts[1], ""), "");
     s = LLVMBuildFAdd(e->ir, s, LLVMBuildFMul(e->ir, a, parts[2], ""), "");
@@ -420,6 +554,20 @@ IrValue math_Sin(Emit *e, IrValue x)
     IrValue value = LLVMBuildFMul(e->ir, s, fitted(e, square, sin_slope, 0, 0.4, 8), "");
     IrValue odd = LLVMBuildShl(e->ir, LLVMBuildBitCast(e->ir, sum, v64, ""), emit_const_of(v64, 63), "");
     value = LLVMBuildBitCast(e->ir, LLVMBuildXor(e->ir, LLVMBuildBitCast(e->ir, value, v64, ""), odd, ""), e->vd, "");
-    IrValue rounded = LLVMBuildBitCast(e->ir, LLVMBuildFPTrunc(e->ir, value, e->vf, ""), e->vi, "");
-    return LLVMBuildBitCast(e->ir, LLVMBuildXor(e->ir, rounded, sign, ""), e->vf, "");
+    return LLVMBuildBitCast(e->ir, to_float(e, value), e->vi, "");
 }
+
+IrValue math_Sin(Emit *e, IrValue x)
+{
+    IrValue bits = LLVMBuildBitCast(e->ir, x, e->vi, ""), sign = LLVMBuildAnd(e->ir, bits, emit_splat_i32(e, INT32_MIN), "");
+    IrValue exponent = LLVMBuildLShr(e->ir, LLVMBuildXor(e->ir, bits, sign, ""), emit_splat_i32(e, 23), "");
+    return LLVMBuildBitCast(e->ir, LLVMBuildXor(e->ir, sine(e, x, exponent, 0), sign, ""), e->vf, "");
+}
+
+IrValue math_Cos(Emit *e, IrValue x)
+{
+    IrValue bits = LLVMBuildBitCast(e->ir, absolute(e, x), e->vi, "");
+    return LLVMBuildBitCast(e->ir, sine(e, x, LLVMBuildLShr(e->ir, bits, emit_splat_i32(e, 23), ""), 0.5), e->vf, "");
+}
+
+IrValue math_Tan(Emit *e, IrValue x) { return LLVMBuildFDiv(e->ir, math_Sin(e, x), math_Cos(e, x), ""); }

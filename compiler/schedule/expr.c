@@ -167,9 +167,11 @@ static bool add_batchnorm(Lowering *l, Fusion *fusion, const Node *node, int ran
 static void immediates(const Node *node, double imm[2])
 {
     switch (node->op->kind) {
+    case OP_BitShift: imm[0] = str_equal(node_attr_string(node, "direction"), "LEFT"); break;
     case OP_Gelu: imm[0] = str_equal(node_attr_string(node, "approximate"), "tanh"); break;
     case OP_LeakyRelu:
     case OP_Elu: imm[0] = node_attr_float(node, "alpha"); break;
+    case OP_Mod: imm[0] = node_attr_int(node, "fmod") != 0; break;
     case OP_Selu:
         imm[0] = node_attr_float(node, "alpha");
         imm[1] = node_attr_float(node, "gamma");

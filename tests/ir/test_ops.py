@@ -57,9 +57,9 @@ special = np.array([0.0, -0.0, 1.0, -1.0, 1e-30, 88.0, -88.0, np.inf, -np.inf, n
 with open(os.path.join(ROOT, "ir", "ops.def"), encoding="utf-8") as f:
     TABLE = f.read()
 for op, first in re.findall(r"^(?:MAP|FUNCTION)\((\w+), V\((\d+)", TABLE, re.M):
-    if op not in ("Log", "Not", "Sqrt"):
+    if op not in ("BitwiseNot", "Log", "Not", "Sqrt"):
         both(op, [x], opset=max(17, int(first)))
-    if op not in ("Log", "Not", "Sqrt", "Softplus", "HardSwish", "Mish"):
+    if op not in ("BitwiseNot", "Log", "Not", "Sqrt", "Softplus", "HardSwish", "Mish"):
         case(op, [special])
 for op in ("Elu", "LeakyRelu", "Selu", "HardSigmoid"):
     case(op, [x])
@@ -69,6 +69,15 @@ case("Elu", [x], alpha=0.3)
 case("LeakyRelu", [x], alpha=0.2)
 case("Selu", [x], alpha=1.3, gamma=0.7)
 case("HardSigmoid", [x], alpha=0.3, beta=0.4)
+for op, attrs in (("Celu", {"alpha": 0.7}), ("Shrink", {"bias": 0.3, "lambd": 0.7}), ("Shrink", {}), ("Swish", {"alpha": 1.3}), ("Swish", {}),
+                  ("ThresholdedRelu", {"alpha": 0.4}), ("ThresholdedRelu", {})):
+    both(op, [x], opset=24 if op == "Swish" else 17, **attrs)
+    case(op, [special], opset=24 if op == "Swish" else 17, **attrs)
+case("Celu", [x])
+case("Shrink", [np.array([[-5, 0, 3, 1]], i32)], bias=1.0, lambd=1.5)
+both("IsNaN", [special])
+for below, above in ((0, 0), (0, 1), (1, 0), (1, 1)):
+    both("IsInf", [special], detect_negative=below, detect_positive=above)
 case("Gelu", [x], opset=20)
 case("Gelu", [x], opset=20, approximate="tanh")
 for op in ("Abs", "Neg", "Relu", "Sign"):
@@ -93,12 +102,29 @@ for op in ("Max", "Min"):
     case(op, [rand(3, 4)])
     case(op, [ints(1, 9, 3), ints(5)], free=False)
     case(op, [np.array([np.nan, 1.0], f32), np.array([1.0, np.nan], f32)], free=False)
+for op in ("Sum", "Mean"):
+    both(op, [rand(3, 4), rand(4), rand(3, 1)])
+    case(op, [rand(3, 1), rand(1, 4)], free=False)
+    case(op, [rand(3, 4)])
 for op in ("Equal", "Greater", "Less", "GreaterOrEqual", "LessOrEqual"):
     values = rng.integers(-2, 3, (4, 5))
     both(op, [values.astype(f32), rng.integers(-2, 3, (5,)).astype(f32)])
     case(op, [values.astype(i64), rng.integers(-2, 3, (4, 1)).astype(i64)], free=False)
 for op in ("And", "Or"):
     both(op, [rng.random((3, 4)) < 0.5, rng.random((4,)) < 0.5])
+both("Xor", [rng.random((3, 4)) < 0.5, rng.random((4,)) < 0.5])
+for dtype in (np.int8, np.int32, np.uint8, np.uint64):
+    integers = lambda *shape: rng.integers(np.iinfo(dtype).min, np.iinfo(dtype).max, shape, dtype=dtype, endpoint=True)
+    case("BitwiseNot", [integers(3, 4)], opset=18)
+    for op in ("BitwiseAnd", "BitwiseOr", "BitwiseXor"):
+        both(op, [integers(3, 4), integers(4)], opset=18)
+    both("Mod", [integers(3, 40), integers(1, 40) | 1], free=False)
+    both("Mod", [integers(3, 40), integers(1, 40) | 1], free=False, fmod=1)
+    for direction in ("LEFT", "RIGHT"):
+        shifts = np.arange(8, dtype=dtype) if np.iinfo(dtype).min == 0 else np.array([-1, 0, 1, 7, 8, 31, 64, -100], dtype)
+        both("BitShift", [integers(3, 8), shifts], opset=28, free=False, direction=direction)
+case("Mod", [rand(3, 40, low=-9, high=9), rand(1, 40)], free=False, fmod=1)
+case("Mod", [np.array([5, -5, 3e38, -0.0, 7, 1, 3.5], f32), np.array([3, 3, 1e-3, 2, np.inf, -np.inf, -0.5], f32)], free=False, fmod=1)
 case("Equal", [rng.random((3, 4)) < 0.5, rng.random((4,)) < 0.5])
 case("Not", [rng.random((3, 4)) < 0.5])
 case("Where", [rng.random((3, 1, 4)) < 0.5, rand(3, 2, 4), rand(1)])
@@ -124,9 +150,9 @@ case("BatchNormalization", [rand(3, 4)] + channels, epsilon=0.1)
 case("BatchNormalization", [rand(3, 4, 5, 6)] + channels, const=(1, 2, 3, 4), opset=7, spatial=1)
 
 # ── Reductions ──
-for op in ("ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceProd"):
+for op in ("ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceProd", "ReduceLogSumExp", "ReduceLogSum"):
     attribute = op != "ReduceSum"
-    y = rand(3, 4, 5, 6)
+    y = rand(3, 4, 5, 6, low=0.1 if op == "ReduceLogSum" else -2)
     for axes in ([1], [-1], [2, 3], [-2, 1]):
         for keepdims in (0, 1):
             if attribute:
@@ -146,7 +172,10 @@ for op in ("ArgMax", "ArgMin"):
     case(op, [y.astype(i32)], axis=1, opset=12)
     case(op, [ints(2**60, 2**60 + 1, 2**60 - 1)], free=False)
     both(op, [rand(7)], free=False, keepdims=0)
-for op in ("Softmax", "LogSoftmax"):
+infinite = np.array([[np.inf, 1], [-np.inf, -np.inf], [-np.inf, 3], [np.nan, 1], [1000, 999]], f32)
+case("ReduceLogSumExp", [infinite, ints(1)], opset=18, const=(1,))
+case("Hardmax", [np.array([[1, 3, 3], [2, 2, 1]], f32)], opset=13)
+for op in ("Softmax", "LogSoftmax", "Hardmax"):
     y = rand(3, 4, 5, high=9)
     for opset in (11, 13, 17):
         case(op, [y], opset=opset)
@@ -157,6 +186,19 @@ case("LayerNormalization", [rand(3, 4, 5), rand(5), rand(5)])
 case("LayerNormalization", [rand(3, 4, 5), rand(5)], epsilon=0.1)
 case("LayerNormalization", [rand(3, 4, 5), rand(4, 5), rand(4, 5)], axis=1)
 case("LayerNormalization", [rand(3, 4, 5) + 3, rand(5), rand(5)], n_outputs=3)
+for shape in ((3, 4, 5), (3, 4, 5, 6), (2, 4, 1, 1)):
+    case("InstanceNormalization", [rand(*shape) + 1, rand(4), rand(4)], epsilon=0.01)
+    case("GroupNormalization", [rand(*shape) + 1, rand(4), rand(4)], opset=21, num_groups=2, epsilon=0.1)
+    case("GroupNormalization", [rand(*shape) + 1, rand(2), rand(2)], opset=18, num_groups=2, epsilon=0.1)
+    for p in (1, 2):
+        for axis in (0, -1, 1):
+            case("LpNormalization", [rand(*shape)], p=p, axis=axis, free=axis != 0)
+    for p in (1, 2, 3):
+        case("GlobalLpPool", [rand(*shape)], p=p)
+both("InstanceNormalization", [rand(3, 4, 5, 6), rand(4), rand(4)])
+case("LpNormalization", [np.array([[0, 0, 0], [0, 1, 2]], f32)], opset=22, axis=1)
+case("MeanVarianceNormalization", [rand(3, 4, 5, 6)], free=False)
+case("MeanVarianceNormalization", [rand(3, 4, 5) + 1], axes=[1, -1])
 case("RMSNormalization", [rand(3, 4, 5), rand(5)], opset=23)
 case("RMSNormalization", [rand(3, 4, 5), rand(4, 5)], opset=23, axis=1, epsilon=0.1)
 case("RMSNormalization", [rand(3, 4, 5) + 3, rand(5)], opset=23, axis=-2, const=(1,))
@@ -199,17 +241,20 @@ case("ConvTranspose", [image, rand(6, 1, 2, 2)], const=(1,), strides=[2, 2], gro
 # with ceil_mode a window may be wider than what is there
 case("AveragePool", [rand(1, 2, 1, 3)], opset=19, kernel_shape=[3, 2], strides=[2, 2], pads=[0, 0, 1, 0], ceil_mode=1)
 case("MaxPool", [rand(1, 2, 1, 3)], opset=12, kernel_shape=[3, 2], strides=[2, 2], pads=[0, 0, 1, 0], dilations=[1, 2], ceil_mode=1)
-for op in ("AveragePool", "MaxPool"):
-    case(op, [image], kernel_shape=[3, 2])
-    case(op, [image], kernel_shape=[3, 3], pads=[1, 1, 1, 1], strides=[2, 2])
-    case(op, [image], kernel_shape=[3, 3], strides=[2, 3], pads=[1, 0, 1, 2], ceil_mode=1)
-    case(op, [image], kernel_shape=[2, 2], strides=[2, 2], auto_pad="SAME_UPPER")
-    case(op, [image], kernel_shape=[2, 2], strides=[2, 2], auto_pad="SAME_LOWER")
-    case(op, [rand(2, 3, 9)], kernel_shape=[4], strides=[3])
+for op, opset in (("AveragePool", 17), ("LpPool", 18), ("MaxPool", 17)):
+    case(op, [image], kernel_shape=[3, 2], opset=opset)
+    case(op, [image], kernel_shape=[3, 3], pads=[1, 1, 1, 1], strides=[2, 2], opset=opset)
+    case(op, [image], kernel_shape=[3, 3], strides=[2, 3], pads=[1, 0, 1, 2], ceil_mode=1, opset=opset)
+    case(op, [image], kernel_shape=[2, 2], strides=[2, 2], auto_pad="SAME_UPPER", opset=opset)
+    case(op, [image], kernel_shape=[2, 2], strides=[2, 2], auto_pad="SAME_LOWER", opset=opset)
+    case(op, [rand(2, 3, 9)], kernel_shape=[4], strides=[3], opset=opset)
 case("AveragePool", [image], kernel_shape=[3, 3], pads=[1, 1, 1, 1], count_include_pad=1)
 case("AveragePool", [image], kernel_shape=[3, 3], pads=[1, 1, 1, 1], strides=[2, 3], count_include_pad=1, ceil_mode=1,
      opset=19)
 case("AveragePool", [image], kernel_shape=[2, 3], dilations=[2, 2], opset=19)
+for p in (1, 3):
+    case("LpPool", [image], kernel_shape=[2, 3], dilations=[2, 2], opset=18, p=p)
+case("LpPool", [rand(2, 2, 4, 5, 6)], kernel_shape=[2, 3, 2], strides=[1, 2, 2])
 case("MaxPool", [image], n_outputs=2, kernel_shape=[3, 3], pads=[1, 1, 1, 1], dilations=[2, 1], free=False)
 
 # ── Resize ──
@@ -270,8 +315,42 @@ for ta in (0, 1):
         case("Gemm", [a.T.copy() if ta else a, b.T.copy() if tb else b, rand(5)], transA=ta, transB=tb, alpha=0.5,
              beta=1.5, free=False)
 case("Gemm", [rand(3, 4), rand(6, 4), rand(6)], transB=1, const=(1, 2))
+for equation, *shapes in (
+        ("ij->ji", (3, 4)), ("ij", (3, 4)), ("ji", (3, 4)), ("ijk->j", (3, 4, 5)), ("ij->", (3, 4)), ("i", (3,)), ("...ij->...ji", (2, 3, 4, 5)),
+        ("ii->i", (4, 4)), ("ii", (4, 4)), ("...ii->...i", (3, 4, 4)), ("iji->j", (4, 3, 4)), ("iijj->ij", (3, 3, 4, 4)),
+        ("ij,jk->ik", (3, 4), (4, 5)), ("ij,jk", (3, 4), (4, 5)), ("ij,kj->ki", (3, 4), (5, 4)), ("i,j->ij", (3,), (4,)), ("i,i", (3,), (3,)),
+        ("ij,ij->ij", (3, 4), (3, 4)), ("ij,ij->i", (3, 4), (3, 4)), ("ij,ij->", (3, 4), (3, 4)), ("ij,j->ij", (3, 4), (4,)), ("ij, jk -> i", (3, 4), (4, 5)),
+        ("bhqd,bhkd->bhqk", (2, 3, 4, 5), (2, 3, 6, 5)), ("bhqk,bkhd->bqhd", (2, 3, 4, 5), (2, 5, 3, 6)), ("bchw,oc->bohw", (2, 3, 4, 5), (6, 3)),
+        ("bnhd,hdo->bno", (2, 3, 4, 5), (4, 5, 6)), ("abc,abd->cd", (2, 3, 4), (2, 3, 5)), ("...ij,...jk->...ik", (2, 3, 4), (1, 4, 5)),
+        ("...ij,jk->...ik", (2, 3, 3, 4), (4, 5)), ("i...,j...->ij...", (2, 3, 4), (5, 3, 4)), ("bic,ick->bik", (5, 3, 4), (3, 4, 2)),
+        (",ij->ij", (), (3, 4)), ("aab,bc->ac", (3, 3, 4), (4, 2)), ("ij,jk,kl->il", (3, 4), (4, 5), (5, 2)), ("i,i,i->i", (3,), (3,), (3,)),
+        ("bij,bkl->bijkl", (2, 3, 4), (2, 2, 5)), ("bxy,bzy,z->bx", (2, 3, 4), (2, 5, 4), (5,))):
+    both("Einsum", [rand(*shape) for shape in shapes], free=False, equation=equation)
+case("Einsum", [rand(3, 4, 5), rand(5, 6)], equation="bij,jk->bik", const=(1,))
+case("Einsum", [rand(3, 4, 5), rand(3, 6, 5)], equation="bij,bkj->bik")
+case("Einsum", [rand(3, 4, 5), rand(4, 5, 6)], equation="bij,ijk->bk", const=(1,))
+case("Einsum", [rand(3, 4, 5), rand(4, 5, 6)], equation="bij,ijk->bik", const=(1,))
+case("Einsum", [rng.integers(-4, 4, (2, 3)).astype(i32), rng.integers(-4, 4, (3, 2)).astype(i32)], free=False, equation="ij,jk->ik")
 case("Gemm", [rand(3, 4), rand(4, 5)])
 case("Gemm", [rand(3, 4), rand(4, 5), rand(3, 1)], free=False)
+
+heads, columns = [rand(2, 4, 5, 8), rand(2, 2, 7, 8), rand(2, 2, 7, 6)], [rand(2, 5, 32), rand(2, 7, 16), rand(2, 7, 12)]
+mask, some = rand(5, 7), rng.random((2, 1, 5, 7)) < 0.6
+some[0, 0, 2] = False  # who may attend to no one
+past = [rand(2, 2, 3, 8), rand(2, 2, 3, 6)]
+counts = {"q_num_heads": 4, "kv_num_heads": 2}
+for q, attrs in ((heads, {}), (columns, counts)):
+    case("Attention", q, opset=23, **attrs)
+    case("Attention", q, opset=23, is_causal=1, scale=0.3, **attrs)
+    case("Attention", [*q, mask], opset=23, softcap=2.0, **attrs)
+    case("Attention", [*q, some], opset=24, is_causal=1, **attrs)
+    case("Attention", [*q, rand(5, 10), *past], opset=24, n_outputs=3, is_causal=1, **attrs)
+for mode in range(4):
+    case("Attention", [*heads, mask], opset=24, n_outputs=4, qk_matmul_output_mode=mode, softcap=1.5 if mode else 0.0)
+case("Attention", [*heads, None, None, None, ints(7, 4)], opset=24, is_causal=1)
+case("Attention", [*heads, some[:, :, :, :5]], opset=24)
+case("Attention", heads, opset=25, left_window_size=1, right_window_size=2)
+case("Attention", [a[:, :2] for a in heads], opset=23)
 
 # ── Quantisation ──
 def whole(dtype, *shape):

@@ -12,6 +12,7 @@ import math
 import os
 import random
 import re
+import struct
 import subprocess
 import sys
 import tempfile
@@ -42,6 +43,8 @@ def tensor(name, *dims, values=None, dtype="float"):
         count *= d
     rng = random.Random(name + str(dims))
     values = values or [round(rng.uniform(-1, 1), 4) for _ in range(count)]
+    if dtype == "float16":  # written by their bits
+        values = [struct.unpack("<H", struct.pack("<e", v))[0] for v in values]
     shape = "[" + ",".join(map(str, dims)) + "]" if dims else ""
     return f"{dtype}{shape} @{name} = {{{', '.join(map(str, values))}}}"
 
@@ -64,8 +67,25 @@ def elementwise():
         case("f" + op.lower(), "float[2,37] x", "float[2,37] y", f"u = Mul(x, e)\ny = {op}(u)", [tensor("e", values=[1.5])])
     for op in maps("NUMBER"):
         case("i" + op.lower(), "int32[2,37] x", "int32[2,37] y", f"u = Mul(x, e)\ny = {op}(u)", [tensor("e", values=[3], dtype="int32")])
+    case("xor", "bool[2,37] x, bool[37] z", "bool[2,37] y", "y = Xor(x, z)")
+    for dtype in "int32", "uint8":
+        one = [tensor("e", 7, values=[1, 2, 3, 4, 5, 6, 100], dtype=dtype)]
+        case(dtype + "bits", f"{dtype}[5,7] x, {dtype}[7] z", f"{dtype}[5,7] y", "a = BitwiseAnd(x, z)\nb = BitwiseNot(x)\nc = BitwiseOr(b, z)\ny = BitwiseXor(a, c)")
+        case(dtype + "mod", f"{dtype}[5,7] x", f"{dtype}[5,7] y, {dtype}[5,7] z", "u = Mul(x, e)\ny = Mod(u, e)\nt = Sub(x, u)\nz = Mod <fmod=1> (t, e)", one)
+    case("shift", "uint8[5,7] x", "uint8[5,7] y, uint8[5,7] z", 'u = Mul(x, e)\nv = BitwiseNot(u)\ny = BitShift <direction="LEFT"> (v, e)\nz = BitShift <direction="RIGHT"> (v, e)',
+         [tensor("e", 7, values=[0, 1, 2, 3, 7, 8, 200], dtype="uint8")])
+    case("signed", "int32[5,7] x", "int32[5,7] y, int32[5,7] z", 'u = Mul(x, f)\ny = BitShift <direction="LEFT"> (u, e)\nz = BitShift <direction="RIGHT"> (u, e)',
+         [tensor("e", 7, values=[0, 1, 2, -1, 31, 32, 200], dtype="int32"), tensor("f", values=[123456789], dtype="int32")])
+    case("fmod", "float[5,7] x, float[5,7] z", "float[5,7] y, float[5,7] r", "u = Mul(x, e)\ny = Mod <fmod=1> (u, z)\nr = Mod(u, z)", [tensor("e", values=[9.0])])
+    # remainders of floats are exact
+    case("fmodfar", "float[5,4] x", "float[5,4] y", "u = Mul(x, e)\ny = Mod <fmod=1> (u, d)", [tensor("e", 4, values=[1e38, 1.0, 1e20, 1e-30]), tensor("d", 4, values=[1e-38, 0.3, 0.7, 1e-38])])
     for op in positive:
         case("f" + op.lower(), "float[2,37] x", "float[2,37] y", f"t = Abs(x)\nu = Add(t, e)\ny = {op}(u)", [tensor("e", values=[1.5])])
+    for op, attrs in ("Celu", "alpha=0.7"), ("Shrink", "bias=0.2,lambd=0.4"), ("Swish", "alpha=1.3"), ("ThresholdedRelu", "alpha=0.3"):
+        for dtype in "float", "float16":
+            case(op.lower() + dtype, f"{dtype}[N,37] x", f"{dtype}[N,37] y", f"y = {op} <{attrs}> (x)")
+    case("odd", "float[2,37] x", "bool[2,37] y, bool[2,37] z, bool[2,37] p", "l = Log(x)\ny = IsNaN(l)\nr = Div(l, o)\nz = IsInf(r)\np = IsInf <detect_negative=0> (r)", [tensor("o", values=[0.0])])
+    case("sum", "float[N,3,5] a, float[N,1,5] b, float[5] c", "float[N,3,5] y, float[N,3,5] z, float[5] w", "y = Sum(a, b, c)\nz = Mean(c, b, a)\nw = Sum(c)")
     case("nanhard", "float[2,37] x", "float[2,37] y, float[2,37] z", "t = Log(x)\ny = HardSigmoid(t)\nz = HardSwish(t)")
     case("where", "float[2,3,5] x, float[5] z", "float[2,3,5] y", "c = Greater(x, z)\ny = Where(c, x, z)")
     case("muladd", "float[2,3,5] x, float[5] z", "float[2,3,5] y", "y = cnxc.MulAdd(z, x, s)", [tensor("s", 3, 1)])
@@ -150,6 +170,17 @@ def products():
     case("shared", "float[N,3,5,17] x, float[N,1,17,19] z", "float[N,3,5,19] y", "y = MatMul(x, z)")
     case("vectors", "float[17] x, float[17] z", "float y", "y = MatMul(x, z)")
     case("rows", "float[4,5,17] x, float[17] z", "float[4,5] y", "y = MatMul(x, z)")
+    for name, equation, x, z, y in (
+            ("scores", "bhqd,bhkd->bhqk", "N,3,5,17", "N,3,7,17", "N,3,5,7"), ("mixed", "bqhd,bkhd->bhqk", "2,5,3,17", "2,7,3,17", "2,3,5,7"),
+            ("heads", "bnhd,hdo->bno", "N,5,3,4", "3,4,19", "N,5,19"), ("each", "bic,ick->bik", "N,3,17", "3,17,9", "N,3,9"), ("outer", "bi,bj->bij", "N,5", "N,7", "N,5,7"),
+            ("dots", "...i,...i->...", "N,4,9", "N,4,9", "N,4"), ("gram", "bij,bik->jk", "3,5,4", "3,5,7", "4,7")):
+        case("sum" + name, f"float[{x}] x, float[{z}] z", f"float[{y}] y", f'y = Einsum <equation="{equation}"> (x, z)')
+    case("trace", "float[N,5,5] x", "float[N] y, float[N,5] d", 'y = Einsum <equation="bii->b"> (x)\nd = Einsum <equation="bii->bi"> (x)')
+    case("three", "float[N,5,7] x, float[7] z", "float[N,9] y", 'y = Einsum <equation="bij,j,ik->bk"> (x, z, w)', [tensor("w", 5, 9)])
+    case("attend", "float[N,5,24] x, float[N,7,12] z", "float[N,5,24] y", "y = Attention <q_num_heads=4,kv_num_heads=2,is_causal=1> (x, z, z)")
+    case("attend4", "float[N,4,5,8] x, float[N,4,7,8] z, float[N,1,5,7] m", "float[N,4,5,8] y, float[N,4,5,7] s",
+         'b = Greater(m, o)\ny, "", "", s = Attention <softcap=2.0,qk_matmul_output_mode=3> (x, z, z, b)', [tensor("o", values=[0.0])])
+    case("attendhalf", "float16[2,4,5,8] x, float16[5,5] m", "float16[2,4,5,8] y", "y = Attention(x, x, x, m)")
     case("wide", "double[3,5] x, double[5,4] z", "double[3,4] y", "y = MatMul(x, z)")
     short = "h = Cast <to=10> (w)\ni = Cast <to=10> (b)\n"
     case("halfmm", "float16[N,5,17] x", "float16[N,5,9] y", short + "t = MatMul(x, h)\nu = Add(t, i)\ny = Gelu(u)", [tensor("w", 17, 9), tensor("b", 9)])
@@ -244,11 +275,27 @@ def reductions():
     case("simple", "float[N,5,33] x", "float[N,5,33] y", "t = cnxc.SimpleNormalization(x, s)\ny = Relu(t)", [tensor("s", 33)])
     case("simple2", "double[3,5,6,3] x", "double[3,5,6,3] y", "y = cnxc.SimpleNormalization <axis=2> (x, s)", [tensor("s", 6, 3, dtype="double")])
     case("rms4", "float[40,97] x", "float[40,97] y", "t = RMSNormalization(x, s)\ny = Add(t, s)", [tensor("s", 97)])
+    weights = [tensor("s", 6), tensor("b", 6)]
+    for dtype in "float", "float16":
+        parts = [tensor(name, n, dtype=dtype) for name, n in (("s", 6), ("b", 6), ("t", 3), ("c", 3))]
+        case("inst" + dtype, f"{dtype}[N,6,5,7] x", f"{dtype}[N,6,5,7] y", "t = InstanceNormalization(x, s, b)\ny = Relu(t)", parts[:2])
+        case("group" + dtype, f"{dtype}[N,6,5,7] x", f"{dtype}[N,6,5,7] y, {dtype}[N,6,5,7] z",
+             "y = GroupNormalization <num_groups=3> (x, s, b)\nz = GroupNormalization <num_groups=3> (x, t, c)", parts)
+    case("lpn", "float[N,6,7] x", "float[N,6,7] y, float[N,6,7] z", "t = Mul(x, o)\ny = LpNormalization(t)\nz = LpNormalization <axis=1,p=1> (t)", [tensor("o", 6, 1, values=[1, 2, 0, -1, 3, 1])])
+    case("mvn", "float[3,6,5,7] x", "float[3,6,5,7] y", "y = MeanVarianceNormalization(x)")
+    case("mvnone", "float[N,6,5,7] x", "float[N,6,5,7] y", "y = MeanVarianceNormalization <axes=[2,3]> (x)")
+    for p in 1, 2, 3:
+        case(f"glp{p}", "float[N,5,6,7] x", "float[N,5,1,1] y", f"y = GlobalLpPool <p={p}> (x)")
+        case(f"lp{p}", "float[N,5,10,9] x", "float[N,5,5,5] y", f"y = LpPool <p={p},kernel_shape=[3,2],strides=[2,2],pads=[0,0,1,0],ceil_mode=1> (x)")
     for op in "Mean Sum L1 L2 Max Min Prod SumSquare".split():
         low = op.lower()
         case("r" + low, "float[N,5,6,7] x", "float[N,6] y", f"y = Reduce{op} <keepdims=0> (x, a)", [ints("a", 1, 3)])
         case("b" + low, "float[N,3,2] x", "float[3] y", f"y = Reduce{op} <keepdims=0> (x, a)", [ints("a", 0, 2)])
         case("c" + low, "float[4,9,40] x", "float[4,1,40] y", f"y = Reduce{op}(x, a)", [ints("a", 1)])
+    for op in "LogSum", "LogSumExp":
+        case("r" + op.lower(), "float[N,5,6,7] x", "float[N,6] y, float[N,5,1,7] z", f"e = Exp(x)\ny = Reduce{op} <keepdims=0> (e, a)\nz = Reduce{op}(e, b)",
+             [ints("a", 1, 3), ints("b", 2)])
+    case("blogsum", "float[N,3,2] x", "float[3] y", "e = Exp(x)\ny = ReduceLogSum <keepdims=0> (e, a)", [ints("a", 0, 2)])
     case("r3", "float[2,3,4,5,6] x", "float[3,5] y", "y = ReduceSum <keepdims=0> (x, a)", [ints("a", 0, 2, 4)])
     for op in "ArgMax", "ArgMin":
         for last in 0, 1:
@@ -261,6 +308,8 @@ def reductions():
     case("gap", "float[N,5,6,7] x", "float[N,5,1,1] y", "y = GlobalAveragePool(x)")
     case("gmp", "float[N,5,6,7] x", "float[N,5,1,1] y", "y = GlobalMaxPool(x)")
     case("softmax", "float[N,5,33] x", "float[N,5,33] y", "t = Softmax(x)\ny = Mul(t, t)")
+    case("hardmax", "float[N,5,33] x", "float[N,5,33] y, float[N,5,33] z", "y = Hardmax(x)\nz = Hardmax <axis=1> (x)")
+    case("hardold", "float[N,5,33] x", "float[N,5,33] y", "y = Hardmax <axis=1> (x)", into=old)
     case("logsoftmax", "float[N,5,33] x", "float[N,5,33] y", "y = LogSoftmax <axis=1> (x)")
     case("flat", "float[N,5,33] x", "float[N,5,33] y", "y = Softmax <axis=1> (x)", into=old)
     case("maxpool", "float[2,5,9,11] x", "float[2,5,5,6] y, int64[2,5,5,6] i", "y, i = MaxPool <kernel_shape=[3,3],strides=[2,2],pads=[1,1,1,1]> (x)")

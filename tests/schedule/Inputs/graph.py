@@ -148,10 +148,10 @@ class Graph:
     def same(self, op, x, *more, **attrs):
         return self.node(op, [x, *more], self.types[x], **attrs)
 
-    def binary(self, op, a, b, dtype=None):
+    def binary(self, op, a, b, dtype=None, **attrs):
         shape = broadcast(self.types[a][1], self.types[b][1])
         swap = op in ("Add", "Mul") and self.r.random() < 0.5
-        return self.node(op, [b, a] if swap else [a, b], (dtype or self.types[a][0], shape))
+        return self.node(op, [b, a] if swap else [a, b], (dtype or self.types[a][0], shape), **attrs)
 
     def scalar(self, like, value):
         dtype = self.types[like][0]

@@ -9,7 +9,7 @@ import numpy as np
 
 from graph import ANY, FLOATS, INTS, MOST, NUMBERS, OPERATORS, TABLE, Graph, Misfit, broadcast, count
 
-TYPES = {"SET_FLOAT": FLOATS, "SET_NUMBER": FLOATS + INTS, "SET_BOOL": ("bool",)}
+TYPES = {"SET_FLOAT": FLOATS, "SET_NUMBER": FLOATS + INTS, "SET_INT": INTS, "SET_BOOL": ("bool",)}
 MAPS = {name: TYPES[types] for name, types in re.findall(r'^(?:MAP|FUNCTION)\((\w+),.*(SET_\w+),', TABLE, re.M)}
 MAPS["Erf"] = FLOATS  # of integers ONNX does not say what it is
 RULES = []  # (weight, operator, rule, whether it rounds nothing)
@@ -23,12 +23,12 @@ def rule(*names, weight=1.0, exact=()):
     return add
 
 
-@rule(*MAPS, weight=0.6, exact="Abs Ceil Floor Neg Not Relu Round Sign".split())
+@rule(*MAPS, weight=0.6, exact="Abs BitwiseNot Ceil Floor Neg Not Relu Round Sign".split())
 def unary(g, op):
     x = g.pick(MAPS[op])
     if op in ("Log", "Sqrt", "Reciprocal"):
         x = g.positive(x)
-    elif op in ("Exp", "Erf", "Sin", "Mish") and g.types[x][0] in FLOATS:
+    elif op in ("Cos", "Cosh", "Erf", "Exp", "Mish", "Sin", "Sinh", "Tan") and g.types[x][0] in FLOATS:
         x = g.bounded(x)
     g.same(op, x)
 
@@ -41,6 +41,18 @@ def activation(g, op):
         attrs["approximate"] = "tanh"
     x = g.pick(FLOATS)
     g.same(op, g.bounded(x) if op != "Gelu" else x, **attrs)
+
+
+@rule("Celu", "Shrink", "Swish", "ThresholdedRelu", weight=0.5)
+def spelled(g, op):
+    x = g.pick(FLOATS)
+    g.same(op, g.bounded(x), **{n: round(g.r.uniform(0.1, 1.9), 2) for n in (("bias", "lambd") if op == "Shrink" else ("alpha",)) if g.r.random() < 0.5})
+
+
+@rule("IsInf", "IsNaN", weight=0.4, exact=True)
+def is_odd(g, op):
+    x = g.pick(FLOATS)
+    g.node(op, [x], ("bool", g.types[x][1]), **({"detect_negative": g.r.choice((0, 1))} if op == "IsInf" else {}))
 
 
 def partner(g, x, low=-1, high=1, one_way=False):
@@ -59,18 +71,31 @@ def partner(g, x, low=-1, high=1, one_way=False):
 NUMBER_OPS = ("Add", "Sub", "Mul", "Div", "Max", "Min", "PRelu", "Greater", "GreaterOrEqual", "Less", "LessOrEqual")
 
 
-@rule(*NUMBER_OPS, "Equal", "And", "Or", weight=1.2, exact=set(NUMBER_OPS) - {"Div"} | {"Equal", "And", "Or"})
+@rule(*NUMBER_OPS, "Mean", "Sum", "Equal", "And", "Or", "Xor", weight=1.2, exact=set(NUMBER_OPS) - {"Div"} | {"Equal", "And", "Or", "Xor"})
 def two(g, op):
     compares = op in ("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual")
-    x = g.pick(("bool",) if op in ("And", "Or") else ANY if op == "Equal" else FLOATS + INTS)
+    x = g.pick(("bool",) if op in ("And", "Or", "Xor") else ANY if op == "Equal" else FLOATS if op in ("Mean", "Sum") else FLOATS + INTS)
     if op == "Div":
         y = partner(g, x, 1, 4) if g.types[x][0] in INTS else g.positive(partner(g, x))
     else:
         y = partner(g, x, one_way=op == "PRelu")
-    if op in ("Max", "Min") and g.r.random() < 0.4:
+    if op in ("Max", "Mean", "Min", "Sum") and g.r.random() < 0.4:
         ins = [x, y, partner(g, x)]
         return g.node(op, ins, (g.types[x][0], broadcast(*(g.types[v][1] for v in ins))))
     g.binary(op, x, y, "bool" if compares else None)
+
+
+@rule("BitwiseAnd", "BitwiseOr", "BitwiseXor", "BitShift", weight=0.4, exact=True)
+def bits(g, op):
+    x = g.pick(INTS)
+    g.binary(op, x, partner(g, x), **({"direction": g.r.choice(("LEFT", "RIGHT"))} if op == "BitShift" else {}))
+
+
+@rule("Mod", weight=0.6, exact=True)
+def modulo(g, op):
+    x = g.pick(FLOATS + INTS)
+    y = partner(g, x, 1, 4)
+    g.node(op, [x, y], (g.types[x][0], broadcast(g.types[x][1], g.types[y][1])), fmod=g.r.choice((0, 1)))
 
 
 @rule("Pow", weight=0.8)
@@ -451,7 +476,7 @@ def constant(g, op):
 
 # ── Reductions ──
 
-REDUCTIONS = ["Reduce" + kind for kind in "L1 L2 Max Mean Min Prod Sum SumSquare".split()]
+REDUCTIONS = ["Reduce" + kind for kind in "L1 L2 LogSum LogSumExp Max Mean Min Prod Sum SumSquare".split()]
 
 
 def over(g, op, x, axes, keep=1):
@@ -468,7 +493,7 @@ def reduce(g, op):
     x = g.pick(FLOATS + INTS, 1, 5)
     dtype, shape = g.types[x]
     axes = [i for i, d in enumerate(shape) if g.r.random() < (0.2 if d == "N" else 0.5)] or [len(shape) - 1]
-    if (op == "ReduceProd" and count([shape[i] for i in axes]) > 20) or (dtype in INTS and op in ("ReduceMean", "ReduceL2")):
+    if (op == "ReduceProd" and count([shape[i] for i in axes]) > 20) or (dtype in INTS and op in ("ReduceMean", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp")):
         raise Misfit
     over(g, op, x, axes, g.r.choice((0, 1)))
 
@@ -482,7 +507,7 @@ def place(g, op):
            select_last_index=g.r.choice((0, 1)) if g.opset >= 12 else None)
 
 
-@rule("Softmax", "LogSoftmax", weight=0.8)
+@rule("Softmax", "LogSoftmax", "Hardmax", weight=0.8, exact=("Hardmax",))
 def softmax(g, op):
     x = g.pick(FLOATS, 1, 5, lambda s: s[-1] != "N")
     shape = g.types[x][1]
@@ -498,6 +523,33 @@ def layer_normalization(g, op):
     stats = ("float", shape[:axis] + (1,) * (len(shape) - axis))
     g.node(op, [x, *affine], (dtype, shape), *([stats] * 2 if g.r.random() < 0.15 else []), axis=either(g, axis, shape),
            epsilon=g.r.choice((None, 0.001, 0.1)))
+
+
+@rule("InstanceNormalization", "GroupNormalization")
+def channel_normalization(g, op):
+    x = g.pick(FLOATS, 3, 5, lambda s: s[1] != "N" and count(s[2:]) > 1)
+    dtype, shape = g.types[x]
+    groups = g.r.choice([d for d in range(1, shape[1] + 1) if shape[1] % d == 0])
+    n = shape[1] if op == "InstanceNormalization" or g.r.random() < 0.7 else groups
+    g.same(op, x, g.operand(dtype, (n,)), g.operand(dtype, (n,)), epsilon=g.r.choice((None, 0.001, 0.1)),
+           num_groups=None if op == "InstanceNormalization" else groups)
+
+
+@rule("LpNormalization", "MeanVarianceNormalization", weight=0.7)
+def other_normalization(g, op):
+    x = g.pick(FLOATS, 1, 5, lambda s: s[-1] not in ("N", 1))
+    shape = g.types[x][1]
+    if op == "LpNormalization":
+        g.same(op, g.positive(x), axis=either(g, axis_of(g, shape), shape), p=g.r.choice((None, 1, 2)))
+    else:
+        g.same(op, x, axes=sorted({len(shape) - 1, axis_of(g, shape)}))
+
+
+@rule("GlobalLpPool", weight=0.4)
+def global_lp_pool(g, op):
+    x = g.pick(FLOATS, 3, 5)
+    dtype, shape = g.types[x]
+    g.node(op, [x], (dtype, shape[:2] + (1,) * (len(shape) - 2)), p=g.r.choice((None, 1, 2, 3)))
 
 
 @rule("RMSNormalization", "SimpleNormalization")
@@ -516,14 +568,14 @@ def out_size(size, kernel, stride, dilation, begin, end, ceil=0):
     return n - 1 if ceil and (n - 1) * stride >= size + begin else n
 
 
-@rule("AveragePool", "MaxPool", exact=("MaxPool",))
+@rule("AveragePool", "LpPool", "MaxPool", exact=("MaxPool",))
 def pool(g, op):
-    x = g.pick(FLOATS if op == "AveragePool" else FLOATS + INTS, 3, 5, lambda s: "N" not in s[1:], g.picture())
+    x = g.pick(FLOATS + INTS if op == "MaxPool" else FLOATS, 3, 5, lambda s: "N" not in s[1:], g.picture())
     dtype, shape = g.types[x]
     n = len(shape) - 2
     kernel, strides = [g.r.choice((1, 2, 3)) for _ in range(n)], [g.r.choice((1, 2)) for _ in range(n)]
     pads, ceil = [g.r.randint(0, k - 1) for k in kernel * 2], g.r.choice((0, 0, 1))
-    dilations = [g.r.choice((1, 1, 2)) if op == "MaxPool" or g.opset >= 19 else 1 for _ in range(n)]
+    dilations = [g.r.choice((1, 1, 2)) if op != "AveragePool" or g.opset >= 19 else 1 for _ in range(n)]
     out = [out_size(*v, ceil) for v in zip(shape[2:], kernel, strides, dilations, pads, pads[n:])]
     if min(out) > 0:
         type_ = (dtype, (*shape[:2], *out))
@@ -552,6 +604,39 @@ def loss(g, op):
 
 
 # ── Products ──
+
+
+@rule("Einsum")
+def einsum(g, op):
+    """A sum over none, one or two letters of one operand, or of two that share some; a free batch is in the output."""
+    x = g.pick(FLOATS, 1, 4)
+    dtype, shape = g.types[x]
+    sizes, z = dict(zip("abcd", shape)), []
+    if g.r.random() < 0.8:
+        own = {letter: g.r.choice((1, 2, 5, 8)) for letter in "xy"[:g.r.randint(0, 2)]}
+        shared = {letter: size for letter, size in sizes.items() if g.r.random() < 0.6}
+        z = g.r.sample([*own, *shared], len(own) + len(shared))
+        sizes.update(own)
+    out = [letter for letter in sizes if g.r.random() < 0.6 or sizes[letter] == "N"]
+    out = out[:1] + g.r.sample(out[1:], len(out) - 1) if out and sizes[out[0]] == "N" else g.r.sample(out, len(out))
+    if "N" in [sizes[letter] for letter in z[1:]] or len(out) > 5:
+        raise Misfit
+    operands = [x] + ([g.operand(dtype, tuple(sizes[letter] for letter in z))] if z else [])
+    equation = ",".join(["abcd"[:len(shape)], *(["".join(z)] if z else [])]) + "->" + "".join(out)
+    g.node(op, operands, (dtype, tuple(sizes[letter] for letter in out)), equation=equation)
+
+
+@rule("Attention", weight=0.7)
+def attention(g, op):
+    x = g.pick(FLOATS, 3, 3, lambda s: "N" not in s[1:])
+    dtype, (batch, length, columns) = g.types[x]
+    heads, shared, keys, values = g.r.choice((1, 2)), g.r.choice((1, 1, 2)), g.r.choice((1, 3, 5, 9)), g.r.choice((1, 4, 7))
+    if columns % (heads * shared):
+        raise Misfit
+    k, v = (g.operand(dtype, (batch, keys, heads * size)) for size in (columns // (heads * shared), values))
+    mask = [g.operand(g.r.choice((dtype, "bool")), (length, keys))] if g.r.random() < 0.5 else []
+    g.node(op, [x, k, v, *mask], (dtype, (batch, length, heads * shared * values)), q_num_heads=heads * shared, kv_num_heads=heads,
+           is_causal=g.r.choice((None, 1)), scale=g.r.choice((None, 0.3)), softcap=g.r.choice((None, 2.0)))
 
 
 @rule("Conv", "ConvNHWC", weight=2, exact=True)
