@@ -213,6 +213,18 @@ def convolutions():
     conv("line", "N,18,40", [18, 1, 5], "pads=[2,2],group=18", "N,18,40")
     conv("solid", "N,3,5,6,7", [4, 3, 2, 3, 2], "pads=[0,1,0,1,1,1]", "N,4,5,6,7")
     conv("same", "N,3,9,11", [8, 3, 3, 4], 'auto_pad="SAME_UPPER",strides=[2,2]', "N,8,5,6")
+    # patches multiplied where they lie: 64 elements of K in a row and more
+    conv("rows", "N,24,9,11", [40, 24, 3, 3], "pads=[1,1,1,1]", "N,40,9,11")
+    conv("gaps", "N,256,5,7", [33, 256, 3, 3], "pads=[1,1,1,1]", "N,33,5,7")
+    conv("far64", "2,70,9,11", [8, 70, 3, 3], "dilations=[2,3],pads=[2,3,2,3]", "2,8,9,11")
+    conv("step64", "6,72,9,11", [16, 72, 3, 3], "strides=[2,3],pads=[1,1,0,2]", "6,16,4,4")
+    conv("groups64", "N,144,6,5", [34, 72, 3, 3], "group=2,pads=[1,1,1,1]", "N,34,6,5")
+    conv("line64", "N,80,40", [18, 80, 5], "pads=[2,2]", "N,18,40")
+    conv("columns64", "N,64,12,20", [130, 64, 3, 3], "pads=[1,1,1,1]", "N,130,12,20")
+    case("conv64run", "float[2,64,9,11] x, float[6,64,3,3] w", "float[2,6,9,11] y", "y = Conv <pads=[1,1,1,1]> (x, w)")
+    case("conv64gelu", "float[N,64,6,7] x", "float[N,64,6,7] y", "t = Conv <pads=[1,1,1,1]> (x, w, b)\nu = Gelu(t)\nv = Conv <pads=[1,1,1,1]> (u, w)\ny = Add(v, u)",
+         [tensor("w", 64, 64, 3, 3, values=[((i * 7919) % 201 - 100) / 2000 for i in range(64 * 64 * 9)]), tensor("b", 64)])
+    case("turned", "float[3,70,5,4] x", "float[3,4,5,70] y, int32[5,70,3,4] z", "y = Transpose <perm=[0,3,2,1]> (x)\nt = Transpose <perm=[2,1,0,3]> (x)\nz = Cast <to=6> (t)")
     transposed = lambda name, x, w, attrs, y: case("up" + name, f"float[{x}] x", f"float[{y}] y", f"t = ConvTranspose <{attrs}> (x, w, b)\ny = Relu(t)",
                                                    [tensor("w", *w), tensor("b", int(y.split(",")[1]))])
     transposed("twice", "N,6,5,7", [6, 40, 2, 2], "strides=[2,2]", "N,40,10,14")
