@@ -227,10 +227,10 @@ static bool check(const Image *image, const CnxrtPreprocessor *how, const Side *
     return true;
 }
 
-/* By a filter; nearest samples are what they were. */
+/* By a filter; nearest samples are what they were, and what is not rescaled stays bytes. */
 static bool resizes_floats(const CnxrtPreprocessor *how)
 {
-    return how->rescale_first && how->do_resize && how->resample != RESAMPLE_NEAREST;
+    return how->rescale_first && how->do_resize && how->do_rescale && how->resample != RESAMPLE_NEAREST;
 }
 
 double image_prepare_room(const Image *largest, const CnxrtPreprocessor *how, int64_t height, int64_t width)
@@ -255,7 +255,7 @@ static bool no_memory(const Image *image, ImageError *error)
 static bool prepare_floats(const Image *image, const Resize *resize, const Image *canvas, const CnxrtPreprocessor *how,
                            Room *room, float *out, ImageError *error)
 {
-    float factor = how->do_rescale ? (float)how->rescale_factor : 1;
+    float factor = (float)how->rescale_factor;
     if (!image_check_resize(image, resize, error))
         return false;
     float *floats = room_take(room, canvas->height, (size_t)canvas->row * sizeof *floats);

@@ -472,10 +472,9 @@ static double reach(const Filter *filter, int64_t in, ResizeBound bound)
     return fmin((double)in, (double)bound.length * fmax(bound.scale, 1) + widest(filter, bound.scale) + 1);
 }
 
-int64_t resize_weigh(int64_t resample, int64_t in, int64_t out, int64_t i, double *w, int64_t *from)
-{
-    return weigh(&filters[resample], in, out, i, w, from);
-}
+double resize_filter(int64_t resample, double x) { return filters[resample].weight(x); }
+
+double resize_support(int64_t resample) { return filters[resample].support; }
 
 double resize_widest(int64_t resample, double scale) { return widest(&filters[resample], scale); }
 

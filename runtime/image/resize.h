@@ -41,8 +41,8 @@ double image_resize_room(const Image *largest, const Resize *how, ResizeBound x,
 bool image_resize_float(const Image *image, const Resize *how, float factor, Room *room, float *canvas, int64_t row);
 double image_resize_float_room(const Image *largest, const Resize *how, ResizeBound x, ResizeBound y);
 
-/* Normalised weights of output i into w; the inputs are [*from, *from + returned). */
-int64_t resize_weigh(int64_t resample, int64_t in, int64_t out, int64_t i, double *w, int64_t *from);
+double resize_filter(int64_t resample, double x);
+double resize_support(int64_t resample); /* the filter is zero outside [-support, support] */
 double resize_widest(int64_t resample, double scale); /* inputs under the filter at one output, at most */
 
 #endif

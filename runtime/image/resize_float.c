@@ -18,20 +18,36 @@ typedef struct FloatAxis {
     float *weights;
 } FloatAxis;
 
+/* Normalised weights of output i into w; the inputs are [*from, *from + returned). All in float, as torch does it: a place that is
+ * rounded otherwise is seen in the fifth digit. */
+static int64_t weigh(int64_t resample, int64_t in, int64_t out, int64_t i, float *w, int64_t *from)
+{
+    float scale = (float)in / (float)out, stretch = scale < 1 ? 1 : scale, support = (float)resize_support(resample) * stretch;
+    float inverse = 1 / stretch, center = scale * ((float)i + 0.5f), sum = 0;
+    int64_t low = (int64_t)(center - support + 0.5f), high = (int64_t)(center + support + 0.5f);
+    low = low < 0 ? 0 : low;
+    high = high > in ? in : high;
+    for (int64_t j = 0; j < high - low; j++) {
+        w[j] = (float)resize_filter(resample, (double)(((float)(j + low) - center + 0.5f) * inverse));
+        sum += w[j];
+    }
+    for (int64_t j = 0; sum != 0 && j < high - low; j++)
+        w[j] /= sum;
+    *from = low;
+    return high - low;
+}
+
 static bool axis_make(FloatAxis *axis, int64_t resample, int64_t in, int64_t out, Window window, Room *room)
 {
     int64_t most = (int64_t)fmin((double)in, resize_widest(resample, (double)in / (double)out));
-    double *w = room_take(room, most + 1, sizeof *w);
     *axis = (FloatAxis){.n = window.length, .first = in, .most = most};
     axis->from = room_take(room, axis->n, sizeof *axis->from);
     axis->count = room_take(room, axis->n, sizeof *axis->count);
     axis->weights = room_take(room, axis->n, (size_t)most * sizeof *axis->weights);
-    if (!w || !axis->from || !axis->count || !axis->weights)
+    if (!axis->from || !axis->count || !axis->weights)
         return false;
     for (int64_t i = 0; i < axis->n; i++) {
-        int64_t n = axis->count[i] = resize_weigh(resample, in, out, window.from + i, w, &axis->from[i]);
-        for (int64_t j = 0; j < n; j++)
-            axis->weights[i * most + j] = (float)w[j];
+        int64_t n = axis->count[i] = weigh(resample, in, out, window.from + i, axis->weights + i * most, &axis->from[i]);
         axis->first = axis->from[i] < axis->first ? axis->from[i] : axis->first;
         axis->last = axis->from[i] + n > axis->last ? axis->from[i] + n : axis->last;
     }
@@ -66,7 +82,7 @@ static void pass_y(const float *in, const FloatAxis *axis, int64_t i, int64_t n,
 static double axis_room(int64_t resample, int64_t in, ResizeBound bound)
 {
     double n = (double)bound.length, most = fmin((double)in, resize_widest(resample, bound.scale));
-    return room_bytes(n, sizeof(int64_t)) * 2 + room_bytes(n * most, sizeof(float)) + room_bytes(most + 1, sizeof(double));
+    return room_bytes(n, sizeof(int64_t)) * 2 + room_bytes(n * most, sizeof(float));
 }
 
 double image_resize_float_room(const Image *largest, const Resize *how, ResizeBound x, ResizeBound y)

@@ -2,7 +2,8 @@
 """Makes what run_processors.py compares with: make.py, in an environment with tests/goldens/requirements.txt.
 
 cases.json    settings of ViT's and CLIP's image processors in both arithmetics, and of timm's transforms; for each of a few
-              pictures of ../images the CRC-32 of the pixel values that transformers and timm make of it
+              pictures of ../images the CRC-32 of the pixel values that transformers and timm make of it; settings of DINOv3's
+dinov3_I.npy  what DINOv3's processor makes of the first pictures by the I-th settings: floats, whose rounding is torch's own
 MODEL/        small graphs with what lies beside them; scores of the same pictures by transformers' pipeline, or by timm's
               transform and torch's model
 """
@@ -47,6 +48,13 @@ CLIP = [
     {"size": {"height": 33, "width": 47}, "crop_size": [28, 28], "resample": 0},
     {"size": {"height": 36, "width": 36}, "do_center_crop": False, "image_mean": 0.5, "image_std": 0.25},
 ]
+DINOV3 = [
+    {"size": {"height": 24, "width": 20}},
+    {"size": {"height": 20, "width": 28}, "resample": 3, "image_mean": [0.1, 0.2, 0.3]},
+    {"size": {"height": 30, "width": 30}, "do_center_crop": True, "crop_size": {"height": 22, "width": 34}},
+    {"size": {"height": 19, "width": 23}, "do_rescale": False, "do_normalize": False},
+    {"size": {"height": 19, "width": 23}, "resample": 0, "do_normalize": False},
+]
 TIMM = [
     {"input_size": [3, 224, 224]},
     {"input_size": [3, 64, 64], "crop_pct": 1.0, "interpolation": "bicubic", "mean": CLIP_MEAN, "std": CLIP_STD},
@@ -80,6 +88,14 @@ def transformers_case(name, kind, settings):
         crcs[picture] = pixels(values.numpy())
     return {"name": name, "file": "preprocessor_config.json", "settings": {"image_processor_type": kind, **settings},
             "shape": list(values.shape[1:]), "crc32": crcs}
+
+
+def dinov3_case(i, settings):
+    processor = transformers.DINOv3ViTImageProcessor(**settings)
+    pictures = PICTURES[:3]
+    values = [processor(upright(picture).convert("RGB"), return_tensors="pt").pixel_values[0].numpy() for picture in pictures]
+    np.save(os.path.join(HERE, f"dinov3_{i}.npy"), np.stack(values))
+    return {"name": f"dinov3_{i}", "settings": {"image_processor_type": "DINOv3ViTImageProcessorFast", **settings}, "pictures": pictures}
 
 
 def timm_case(name, cfg):
@@ -176,9 +192,10 @@ def main():
     pixel_cases = [transformers_case(f"{name.lower()}{i}{'_pil' * bool(pil)}", name + "ImageProcessor" + pil, s)
                    for name, all_settings in (("ViT", VIT), ("CLIP", CLIP)) for i, s in enumerate(all_settings) for pil in ("", "Pil")]
     pixel_cases += [timm_case(f"timm{i}", cfg) for i, cfg in enumerate(TIMM)]
+    float_cases = [dinov3_case(i, s) for i, s in enumerate(DINOV3)]
     models = [optimum_model(), *timm_model(), clip_model()]
     with open(os.path.join(HERE, "cases.json"), "w", encoding="utf-8") as f:
-        json.dump({"pixels": pixel_cases, "models": models}, f, indent=1, ensure_ascii=False)
+        json.dump({"pixels": pixel_cases, "floats": float_cases, "models": models}, f, indent=1, ensure_ascii=False)
         f.write("\n")
     print(f"{len(pixel_cases)} processors and {len(models)} models, {len(PICTURES)} pictures each")
 
