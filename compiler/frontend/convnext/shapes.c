@@ -96,6 +96,14 @@ static const char *stem_type(const Parameters *weights)
     return dim(weights, STEM, 0) == dim(weights, STEM_END, 0) ? "overlap" : "overlap_tiered";
 }
 
+/* Whether the convolutions of what is no mere part of a network have none. */
+static bool lacks_biases(const Parameters *weights)
+{
+    return parameters_have(weights, "encoder.stages.0.layers.0.dwconv.weight") &&
+           !parameters_have(weights, "encoder.stages.0.layers.0.dwconv.bias") &&
+           !parameters_have(weights, "embeddings.patch_embeddings.bias");
+}
+
 /* In timm's words, of timm's names; "": of others. */
 static const char *timm_args(const Parameters *weights, Arena *arena)
 {
@@ -105,8 +113,7 @@ static const char *timm_args(const Parameters *weights, Arena *arena)
     sb_put(&args, ", \"model_args\": {");
     put_kernels(&args, weights);
     sb_printf(&args, ", \"stem_type\": \"%s\", \"ls_init_value\": %s, \"conv_bias\": %s", stem_type(weights),
-              has_layer_scale(weights, arena) ? "1e-6" : "null",
-              parameters_have(weights, "embeddings.patch_embeddings.bias") ? "true" : "false");
+              has_layer_scale(weights, arena) ? "1e-6" : "null", lacks_biases(weights) ? "false" : "true");
     sb_printf(&args, ", \"head_norm_first\": %s, \"head_hidden_size\": %lld}",
               parameters_have(weights, "norm_pre.weight") ? "true" : "false",
               (long long)parameters_rows(weights, "head.pre_logits.fc.weight"));
