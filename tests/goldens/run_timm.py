@@ -37,7 +37,7 @@ CHANGED = [
     ("convnext_atto", SMALL | {"conv_bias": False, "norm_layer": "rmsnorm"}), ("convnext_atto", SMALL | {"norm_eps": 0.01}),
     ("convnext_tiny_hnf", SMALL | {"global_pool": "catavgmax"}), ("convnext_atto_rms", SMALL | {"global_pool": "avgmax"}),
     ("convnext_atto", SMALL | {"global_pool": "max", "act_layer": "hard_swish"}),
-    ("convnext_atto", SMALL | {"use_grn": True, "ls_init_value": 1e-6}), ("convnext_atto", SMALL | {"ls_init_value": None}),
+    ("convnext_atto", SMALL | {"use_grn": True, "ls_init_value": 1e-6}),
     ("convnext_large_mlp", SMALL | {"head_hidden_size": 33, "num_classes": 0}),
     ("convnext_base", SMALL | {"head_hidden_size": 33, "norm_layer": "simplenorm"}),
     ("convnext_zepto_rms", SMALL | {"head_norm_first": True}),
