@@ -172,11 +172,19 @@ static Value *contracted(Node *node, const Roles *r, Operand *a, Operand *b, con
     merge(node, a, first + r->left.n, r->summed.n);
     if (!keeps)
         merge(node, a, first, r->left.n);
-    merge(node, b, r->both.n + r->summed.n, r->right.n);
-    merge(node, b, r->both.n, r->summed.n);
+    merge(node, b, r->both.n, r->summed.n); /* first: of nothing on the right comes a dimension more */
+    merge(node, b, r->both.n + 1, r->right.n);
     Value *product = SPELL(node, OP_MatMul, a->x, b->x);
     bool whole = (keeps || r->left.n == 1) && r->right.n == 1;
     return whole ? product : spell_reshape_to(node, product, shape);
+}
+
+/* Where `both` leaves no room for a matrix, and none is there: a [outer, both, summed] times b [both, summed], summed up. */
+static Operand summed_up(Node *node, const Roles *r, Operand *a, Operand *b, const Labels *kept)
+{
+    Operand product = {multiplied(node, r, a, b), a->labels};
+    sum_over(node, &product, kept);
+    return product;
 }
 
 /* a with b: the labels in kept stay. */
@@ -204,6 +212,8 @@ static Operand combine(Node *node, Operand a, Operand b, const Labels *kept)
     }
     order(node, &a, &left);
     order(node, &b, &right);
+    if (r.summed.n && r.outer.n + r.both.n + 2 > MAX_RANK)
+        return summed_up(node, &r, &a, &b, kept);
     return (Operand){r.summed.n ? contracted(node, &r, &a, &b, &shape) : multiplied(node, &r, &a, &b), all};
 }
 

@@ -324,7 +324,10 @@ for equation, *shapes in (
         ("bnhd,hdo->bno", (2, 3, 4, 5), (4, 5, 6)), ("abc,abd->cd", (2, 3, 4), (2, 3, 5)), ("...ij,...jk->...ik", (2, 3, 4), (1, 4, 5)),
         ("...ij,jk->...ik", (2, 3, 3, 4), (4, 5)), ("i...,j...->ij...", (2, 3, 4), (5, 3, 4)), ("bic,ick->bik", (5, 3, 4), (3, 4, 2)),
         (",ij->ij", (), (3, 4)), ("aab,bc->ac", (3, 3, 4), (4, 2)), ("ij,jk,kl->il", (3, 4), (4, 5), (5, 2)), ("i,i,i->i", (3,), (3,), (3,)),
-        ("bij,bkl->bijkl", (2, 3, 4), (2, 2, 5)), ("bxy,bzy,z->bx", (2, 3, 4), (2, 5, 4), (5,))):
+        ("bij,bkl->bijkl", (2, 3, 4), (2, 2, 5)), ("bxy,bzy,z->bx", (2, 3, 4), (2, 5, 4), (5,)),
+        # as many dimensions as there can be: none is left for a matrix of one row
+        ("abcdefgh,abcdefgh->abcdefg", (2, 1, 3, 1, 2, 1, 1, 4), (2, 1, 3, 1, 2, 1, 1, 4)),
+        ("abcdefgh,abcdefgh->", (2, 1, 3, 1, 2, 1, 1, 4), (2, 1, 3, 1, 2, 1, 1, 4)), ("abcdefgh,gh->fedcba", (2, 1, 3, 1, 2, 1, 2, 4), (2, 4))):
     both("Einsum", [rand(*shape) for shape in shapes], free=False, equation=equation)
 case("Einsum", [rand(3, 4, 5), rand(5, 6)], equation="bij,jk->bik", const=(1,))
 case("Einsum", [rand(3, 4, 5), rand(3, 6, 5)], equation="bij,bkj->bik")
