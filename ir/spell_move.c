@@ -2,7 +2,7 @@
 /* Moves and masks that others make: blocks of pixels by a Transpose, and what depends on an element's place by comparing places.
  *
  *   y = DepthToSpace<blocksize = 2>(x)  of [N,12,4,5]   ->   Reshape to [N,2,2,3,4,5], Transpose, Reshape to [N,3,8,10]
- *   y = Trilu(x, k)  of [3,3]                           ->   Where(GreaterOrEqual({0, 1, 2, -1, 0 …}, k), x, 0) */
+ *   y = Trilu(x, k)  of [3,3]                           ->   Where(GreaterOrEqual({0, 1, 2}, {{0}, {1}, {2}} + k), x, 0) */
 #include "ir/spell_util.h"
 
 #include <string.h>
@@ -42,50 +42,43 @@ void spell_SpaceToDepth(Node *node)
 
 /* ── By place ────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* How far each place of a plane lies above the main diagonal. */
-static Tensor *above_diagonal(Node *node, const Value *plane)
+/* 0, 1 … along a dimension that `inner` others follow. */
+static Value *places_along(Node *node, int64_t n, int inner)
 {
-    int rank = plane->type.shape.rank;
-    int64_t dims[] = {dim(plane, rank - 2), dim(plane, rank - 1)};
-    Tensor *tensor = tensor_new(node->graph->model->arena, DT_INT64, 2, dims);
-    if (!tensor)
-        out_of_memory();
-    for (int64_t i = 0; i < tensor->count; i++)
-        tensor_set_int(tensor, i, i % dims[1] - i / dims[1]);
-    return tensor;
-}
-
-void spell_EyeLike(Node *node)
-{
-    Tensor *places = above_diagonal(node, node->inputs.at[0]);
-    Tensor *eye = tensor_new(node->graph->model->arena, node->outputs.at[0]->type.dtype, 2, places->dims);
-    if (!eye)
-        out_of_memory();
-    for (int64_t i = 0; i < eye->count; i++)
-        tensor_set_int(eye, i, tensor_get_int(places, i) == node_attr_int(node, "k"));
-    spell_output(node, 0, spell_constant(node, eye));
-}
-
-void spell_Trilu(Node *node)
-{
-    Value *x = node->inputs.at[0], *k = node_input(node, 1), *places = spell_constant(node, above_diagonal(node, x));
-    OpKind compare = node_attr_int(node, "upper") ? OP_GreaterOrEqual : OP_LessOrEqual;
-    Value *kept = SPELL(node, compare, places, k ? k : spell_number(node, DT_INT64, 0));
-    spell_output(node, 0, SPELL(node, OP_Where, kept, x, spell_number(node, x->type.dtype, 0)));
-}
-
-/* 0, 1 … along the new axis, right of which `inner` dimensions follow. */
-static Value *places_along(Node *node, int64_t depth, int inner)
-{
-    int64_t dims[MAX_RANK] = {depth};
+    int64_t dims[MAX_RANK] = {n};
     for (int i = 1; i <= inner; i++)
         dims[i] = 1;
     Tensor *tensor = tensor_new(node->graph->model->arena, DT_INT64, inner + 1, dims);
     if (!tensor)
         out_of_memory();
-    for (int64_t i = 0; i < depth; i++)
+    for (int64_t i = 0; i < n; i++)
         tensor_set_int(tensor, i, i);
     return spell_constant(node, tensor);
+}
+
+/* Whether each place of a plane lies so far above the main diagonal. Beyond the plane k says no more than at its edge. */
+static Value *is_above_diagonal(Node *node, OpKind compare, Value *k, const Value *plane)
+{
+    int rank = plane->type.shape.rank;
+    int64_t rows = dim(plane, rank - 2), columns = dim(plane, rank - 1);
+    k = SPELL(node, OP_Max, k, spell_number(node, DT_INT64, (double)-rows));
+    k = SPELL(node, OP_Min, k, spell_number(node, DT_INT64, (double)columns));
+    return SPELL(node, compare, places_along(node, columns, 0), SPELL(node, OP_Add, places_along(node, rows, 1), k));
+}
+
+void spell_EyeLike(Node *node)
+{
+    int64_t k = node_attr_int(node, "k");
+    Value *ones = is_above_diagonal(node, OP_Equal, spell_ints(node, &k, 1), node->inputs.at[0]);
+    spell_output(node, 0, spell_cast(node, ones, node->outputs.at[0]->type.dtype));
+}
+
+void spell_Trilu(Node *node)
+{
+    Value *x = node->inputs.at[0], *k = node_input(node, 1);
+    OpKind compare = node_attr_int(node, "upper") ? OP_GreaterOrEqual : OP_LessOrEqual;
+    Value *kept = is_above_diagonal(node, compare, k ? k : spell_number(node, DT_INT64, 0), x);
+    spell_output(node, 0, SPELL(node, OP_Where, kept, x, spell_number(node, x->type.dtype, 0)));
 }
 
 void spell_OneHot(Node *node)
