@@ -272,8 +272,10 @@ static bool one_hot_depth(const Node *node, int64_t *depth, Diag *diag)
         return false;
     }
     *depth = tensor->count == 1 ? tensor_get_int(tensor, 0) : -1;
-    return *depth >= 1 || FAIL(node, diag, "depth of OneHot is %s, expected one number of at least 1",
-                               tensor->count == 1 ? "less than 1" : "not one number");
+    if (*depth < 1)
+        return FAIL(node, diag, "depth of OneHot is %s, expected one number of at least 1",
+                    tensor->count == 1 ? "less than 1" : "not one number");
+    return infer_check_table(node, *depth, diag);
 }
 
 bool infer_OneHot(Node *node, Diag *diag)

@@ -472,12 +472,12 @@ static bool pad_dim(const Node *node, Dim *dim, int64_t before, int64_t after, D
     if (__builtin_add_overflow(dim->size, before, &size) || __builtin_add_overflow(size, after, &size) || size < 0)
         return FAIL(node, diag, "Pad makes a dimension of %lld by %lld and %lld, expected a size of at least 0",
                     (long long)dim->size, (long long)before, (long long)after);
-    bool adds = before > 0 || after > 0;
-    if (adds && strcmp(node_attr_string(node, "mode"), "constant") != 0 &&
-        dim->size - (before < 0 ? -before : 0) - (after < 0 ? -after : 0) < 1)
+    bool changes = before || after, adds = before > 0 || after > 0,
+         picks = !str_equal(node_attr_string(node, "mode"), "constant");
+    if (picks && adds && dim->size - (before < 0 ? -before : 0) - (after < 0 ? -after : 0) < 1)
         return FAIL(node, diag, "Pad continues a dimension that has no element left");
     *dim = dim_of(size);
-    return true;
+    return !picks || !changes || infer_check_table(node, size, diag);
 }
 
 bool infer_Pad(Node *node, Diag *diag)

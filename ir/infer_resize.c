@@ -130,8 +130,9 @@ static bool resized_dim(const Node *node, const ResizeAxis *axis, Dim *dim, Diag
         return FAIL(node, diag, "%s makes a dimension of %.0f, expected less than 2^31", node->op->name, axis->length);
     if (axis->in == 0 && axis->out)
         return FAIL(node, diag, "%s makes %lld of a dimension of 0", node->op->name, (long long)axis->out);
+    bool takes_all = !resize_is_old(node) && node_attr_int(node, "antialias");
     *dim = (Dim){.size = axis->out};
-    return true;
+    return infer_check_table(node, takes_all && axis->in > axis->out ? axis->in : axis->out, diag);
 }
 
 static bool set_resized(Node *node, Diag *diag)

@@ -103,6 +103,16 @@ bool infer_check_epsilon(const Node *node, Diag *diag)
                 isnan(value) ? fabs(value) : value);
 }
 
+bool infer_check_table(const Node *node, int64_t n, Diag *diag)
+{
+    enum { MOST = 1 << 24 };
+    if (n <= MOST)
+        return true;
+    diag_unsupported(diag, node->span, "%s along a dimension of %lld is not supported, of at most %d it is", node->op->name,
+                     (long long)n, MOST);
+    return false;
+}
+
 bool infer_check_p(const Node *node, int64_t most, Diag *diag)
 {
     int64_t p = node_attr_int(node, "p");

@@ -47,6 +47,8 @@ bool infer_check_dim(const Node *node, int64_t index, int dim, Dim expected, con
 bool infer_check_finite(const Node *node, const char *attr, Diag *diag);
 bool infer_check_epsilon(const Node *node, Diag *diag);
 
+/* For n places along a dimension a table is made at compile time, which is not done for any number of them. */
+bool infer_check_table(const Node *node, int64_t n, Diag *diag);
 bool infer_check_p(const Node *node, int64_t most, Diag *diag); /* p, of a norm: 1 to most */
 
 /* Output 0 is of input 0's type, which is in set. */

@@ -156,6 +156,11 @@ cases = [
     ("float[2,4,5,8] x, float[3,5] m", "", "y = Attention(x, x, x, m)", 1, "expected one that broadcasts to [2,4,5,5]"),
     ("float[2,4,5,8] x", "", 'y = Attention(x, x, x, "", x)', 1, "Attention has one of past_key and past_value, expected both or none"),
     ("float[2,4,5,8] x", "int64[1] a = {0}, int64[1] t = {2}", "e = Slice(x, a, a, t) y = Attention(e, x, x)", 3, "Attention of an empty or symbolic dimension is not supported"),
+    # tables that grow with a number
+    (X, "int64[4] s = {1,3,4,33554432}", 'y = Resize(x, "", "", s)', 3, "Resize along a dimension of 33554432 is not supported, of at most 16777216 it is"),
+    ("float[1,1,33554432] x", "int64[3] s = {1,1,5}", 'y = Resize <mode = "linear", antialias = 1> (x, "", "", s)', 3, "Resize along a dimension of 33554432 is not"),
+    ("float[2,3] x", "int64[4] p = {0,33554432,0,0}", 'y = Pad <mode = "edge"> (x, p)', 3, "Pad along a dimension of 33554435 is not supported"),
+    ("int64[3] x", "int64 d = {2147483647}, float[2] v = {0,1}", "y = OneHot(x, d, v)", 3, "OneHot along a dimension of 2147483647 is not supported"),
     # quantisation
     ("float[2,3] x", "float[2] s", "y = QuantizeLinear(x, s)", 1, "expected 3 in dimension 0 (one for each index of axis)"),
     ("uint8[N,3] x", "float[3] s", "y = DequantizeLinear <axis = 0> (x, s)", 1, "has shape [3], one for each index of axis, which is free; fix it with --dim N=N"),
