@@ -2,7 +2,7 @@
 /* Masks: what is made of the class of each pixel.
  *
  *   3 3 3 7      areas    3: 0.75, 7: 0.25
- *                mask     an indexed PNG: pixels 3 3 3 7, colour i is class i's; of more than 256 classes gray of 16 bits
+ *                mask     an indexed PNG: pixels 3 3 3 7, colour i is class i's; of classes beyond 255 gray of 16 bits
  *                overlay  the picture, half of it each class's colour
  *
  * Colours are those of PASCAL VOC's masks: three bits of a class's number at a time are the highest bits of red, green and blue, then
@@ -31,11 +31,22 @@ void mask_areas(const int32_t *labels, int64_t n_pixels, int64_t *counts, float 
         areas[i] = (float)((double)counts[i] / (double)n_pixels);
 }
 
+/* A graph's labels may be beyond its classes: 255 is what training ignores. */
+static int64_t colors_of(const int32_t *labels, int64_t n_pixels, int64_t n)
+{
+    for (int64_t i = 0; i < n_pixels; i++) {
+        int64_t needs = labels[i] < 0 ? MOST_COLORS : (int64_t)labels[i] + 1;
+        n = needs > n ? needs : n;
+    }
+    return n;
+}
+
 Png mask_encode(const int32_t *labels, int64_t width, int64_t height, int64_t n)
 {
     uint8_t colors[3 * MOST_COLORS];
-    PngKind kind = n <= MOST_COLORS ? PNG_INDEXED : PNG_GRAY16;
-    int64_t count = width * height, bytes = png_pixel_bytes(kind);
+    int64_t count = width * height, n_colors = colors_of(labels, count, n);
+    PngKind kind = n_colors <= MOST_COLORS ? PNG_INDEXED : PNG_GRAY16;
+    int64_t bytes = png_pixel_bytes(kind);
     uint8_t *pixels = malloc((size_t)(count * bytes));
     for (int64_t i = 0; i < MOST_COLORS; i++)
         mask_color(i, colors + 3 * i);
@@ -44,7 +55,7 @@ Png mask_encode(const int32_t *labels, int64_t width, int64_t height, int64_t n)
             pixels[2 * i] = (uint8_t)(labels[i] >> 8);
         pixels[(i + 1) * bytes - 1] = (uint8_t)labels[i];
     }
-    Png png = pixels ? png_encode(kind, width, height, pixels, colors, n) : (Png){0};
+    Png png = pixels ? png_encode(kind, width, height, pixels, colors, n_colors) : (Png){0};
     free(pixels);
     return png;
 }

@@ -28,6 +28,8 @@ GRAPHS = {
     "logits": ("float[N,4,12,12] logits", "   logits = Conv (pixel_values, w)\n"),
     "planes": ("float[N,4,12,12] planes", "   planes = Conv (pixel_values, w)\n"),
     "mask": ("int64[N,1,12,12] seen", "   y = Conv (pixel_values, w)\n   seen = ArgMax <axis: int = 1> (y)\n"),
+    **{f"times{n}": ("int64[N,12,12] labels", f"   n = Constant <value_int: int = {n}> ()\n   y = Conv (pixel_values, w)\n"
+                     "   seen = ArgMax <axis: int = 1, keepdims: int = 0> (y)\n   labels = Mul (seen, n)\n") for n in (80, 300)},
     "neither": ("float[N,432] z", "   z = Flatten (pixel_values)\n"),
 }
 
@@ -122,6 +124,14 @@ for graph in "planes", "mask":
 compile("logits", "--outputs=labels", out="only")
 run("./only", "street.png", "-o", "other.png")
 assert (np.asarray(Image.open(f"{FOLDER}/other.png")) == nearest).all()
+
+# Labels beyond those that have names: the palette reaches to them, and beyond 255 masks are of 16 bits.
+for most, mode in (80, "P"), (300, "I;16"):
+    compile(f"times{most}")
+    run(f"./times{most}", "street.png", "-o", "beyond.png")
+    beyond = Image.open(f"{FOLDER}/beyond.png")
+    assert beyond.mode == mode and (np.asarray(beyond) == nearest.astype(int) * most).all(), most
+    assert mode != "P" or len(beyond.getpalette()) > 3 * nearest.max() * most
 
 # The library: in Python a picture's labels, areas and logits, from a path, bytes and samples.
 compile("logits", "--emit=shared", out="libseg.so")
