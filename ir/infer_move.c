@@ -469,7 +469,8 @@ static bool pad_dim(const Node *node, Dim *dim, int64_t before, int64_t after, D
         *dim = before == 0 && after == 0 ? *dim : UNKNOWN;
         return true;
     }
-    if (__builtin_add_overflow(dim->size, before, &size) || __builtin_add_overflow(size, after, &size) || size < 0)
+    bool beyond = before == INT64_MIN || after == INT64_MIN; /* has no opposite */
+    if (beyond || __builtin_add_overflow(dim->size, before, &size) || __builtin_add_overflow(size, after, &size) || size < 0)
         return FAIL(node, diag, "Pad makes a dimension of %lld by %lld and %lld, expected a size of at least 0",
                     (long long)dim->size, (long long)before, (long long)after);
     bool changes = before || after, adds = before > 0 || after > 0,

@@ -173,7 +173,19 @@ bool infer_ConvNHWC(Node *node, Diag *diag) { return conv(node, diag); }
 /* ── Transposed convolution ──────────────────────────────────────────────────────────────────────────── */
 
 /* Strides up to here: each of their phases is a column of the product that it is spelled by. */
-enum { MAX_PHASES = 4096, MAX_TRANSPOSED = 3 };
+enum { MAX_PHASES = 4096, MAX_TRANSPOSED = 3, MAX_SPREAD = 1 << 24 };
+
+/* Elements of the kernel with its dilations, which are zeros there, in whole strides. */
+static int64_t spread_elements(const Window *w)
+{
+    int64_t n = 1;
+    for (int i = 0; i < w->n; i++) {
+        int64_t extent = (w->kernel[i] - 1) * w->dilation[i] + 1, taps = (extent + w->stride[i] - 1) / w->stride[i];
+        if (__builtin_mul_overflow(n, taps * w->stride[i], &n))
+            return INT64_MAX;
+    }
+    return n;
+}
 
 static bool check_transposed_channels(const Node *node, Diag *diag)
 {
@@ -211,9 +223,14 @@ static bool transposed_dims(const Node *node, Shape *out, Diag *diag)
                         (long long)sizes[i]);
         *dim = dim_is_fixed(*dim) ? dim_of(sizes[i]) : (Dim){.size = -1};
     }
-    if (phases <= MAX_PHASES)
+    if (phases > MAX_PHASES)
+        diag_unsupported(diag, node->span, "%s with strides whose product is above %d is not supported", node->op->name,
+                         MAX_PHASES);
+    else if (spread_elements(&w) > MAX_SPREAD)
+        diag_unsupported(diag, node->span, "%s with dilations that make its kernel one of more than %d elements is not supported",
+                         node->op->name, MAX_SPREAD);
+    else
         return true;
-    diag_unsupported(diag, node->span, "%s with strides whose product is above %d is not supported", node->op->name, MAX_PHASES);
     return false;
 }
 

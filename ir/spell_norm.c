@@ -111,6 +111,8 @@ static Value *ones(Node *node, DType dtype, const Window *w)
     for (int i = 0; i < w->n; i++)
         dims[i + 2] = w->kernel[i];
     Tensor *tensor = tensor_new(node->graph->model->arena, dtype, w->n + 2, dims);
+    if (!tensor)
+        out_of_memory();
     for (int64_t i = 0; i < tensor->count; i++)
         tensor_set(tensor, i, 1);
     return spell_constant(node, tensor);

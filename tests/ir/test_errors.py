@@ -156,7 +156,9 @@ cases = [
     ("float[2,4,5,8] x, float[3,5] m", "", "y = Attention(x, x, x, m)", 1, "expected one that broadcasts to [2,4,5,5]"),
     ("float[2,4,5,8] x", "", 'y = Attention(x, x, x, "", x)', 1, "Attention has one of past_key and past_value, expected both or none"),
     ("float[2,4,5,8] x", "int64[1] a = {0}, int64[1] t = {2}", "e = Slice(x, a, a, t) y = Attention(e, x, x)", 3, "Attention of an empty or symbolic dimension is not supported"),
+    ("float[2,3] x", "int64[4] p = {0,-9223372036854775808,0,9223372036854775807}", "y = Pad(x, p)", 1, "Pad makes a dimension of 3 by -9223372036854775808"),
     # tables that grow with a number
+    (X, "float[4,2,3,3] w", "y = ConvTranspose <dilations = [2000000000, 1]> (x, w)", 3, "dilations that make its kernel one of more than 16777216 elements"),
     (X, "int64[4] s = {1,3,4,33554432}", 'y = Resize(x, "", "", s)', 3, "Resize along a dimension of 33554432 is not supported, of at most 16777216 it is"),
     ("float[1,1,33554432] x", "int64[3] s = {1,1,5}", 'y = Resize <mode = "linear", antialias = 1> (x, "", "", s)', 3, "Resize along a dimension of 33554432 is not"),
     ("float[2,3] x", "int64[4] p = {0,33554432,0,0}", 'y = Pad <mode = "edge"> (x, p)', 3, "Pad along a dimension of 33554435 is not supported"),
