@@ -53,6 +53,7 @@ text = shows({}, "upernet (float[batch_size,3,512,512] pixel_values) => (float[b
              '"backbone.embeddings.patch_embeddings.weight"', '"decode_head.fpn_bottleneck.conv.weight"')
 assert "auxiliary" not in text and '"backbone.hidden_states_norms.stage2.weight" = ["location"' in text
 assert "no preprocessor_config.json: pictures are prepared as SegformerImageProcessor does by default, at 512x512" in graph({})[3]
+shows({"architectures": []})
 shows({}, "float[batch_size,3,32,64] pixel_values", "int64[batch_size,32,64] labels", options=["--image-size=32x64"])
 shows({}, "=> (int64[batch_size,32,32] labels)", options=["--image-size=32", "--outputs=labels"])
 shows({}, "=> (float[batch_size,3,32,32] probabilities)", "probabilities = Softmax <axis: int = 1>", options=["--image-size=32", "--outputs=probabilities"])

@@ -16,7 +16,7 @@ static bool read_architecture(const JsonFile *json)
     static const char expected[] = "UperNetForSemanticSegmentation";
     const json_t *list = key_get(json, "architectures");
     const char *name = json_string_value(json_array_get(list, 0));
-    return !list || str_equal(name, expected) ||
+    return !list || (json_is_array(list) && json_array_size(list) == 0) || str_equal(name, expected) ||
            key_unsupported(json, "architectures", "is not supported, expected %s", expected);
 }
 
