@@ -301,10 +301,10 @@ static int64_t nanoseconds(void)
 
 static bool takes_part(const cnxrt_context *context, int64_t thread) { return thread < context->members[thread].n; }
 
-/* Half as many once thread 0 has stood still, waiting for one whose processor was taken, for two fifths of the time. */
+/* Half as many once thread 0 has stood still, waiting for one whose processor was taken, for two fifths of the time, and for long enough. */
 static int64_t choose_next(cnxrt_context *context, int64_t n, int64_t now)
 {
-    if (5 * context->stalled_ns < 2 * (now - context->since_ns) || context->stalled_ns == 0)
+    if (5 * context->stalled_ns < 2 * (now - context->since_ns) || context->stalled_ns <= context->least_stall_ns)
         return n;
     context->since_ns = now;
     context->stalled_ns = 0;
@@ -428,14 +428,20 @@ static void run_thread(void *argument, int64_t thread)
         run_timed(context, p, thread, run_phase);
 }
 
+/* So often the system's own work takes a processor, on a machine that is idle otherwise; who shares one loses it several times as often. */
+static const int64_t PREEMPTION_NS = 16000000;
+static const double LEAST_STALL = 16; /* of a run */
+
 /* On as many of the pool's threads as were chosen. */
 static void run_on_pool(cnxrt_context *context, int64_t batch)
 {
     int64_t start = nanoseconds();
     context->since_ns = start;
     context->stalled_ns = 0;
-    bool disturbed = pool_run(context->pool, context->n_active, pace_is_busy(&context->pace), run_thread, context);
-    pace_note(&context->pace, (double)(nanoseconds() - start) / (double)batch, disturbed);
+    context->least_stall_ns = (int64_t)(context->pace.ns[context->pace.level] * (double)batch / LEAST_STALL);
+    long preempted = pool_run(context->pool, context->n_active, pace_is_busy(&context->pace), run_thread, context);
+    int64_t ns = nanoseconds() - start;
+    pace_note(&context->pace, (double)ns / (double)batch, preempted > ns / PREEMPTION_NS);
 }
 
 void context_each_thread(cnxrt_context *context, void (*job)(void *argument, int64_t thread), void *argument)

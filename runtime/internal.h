@@ -58,6 +58,7 @@ struct cnxrt_context {
     struct Member *members;     /* one for each thread */
     atomic_llong n_next[2];          /* threads from the next phase on, and from that after it: thread 0 says so ahead */
     int64_t since_ns, stalled_ns; /* of thread 0: when it last changed them, and how long it has stood still since */
+    int64_t least_stall_ns; /* less of a run is not worth a change */
     int64_t n_alone;            /* images of this run that the threads share out; 0: all run in step */
     int64_t *phase_ns;          /* time of each phase is added here; NULL: not measured */
     atomic_flag busy;

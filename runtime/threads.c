@@ -151,7 +151,7 @@ static void start_job(ThreadPool *pool, int n)
     event_change(&pool->start, (1u << ACTIVE_BITS) + (unsigned)(n - 1) - active);
 }
 
-bool pool_run(ThreadPool *pool, int64_t n, bool busy, void (*job)(void *argument, int64_t thread), void *argument)
+long pool_run(ThreadPool *pool, int64_t n, bool busy, void (*job)(void *argument, int64_t thread), void *argument)
 {
     pool->job = job;
     pool->argument = argument;
@@ -161,7 +161,7 @@ bool pool_run(ThreadPool *pool, int64_t n, bool busy, void (*job)(void *argument
     if (n > 1)
         start_job(pool, (int)n);
     do_job(pool, 0);
-    return atomic_load_explicit(&pool->preempted, memory_order_relaxed) > 0;
+    return atomic_load_explicit(&pool->preempted, memory_order_relaxed);
 }
 
 /* Signals are the embedder's business: none is delivered to a worker. */

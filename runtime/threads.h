@@ -14,8 +14,8 @@ void pool_free(ThreadPool *pool); /* joins the workers, unless fork left them be
 bool pool_is_here(const ThreadPool *pool); /* false in a child of fork, which has none of the workers */
 
 /* job(argument, i) for each i in [0, n), i = 0 in the caller's thread; n: at most all. Returns when all have returned, and
- * whether the system took a processor from one of them meanwhile. busy: who waits sleeps at once. */
-bool pool_run(ThreadPool *pool, int64_t n, bool busy, void (*job)(void *argument, int64_t thread), void *argument);
+ * how often the system took a processor from one of them meanwhile. busy: who waits sleeps at once. */
+long pool_run(ThreadPool *pool, int64_t n, bool busy, void (*job)(void *argument, int64_t thread), void *argument);
 
 /* Inside a job: waits until n of its threads are here, the first n; the others must have left the job. */
 void pool_barrier(ThreadPool *pool, int64_t n);
