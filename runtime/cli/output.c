@@ -113,12 +113,30 @@ static bool check(Cli *cli, const char *path, Kind kind)
     return is_replaceable(path, kind) || cli_error(cli, CLI_RESOURCE, path, "cannot write: it is there and not %s", kind.name);
 }
 
+enum { DUMPED, MASK, OVERLAY, N_SINGLE };
+
+/* All files that are written, one after the other; NULL among them: not asked for. */
+static const char *file_at(const Cli *cli, int64_t i)
+{
+    const char *const single[] = {[DUMPED] = cli->dump_pixels, [MASK] = cli->mask, [OVERLAY] = cli->overlay};
+    return i < N_SINGLE ? single[i] : cli->outputs[i - N_SINGLE].file;
+}
+
+static bool named_once(Cli *cli, int64_t i)
+{
+    const char *path = file_at(cli, i);
+    for (int64_t j = 0; path && output_is_file(path) && j < i; j++)
+        if (file_at(cli, j) && strcmp(file_at(cli, j), path) == 0)
+            return cli_error(cli, CLI_USAGE, path, "named for two outputs");
+    return true;
+}
+
 bool outputs_check(Cli *cli)
 {
-    bool ok = check(cli, cli->dump_pixels, npy) && check(cli, cli->mask, png) && check(cli, cli->overlay, png);
-    for (int64_t i = 0; ok && i < cli->n_outputs; i++)
-        ok = check(cli, cli->outputs[i].file, npy);
-    return ok;
+    for (int64_t i = 0; i < N_SINGLE + cli->n_outputs; i++)
+        if (!named_once(cli, i) || !check(cli, file_at(cli, i), i == MASK || i == OVERLAY ? png : npy))
+            return false;
+    return true;
 }
 
 /* ── Writing ─────────────────────────────────────────────────────────────────────────────────────────── */

@@ -363,7 +363,8 @@ static bool check_masks(const Pipeline *p)
         return true;
     if (!p->segments)
         return cli_error(cli, CLI_UNSUPPORTED, NULL, "this model does not label pixels; %s has nothing to write", option);
-    return p->count == 1 || cli_error(cli, CLI_USAGE, NULL, "%s writes one picture's labels, but there are several", option);
+    return p->count == 1 ||
+           cli_error(cli, CLI_USAGE, NULL, "%s writes the labels of one picture, which is to be named alone", option);
 }
 
 /* Each worker has a thread, or several where there are fewer pictures than threads. */

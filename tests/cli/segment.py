@@ -145,7 +145,8 @@ assert model.labels == LABELS
 
 # What can't be.
 refuse("-o needs a picture", 2, "./logits", "-o", "x.png", "--bench")
-refuse("--overlay writes one picture's labels, but there are several", 2, "./logits", "street.png", "small.png", "--overlay=x.png")
+refuse("--overlay writes the labels of one picture, which is to be named alone", 2, "./logits", "street.png", "small.png", "--overlay=x.png")
+refuse("x.png: error: named for two outputs", 2, "./logits", "street.png", "-o", "x.png", "--overlay=x.png")
 refuse("cannot write: it is there and not a PNG file", 4, "./logits", "street.png", "-o", "labels.txt")
 refuse("cannot write: it is an input, too", 4, "./logits", "street.png", "-o", "street.png")
 run(CNXC, "compile", f"{ROOT}/models/digits", "-o", "digits")
