@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Attention as two products with a Softmax between them. Floats of 16 bits are floats in between.
  *
- *   y = Attention(q, k, v, mask)    ->    s = MatMul(q, k turned) * scale + (0 where mask, else -infinity)   y = MatMul(Softmax(s), v)
+ *   y = Attention(q, k, v, mask)    ->    s = MatMul(q, k turned) * scale + (0 where mask, else -infinity)
+ *                                         y = MatMul(Softmax(s), v)
  *
- * Heads that share a key stand beside each other as if they were rows of one query: [B, 8, q, d] by [B, 2, k, d] is [B, 2, 4 q, d] by
- * it. Who may attend to whom is one bool for query and key, constant where nothing else says it. */
+ * Heads that share a key stand beside each other as if they were rows of one query: [B, 8, q, d] by [B, 2, k, d] is
+ * [B, 2, 4 q, d] by it. Who may attend to whom is one bool for query and key, constant where nothing else says it. */
 #include "ir/attention.h"
 #include "ir/spell_util.h"
 

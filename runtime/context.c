@@ -301,7 +301,8 @@ static int64_t nanoseconds(void)
 
 static bool takes_part(const cnxrt_context *context, int64_t thread) { return thread < context->members[thread].n; }
 
-/* Half as many once thread 0 has stood still, waiting for one whose processor was taken, for two fifths of the time, and for long enough. */
+/* Half as many once thread 0 has stood still, waiting for one whose processor was taken, for two fifths of the time, and for long
+ * enough. */
 static int64_t choose_next(cnxrt_context *context, int64_t n, int64_t now)
 {
     if (5 * context->stalled_ns < 2 * (now - context->since_ns) || context->stalled_ns <= context->least_stall_ns)
@@ -428,7 +429,7 @@ static void run_thread(void *argument, int64_t thread)
         run_timed(context, p, thread, run_phase);
 }
 
-/* So often the system's own work takes a processor, on a machine that is idle otherwise; who shares one loses it several times as often. */
+/* On an idle machine the system's own work takes a processor less often than this; who shares one loses it more often. */
 static const int64_t PREEMPTION_NS = 16000000;
 static const double LEAST_STALL = 16; /* of a run */
 

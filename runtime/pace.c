@@ -6,8 +6,7 @@
  *   quiet      all threads, always
  *   disturbed  again and again: half as many are tried, and what was faster is kept; one run in PROBE tries twice as many
  *
- * What a phase's chunks compute does not depend on it. A single disturbance changes nothing: the system has its own work to
- * do now and then. */
+ * What a phase's chunks compute does not depend on it. A single disturbed run changes nothing. */
 #include "runtime/pace.h"
 
 enum { DISTURBANCE = 3, BUSY = 6, MOST_TROUBLE = 24, PROBE = 32 };

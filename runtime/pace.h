@@ -19,7 +19,7 @@ typedef struct Pace {
 /* Threads for the next run, of n_threads at most. */
 int64_t pace_choose(Pace *pace, int64_t n_threads);
 
-/* What that run took; disturbed: others took a processor from one of its threads. */
+/* What that run took; disturbed: others took processors from its threads, more often than a system does for itself. */
 void pace_note(Pace *pace, double ns_an_image, bool disturbed);
 
 /* Others want the processors: who waits should sleep. */

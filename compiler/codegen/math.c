@@ -364,8 +364,8 @@ IrValue math_pow(Emit *e, IrValue x, IrValue y)
     return select_equal(e, x, 1, 1, value);
 }
 
-/* What is left of x in whole multiples of y, but for its sign where it is 0. Each step takes off a multiple by 29 bits of the quotient,
- * so that it is exact; the quotient of two floats is less than 2^277. One that was rounded up leaves less than nothing. */
+/* What is left of x in whole multiples of y, but for its sign where it is 0. Each step takes off a multiple by 29 bits of the
+ * quotient, so that it is exact; the quotient of two floats is less than 2^277. One that was rounded up leaves less than nothing. */
 IrValue math_fmod(Emit *e, IrValue x, IrValue y)
 {
     enum { STEPS = 10, KEPT_BITS = 29 };

@@ -12,7 +12,8 @@
 Model *frontend_load(const char *path, const FrontendOptions *options, Arena *arena, Diag *diag);
 
 /* A Model from a folder's config alone, for the graph texts in models/: constants have no data, but their place in the
- * model.safetensors that is to lie in text_dir. Types are inferred, and the network's parts are functions. NULL after diagnostics. */
+ * model.safetensors that is to lie in text_dir. Types are inferred, and the network's parts are functions. NULL after
+ * diagnostics. */
 Model *frontend_from_config(const char *dir, const char *text_dir, const FrontendOptions *options, Arena *arena, Diag *diag);
 
 /* inline.c. False after a diagnostic. */

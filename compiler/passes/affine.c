@@ -9,9 +9,9 @@
  *   q = Add(p, c)                          ->      q = Add(p, c')              c' = c s
  *   r = Mul(q, s)
  *
- * The same for RMSNormalization, which has no b, and for ConvNHWC, as long as no padding stands in for what would have been b. New weights are computed in double
- * and rounded once; if one might not be finite, nothing is folded. Requires channels-last layout (pass_layout) and
- * recognised norms; preserves names of outputs. The scale that stays behind is all ones. */
+ * The same for RMSNormalization, which has no b, and for ConvNHWC, as long as no padding stands in for what would have
+ * been b. New weights are computed in double and rounded once; if one might not be finite, nothing is folded. Requires
+ * channels-last layout (pass_layout) and recognised norms; preserves names of outputs. The scale that stays behind is all ones. */
 #include "compiler/passes/passes.h"
 
 #include "compiler/passes/rewrite.h"

@@ -257,8 +257,8 @@ static void make_window(Node *node)
 
 /* ── Resize ──────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* The axes that are resized, and no others: of a picture two, so that a free batch is none of them. Where they share one scale, all
- * have a say in it. */
+/* The axes that are resized, and no others: of a picture two, so that a free batch is none of them. Where they share one
+ * scale, all have a say in it. */
 static bool resize_is_legal(const Node *node)
 {
     ResizeAxis axes[MAX_RANK];

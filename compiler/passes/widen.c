@@ -6,10 +6,11 @@
  *   y = Relu(p)                                 ->     r = Relu(p)
  *                                                      y = Cast<to = 10>(r)
  *
- * So they are fused, folded and scheduled as floats are. Results are nearer to exact than the graph's, which rounds each value; at -O0
- * it is done as it says. Casts to halves and back go, also those that an exporter put around a part that needs floats. Numbers of
- * Gelu that were rounded to halves are what they were, so that it is recognised. Doubles that come of halves and end as halves, as torch
- * writes LayerNorm of before opset 17, are floats, too. Requires types, no legal forms, for `cnxc verify` has the interpreter compute likewise; preserves names of inputs and outputs. */
+ * So they are fused, folded and scheduled as floats are. Results are nearer to exact than the graph's, which rounds each value;
+ * at -O0 it is done as it says. Casts to halves and back go, also those that an exporter put around a part that needs floats.
+ * Numbers of Gelu that were rounded to halves are what they were, so that it is recognised. Doubles that come of halves and end as
+ * halves, as torch writes LayerNorm of before opset 17, are floats, too. Requires types, and no legal forms, for `cnxc verify` has
+ * the interpreter compute likewise; preserves names of inputs and outputs. */
 #include "compiler/passes/passes.h"
 
 #include "compiler/passes/rewrite.h"

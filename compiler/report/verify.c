@@ -4,8 +4,8 @@
  *   $ cnxc verify model/
  *   logits   max error 3.1e-07 of 2.4   ok
  *
- * The interpreter runs the graph as it was read, but halves in float, as code does; the executable is what `cnxc compile` makes. With --per-node every
- * value that holds pictures becomes an output, so each node is compared; fusion then stops at each of them.
+ * The interpreter runs the graph as it was read, but halves in float, as code does; the executable is what `cnxc compile` makes.
+ * With --per-node every value that holds pictures becomes an output, so each node is compared; fusion then stops at each of them.
  *
  * With --per-op the optimised graph is cut apart: every region is given what the float32 graph has computed before it, so that what it
  * loses is its own. The signal-to-noise ratio says how much that is. Whether the code is right is another question: of int8, which
@@ -41,7 +41,8 @@ static const double TOLERANCE_BF16 = 5e-2;
  * turns others in the next layer, so that after some the two differ as much as either does from floats. */
 static const double TOLERANCE_INT8 = 5e-2;
 
-/* A half that is given out may be rounded to its neighbour. Where each value is rounded to halves, as at -O0, every layer turns some. */
+/* A half that is given out may be rounded to its neighbour. Where each value is rounded to halves, as at -O0, every layer turns
+ * some. */
 static const double TOLERANCE_F16_OUT = 0x1p-10, TOLERANCE_BF16_OUT = 0x1p-7, TOLERANCE_ROUNDED = 5e-2;
 
 /* ── Random inputs ───────────────────────────────────────────────────────────────────────────────────── */

@@ -9,8 +9,8 @@
  *
  *   x[N,H,W,C], 4x4 stride 4  →  [N, H/4, W/4, 4, 4, C], strides 4·row, 4·pixel, row, pixel, 4
  *
- * If its pixels and its kernel elements each merge into one stride it is the matrix. Otherwise K is summed up in parts, for each of
- * which it is one: of 3x3 kernels over many channels, a kernel's row or one of its elements, over the lines of a block of pixels,
+ * If its pixels and its kernel elements each merge into one stride it is the matrix. Otherwise K is summed up in parts, for each
+ * of which it is one: of 3x3 kernels over many channels, a kernel's row or one of its elements, over the lines of a block of pixels,
  *
  *   x[N,H,W,C], 3x3  →  3 parts of 3*C (9 of C, where pixels lie a gap apart), lines of W pixels
  *
@@ -151,7 +151,8 @@ static Panels runtime_weights(Lowering *l, const Conv *conv, int64_t nr)
 
 enum { LEAST_RUN = 64, MOST_PARTS = 81 }; /* elements of K in a part that are worth adding to C for; parts of a kernel */
 
-/* Where the elements of K begin that are one stride apart for all pixels, as a dimension of the patches; how many parts that makes. */
+/* Where the elements of K begin that are one stride apart for all pixels, as a dimension of the patches; how many parts that
+ * makes. */
 static int run_dim(const View *patches, int n_pixels, int64_t *k, int64_t *stride)
 {
     int at = patches->rank;

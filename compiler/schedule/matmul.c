@@ -113,6 +113,22 @@ typedef struct Batch {
     int rank;
 } Batch;
 
+/* One product of the batch; a and c begin at its own, and group's panels are its. */
+static void batch_item(Lowering *l, const Batch *batch, const Panels *panels, Gemm gemm, View a, View c, Pos group,
+                       void emit(Lowering *l, const Gemm *gemm))
+{
+    Panels own = panels_group(*panels, group);
+    for (int i = 0; i < batch->rank; i++) {
+        a = view_drop(a, 0);
+        c = view_drop(c, 0);
+    }
+    gemm.a = a;
+    gemm.c = c;
+    gemm.panels = &own;
+    gemm.count = own.n_full;
+    emit(l, &gemm);
+}
+
 static void batch_section(Lowering *l, const Batch *batch, const Panels *panels, Gemm gemm, const int64_t *index)
 {
     View a = batch->a, c = batch->c, b = batch->b;
@@ -122,16 +138,7 @@ static void batch_section(Lowering *l, const Batch *batch, const Panels *panels,
         a.ref = ref_shift(a.ref, index[i] * a.strides[i]);
         c.ref = ref_shift(c.ref, index[i] * c.strides[i]);
     }
-    for (int i = 0; i < batch->rank; i++) {
-        a = view_drop(a, 0);
-        c = view_drop(c, 0);
-    }
-    Panels own = panels_group(*panels, group);
-    gemm.a = a;
-    gemm.c = c;
-    gemm.panels = &own;
-    gemm.count = own.n_full;
-    gemm_sections(l, &gemm);
+    batch_item(l, batch, panels, gemm, a, c, group, gemm_sections);
 }
 
 /* The batch's dimensions as loops, the longest one as chunks. */
@@ -151,16 +158,7 @@ static void batch_loops(Lowering *l, const Batch *batch, const Panels *panels, G
         group = batch->b.strides[i] ? pos_loop(group, loops[i], groups) : group;
         groups *= batch->b.strides[i] ? batch->b.dims[i] : 1;
     }
-    for (int i = 0; i < batch->rank; i++) {
-        a = view_drop(a, 0);
-        c = view_drop(c, 0);
-    }
-    Panels own = panels_group(*panels, group);
-    gemm.a = a;
-    gemm.c = c;
-    gemm.panels = &own;
-    gemm.count = own.n_full;
-    gemm_emit(l, &gemm);
+    batch_item(l, batch, panels, gemm, a, c, group, gemm_emit);
     for (int i = 0; i < batch->rank; i++)
         loop_close(l);
 }

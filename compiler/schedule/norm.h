@@ -7,8 +7,8 @@
 
 bool norm_lower(Lowering *l, const Node *node, Epilogue *epilogue); /* NULL: none */
 
-/* Rows of C elements, normalised as the node says: (x - mean) / sqrt(variance + epsilon), x / sqrt(mean of x² + epsilon) or x / sqrt(variance + epsilon); then
- * the expression. In place is fine. */
+/* Rows of C elements, normalised as the node says: (x - mean) / sqrt(variance + epsilon), x / sqrt(mean of x² + epsilon) or
+ * x / sqrt(variance + epsilon); then the expression. In place is fine. */
 void norm_rows(Lowering *l, const Node *node, View in, View out, const Fusion *epilogue, const View *operands);
 
 /* The normalisation's scale and shift, then the epilogue (NULL: none), as one closed expression. */

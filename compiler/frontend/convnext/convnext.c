@@ -11,7 +11,7 @@
  *
  *   config.c, labels.c      config.json       trunk.c, act.c   stem, stages, activations
  *   timm.c, shapes.c        what stands for   outputs.c        heads
- *   variant.c               timm's own
+ *   variant.c               timm's own        mixer.c          InceptionNeXt's
  *   parameters.c, names.c   tensors by name   ops.c            the builder's vocabulary
  *   outline.c               functions, for texts */
 #include "compiler/frontend/convnext/convnext.h"
@@ -69,10 +69,10 @@ void hf_set_size(HfBuild *build, const Pictures *pictures, const FrontendOptions
 /* Tensors of other classes' heads are no mistake. */
 void hf_ignore_unbuilt(const HfBuild *build)
 {
-    if (!build->logits)
+    if (!build->logits) {
         parameters_ignore(build->weights, "classifier.");
-    if (!build->logits)
         parameters_ignore(build->weights, "head.");
+    }
     if (!build->pooled && !build->tokens) {
         parameters_ignore(build->weights, "layernorm.");
         parameters_ignore(build->weights, "norm_pre.");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Whose names a checkpoint's tensors have: Hugging Face's of ConvNeXt or DINOv3, the original release's, timm's, torchvision's or
- * TensorFlow's. Tensors are asked for by Hugging Face's and keep the names of the file, so that messages and printed graphs speak of what the user has. */
+ * TensorFlow's. Tensors are asked for by Hugging Face's and keep the names of the file, so that messages and printed graphs speak
+ * of what the user has. */
 #ifndef CNXC_FRONTEND_CONVNEXT_NAMES_H
 #define CNXC_FRONTEND_CONVNEXT_NAMES_H
 

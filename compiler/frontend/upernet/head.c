@@ -26,23 +26,12 @@ static Value *nodes_value(HfBuild *build, OpKind kind, Value *const *inputs, int
 
 /* ── Pieces ── */
 
-static Value *batch_norm(HfBuild *build, Value *x, const char *name, int64_t width)
-{
-    static const char *const parts[] = {".weight", ".bias", ".running_mean", ".running_var"};
-    Value *inputs[1 + countof(parts)] = {x};
-    for (int64_t i = 0; i < countof(parts); i++)
-        inputs[1 + i] = hf_weight(build, hf_name(build, name, parts[i]), 1, &width);
-    Value *y = nodes_value(build, OP_BatchNormalization, inputs, countof(inputs), name);
-    node_set_float(y->producer, "epsilon", (float)BATCH_NORM_EPSILON);
-    return y;
-}
-
 static Map conv_module(HfBuild *build, Map x, const char *name, int64_t out, int64_t kernel)
 {
     const Node *before = build->graph->last;
     HfConv conv = {x.channels, out, {kernel, kernel}, {1, 1}, kernel / 2, 1, .bare = true};
     Value *y = hf_conv(build, x.value, hf_name(build, name, ".conv"), &conv);
-    y = batch_norm(build, y, hf_name(build, name, ".batch_norm"), out);
+    y = hf_batch_norm(build, y, hf_name(build, name, ".batch_norm"), out, BATCH_NORM_EPSILON);
     y = hf_op(build, OP_Relu, name, y, NULL, NULL);
     return (Map){hf_part(build, "ConvModule", name, before, y), out, x.height, x.width};
 }
