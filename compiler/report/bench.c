@@ -11,6 +11,7 @@
 #include "compiler/report/estimate.h"
 #include "compiler/report/graph_cost.h"
 #include "compiler/report/json.h"
+#include "compiler/report/machine.h"
 #include "compiler/target/peak.h"
 #include "ir/base/escape.h"
 #include "ir/base/parallel.h"
@@ -123,6 +124,16 @@ static bool predict(Build *build, json_t *answer)
     return true;
 }
 
+/* On what it was measured, and what. */
+static bool identify(Build *build, const char *program, json_t *answer)
+{
+    json_t *info = machine_program(program, build->arena, build->diag);
+    json_object_set_new(answer, "machine", machine_json());
+    json_object_set(answer, "hashes", json_object_get(info, "hashes"));
+    json_decref(info);
+    return info;
+}
+
 json_t *bench_measure(Build *build, const char *program, int64_t threads, bool per_op)
 {
     const char *count = arena_printf(build->arena, "%lld", (long long)threads);
@@ -138,7 +149,7 @@ json_t *bench_measure(Build *build, const char *program, int64_t threads, bool p
     json_object_set_new(answer, "cores", json_integer(cores));
     json_object_set_new(answer, "peak_gflops", json_real(peak * 1e-9));
     json_object_set_new(answer, "fraction_of_peak", json_real(peak > 0 ? rate / peak : 0));
-    if (!predict(build, answer)) {
+    if (!predict(build, answer) || !identify(build, program, answer)) {
         json_decref(answer);
         return NULL;
     }

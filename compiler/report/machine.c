@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+/* Machine: two measurements can be compared if it is known on what they were made, and of what.
+ *
+ *   "machine": {"cpu": "AMD EPYC 9V74 80-Core Processor", "profile": "znver4", "features": ["avx2", …], "cores": 2,
+ *               "caches": {"l1d_bytes": 32768, "l2_bytes": 1048576, "l3_bytes": 33554432, …}, "kernel": "Linux 6.1.0"}
+ *   "hashes": {"program": "9c1f…", "graph": "5a07…", "weights": "e21b…"}     XXH3-64, as 16 hexadecimal digits
+ *
+ * The program's hash is that of its file; the others are those it was compiled with, as its --info says them. */
+#include "compiler/report/machine.h"
+#include "compiler/build/bytes.h"
+#include "compiler/report/json.h"
+#include "compiler/target/cpu.h"
+#include "ir/base/parallel.h"
+#include "ir/base/str.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+/* ── The machine ─────────────────────────────────────────────────────────────────────────────────────── */
+
+enum { LINE = 1024 };
+
+/* "model name : AMD EPYC …", which x86 kernels say; else the profile's own words. */
+static json_t *cpu_name(const CpuProfile *host)
+{
+    char line[LINE], name[LINE] = "";
+    FILE *in = fopen("/proc/cpuinfo", "r");
+    while (in && !name[0] && fgets(line, sizeof line, in))
+        sscanf(line, "model name%*[ \t]:%*[ \t]%1023[^\n]", name);
+    if (in)
+        fclose(in);
+    json_t *text = json_string(name); /* NULL where it is not UTF-8 */
+    if (text && name[0])
+        return text;
+    json_decref(text);
+    return host ? json_string(host->summary) : json_null();
+}
+
+/* "+avx2,+fma,-x" → ["avx2", "fma"] */
+static json_t *features_json(const CpuProfile *host)
+{
+    json_t *list = json_array();
+    for (const char *at = host ? host->features : ""; *at; at += *at == ',') {
+        size_t length = strcspn(at, ",");
+        if (*at == '+')
+            json_array_append_new(list, json_stringn(at + 1, length - 1));
+        at += length;
+    }
+    return list;
+}
+
+static json_t *caches_json(const CpuProfile *host)
+{
+    return json_pack("{s:I, s:I, s:I, s:I, s:I}", "l1d_bytes", (json_int_t)host->l1d_bytes, "l2_bytes",
+                     (json_int_t)host->l2_bytes, "l2_shared_by", (json_int_t)host->l2_shared_by, "l3_bytes",
+                     (json_int_t)host->l3_bytes, "l3_shared_by", (json_int_t)host->l3_shared_by);
+}
+
+json_t *machine_json(void)
+{
+    const CpuProfile *host = cpu_host();
+    struct utsname system = {0};
+    char kernel[sizeof system.sysname + sizeof system.release + 1] = "";
+    if (uname(&system) == 0)
+        snprintf(kernel, sizeof kernel, "%s %s", system.sysname, system.release);
+    return json_pack("{s:o, s:s?, s:o, s:I, s:o, s:s}", "cpu", cpu_name(host), "profile", host ? host->name : NULL, "features",
+                     features_json(host), "cores", (json_int_t)parallel_cores(), "caches", host ? caches_json(host) : json_null(),
+                     "kernel", kernel);
+}
+
+/* ── A program ───────────────────────────────────────────────────────────────────────────────────────── */
+
+static bool hash_file(const char *path, uint64_t *hash, Diag *diag)
+{
+    struct stat info;
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    bool ok = file >= 0 && fstat(file, &info) == 0 && bytes_hash(file, 0, info.st_size, hash);
+    if (!ok)
+        diag_resource(diag, NO_SPAN, "'%s' can't be read: %s", path, strerror(errno));
+    if (file >= 0)
+        close(file);
+    return ok;
+}
+
+static json_t *hashes_json(uint64_t program, const json_t *info)
+{
+    char text[17];
+    snprintf(text, sizeof text, "%016llx", (unsigned long long)program);
+    return json_pack("{s:s, s:O, s:O}", "program", text, "graph", json_object_get(info, "graph_hash"), "weights",
+                     json_object_get(info, "weights_hash"));
+}
+
+json_t *machine_program(const char *program, Arena *arena, Diag *diag)
+{
+    const char *const arguments[] = {program, "--info", "--json", NULL};
+    uint64_t hash;
+    json_t *info = json_answer(arguments, arena, diag), *hashes = NULL;
+    if (info && hash_file(program, &hash, diag) && !(hashes = hashes_json(hash, info)))
+        diag_error(diag, NO_SPAN, "'%s' is no program that cnxc has made", program);
+    if (!hashes) {
+        json_decref(info);
+        return NULL;
+    }
+    json_object_set_new(info, "hashes", hashes);
+    return info;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+/* What a measurement was made on, and of what. */
+#ifndef CNXC_REPORT_MACHINE_H
+#define CNXC_REPORT_MACHINE_H
+
+#include "ir/base/arena.h"
+#include "ir/base/diag.h"
+
+#include <jansson.h>
+
+json_t *machine_json(void); /* the caller's */
+
+/* What a compiled program says of itself (--info --json), with its "hashes" added. NULL after a diagnostic: it can't be run, or
+ * is no program that cnxc has made. The caller's. */
+json_t *machine_program(const char *program, Arena *arena, Diag *diag);
+
+#endif
