@@ -33,6 +33,7 @@ typedef struct Printer {
     const PrintOptions *options; /* NULL: defaults */
     Arena *scratch;
     DataFile data;               /* options->data_path */
+    bool brief;                  /* leave out the elements of large constants */
 } Printer;
 
 /* ── Words ── */
@@ -179,7 +180,11 @@ static void print_data(Printer *p, const Tensor *tensor)
     int64_t limit = p->options && p->options->inline_limit ? p->options->inline_limit : 16;
     bool is_large = tensor->count > limit && dtype_size(tensor->dtype);
     DataPlace place;
-    if (data_file_find(&p->data, tensor, &place, p->scratch) || (is_large && data_file_append(&p->data, tensor, &place)))
+    if (p->brief && is_large)
+        fputs("{...}", p->out);
+    else if (p->brief)
+        print_inline(p->out, tensor);
+    else if (data_file_find(&p->data, tensor, &place, p->scratch) || (is_large && data_file_append(&p->data, tensor, &place)))
         print_external(p->out, &place);
     else
         print_inline(p->out, tensor);
@@ -499,10 +504,14 @@ bool model_print(const Model *model, FILE *out, const PrintOptions *options)
     return ok;
 }
 
-void node_print(const Node *node, FILE *out)
+static void print_alone(const Node *node, FILE *out, bool brief)
 {
-    Printer p = {.out = out, .scratch = arena_new()};
+    Printer p = {.out = out, .scratch = arena_new(), .brief = brief};
     print_node(&p, node, 0);
     fputc('\n', out);
     arena_free(p.scratch);
 }
+
+void node_print(const Node *node, FILE *out) { print_alone(node, out, false); }
+
+void node_print_brief(const Node *node, FILE *out) { print_alone(node, out, true); }

@@ -18,5 +18,6 @@ typedef struct PrintOptions {
 /* False after a diagnostic (a file that can't be written). options NULL: everything inline or in place. */
 bool model_print(const Model *model, FILE *out, const PrintOptions *options);
 void node_print(const Node *node, FILE *out); /* one line, for messages and dumps */
+void node_print_brief(const Node *node, FILE *out); /* for reading: of large constants {...}, no places of files */
 
 #endif

@@ -39,6 +39,13 @@ bool codegen_emit(CodeParts parts, const Program *program, int64_t variant, cons
     return ok;
 }
 
+const char *codegen_llvm_version(Arena *arena)
+{
+    unsigned major, minor, patch;
+    LLVMGetVersion(&major, &minor, &patch);
+    return arena_printf(arena, "%u.%u.%u", major, minor, patch);
+}
+
 int64_t codegen_kernel_spills(const Kernel *kernel, const CpuProfile *cpu)
 {
     Arena *arena = arena_new();

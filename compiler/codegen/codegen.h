@@ -56,4 +56,6 @@ bool codegen_emit(CodeParts parts, const Program *program, int64_t variant, cons
  * takes some milliseconds: callers remember the answer by the kernel's name. */
 int64_t codegen_kernel_spills(const Kernel *kernel, const CpuProfile *cpu);
 
+const char *codegen_llvm_version(Arena *arena); /* of the LLVM that makes the code: "19.1.7" */
+
 #endif

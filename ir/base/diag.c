@@ -194,6 +194,16 @@ const char *span_place(Arena *arena, Span span)
     return arena_printf(arena, "%s:%lld:%lld", span.source->path, (long long)place.line, (long long)place.column);
 }
 
+bool span_position(Span span, int64_t *line, int64_t *column)
+{
+    if (!span.source || span.source->binary || !span.source->text)
+        return false;
+    Place place = find_place(span);
+    *line = place.line;
+    *column = place.column;
+    return true;
+}
+
 _Noreturn void diag_bug(const char *file, int line, const char *what)
 {
     fprintf(stderr, "cnxc: internal error: %s:%d: %s\ncnxc: this is a bug of cnxc, please report it\n", file, line, what);

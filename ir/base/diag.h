@@ -64,6 +64,9 @@ bool diag_failed(const Diag *diag); /* any error so far */
 /* "path:line:column" of where a span begins (from 1), for messages that cite a second place. */
 const char *span_place(Arena *arena, Span span);
 
+/* The line and column of that place, from 1; false: the source has no lines, or there is none. */
+bool span_position(Span span, int64_t *line, int64_t *column);
+
 /* A compiler bug: prints where and ends with exit code 70. */
 #define unreachable() diag_bug(__FILE__, __LINE__, "unreachable")
 _Noreturn void diag_bug(const char *file, int line, const char *what);
