@@ -10,32 +10,27 @@
 #include "compiler/report/bench.h"
 #include "compiler/report/estimate.h"
 #include "compiler/report/graph_cost.h"
+#include "compiler/report/groups.h"
 #include "compiler/report/json.h"
 #include "compiler/report/machine.h"
 #include "compiler/target/peak.h"
 #include "ir/base/escape.h"
 #include "ir/base/parallel.h"
-#include "ir/op.h"
 
 static double number(const json_t *object, const char *key) { return json_number_value(json_object_get(object, key)); }
 
 /* ── Regions ─────────────────────────────────────────────────────────────────────────────────────────── */
 
-static json_t *phase_json(const Phase *phase, const json_t *measured, double predicted)
+static json_t *phase_measured(const Phase *phase, const json_t *measured, double predicted)
 {
     return json_pack("{s:s, s:f, s:f, s:f, s:I}", "name", phase->name, "ms", number(measured, "ms"), "predicted_ms", predicted,
                      "gflops", number(measured, "gflops"), "chunks", (json_int_t)phase_chunks(phase));
 }
 
-static json_t *region_json(const Phase *phase, Arena *arena)
+static json_t *region_begin(const Group *group)
 {
-    const Node *origin = phase->origin;
-    const Value *output = origin ? node_output(origin, 0) : NULL;
-    const char *kind = origin && origin->op->kind == OP_Region ? node_attr_string(origin, "kind") : NULL;
-    if (!kind)
-        kind = origin ? arena_strdup(arena, origin->op->name) : "copy";
-    return json_pack("{s:s, s:s, s:f, s:f, s:f, s:o}", "name", output ? output->name : phase->name, "kind", kind, "ms", 0.0,
-                     "predicted_ms", 0.0, "flops", 0.0, "phases", json_array());
+    return json_pack("{s:s, s:s, s:f, s:f, s:f, s:o}", "name", group->output, "kind", group->kind, "ms", 0.0, "predicted_ms", 0.0,
+                     "flops", 0.0, "phases", json_array());
 }
 
 static void add_to(json_t *object, const char *key, double more)
@@ -52,26 +47,31 @@ static void finish_region(json_t *region, double peak)
     json_object_set_new(region, "fraction_of_peak", json_real(peak > 0 ? rate / peak : 0));
 }
 
-/* The program's phases, grouped by the node they were made from; they are in the order of the measured ones. */
-static void group_by_region(const Build *build, json_t *answer, double peak)
+static json_t *region_measured(const Build *build, const Group *group, const json_t *measured, int64_t threads)
 {
-    int64_t threads = (int64_t)number(answer, "cores");
-    json_t *measured = json_object_get(answer, "per_op"), *regions = json_array(), *region = NULL;
-    PhaseList phases = program_phases(build->program, build->arena);
-    for (int64_t i = 0; i < phases.len && i < (int64_t)json_array_size(measured); i++) {
-        const Phase *phase = phases.at[i];
-        const json_t *item = json_array_get(measured, (size_t)i);
-        double predicted = estimate_phase(build->program, phase, threads).ms;
-        if (i == 0 || phase->origin != phases.at[i - 1]->origin)
-            json_array_append_new(regions, region = region_json(phase, build->arena));
+    json_t *region = region_begin(group);
+    for (int64_t i = 0; i < group->phases.len; i++) {
+        const json_t *item = json_array_get(measured, (size_t)group->at.at[i]);
+        double predicted = estimate_phase(build->program, group->phases.at[i], threads).ms;
         add_to(region, "ms", number(item, "ms"));
         add_to(region, "predicted_ms", predicted);
         add_to(region, "flops", number(item, "gflops") * 1e6 * number(item, "ms"));
-        json_array_append_new(json_object_get(region, "phases"), phase_json(phase, item, predicted));
+        json_array_append_new(json_object_get(region, "phases"), phase_measured(group->phases.at[i], item, predicted));
     }
-    size_t index;
-    json_array_foreach (regions, index, region)
+    return region;
+}
+
+/* The program's phases, which have the order of the measured ones. */
+static void group_by_region(const Build *build, json_t *answer, double peak)
+{
+    int64_t threads = (int64_t)number(answer, "cores");
+    json_t *measured = json_object_get(answer, "per_op"), *regions = json_array();
+    Groups groups = groups_of(build->program, build->arena);
+    for (int64_t i = 0; i < groups.len; i++) {
+        json_t *region = region_measured(build, &groups.at[i], measured, threads);
         finish_region(region, peak);
+        json_array_append_new(regions, region);
+    }
     json_object_set_new(answer, "per_op", regions);
 }
 
@@ -134,21 +134,31 @@ static bool identify(Build *build, const char *program, json_t *answer)
     return info;
 }
 
-json_t *bench_measure(Build *build, const char *program, int64_t threads, bool per_op)
+json_t *bench_ask(const Build *build, const char *program, int64_t threads, bool per_op)
 {
     const char *count = arena_printf(build->arena, "%lld", (long long)threads);
     const char *const arguments[] = {program, "--bench", "--json", "--threads", count, per_op ? "--per-op" : NULL, NULL};
-    double flops = 2.0 * (double)graph_cost(build->model->graph).macs;
     json_t *answer = json_answer(arguments, build->arena, build->diag);
-    if (!answer)
-        return NULL;
-    int64_t cores = threads < parallel_cores() ? threads : parallel_cores();
-    double peak = peak_flops(build->options.pipeline.precision, cores);
-    double rate = flops / (number(answer, "median_ms") * 1e-3);
+    if (answer)
+        json_object_set_new(answer, "cores", json_integer(threads < parallel_cores() ? threads : parallel_cores()));
+    return answer;
+}
+
+void bench_add_rates(const Build *build, json_t *answer, double peak)
+{
+    double flops = 2.0 * (double)graph_cost(build->model->graph).macs, rate = flops / (number(answer, "median_ms") * 1e-3);
     json_object_set_new(answer, "gflops", json_real(rate * 1e-9));
-    json_object_set_new(answer, "cores", json_integer(cores));
     json_object_set_new(answer, "peak_gflops", json_real(peak * 1e-9));
     json_object_set_new(answer, "fraction_of_peak", json_real(peak > 0 ? rate / peak : 0));
+}
+
+json_t *bench_measure(Build *build, const char *program, int64_t threads, bool per_op)
+{
+    json_t *answer = bench_ask(build, program, threads, per_op);
+    if (!answer)
+        return NULL;
+    double peak = peak_flops(build->options.pipeline.precision, (int64_t)number(answer, "cores"));
+    bench_add_rates(build, answer, peak);
     if (!predict(build, answer) || !identify(build, program, answer)) {
         json_decref(answer);
         return NULL;

@@ -11,6 +11,7 @@
  * plans it; what the runtime itself needs is not counted. */
 #include "compiler/report/estimate.h"
 
+#include "compiler/report/groups.h"
 #include "compiler/schedule/cost.h"
 
 static const double BARRIER_MS = 0.001;       /* one, with threads that still spin */
@@ -23,41 +24,23 @@ typedef struct Traffic {
     int64_t weights, data;
 } Traffic; /* bytes */
 
-typedef struct Seen {
-    const Buffer **at;
-    int64_t n;
-} Seen;
-
-static bool first_time(Seen *seen, const Buffer *buffer)
-{
-    for (int64_t i = 0; i < seen->n; i++)
-        if (seen->at[i] == buffer)
-            return false;
-    seen->at[seen->n++] = buffer;
-    return true;
-}
-
-static void add_traffic(const Stmt *stmt, Seen *seen, Traffic *traffic)
-{
-    for (int64_t i = 0; stmt->kind == STMT_LOOP && i < stmt->body.len; i++)
-        add_traffic(stmt->body.at[i], seen, traffic);
-    for (int i = 0; stmt->kind == STMT_CALL && i < stmt->n_args; i++) {
-        const Buffer *buffer = stmt->args[i].buffer;
-        if (buffer && buffer->space != SPACE_SCRATCH && first_time(seen, buffer))
-            *(buffer->space == SPACE_WEIGHTS ? &traffic->weights : &traffic->data) += buffer->bytes;
-    }
-}
-
-/* Every buffer that the phase names, once and whole. */
-static Traffic traffic_of(const Program *program, const Phase *phase)
+/* Every buffer that the phases name, once and whole. */
+static Traffic traffic_of(const PhaseList *phases)
 {
     Arena *scratch = arena_new();
-    Seen seen = {.at = NEW_ARRAY(scratch, const Buffer *, program->buffers.len)};
+    BufferList named = buffers_named(phases, scratch);
     Traffic traffic = {0};
-    for (int64_t i = 0; i < phase->sections.len; i++)
-        add_traffic(phase->sections.at[i], &seen, &traffic);
+    for (int64_t i = 0; i < named.len; i++)
+        if (named.at[i]->space != SPACE_SCRATCH)
+            *(named.at[i]->space == SPACE_WEIGHTS ? &traffic.weights : &traffic.data) += named.at[i]->bytes;
     arena_free(scratch);
     return traffic;
+}
+
+int64_t estimate_bytes(const PhaseList *phases)
+{
+    Traffic traffic = traffic_of(phases);
+    return traffic.weights + traffic.data;
 }
 
 /* Bytes a millisecond from the innermost cache that holds `held` bytes from one image to the next. */
@@ -84,7 +67,7 @@ static int64_t data_bytes(const Program *program)
 static double traffic_ms(const Program *program, const Phase *phase, int64_t threads)
 {
     const CpuProfile *cpu = program->cpu;
-    Traffic traffic = traffic_of(program, phase);
+    Traffic traffic = traffic_of(&(PhaseList){.at = &phase, .len = 1});
     double weights = bandwidth(cpu, program->weights_bytes + data_bytes(program), threads);
     double data = bandwidth(cpu, data_bytes(program), threads);
     return weights > 0 && data > 0 ? (double)traffic.weights / weights + (double)traffic.data / data : 0;

@@ -17,6 +17,9 @@ typedef struct Estimate {
 Estimate estimate_phase(const Program *program, const Phase *phase, int64_t threads);
 Estimate estimate_program(const Program *program, int64_t threads); /* the sums over all phases */
 
+/* From and to memory, for an image: every tensor, arena buffer and packed weight that the phases name, once. */
+int64_t estimate_bytes(const PhaseList *phases);
+
 /* For `cnxc info`: on one thread and on all of the profile's cores. */
 void estimate_print(const Program *program);
 json_t *estimate_json(const Program *program);
