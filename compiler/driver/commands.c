@@ -30,6 +30,11 @@ static const Command commands[] = {
      "cnxc check model.onnxtxt\n", 1, 1, false},
     {"info", C_INFO, "MODEL [options]", "inputs, outputs, layers, arithmetic, parameters, memory, fusion",
      "cnxc info model/ --json\n", 1, 1, false},
+    {"report", C_REPORT, "MODEL [options]",
+     "all of it on one page: graph, regions, times beside peaks and predictions, memory, precision, how to get it again",
+     "cnxc report model/ -o report.html\n"
+     "cnxc report model.onnx --precision=bf16 --json\n",
+     1, 1, false},
     {"tune", C_TUNE, "MODEL -o PROFILE.xml [options]", "measure schedules on this machine, keep the fastest in a CPU profile",
      "cnxc tune model/ -o mine.xml            # a minute; again: goes on from there\n"
      "cnxc tune model/ -o mine.xml --budget=10m --threads 1\n"

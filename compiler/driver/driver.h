@@ -51,8 +51,10 @@ enum {
     C_TARGETS = 256,
     C_HELP = 512,
     C_WEIGHTS = 1024,
-    C_BUILD = C_COMPILE | C_RUN | C_BENCH | C_EVAL | C_VERIFY | C_INFO | C_CHECK | C_TUNE, /* those that read a model */
-    C_ALL = 2047,
+    C_REPORT = 2048,
+    C_BUILD =
+        C_COMPILE | C_RUN | C_BENCH | C_EVAL | C_VERIFY | C_INFO | C_CHECK | C_TUNE | C_REPORT, /* those that read a model */
+    C_ALL = (1 << 16) - 1,
     C_RECIPE = 1 << 16, /* no command: options that decide code and packing, which an artifact remembers */
 };
 
@@ -127,6 +129,7 @@ ExitCode subcommand_info(Driver *driver);
 ExitCode subcommand_tune(Driver *driver);
 ExitCode subcommand_targets(Driver *driver);
 ExitCode subcommand_weights(Driver *driver);
+ExitCode subcommand_report(Driver *driver);
 
 /* The exit code that the diagnostics so far ask for. */
 static inline ExitCode driver_exit_code(const Driver *driver)

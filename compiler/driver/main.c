@@ -42,6 +42,7 @@ static ExitCode run_command(Driver *driver)
     case C_INFO: return subcommand_info(driver);
     case C_TUNE: return subcommand_tune(driver);
     case C_WEIGHTS: return subcommand_weights(driver);
+    case C_REPORT: return subcommand_report(driver);
     case C_TARGETS: return subcommand_targets(driver);
     case C_HELP: return subcommand_help(driver);
     }

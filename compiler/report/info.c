@@ -15,8 +15,6 @@
 #include "compiler/report/json.h"
 #include "compiler/report/regions.h"
 
-#include <jansson.h>
-
 Layers layers_of(const Graph *graph)
 {
     Layers layers = {.n_nodes = graph->n_nodes, .n_halves = graph_halves(graph), .cost = graph_cost(graph)};
@@ -119,7 +117,7 @@ static json_t *memory_json(const Build *build)
                      (json_int_t)build->program->weights_bytes);
 }
 
-void info_print_json(const Build *build, const Layers *layers)
+json_t *info_json(const Build *build, const Layers *layers)
 {
     const Graph *graph = build->model->graph;
     const char *task = model_prop(build->model, "cnxc.task");
@@ -133,5 +131,9 @@ void info_print_json(const Build *build, const Layers *layers)
         (json_int_t)layers->cost.parameters, "parameter_bytes", (json_int_t)layers->cost.parameter_bytes, "memory",
         memory_json(build), "estimate", estimate_json(build->program), "cpu", build->cpu->name, "caches", caches_json(build),
         "regions", regions_json(build), "unfused", unfused_json(build));
-    json_print(root, 17);
+    const CnxrtPreprocessor *pictures = artifact_pictures(build);
+    json_object_set_new(root, "pictures", pictures ? json_string(preprocessor_name(pictures)) : json_null());
+    return root;
 }
+
+void info_print_json(const Build *build, const Layers *layers) { json_print(info_json(build, layers), 17); }

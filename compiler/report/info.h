@@ -7,6 +7,8 @@
 #include "compiler/report/graph_cost.h"
 #include "ir/op.h"
 
+#include <jansson.h>
+
 /* A graph as it was read: once it is fused, nobody sees these. */
 typedef struct Layers {
     Cost cost;
@@ -19,6 +21,7 @@ Layers layers_of(const Graph *graph);
 
 /* To standard output, of a build that is scheduled. */
 void info_print(const Build *build, const Layers *layers);
+json_t *info_json(const Build *build, const Layers *layers);
 void info_print_json(const Build *build, const Layers *layers);
 
 #endif

@@ -21,15 +21,15 @@ typedef struct Nodes {
     VEC(const Node *) nodes;
 } Nodes;
 
-/* The operators of a body, of regions in it theirs. */
-static void add_nodes(Nodes *list, const Node *region)
+/* The operators of a body, of regions in it theirs; of a node that is no region, itself. */
+static void add_nodes(Nodes *list, const Node *node)
 {
-    FOR_NODES (node, node_attr_graph(region, "body")) {
-        if (node->op->kind == OP_Region)
-            add_nodes(list, node);
-        else
-            vec_push(list->arena, &list->nodes, node);
+    if (node->op->kind != OP_Region) {
+        vec_push(list->arena, &list->nodes, node);
+        return;
     }
+    FOR_NODES (inner, node_attr_graph(node, "body"))
+        add_nodes(list, inner);
 }
 
 static Nodes nodes_of(const Node *region, Arena *arena)
@@ -51,7 +51,7 @@ static const char *body_ops(const Node *region, Arena *arena)
 /* Rows of the picture in a block of pixels; 0: not whole rows. */
 static int64_t block_rows(const Node *region, int64_t pixels)
 {
-    const Value *output = node_output(region, 0);
+    const Value *output = region ? node_output(region, 0) : NULL;
     const Shape *shape = output ? &output->type.shape : NULL;
     int64_t width = shape && shape->rank == 4 ? shape->dims[2].size : 0;
     return width > 0 && pixels % width == 0 ? pixels / width : 0;
@@ -179,8 +179,8 @@ static json_t *survey_json(const Node *region, const Survey *survey)
     json_t *kernels = json_array();
     for (int64_t i = 0; i < survey->steps.len; i++) {
         const SurveyStep *step = &survey->steps.at[i];
-        json_array_append_new(kernels, json_pack("{s:s, s:I, s:I}", "form", step->form, "calls", (json_int_t)step->calls, "forms",
-                                                 (json_int_t)step->forms));
+        json_array_append_new(kernels, json_pack("{s:s, s:s, s:I, s:I}", "form", step->form, "name", step->kernel->name, "calls",
+                                                 (json_int_t)step->calls, "forms", (json_int_t)step->forms));
     }
     return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:I}", "name", survey->phase->name, "chunks",
                      (json_int_t)survey->chunks, "sections", (json_int_t)survey->sections, "block_pixels",
@@ -190,7 +190,13 @@ static json_t *survey_json(const Node *region, const Survey *survey)
                      "tile_bytes", (json_int_t)survey->tile_bytes);
 }
 
-static json_t *region_json(const Build *build, const Node *region, const PhaseList *phases)
+json_t *phase_json(const Build *build, const Node *region, const Phase *phase)
+{
+    Survey survey = survey_phase(build->program, phase, build->arena);
+    return survey_json(region, &survey);
+}
+
+json_t *region_json(const Build *build, const Node *region, const PhaseList *phases)
 {
     Arena *arena = build->arena;
     const Value *output = node_output(region, 0);
@@ -201,8 +207,9 @@ static json_t *region_json(const Build *build, const Node *region, const PhaseLi
     Surveys surveys = surveys_of(build, region, phases);
     for (int64_t i = 0; i < surveys.len; i++)
         json_array_append_new(list, survey_json(region, &surveys.at[i]));
-    json_t *json = json_pack("{s:s, s:s, s:o, s:I, s:o}", "output", output ? output->name : "", "kind",
-                             node_attr_string(region, "kind"), "ops", ops, "macs", (json_int_t)node_macs(region), "phases", list);
+    const char *kind = region->op->kind == OP_Region ? node_attr_string(region, "kind") : region->op->name;
+    json_t *json = json_pack("{s:s, s:s, s:o, s:I, s:o}", "output", output ? output->name : "", "kind", kind, "ops", ops, "macs",
+                             (json_int_t)node_macs(region), "phases", list);
     const char *precision = precision_of(&surveys, arena);
     double decibels = decibels_of(build, region);
     if (precision)

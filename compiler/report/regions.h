@@ -9,6 +9,9 @@
 
 void regions_print(const Build *build);
 json_t *regions_json(const Build *build);
+/* Of a region, or of a node that stands alone; phases: the program's, of which it takes its own. */
+json_t *region_json(const Build *build, const Node *region, const PhaseList *phases);
+json_t *phase_json(const Build *build, const Node *region, const Phase *phase); /* region NULL: of a copy */
 json_t *caches_json(const Build *build);
 
 #endif

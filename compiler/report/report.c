@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+/* The report: all that is known of a model, measured on this machine, as one JSON object; page.c shows it to people.
+ *
+ *   {"format": "cnxc-report", "version": 1,
+ *    "model": {what `cnxc info --json` says, but for regions}, "how": {what it takes to get it again: versions, options, machine, hashes},
+ *    "peaks": {of this machine, on as many threads}, "graph": {"nodes": [fused, in topological order]},
+ *    "regions": [{"output", "kind", "body", "ms", "predicted_ms", "gflops", "intensity", "origin": [the user's nodes], "phases": […]}],
+ *    "unfused": [{"output", "op", "reason"}], "time": {of a run}, "timeline": {"threads": [[of a run, phase by phase]]},
+ *    "memory": {"arena": [by lifetime], "weights": [by layer]}, "precision": {…}, "comparison": {with another report}}
+ *
+ * Times are in ms, sizes in bytes, rates in 10^9 a second. Regions are what runs on its own: those of the fused graph, nodes that
+ * stand alone and copies; a node's "region", a weight's and a phase's of the timeline count in that list. Beyond the phases of `cnxc
+ * info --json` each phase has its "index" in a run. The program is compiled anew, so that its schedule is the one that was measured. */
+#include "compiler/report/report.h"
+
+#include "compiler/build/output.h"
+#include "compiler/report/bench.h"
+#include "compiler/report/estimate.h"
+#include "compiler/report/info.h"
+#include "compiler/report/json.h"
+#include "compiler/report/machine.h"
+#include "compiler/report/parts.h"
+#include "compiler/target/peak.h"
+
+#include <string.h>
+
+typedef struct Report {
+    Build *build;
+    const ReportOptions *options;
+    Layers layers;         /* of the graph as it was read, as are the origins */
+    Origins origins;
+    const char *program;   /* the executable */
+    json_t *root, *answer; /* what the program has measured */
+} Report;
+
+static double number(const json_t *object, const char *key) { return json_number_value(json_object_get(object, key)); }
+
+/* ── How to get it again ─────────────────────────────────────────────────────────────────────────────── */
+
+static void add_word(StrBuf *line, const char *word)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./=,:+@%-";
+    sb_put(line, line->len ? " " : "");
+    if (*word && !word[strspn(word, plain)]) {
+        sb_put(line, word);
+        return;
+    }
+    sb_put(line, "'");
+    for (const char *c = word; *c; c++)
+        sb_printf(line, *c == '\'' ? "'\\''" : "%c", *c);
+    sb_put(line, "'");
+}
+
+/* The options that decide code, as a shell takes them; the target is this machine. */
+static const char *command_line(const Report *r)
+{
+    const BuildOptions *o = &r->build->options;
+    StrBuf line = {.arena = r->build->arena};
+    sb_put(&line, "cnxc report");
+    add_word(&line, o->input);
+    for (int64_t i = 0; i < o->words.len; i++)
+        if (!str_starts_with(o->words.at[i], "--target="))
+            add_word(&line, o->words.at[i]);
+    if (r->options->cpu)
+        add_word(&line, arena_printf(line.arena, "-mcpu=%s", r->options->cpu));
+    if (o->calibrate)
+        add_word(&line, arena_printf(line.arena, "--calibrate=%s", o->calibrate));
+    add_word(&line, arena_printf(line.arena, "--threads=%lld", (long long)r->options->threads));
+    return line.text;
+}
+
+static json_t *options_json(const Report *r)
+{
+    const PipelineOptions *pipeline = &r->build->options.pipeline;
+    return json_pack("{s:i, s:s, s:s, s:O, s:O, s:s?, s:b}", "level", pipeline->opt_level, "precision",
+                     precision_name(pipeline->precision), "mcpu", r->build->cpu->name, "threads",
+                     json_object_get(r->answer, "threads"), "batch", json_object_get(r->answer, "batch"), "preproc",
+                     json_string_value(json_object_get(json_object_get(r->root, "model"), "pictures")), "calibrated",
+                     r->build->options.calibrate != NULL);
+}
+
+static bool add_how(Report *r)
+{
+    json_t *info = machine_program(r->program, r->build->arena, r->build->diag);
+    if (!info)
+        return false;
+    json_object_set_new(r->root, "how",
+                        json_pack("{s:s, s:s, s:o, s:o, s:o, s:O}", "cnxc", CNXC_VERSION, "llvm",
+                                  codegen_llvm_version(r->build->arena), "command", json_text(command_line(r)), "options",
+                                  options_json(r), "machine", machine_json(), "hashes", json_object_get(info, "hashes")));
+    json_decref(info);
+    return true;
+}
+
+/* ── What was measured ───────────────────────────────────────────────────────────────────────────────── */
+
+static json_t *rate_json(double rate) { return rate > 0 ? json_real(rate * 1e-9) : json_null(); }
+
+static json_t *peaks_json(int64_t cores)
+{
+    return json_pack("{s:o, s:o, s:o, s:n}", "f32_gflops", rate_json(peak_flops(DT_FLOAT, cores)), "bf16_gflops",
+                     rate_json(peak_flops(DT_BFLOAT16, cores)), "int8_gops", rate_json(peak_flops(DT_INT8, cores)),
+                     "bandwidth_gbs");
+}
+
+static double peak_of(const json_t *peaks, DType precision)
+{
+    double peak = number(peaks, precision == DT_BFLOAT16 ? "bf16_gflops" : precision == DT_INT8 ? "int8_gops" : "f32_gflops");
+    return (peak > 0 ? peak : number(peaks, "f32_gflops")) * 1e9;
+}
+
+static const char *const time_keys[] = {"median_ms", "p90_ms", "p99_ms", "runs",
+                                        "threads",   "batch",  "gflops", "fraction_of_peak"};
+
+static json_t *time_json(const Report *r, int64_t cores)
+{
+    json_t *time = json_object();
+    for (int64_t i = 0; i < countof(time_keys); i++)
+        json_object_set(time, time_keys[i], json_object_get(r->answer, time_keys[i]));
+    json_object_set_new(time, "predicted_ms", json_real(estimate_program(r->build->program, cores).ms));
+    return time;
+}
+
+static void add_measured(Report *r)
+{
+    const Build *build = r->build;
+    int64_t cores = (int64_t)number(r->answer, "cores");
+    json_t *peaks = peaks_json(cores);
+    Groups groups = parts_groups(build);
+    PartsMeasured measured = {json_object_get(r->answer, "per_op"), peaks, cores};
+    bench_add_rates(build, r->answer, peak_of(peaks, build->options.pipeline.precision));
+    json_object_set_new(r->root, "peaks", peaks);
+    json_object_set_new(r->root, "graph", parts_graph(build, &groups));
+    json_object_set_new(r->root, "regions", parts_regions(build, &groups, &r->origins, &measured));
+    json_object_set(r->root, "unfused", json_object_get(json_object_get(r->root, "model"), "unfused"));
+    json_object_set_new(r->root, "time", time_json(r, cores));
+    json_object_set_new(r->root, "timeline", json_null());
+    json_object_set_new(r->root, "memory", parts_memory(build, &groups));
+    json_object_set_new(r->root, "precision", json_null());
+    json_object_set_new(r->root, "precision_why", json_string("signal to noise was not measured"));
+    json_object_set_new(r->root, "comparison", json_null());
+}
+
+/* ── The whole ───────────────────────────────────────────────────────────────────────────────────────── */
+
+static bool compile(Report *r)
+{
+    Build *build = r->build;
+    if (!build_load(build))
+        return false;
+    r->layers = layers_of(build->model->graph);
+    r->origins = origins_of(build->model->graph, build->arena);
+    const char *dir = build_optimize(build) ? output_temp_dir(NULL, build->arena, build->diag) : NULL;
+    r->program = dir ? build_linked(build, ARTIFACT_EXE, dir, "model") : NULL;
+    return r->program;
+}
+
+static bool fill(Report *r)
+{
+    json_t *model = info_json(r->build, &r->layers);
+    json_object_del(model, "regions");
+    r->root = json_pack("{s:s, s:i, s:o}", "format", "cnxc-report", "version", 1, "model", model);
+    if (!add_how(r))
+        return false;
+    add_measured(r);
+    json_object_del(model, "unfused");
+    return true;
+}
+
+json_t *report_make(Build *build, const ReportOptions *options)
+{
+    Report r = {.build = build, .options = options};
+    r.answer = compile(&r) ? bench_ask(build, r.program, options->threads, true) : NULL;
+    bool ok = r.answer && fill(&r);
+    json_decref(r.answer);
+    output_cleanup();
+    if (ok)
+        return r.root;
+    json_decref(r.root);
+    return NULL;
+}

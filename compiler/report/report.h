@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+/* What `cnxc report` shows of a model: see report.c. */
+#ifndef CNXC_REPORT_REPORT_H
+#define CNXC_REPORT_REPORT_H
+
+#include "compiler/build/build.h"
+
+#include <jansson.h>
+
+typedef struct ReportOptions {
+    const char *cpu;     /* as -mcpu says it; NULL: nothing was said */
+    int64_t threads;     /* of the compiled program */
+} ReportOptions;
+
+/* Compiles and measures the model of a build that is not loaded yet. NULL after a diagnostic; else the caller's. */
+json_t *report_make(Build *build, const ReportOptions *options);
+
+#endif
