@@ -64,6 +64,7 @@ const QUANTITIES = {
   count: (value) => prefixed(value, 1, ""),
   plain: (value) => ({ text: String(value), scale: 1, unit: "" }),
   ms: (value) => ({ text: digits(value), scale: 1, unit: "ms" }),
+  cellMs: (value) => ({ text: value.toFixed(3), scale: 1, unit: "ms" }), // one below the other
   us: (value) => (value >= 1000 ? { text: digits(value / 1000), scale: 1000, unit: "ms" } : { text: digits(value), scale: 1, unit: "µs" }),
   bytes: (value) => prefixed(value, 1, "B"),
   macs: (value) => prefixed(value, 1, "MAC"),
@@ -72,7 +73,7 @@ const QUANTITIES = {
   integerRate: (value) => prefixed(value, 1e9, "OP/s"),
   bandwidth: (value) => prefixed(value, 1e9, "B/s"),
   intensity: (value) => ({ text: digits(value), scale: 1, unit: "FLOP/B" }),
-  share: (value) => ({ text: (100 * value).toFixed(value < 0.0995 ? 1 : 0), scale: 0.01, unit: "%" }),
+  share: (value) => ({ text: (100 * value).toFixed(value < 0.00095 ? 2 : value < 0.0995 ? 1 : 0), scale: 0.01, unit: "%" }),
   decibels: (value) => ({ text: value.toFixed(1), scale: 1, unit: "dB" }),
   times: (value) => ({ text: value.toFixed(2), scale: 1, unit: "×" }),
 };

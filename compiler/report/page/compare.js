@@ -6,7 +6,9 @@ function drawComparison() {
   byId("verdict").append(...verdict(comparison));
   byId("findings").append(...(comparison.findings ?? []).map((finding, i) => findingOf(finding, i)));
   if (!comparison.findings?.length) byId("findings").replaceWith(html("p", { class: "note" }, "Nothing differs by more than measurements do."));
-  if (comparison.regions?.length) byId("ratios").append(ratioTable(comparison.regions));
+  const rows = comparison.regions ?? [], changed = rows.filter((row) => Math.abs((row.ratio ?? 1) - 1) > 0.02);
+  byId("ratios").append(changed.length ? ratioTable(rows, changed) : html("p", { class: "note" }, "No region's time differs by more than 2 %."));
+  byId("all-ratios").append(ratioTable(rows, rows));
 }
 
 function verdict(comparison) {
@@ -19,21 +21,21 @@ function verdict(comparison) {
 const WORSE = ["slower", "less precise", "lost fusion", "memory", "more memory"];
 
 function findingOf(finding, i) {
-  const unit = finding.unit ? NARROW + finding.unit : "", value = (key) => (typeof finding[key] === "number" ? html("span", { class: "number", "data-json": `/comparison/findings/${i}/${key}`, "data-value": finding[key], "data-scale": 1 }, digits(finding[key]), unit) : null);
+  const quantity = { ms: "ms", dB: "decibels", B: "bytes", bytes: "bytes" }[finding.unit] ?? "plain", value = (key) => number(`/comparison/findings/${i}/${key}`, quantity);
   const change = typeof finding.before === "number" && typeof finding.after === "number" ? html("span", { class: "change" }, value("before"), " → ", value("after")) : null;
   const region = regions.find((other) => other.output === finding.output);
   return html("li", {}, html("span", { class: `badge ${WORSE.includes(finding.kind) ? "worse" : "better"}` }, finding.kind), " ", spelled(finding.text ?? ""), " ", change, region ? [" ", html("a", { href: `#region-${regions.indexOf(region)}` }, "in the graph")] : null);
 }
 
-function ratioTable(rows) {
+function ratioTable(rows, shown) {
   const span = Math.max(...rows.map((row) => Math.abs(Math.log(row.ratio || 1))), 0.1), at = (row, key) => `/comparison/regions/${rows.indexOf(row)}/${key}`;
   return table("Time of each region, before and after", [
     { title: "Region", value: (row) => rows.indexOf(row), cell: (row) => nameOf(row.output) },
     { title: "Faster, slower", wide: true, cell: (row) => ratioBar(Math.log(row.ratio || 1) / span) },
-    { title: "Before", numeric: true, value: (row) => row.before_ms, cell: (row) => number(at(row, "before_ms"), "ms") },
-    { title: "After", numeric: true, value: (row) => row.after_ms, cell: (row) => number(at(row, "after_ms"), "ms") },
+    { title: "Before", numeric: true, value: (row) => row.before_ms, cell: (row) => number(at(row, "before_ms"), "cellMs") },
+    { title: "After", numeric: true, value: (row) => row.after_ms, cell: (row) => number(at(row, "after_ms"), "cellMs") },
     { title: "Ratio", numeric: true, value: (row) => row.ratio, cell: (row) => number(at(row, "ratio"), "times") },
-  ], rows);
+  ], shown);
 }
 
 // From the middle, to the right what became slower.

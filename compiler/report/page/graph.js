@@ -55,9 +55,15 @@ function gutter(row, width) {
 function graphRow(node, lanes, width) {
   const region = node.region === null || node.region === undefined ? null : regions[node.region];
   const kind = region?.kind ?? node.kind ?? node.op;
-  const head = [html("span", { class: `badge ${region ? kindClass(region.kind) : "plain"}` }, short(kind, 24)), nameOf(node.output), html("span", { class: "type" }, spelled(node.type ?? "")), region && html("span", { class: "cost" }, number(`/regions/${node.region}/ms`, "ms"))];
+  const head = [html("span", { class: `badge ${region ? kindClass(region.kind) : "plain"}` }, short(kind, 24)), nameOf(node.output), html("span", { class: "type" }, spelled(node.type ?? "")), region && costOf(region, node.region)];
   const content = region ? html("details", {}, html("summary", {}, head), regionBody(region, node)) : html("div", { class: "single" }, head, whyUnfused(node));
   return html("div", { class: `row ${kindClass(kind)}`, id: region ? `region-${node.region}` : null }, gutter(lanes, width), content);
+}
+
+// What a region takes, and a bar of it beside the slowest one's.
+function costOf(region, index) {
+  const most = Math.max(...regions.map((other) => other.ms ?? 0));
+  return html("span", { class: "cost" }, region.ms ? bar(region.ms / most, region.kind) : null, number(`/regions/${index}/ms`, "cellMs"));
 }
 
 function whyUnfused(node) {

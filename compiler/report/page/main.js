@@ -1,6 +1,7 @@
 // Every section, in the order of the page; a failure of one leaves the others and says so in its place.
-const SECTIONS = { summary: drawSummary, comparison: drawComparison, graph: drawGraph, roofline: drawRoofline, time: drawTime, timeline: drawTimeline, memory: drawMemory, precision: drawPrecision, unfused: drawUnfused, how: drawHow };
+const SECTIONS = { comparison: drawComparison, summary: drawSummary, graph: drawGraph, roofline: drawRoofline, time: drawTime, timeline: drawTimeline, memory: drawMemory, precision: drawPrecision, unfused: drawUnfused, how: drawHow };
 
+addPatterns();
 for (const [id, draw] of Object.entries(SECTIONS)) {
   const section = byId(id);
   try {

@@ -22,7 +22,7 @@ function arena(width, values) {
 function arenaBox(value, x, y) {
   const from = x(value.first_phase), to = x(value.last_phase + 1), high = y(value.offset), low = y(value.offset + value.bytes), region = regions.findIndex((other) => other.output === value.name);
   const lines = [short(value.name), `${worded(value.bytes, "bytes")} at ${worded(value.offset, "bytes")}`, `phases ${value.first_phase} to ${value.last_phase}`];
-  return mark(svg("rect", { x: from + 0.5, y: low + 0.5, width: Math.max(to - from - 1, 1), height: Math.max(high - low - 1, 1), rx: 2, class: "box" }), lines, region < 0 ? null : region);
+  return mark(svg("rect", { x: from + 0.5, y: low + 0.5, width: Math.max(to - from - 1, 1), height: Math.max(high - low - 1, 1), rx: 2, class: `box ${kindClass(regions[region]?.kind)}` }), lines, region < 0 ? null : region);
 }
 
 function arenaTable(values) {
@@ -50,7 +50,7 @@ function drawWeights() {
   const rows = [...layers.values()], most = Math.max(...rows.map((layer) => layer.bytes)), all = report.memory?.weights_bytes;
   byId("weights-table").append(rows.length ? table("Weights by layer", [
     { title: "Layer", value: (layer) => layer.offset, cell: (layer) => nameOf(layer.name) },
-    { title: "Share of the largest", wide: true, cell: (layer) => bar(layer.bytes / most, "gemm") },
+    { title: "Share of the largest", wide: true, cell: (layer) => bar(layer.bytes / most, null) },
     { title: "Bytes", numeric: true, value: (layer) => layer.bytes, cell: (layer) => worded(layer.bytes, "bytes") },
     { title: "Of all", numeric: true, value: (layer) => layer.bytes, cell: (layer) => (all ? worded(layer.bytes / all, "share") : "–") },
     { title: "Tensors", numeric: true, value: (layer) => layer.count, cell: (layer) => String(layer.count) },

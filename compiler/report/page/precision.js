@@ -7,10 +7,17 @@ function drawPrecision() {
   if (rows.length) {
     chart(place, "Precision", "Signal-to-noise ratio of each region in bf16 and int8, in decibels.", (width) => precision(width, rows));
     const sample = (name, shape) => html("li", {}, svg("svg", { width: 16, height: 16, "aria-hidden": "true" }, svg("path", { d: kindShape(shape, 6), transform: "translate(8 8)", class: `point ${name}` })), name);
-    place.before(html("ul", { class: "legend" }, PRECISIONS.map(([name, shape]) => sample(name, shape))));
+    place.before(worstWords(rows), html("ul", { class: "legend" }, PRECISIONS.map(([name, shape]) => sample(name, shape))));
     place.after(asTable(precisionTable(rows)));
   } else place.replaceWith(html("p", { class: "note" }, report.precision_why ?? "It was not measured."));
   drawStayed();
+}
+
+// "bf16 is least exact in logits, 48.2 dB; "
+function worstWords(rows) {
+  const worst = (name) => rows.filter((region) => typeof region.snr_db[name] === "number").reduce((a, b) => (a && a.snr_db[name] < b.snr_db[name] ? a : b), null);
+  const words = ([name]) => (worst(name) ? [`${name} is least exact in `, regionLink(worst(name)), ` (${worded(worst(name).snr_db[name], "decibels")}). `] : []);
+  return html("p", {}, PRECISIONS.map(words));
 }
 
 function precision(width, rows) {
@@ -21,14 +28,14 @@ function precision(width, rows) {
 }
 
 function precisionRow(region, x, y, wide, high) {
-  const middle = y + high - 11, name = wide ? label(0, middle + 4, "start", short(region.output, 36)) : label(0, y + 14, "start", short(region.output, 44));
+  const middle = y + high - 11, name = wide ? label(0, middle + 4, "start", short(region.output, 32)) : label(0, y + 14, "start", short(region.output, 44));
   const point = ([precision, shape]) => {
     const value = region.snr_db[precision];
     if (typeof value !== "number") return null;
     return mark(svg("path", { d: kindShape(shape, 6), transform: `translate(${x(value)} ${middle})`, class: `point ${precision}` }), [short(region.output), `${precision}: ${worded(value, "decibels")}`], regions.indexOf(region));
   };
   const ghost = ([precision, shape]) => (typeof beforeRegion(region)?.snr_db?.[precision] === "number" ? svg("path", { d: kindShape(shape, 6), transform: `translate(${x(beforeRegion(region).snr_db[precision])} ${middle})`, class: "ghost" }) : null);
-  return [name, svg("line", { x1: x(0), x2: x.end ?? x(0), y1: middle, y2: middle }), PRECISIONS.map(ghost), PRECISIONS.map(point)];
+  return [name, PRECISIONS.map(ghost), PRECISIONS.map(point)];
 }
 
 function precisionTable(rows) {

@@ -32,7 +32,7 @@ function roofline(width, points, ghosts) {
   const least = Math.min(...all.map((region) => region.gflops)) / 2;
   const x = logarithmic(from, to, left, right), y = logarithmic(least, most * 1.6, bottom, top);
   const longest = Math.max(...points.map((region) => region.ms));
-  const radius = (region) => 4 + 14 * Math.sqrt(Math.min((region.ms ?? 0) / longest, 1));
+  const radius = (region) => 4 + (width > 600 ? 14 : 9) * Math.sqrt(Math.min((region.ms ?? 0) / longest, 1));
   return { height, parts: [rooflineAxes(x, y, from, to, least, most, { left, right, top, bottom, width }), roofLines(x, y, from, to, least, flat, bandwidth, right),
     ghosts.map((region) => svg("path", { d: kindShape(region.kind, radius(region)), transform: `translate(${x(region.intensity)} ${y(region.gflops)})`, class: "ghost" })),
     [...points].sort((a, b) => b.ms - a.ms).map((region) => rooflinePoint(region, x, y, radius(region)))] };
@@ -48,10 +48,12 @@ function rooflineAxes(x, y, from, to, least, most, { left, right, top, bottom, w
 function roofLines(x, y, from, to, least, flat, bandwidth, right) {
   const knee = (value) => (bandwidth ? Math.max(value / bandwidth, from) : from);
   const start = bandwidth ? Math.max(from, least / bandwidth) : 0, top = Math.max(...flat.map((roof) => roof.value));
-  const slanted = bandwidth ? [svg("line", { x1: x(start), y1: y(bandwidth * start), x2: x(knee(top)), y2: y(top), class: "roof" }), svg("text", { class: "roof-name", x: 0, y: 0, "text-anchor": "middle",
-    transform: `translate(${x(Math.sqrt(start * knee(top))) - 6} ${y(bandwidth * Math.sqrt(start * knee(top))) - 6}) rotate(${(Math.atan2(y(top) - y(bandwidth * start), x(knee(top)) - x(start)) * 180) / Math.PI})` }, `memory ${worded(bandwidth, "bandwidth")}`)] : null;
+  const line = { x1: x(start), y1: y(bandwidth * start), x2: x(knee(top)), y2: y(top), class: "roof" };
+  const angle = (Math.atan2(line.y2 - line.y1, line.x2 - line.x1) * 180) / Math.PI;
+  const name = svg("text", { y: -7, "text-anchor": "end", class: "roof-name", transform: `translate(${line.x2} ${line.y2}) rotate(${angle})` }, `memory ${worded(bandwidth, "bandwidth")}`);
+  const slanted = bandwidth ? [svg("line", line), name] : null;
   return [slanted, flat.map((roof, i) => [svg("line", { x1: x(knee(roof.value)), x2: right, y1: y(roof.value), y2: y(roof.value), class: i ? "roof other" : "roof" }),
-    label(right, y(roof.value) - 5, "end", `${roof.name} ${worded(roof.value, roof.name === "int8" ? "integerRate" : "rate")}`, "roof-name")])];
+    label(x(knee(roof.value)) + 8, y(roof.value) - 6, "start", `${roof.name} ${worded(roof.value, roof.name === "int8" ? "integerRate" : "rate")}`, "roof-name")])];
 }
 
 function rooflinePoint(region, x, y, radius) {

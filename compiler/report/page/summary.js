@@ -5,7 +5,6 @@ const TASKS = {
 };
 
 function drawSummary() {
-  addPatterns();
   const title = report.model.model.replace(/\/+$/, "").split("/").pop() || report.model.model;
   document.title = `${short(title)} – cnxc report`;
   byId("model").append(nameOf(title));

@@ -33,8 +33,8 @@ const asTable = (content) => html("details", { class: "as-table" }, html("summar
 // A bar of a share of the widest, and a line across it where something else is compared.
 function bar(share, kind, line = null, hollow = null) {
   const percent = (value) => `${Math.max(0, Math.min(100 * value, 100)).toFixed(2)}%`;
-  return svg("svg", { class: `bar ${kindClass(kind)}`, height: 18, "aria-hidden": "true" },
-    svg("rect", { y: 3, height: 12, width: percent(share), rx: 2, fill: kindFill(kind), class: "filled" }),
+  return svg("svg", { class: kind ? `bar ${kindClass(kind)}` : "bar", height: 18, "aria-hidden": "true" },
+    svg("rect", { y: 3, height: 12, width: percent(share), rx: 2, fill: kind && kindFill(kind), class: kind ? "filled" : "neutral" }),
     hollow !== null && svg("rect", { y: 3, height: 12, width: percent(hollow), rx: 2, class: "hollow" }) || null,
     line !== null && svg("line", { x1: percent(line), x2: percent(line), y1: 0, y2: 18, class: "expected" }) || null);
 }

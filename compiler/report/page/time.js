@@ -24,7 +24,7 @@ function kindShares(timed) {
   const words = kinds.map(([kind, ms]) => `${kind} ${worded(ms / whole, "share")}`).join(", ");
   const sample = (kind) => svg("svg", { width: 16, height: 16, class: kindClass(kind), "aria-hidden": "true" }, svg("rect", { width: 16, height: 16, fill: kindFill(kind) }));
   return html("div", { class: "kinds" }, svg("svg", { class: "whole", height: 22, role: "img", "aria-label": `Time by kind: ${words}` }, kinds.map(part)),
-    html("ul", { class: "legend" }, kinds.map(([kind, ms]) => html("li", {}, sample(kind), html("b", {}, kind), ` ${worded(ms, "ms")}, ${worded(ms / whole, "share")}`))));
+    html("ul", { class: "legend" }, kinds.map(([kind, ms]) => html("li", {}, sample(kind), html("b", {}, kind), ` ${worded(ms, "cellMs")}, ${worded(ms / whole, "share")}`))));
 }
 
 function timeTable(timed) {
@@ -33,9 +33,9 @@ function timeTable(timed) {
   const columns = [
     { title: "Region", value: (region) => regions.indexOf(region), cell: (region) => [html("a", { href: `#region-${regions.indexOf(region)}` }, nameOf(region.output)), html("span", { class: "quiet" }, ` ${region.kind}`)] },
     { title: "Measured, predicted", wide: true, cell: (region) => bar(region.ms / most, region.kind, region.predicted_ms ? region.predicted_ms / most : null, old(region) === null ? null : old(region) / most) },
-    { title: "Measured", numeric: true, value: (region) => region.ms, cell: (region) => number(at(region, "ms"), "ms") },
-    before && { title: "Before", numeric: true, value: old, cell: (region) => worded(old(region), "ms") },
-    { title: "Predicted", numeric: true, value: (region) => region.predicted_ms, cell: (region) => number(at(region, "predicted_ms"), "ms") },
+    { title: "Measured", numeric: true, value: (region) => region.ms, cell: (region) => number(at(region, "ms"), "cellMs") },
+    before && { title: "Before", numeric: true, value: old, cell: (region) => worded(old(region), "cellMs") },
+    { title: "Predicted", numeric: true, value: (region) => region.predicted_ms, cell: (region) => number(at(region, "predicted_ms"), "cellMs") },
     { title: "Ratio", numeric: true, value: (region) => region.ms / region.predicted_ms, cell: (region) => (region.predicted_ms ? worded(region.ms / region.predicted_ms, "times") : "–") },
     { title: "Of a run", numeric: true, value: (region) => region.ms, cell: (region) => share(region.ms) },
     { title: "Of the peak", numeric: true, value: (region) => region.fraction_of_peak, cell: (region) => number(at(region, "fraction_of_peak"), "share") },

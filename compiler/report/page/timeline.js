@@ -8,11 +8,11 @@ function drawTimeline() {
     return;
   }
   let zoom = 1;
-  const inner = html("div", { class: "zoomed" }), draw = (width) => timeline(width * 1, threads);
+  const inner = html("div", { class: "zoomed" });
   place.classList.add("window");
   place.append(inner);
   fill(place, { tabindex: 0, role: "region", "aria-label": "Timeline, scrolls sideways when it is zoomed" }, []);
-  chart(inner, "Timeline", `One run on ${plural(threads.length, "thread")}, phase after phase.`, draw);
+  chart(inner, "Timeline", `One run on ${plural(threads.length, "thread")}, phase after phase.`, (width) => timeline(width, threads));
   const button = (title, factor) => {
     const made = html("button", { type: "button" }, title);
     made.addEventListener("click", () => (inner.style.width = `${100 * (zoom = Math.min(Math.max(zoom * factor, 1), 32))}%`));
@@ -25,7 +25,7 @@ function drawTimeline() {
 function timeline(width, threads) {
   const left = 64, right = width - 10, high = threads.length > 16 ? 14 : 30, gap = 6, height = 24 + threads.length * (high + gap) + 30;
   const end = Math.max(...threads.flatMap((spans) => spans.map((span) => span.end_us + (span.wait_us ?? 0)))), x = linear(0, end, left, right);
-  const axis = steps(end / 1000, Math.max(width / 110, 3)).map((ms) => [svg("line", { x1: x(ms * 1000), x2: x(ms * 1000), y1: 20, y2: height - 26 }), label(x(ms * 1000), height - 10, "middle", worded(ms, "ms"))]);
+  const axis = steps(end / 1000, Math.max(width / 110, 3)).map((ms) => +ms.toPrecision(6)).map((ms) => [svg("line", { x1: x(ms * 1000), x2: x(ms * 1000), y1: 20, y2: height - 26 }), label(x(ms * 1000), height - 10, "middle", `${ms}${NARROW}ms`)]);
   return { height, parts: [svg("g", { class: "axes", "aria-hidden": "true" }, axis),
     threads.map((spans, t) => [label(4, 24 + t * (high + gap) + high / 2 + 4, "start", `thread ${t}`), spans.map((span) => spanOf(span, t, x, 24 + t * (high + gap), high))])] };
 }
@@ -35,7 +35,7 @@ function spanOf(span, thread, x, y, high) {
   const phase = phaseNames()[span.phase] ?? region?.output ?? "";
   const lines = [short(phase), `thread ${thread}, ${region?.kind ?? "phase"}`, `${worded(span.end_us - span.start_us, "us")} from ${worded(span.start_us, "us")}`, `then waits ${worded(span.wait_us ?? 0, "us")}`];
   return mark(svg("g", { class: `span ${kindClass(region?.kind)}` }, svg("rect", { x: from, y, width: Math.max(to - from, 0.4), height: high, fill: kindFill(region?.kind), class: "filled" }),
-    until > to ? svg("rect", { x: to, y, width: until - to, height: high, fill: "url(#fill-wait)" }) : null), lines, span.region);
+    until > to ? svg("rect", { x: to, y, width: until - to, height: high, fill: "url(#fill-wait)", class: "waits" }) : null), lines, span.region);
 }
 
 const phaseNames = () => regions.flatMap((region) => region.phases.map((phase) => phase.name));
