@@ -40,3 +40,5 @@ if shutil.which("qemu-x86_64"):
     config.available_features.add("qemu")
 if shutil.which("qemu-aarch64") and os.path.exists(os.path.join(build, "lib", "cnxc", "aarch64-linux-gnu", "libcnxrt.a")):
     config.available_features.add("aarch64")
+if shutil.which("chromium"):
+    config.available_features.add("chromium")

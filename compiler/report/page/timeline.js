@@ -38,7 +38,12 @@ function spanOf(span, thread, x, y, high) {
     until > to ? svg("rect", { x: to, y, width: until - to, height: high, fill: "url(#fill-wait)", class: "waits" }) : null), lines, span.region);
 }
 
-const phaseNames = () => regions.flatMap((region) => region.phases.map((phase) => phase.name));
+// The names of phases, by their places in a run.
+function phaseNames() {
+  const names = [];
+  for (const phase of regions.flatMap((region) => region.phases)) names[phase.index ?? names.length] = phase.name;
+  return names;
+}
 
 function timelineTable(threads) {
   const rows = threads.flatMap((spans, t) => spans.map((span, i) => ({ ...span, at: `/timeline/threads/${t}/${i}`, thread: t })));
