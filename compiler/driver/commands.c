@@ -35,6 +35,11 @@ static const Command commands[] = {
      "cnxc report model/ -o report.html\n"
      "cnxc report model.onnx --precision=bf16 --json\n",
      1, 1, false},
+    {"explain", C_EXPLAIN, "MODEL VALUE [options]",
+     "one value's story: its origin, what passes did, its region, its bytes, its error",
+     "cnxc explain model/ encoder.stages.0.layers.0.pwconv1.weight\n"
+     "cnxc explain model.onnx logits --json\n",
+     2, 2, false},
     {"tune", C_TUNE, "MODEL -o PROFILE.xml [options]", "measure schedules on this machine, keep the fastest in a CPU profile",
      "cnxc tune model/ -o mine.xml            # a minute; again: goes on from there\n"
      "cnxc tune model/ -o mine.xml --budget=10m --threads 1\n"

@@ -18,7 +18,7 @@ typedef struct Options {
     StrList forwarded;                /* of run: the program's words */
     int64_t jobs, threads, runs, seed;
     bool static_libc, time_passes, verify_each, save_temps, verbose, dry_run, config_only, cached;
-    bool json, per_op, per_node, peak, host, xml, licenses, help, version;
+    bool json, per_op, per_node, peak, error, host, xml, licenses, help, version;
     /* Derived by options_parse. */
     int opt_level;                    /* 0 … 3 */
     double drop, seconds;             /* of --max-drop: points; of --budget, 0: nothing was said */
@@ -52,8 +52,9 @@ enum {
     C_HELP = 512,
     C_WEIGHTS = 1024,
     C_REPORT = 2048,
-    C_BUILD =
-        C_COMPILE | C_RUN | C_BENCH | C_EVAL | C_VERIFY | C_INFO | C_CHECK | C_TUNE | C_REPORT, /* those that read a model */
+    C_EXPLAIN = 4096,
+    /* Those that read a model. */
+    C_BUILD = C_COMPILE | C_RUN | C_BENCH | C_EVAL | C_VERIFY | C_INFO | C_CHECK | C_TUNE | C_REPORT | C_EXPLAIN,
     C_ALL = (1 << 16) - 1,
     C_RECIPE = 1 << 16, /* no command: options that decide code and packing, which an artifact remembers */
 };
@@ -126,6 +127,7 @@ ExitCode subcommand_eval(Driver *driver);
 ExitCode subcommand_verify(Driver *driver);
 ExitCode subcommand_check(Driver *driver);
 ExitCode subcommand_info(Driver *driver);
+ExitCode subcommand_explain(Driver *driver);
 ExitCode subcommand_tune(Driver *driver);
 ExitCode subcommand_targets(Driver *driver);
 ExitCode subcommand_weights(Driver *driver);

@@ -40,6 +40,7 @@ static ExitCode run_command(Driver *driver)
     case C_VERIFY: return subcommand_verify(driver);
     case C_CHECK: return subcommand_check(driver);
     case C_INFO: return subcommand_info(driver);
+    case C_EXPLAIN: return subcommand_explain(driver);
     case C_TUNE: return subcommand_tune(driver);
     case C_WEIGHTS: return subcommand_weights(driver);
     case C_REPORT: return subcommand_report(driver);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The pipeline: the ordered table of passes. What runs when is to be read off the table, nothing else decides it.
  *
- * After each pass --print-after prints the model, which is valid input again, debug builds and --verify-each check it, and
- * --time-passes notes how long it took. */
+ * After each pass --print-after prints the model, which is valid input again, debug builds and --verify-each check it,
+ * --time-passes notes how long it took, and `cnxc explain` looks what became of a value. */
 #include "compiler/passes/pipeline.h"
 
 #include "compiler/passes/legalize.h"
@@ -72,6 +72,8 @@ static void run_pass(const Pass *pass, Model *model, const PipelineOptions *opti
         verify_after(pass, model);
     if (str_equal(options->print_after, pass->name) || str_equal(options->print_after, "all"))
         print_after(pass, model, changed);
+    if (options->after)
+        options->after(options->context, pass->name, model);
 }
 
 static bool runs(const Pass *pass, const PipelineOptions *options)

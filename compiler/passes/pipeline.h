@@ -12,6 +12,8 @@ typedef struct PipelineOptions {
     bool before_quantize;    /* leave the passes from quantize on: what it would see */
     const char *print_after; /* a pass's name, "all", or NULL; to standard error */
     bool time_passes, verify_each;
+    void (*after)(void *context, const char *pass, const Model *model); /* is shown the model after each pass; NULL: nobody */
+    void *context;
 } PipelineOptions;
 
 /* Portable part: what stays plain ONNX (canonicalise, fold); what --emit=onnx and onnxtxt print. */
