@@ -8,6 +8,7 @@ TEST_PACKAGES="clang-format-19 llvm-19-tools llvm-19 libcmocka-dev python3 pytho
     valgrind cargo golang-go dpkg-dev"
 
 ROOT_PACKAGES="debootstrap qemu-user-static"
+BROWSER_PACKAGES="chromium fonts-liberation"
 FUZZ_PACKAGES="clang-19 libclang-rt-19-dev"
 SOURCE_PACKAGES="dpkg-dev make xz-utils"
 CROSS_PACKAGES="gcc-aarch64-linux-gnu libc6-dev-arm64-cross libjpeg62-turbo-dev:arm64 libpng-dev:arm64 libwebp-dev:arm64

@@ -43,6 +43,9 @@ function nameOf(name, most) {
 
 // ── Numbers ──
 
+// Whether times of regions are told in microseconds, all of them.
+const isQuick = () => Math.max(...regions.map((region) => region.ms ?? 0)) < 1;
+
 // Three digits: 56.7, 0.268, 1204.
 function digits(value) {
   if (value === 0) return "0";
@@ -64,7 +67,7 @@ const QUANTITIES = {
   count: (value) => prefixed(value, 1, ""),
   plain: (value) => ({ text: String(value), scale: 1, unit: "" }),
   ms: (value) => ({ text: digits(value), scale: 1, unit: "ms" }),
-  cellMs: (value) => ({ text: value.toFixed(3), scale: 1, unit: "ms" }), // one below the other
+  cellMs: (value) => (isQuick() ? { text: (value * 1000).toFixed(1), scale: 0.001, unit: "µs" } : { text: value.toFixed(3), scale: 1, unit: "ms" }), // one below the other
   us: (value) => (value >= 1000 ? { text: digits(value / 1000), scale: 1000, unit: "ms" } : { text: digits(value), scale: 1, unit: "µs" }),
   bytes: (value) => prefixed(value, 1, "B"),
   macs: (value) => prefixed(value, 1, "MAC"),

@@ -80,9 +80,9 @@ function regionBody(region, node) {
       ["Arithmetic", [number(`/regions/${index}/macs`, "macs"), ", ", number(`/regions/${index}/gflops`, "rate"), region.fraction_of_peak ? [", ", number(`/regions/${index}/fraction_of_peak`, "share"), " of the peak"] : null]],
       ["Precision", region.precision ?? "f32"],
     ].map(([term, text]) => [html("dt", {}, term), html("dd", {}, text)])),
-    html("h4", {}, "Schedule and generated kernels"), region.phases.map((phase, i) => phaseOf(phase, `/regions/${index}/phases/${i}`)),
-    region.origin?.length ? [html("h4", {}, "In your graph"), html("ul", { class: "origin" }, region.origin.map(originOf))] : null,
-    html("h4", {}, "Body"), html("pre", { tabindex: 0 }, html("bdi", {}, spelled(region.body))));
+    html("h3", {}, "Schedule and generated kernels"), region.phases.map((phase, i) => phaseOf(phase, `/regions/${index}/phases/${i}`)),
+    region.origin?.length ? [html("h3", {}, "In your graph"), html("ul", { class: "origin" }, region.origin.map(originOf))] : null,
+    html("h3", {}, "Body"), html("pre", { tabindex: 0 }, html("bdi", {}, spelled(region.body))));
 }
 
 function originOf(origin) {

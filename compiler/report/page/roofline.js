@@ -17,11 +17,14 @@ function drawRoofline() {
   const ghosts = points.map(beforeRegion).filter((other) => other?.gflops > 0 && other.intensity > 0);
   chart(place, "Roofline", "A point for each region: arithmetic a second over arithmetic a byte.", (width) => roofline(width, points, ghosts));
   place.before(legend(points.map((region) => region.kind), true));
+  if (!report.peaks.bandwidth_gbs) place.before(html("p", { class: "note" }, "The slanted line is missing: how fast this machine reads memory was not measured."));
   place.after(asTable(rooflineTable(points)));
 }
 
+// Of other precisions than float those that are used or would be faster.
 function roofs() {
-  const flat = [["f32_gflops", "f32"], ["bf16_gflops", "bf16"], ["int8_gops", "int8"]].filter(([key]) => report.peaks[key]);
+  const isShown = (name, peak) => peak && (name === "f32" || peak > report.peaks.f32_gflops || regions.some((region) => region.precision === name));
+  const flat = [["f32_gflops", "f32"], ["bf16_gflops", "bf16"], ["int8_gops", "int8"]].filter(([key, name]) => isShown(name, report.peaks[key]));
   return { flat: flat.map(([key, name]) => ({ key, name, value: report.peaks[key] })), bandwidth: report.peaks.bandwidth_gbs };
 }
 
