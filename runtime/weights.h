@@ -20,6 +20,8 @@ typedef struct Weights {
 /* path: of the weights file, NULL for the model's own place. Embedded weights are taken as they are, for
  * weights_verify to check; a file is checked to the last bit, and mapped, or copied into memory. */
 cnxrt_status weights_open(const CnxrtModel *compiled, const char *path, bool copy, Weights *weights);
+/* Embedded ones go where copies go, and are checked: how fast they are read no longer depends on how the artifact was written. */
+cnxrt_status weights_move(const CnxrtModel *compiled, Weights *weights);
 void weights_close(Weights *weights);
 
 /* What a file's header says, NULL for the model's own place: that its weights fit, and their hash. */

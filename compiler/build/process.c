@@ -13,7 +13,7 @@ int process_run(const char *const *arguments, StrBuf *output, Diag *diag)
 {
     fflush(NULL);
     Child child;
-    int status, error = child_start((char *const *)(uintptr_t)arguments, output != NULL, &child);
+    int status, error = child_start((char *const *)(uintptr_t)arguments, output ? CHILD_OUTPUT : 0, &child);
     if (error) {
         diag_resource(diag, NO_SPAN, "'%s' can't be run: %s", arguments[0], strerror(error));
         return -1;

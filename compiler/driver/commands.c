@@ -16,10 +16,13 @@ static const Command commands[] = {
      "cnxc run model/ -k 1 --json cat.jpg dog.png\n"
      "cnxc run model/ cat.jpg --precision=bf16 -- --info\n",
      1, 1, true},
-    {"bench", C_BENCH, "MODEL [options]", "time per image, arithmetic per second, share of this machine's peak",
-     "cnxc bench model/ --threads 1\n"
-     "cnxc bench model.onnx --per-op --json\n",
-     1, 1, false},
+    {"bench", C_BENCH, "MODEL|PROGRAM [MODEL|PROGRAM] [options]",
+     "time per image, share of this machine's peak; of two, which is faster",
+     "cnxc bench model/ --threads 1           # the median of two seconds' worth of runs\n"
+     "cnxc bench model/ --per-op --json       # the time of each region\n"
+     "cnxc bench ./old ./new --fail-if-slower=2%      # two programs in turn, for CI\n"
+     "cnxc bench model/ --against=bf16        # what another precision would give\n",
+     1, 2, false},
     {"eval", C_EVAL, "MODEL DIR [options]", "top-1 and top-5 accuracy over a folder of class folders",
      "cnxc eval model/ pictures/              # pictures/LABEL/*.jpg\n"
      "cnxc eval model/ pictures/ --precision=bf16 --against=f32\n",

@@ -14,14 +14,16 @@ typedef struct Options {
     const char *output, *emit, *cpu, *target, *level, *precision, *task, *problem_type, *weights, *prefix, *preproc, *budget;
     const char *program, *processor, *labels; /* program: of --for */
     const char *image_size, *print_after, *color, *diagnostics, *format, *against, *confusion, *calibrate, *max_drop, *depfile;
+    const char *fail_if_slower;
     StrList outputs, dims, runner, arguments; /* arguments: MODEL and what follows it */
     StrList forwarded;                /* of run: the program's words */
-    int64_t jobs, threads, runs, seed;
+    int64_t jobs, threads, batch, rounds, seed;
     bool static_libc, time_passes, verify_each, save_temps, verbose, dry_run, config_only, cached;
     bool json, per_op, per_node, peak, error, host, xml, licenses, help, version;
     /* Derived by options_parse. */
     int opt_level;                    /* 0 … 3 */
     double drop, seconds;             /* of --max-drop: points; of --budget, 0: nothing was said */
+    double slower;                    /* of --fail-if-slower: 0.02 for 2% */
     const System *system;             /* of --target; this machine's by default */
     ImageSizes sizes;                 /* of --image-size */
     VEC(DimBinding) dim_bindings;
@@ -105,6 +107,8 @@ const ProgramOption *program_option_find(const char *word, bool *complete);
 void options_parse(Driver *driver, int argc, char **argv);
 int64_t option_count(void);
 const Option *option_at(int64_t index);
+/* The first option given that decides code, which a program that is compiled already has; NULL: none. */
+const char *options_of_code(const Driver *driver);
 /* As if the words of an artifact's recipe stood on the command line. */
 void options_repeat(Driver *driver, StrList words);
 Build options_build(Driver *driver);               /* of MODEL; CPUs and outputs not yet chosen */

@@ -428,6 +428,19 @@ static void derive_max_drop(Driver *driver)
         usage_error(driver, "--max-drop goes with --calibrate");
 }
 
+/* "2%", "2" */
+static void derive_slower(Driver *driver)
+{
+    const char *text = driver->options.fail_if_slower;
+    char *end = NULL;
+    if (!text)
+        return;
+    double percent = isdigit((unsigned char)*text) ? strtod(text, &end) : -1;
+    if (!(percent >= 0 && percent <= 1000) || (strcmp(end, "%") != 0 && *end))
+        usage_error(driver, "--fail-if-slower takes a percentage such as 2%%, got '%s'", text);
+    driver->options.slower = percent / 100;
+}
+
 static void check_calibration(Driver *driver)
 {
     const Options *o = &driver->options;
@@ -472,6 +485,7 @@ static void derive(Driver *driver)
     check_calibration(driver);
     derive_budget(driver);
     derive_max_drop(driver);
+    derive_slower(driver);
 }
 
 void options_parse(Driver *driver, int argc, char **argv)
@@ -519,6 +533,21 @@ static StrList words_of(Driver *driver)
             add_word(driver, &words, option, *(const char *const *)field);
     }
     return words;
+}
+
+const char *options_of_code(const Driver *driver)
+{
+    for (int64_t i = 0; i < option_count(); i++) {
+        const Option *option = option_at(i);
+        const void *field = (const char *)&driver->options + option->field;
+        bool given = option->kind == KIND_LIST
+                         ? ((const StrList *)field)->len > 0
+                         : option->kind != KIND_FLAG && option->kind != KIND_INT && *(const char *const *)field;
+        if (given && (option->commands & driver->command->bit & C_BUILD) &&
+            ((option->commands & C_RECIPE) || str_equal(option->name, "-mcpu")))
+            return option->name;
+    }
+    return NULL;
 }
 
 void options_repeat(Driver *driver, StrList words)

@@ -8,13 +8,14 @@
  * The program's hash is that of its file; the others are those it was compiled with, as its --info says them. */
 #include "compiler/report/machine.h"
 #include "compiler/build/bytes.h"
-#include "compiler/report/json.h"
+#include "compiler/build/process.h"
 #include "compiler/target/cpu.h"
 #include "ir/base/parallel.h"
 #include "ir/base/str.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -75,6 +76,20 @@ json_t *machine_json(void)
 
 /* ── A program ───────────────────────────────────────────────────────────────────────────────────────── */
 
+/* By its first bytes, as the kernel tells it, and not by a name. An ELF file without an entry is a library or an object. No model
+ * begins like one of these. */
+bool machine_is_program(const char *path)
+{
+    ElfW(Ehdr) header = {0};
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    ssize_t n = file < 0 ? -1 : read(file, &header, sizeof header);
+    if (file >= 0)
+        close(file);
+    if (n >= 2 && memcmp(&header, "#!", 2) == 0)
+        return true;
+    return n == (ssize_t)sizeof header && memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 && header.e_entry != 0;
+}
+
 static bool hash_file(const char *path, uint64_t *hash, Diag *diag)
 {
     struct stat info;
@@ -95,12 +110,20 @@ static json_t *hashes_json(uint64_t program, const json_t *info)
                      json_object_get(info, "weights_hash"));
 }
 
-json_t *machine_program(const char *program, Arena *arena, Diag *diag)
+/* What the program answers, NULL after a diagnostic where it does not run. */
+static json_t *ask(const char *program, Arena *arena, Diag *diag)
 {
     const char *const arguments[] = {program, "--info", "--json", NULL};
+    StrBuf text = {.arena = arena};
+    int code = process_run(arguments, &text, diag);
+    return code == 0 && text.text ? json_loads(text.text, 0, NULL) : NULL;
+}
+
+json_t *machine_program(const char *program, Arena *arena, Diag *diag)
+{
     uint64_t hash;
-    json_t *info = json_answer(arguments, arena, diag), *hashes = NULL;
-    if (info && hash_file(program, &hash, diag) && !(hashes = hashes_json(hash, info)))
+    json_t *info = ask(program, arena, diag), *hashes = NULL;
+    if (!diag_failed(diag) && hash_file(program, &hash, diag) && !(hashes = hashes_json(hash, info)))
         diag_error(diag, NO_SPAN, "'%s' is no program that cnxc has made", program);
     if (!hashes) {
         json_decref(info);

@@ -7,8 +7,12 @@
 #include "ir/base/diag.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 
 json_t *machine_json(void); /* the caller's */
+
+/* Is it something to run rather than a model: an executable, or a script that starts one? */
+bool machine_is_program(const char *path);
 
 /* What a compiled program says of itself (--info --json), with its "hashes" added. NULL after a diagnostic: it can't be run, or
  * is no program that cnxc has made. The caller's. */

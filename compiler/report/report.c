@@ -170,7 +170,7 @@ static bool fill(Report *r)
 json_t *report_make(Build *build, const ReportOptions *options)
 {
     Report r = {.build = build, .options = options};
-    r.answer = compile(&r) ? bench_ask(build, r.program, options->threads, true) : NULL;
+    r.answer = compile(&r) ? bench_ask(build, r.program, &(BenchOptions){.threads = options->threads, .per_op = true}) : NULL;
     bool ok = r.answer && fill(&r);
     json_decref(r.answer);
     output_cleanup();

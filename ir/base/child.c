@@ -9,6 +9,7 @@
 #define _GNU_SOURCE /* pipe2, environ */
 #include "ir/base/child.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -20,10 +21,10 @@
 
 enum { POLITE_STEPS = 50, STEP_MS = 10 }; /* half a second to end by itself */
 
-static volatile pid_t running; /* the child, which leads its process group; 0: none */
+static volatile pid_t running[MOST_CHILDREN]; /* the children, which lead their process groups; 0: none */
 
-/* SIGPIPE, which we ignore, is the child's to die of. */
-static int spawn(char *const *words, int output, const sigset_t *mask, pid_t *pid)
+/* SIGPIPE, which we ignore, is the child's to die of. input, output: its ends of pipes, or -1. */
+static int spawn(char *const *words, int input, int output, const sigset_t *mask, pid_t *pid)
 {
     posix_spawnattr_t attributes;
     posix_spawn_file_actions_t actions;
@@ -35,7 +36,9 @@ static int spawn(char *const *words, int output, const sigset_t *mask, pid_t *pi
     posix_spawnattr_setsigmask(&attributes, mask);
     posix_spawnattr_setsigdefault(&attributes, &defaults);
     posix_spawn_file_actions_init(&actions);
-    int error = output < 0 ? 0 : posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+    int error = input < 0 ? 0 : posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
+    if (!error && output >= 0)
+        error = posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
     if (!error)
         error = posix_spawnp(pid, words[0], &actions, &attributes, words, environ);
     posix_spawn_file_actions_destroy(&actions);
@@ -52,29 +55,47 @@ static void block_signals(sigset_t *before)
     sigprocmask(SIG_SETMASK, &all, before);
 }
 
+/* The place of one that runs, or of pid 0 a free one. */
+static volatile pid_t *place_of(pid_t pid)
+{
+    for (int i = 0; i < MOST_CHILDREN; i++)
+        if (running[i] == pid)
+            return &running[i];
+    assert(!"more children than there may be");
+    return &running[0];
+}
+
 static void note_and_unblock(pid_t pid, const sigset_t *before)
 {
     if (pid > 0)
-        running = pid;
+        *place_of(0) = pid;
     sigprocmask(SIG_SETMASK, before, NULL);
 }
 
-int child_start(char *const *words, bool read_output, Child *child)
+static void close_both(int ends[2])
 {
-    int ends[2] = {-1, -1};
-    *child = (Child){.output = -1};
-    if (read_output && pipe2(ends, O_CLOEXEC) != 0)
-        return errno;
+    for (int i = 0; i < 2; i++)
+        if (ends[i] >= 0)
+            close(ends[i]);
+}
+
+int child_start(char *const *words, int pipes, Child *child)
+{
+    int in[2] = {-1, -1}, out[2] = {-1, -1}, error = 0; /* [0] is read, [1] written */
     sigset_t mask;
+    *child = (Child){.input = -1, .output = -1};
+    if (((pipes & CHILD_INPUT) && pipe2(in, O_CLOEXEC) != 0) || ((pipes & CHILD_OUTPUT) && pipe2(out, O_CLOEXEC) != 0))
+        error = errno;
     block_signals(&mask);
-    int error = spawn(words, ends[1], &mask, &child->pid);
+    if (!error)
+        error = spawn(words, in[0], out[1], &mask, &child->pid);
     note_and_unblock(error ? 0 : child->pid, &mask);
-    if (read_output)
-        close(ends[1]);
-    if (error && read_output)
-        close(ends[0]);
-    else
-        child->output = ends[0];
+    if (!error) {
+        child->input = in[1], in[1] = -1;
+        child->output = out[0], out[0] = -1;
+    }
+    close_both(in);
+    close_both(out);
     return error;
 }
 
@@ -90,7 +111,7 @@ static void reset_signals(void)
 int child_fork(int (*body)(const void *context), const void *context, Child *child)
 {
     sigset_t mask;
-    *child = (Child){.output = -1};
+    *child = (Child){.input = -1, .output = -1};
     block_signals(&mask);
     child->pid = fork();
     if (child->pid == 0) {
@@ -108,12 +129,11 @@ int child_fork(int (*body)(const void *context), const void *context, Child *chi
 
 bool child_wait(Child *child, int *status)
 {
-    if (child->output >= 0)
-        close(child->output);
+    close_both((int[]){child->input, child->output});
     pid_t ended;
     while ((ended = waitpid(child->pid, status, 0)) < 0 && errno == EINTR)
         ;
-    running = 0;
+    *place_of(child->pid) = 0;
     return ended == child->pid;
 }
 
@@ -126,15 +146,20 @@ static bool reap(pid_t group, int options)
     return ended == 0;
 }
 
-void child_end(void)
+static void end_group(pid_t group)
 {
-    pid_t group = running;
-    if (!group)
-        return;
     kill(-group, SIGTERM); /* which compiler drivers use to remove their temporary files */
     for (int step = 0; step < POLITE_STEPS && reap(group, WNOHANG); step++)
         poll(NULL, 0, STEP_MS);
     kill(-group, SIGKILL);
     reap(group, 0);
-    running = 0;
+}
+
+void child_end(void)
+{
+    for (int i = 0; i < MOST_CHILDREN; i++)
+        if (running[i]) {
+            end_group(running[i]);
+            running[i] = 0;
+        }
 }

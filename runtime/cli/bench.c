@@ -23,7 +23,7 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static cnxrt_status run_once(Cli *cli, const Tensors *tensors)
+cnxrt_status cli_bench_run(Cli *cli, const Tensors *tensors)
 {
     void *const *outputs = (void *const *)(tensors->buffers + cli->model->compiled->n_inputs);
     return cnxrt_run(cli->context, (const void *const *)tensors->buffers, tensors->batch, outputs);
@@ -48,13 +48,13 @@ static bool measure(Cli *cli, const Tensors *tensors, Bench *bench)
     cnxrt_status status = CNXRT_OK;
     double start = now();
     do
-        status = run_once(cli, tensors);
+        status = cli_bench_run(cli, tensors);
     while (status == CNXRT_OK && now() - start < warm_up_seconds);
     start = now();
     while (status == CNXRT_OK && !is_enough(cli, bench, now() - start)) {
         double before = now();
         cli->context->phase_ns = bench->phase_ns ? bench->phase_ns + bench->n * n_phases : NULL;
-        status = run_once(cli, tensors);
+        status = cli_bench_run(cli, tensors);
         bench->seconds[bench->n++] = now() - before;
     }
     cli->context->phase_ns = NULL;
@@ -120,9 +120,8 @@ static void print_text(const Cli *cli, Bench *bench, int64_t batch)
            (long long)cli->model->n_threads, cli->model->n_threads == 1 ? "" : "s");
 }
 
-bool cli_bench(Cli *cli)
+static bool measure_and_print(Cli *cli, const Tensors *tensors)
 {
-    Tensors tensors;
     size_t n_phases = (size_t)variant_phase_count(cli->model->variant) + 1;
     Bench bench = {.seconds = calloc(MOST_RUNS, sizeof *bench.seconds)};
     if (cli->per_op)
@@ -130,14 +129,21 @@ bool cli_bench(Cli *cli)
     bool ok = bench.seconds && (!cli->per_op || bench.phase_ns);
     if (!ok)
         cli_error(cli, CLI_RESOURCE, NULL, "out of memory");
-    bool made = cli_make_tensors(cli, TENSORS_MADE_UP, &tensors);
-    ok = ok && made && cli_weights_are_good(cli) && measure(cli, &tensors, &bench);
+    ok = ok && measure(cli, tensors, &bench);
     if (ok && cli->json)
-        print_json(cli, &bench, tensors.batch);
+        print_json(cli, &bench, tensors->batch);
     else if (ok)
-        print_text(cli, &bench, tensors.batch);
-    cli_free_tensors(&tensors);
+        print_text(cli, &bench, tensors->batch);
     free(bench.seconds);
     free(bench.phase_ns);
+    return ok;
+}
+
+bool cli_bench(Cli *cli)
+{
+    Tensors tensors;
+    bool ok = cli_make_tensors(cli, TENSORS_MADE_UP, &tensors) && cli_weights_are_good(cli) &&
+              (cli->turns ? cli_turns : measure_and_print)(cli, &tensors);
+    cli_free_tensors(&tensors);
     return ok;
 }

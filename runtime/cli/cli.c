@@ -35,6 +35,8 @@ static bool check_usage(Cli *cli)
 {
     bool measures = cli->bench || cli->selftest;
     int forms = cli->json + cli->jsonl + cli->csv;
+    if (!cli->bench && (cli->batch || cli->turns))
+        return cli_error(cli, CLI_USAGE, NULL, "%s goes with --bench", cli->batch ? "--batch" : "--turns");
     if (measures && has_pictures(cli))
         return cli_error(cli, CLI_USAGE, NULL, "%s takes no pictures", cli->bench ? "--bench" : "--selftest");
     const char *needy = cli->mask ? "-o" : cli->overlay ? "--overlay" : cli->dump_pixels ? "--dump-pixels" : NULL;

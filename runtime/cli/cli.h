@@ -25,8 +25,8 @@ typedef struct Cli {
     int exit_code;           /* of the first error */
 
     /* What the user asked for. */
-    int64_t k, n_threads, runs; /* 0: default */
-    bool json, jsonl, csv, strict, bench, per_op, info, selftest, licenses, version, help;
+    int64_t k, n_threads, runs, batch; /* 0: default */
+    bool json, jsonl, csv, strict, bench, turns, per_op, info, selftest, licenses, version, help;
     const char *weights, *dump_pixels, *files_from, *image_size;
     const char *mask, *overlay; /* PNG files */
     NamedFile *inputs, *outputs;
@@ -88,8 +88,10 @@ bool cli_run_tensors(Cli *cli);
 int64_t cli_find_output(const char *name); /* among all tensors; -1: there is none */
 bool cli_is_loss(const char *output);      /* which needs labels */
 
-/* ── bench.c, selftest.c, info.c ── */
+/* ── bench.c, turns.c, selftest.c, info.c ── */
 bool cli_bench(Cli *cli);
+cnxrt_status cli_bench_run(Cli *cli, const Tensors *tensors); /* once */
+bool cli_turns(Cli *cli, const Tensors *tensors);
 bool cli_selftest(Cli *cli);
 bool cli_info(Cli *cli);
 

@@ -178,8 +178,8 @@ static bool check_array(Cli *cli, const char *file, const NpyArray *array, int64
         return false;
     int64_t n = tensor->rank && tensor->dims[0] < 0 ? array->dims[0] : tensors->batch;
     if (tensors->batch && n != tensors->batch)
-        return cli_error(cli, CLI_INPUT, file, "it has %lld items, the inputs before it %lld", (long long)n,
-                         (long long)tensors->batch);
+        return cli_error(cli, CLI_INPUT, file, "it has %lld items, %s %lld", (long long)n,
+                         cli->batch ? "--batch asks for" : "the inputs before it", (long long)tensors->batch);
     tensors->batch = n;
     return true;
 }
@@ -283,9 +283,11 @@ static bool allocate_rest(Cli *cli, enum TensorSource source, Tensors *tensors)
 bool cli_make_tensors(Cli *cli, enum TensorSource source, Tensors *tensors)
 {
     const CnxrtModel *compiled = cli->model->compiled;
-    *tensors = (Tensors){calloc((size_t)model_tensor_count(compiled) + 1, sizeof *tensors->buffers), 0, false};
+    *tensors = (Tensors){calloc((size_t)model_tensor_count(compiled) + 1, sizeof *tensors->buffers), cli->batch, false};
     if (!tensors->buffers)
         return cli_error(cli, CLI_RESOURCE, NULL, "out of memory");
+    if (cli->batch > 1 && !compiled->batch_free)
+        return cli_error(cli, CLI_UNSUPPORTED, NULL, "--batch: the model's batch is fixed");
     if (!check_names(cli, cli->inputs, cli->n_inputs, compiled->tensors, compiled->n_inputs, "input") ||
         !check_names(cli, cli->outputs, cli->n_outputs, compiled->tensors + compiled->n_inputs, compiled->n_outputs, "output") ||
         !read_inputs(cli, tensors))
