@@ -18,6 +18,7 @@
  *
  * With the caller's parallel_for each phase, or all that threads do alone, is one call of it instead. */
 #include "runtime/internal.h"
+#include "runtime/pages.h"
 #include "runtime/status.h"
 
 #include <errno.h>
@@ -131,8 +132,7 @@ static bool allocate(cnxrt_context *context)
     context->own_bytes = calloc(n + 1, sizeof *context->own_bytes);
     context->preparers = calloc(threads, sizeof *context->preparers);
     if (!context->workspace) {
-        size_t bytes = context->workspace_bytes;
-        context->owned_workspace = aligned_alloc(CNXRT_WORKSPACE_ALIGNMENT, bytes ? bytes : CNXRT_WORKSPACE_ALIGNMENT);
+        context->owned_workspace = pages_new(context->workspace_bytes);
         context->workspace = context->owned_workspace;
     }
     return context->frames && context->tensors && context->bases && context->members && context->own && context->own_bytes &&

@@ -17,6 +17,7 @@
 #include "runtime/cli/rows.h"
 #include "runtime/cli/signals.h"
 #include "runtime/cli/source.h"
+#include "runtime/pages.h"
 #include "runtime/segment.h"
 #include "runtime/size.h"
 
@@ -281,8 +282,10 @@ static bool worker_open(Worker *worker, Pipeline *p)
     bool ok = worker->own && worker->tensors && worker->scores && worker->counts;
     for (int64_t i = 0; ok && i < n; i++) {
         int64_t bytes = is_row(p, i) ? 0 : size_bytes(p->cli->model, i, 1);
-        worker->own[i] = calloc(1, (size_t)bytes + 1);
+        worker->own[i] = pages_new((size_t)bytes);
         ok = worker->own[i];
+        if (ok && i < compiled_model.n_inputs)
+            memset(worker->own[i], 0, (size_t)bytes);
     }
     if (!ok || (!worker->context && cnxrt_context_create(p->cli->model, NULL, 0, &worker->context) != CNXRT_OK))
         return false;

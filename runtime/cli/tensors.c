@@ -10,6 +10,7 @@
 #include "ir/base/words.h"
 #include "runtime/file.h"
 #include "runtime/internal.h"
+#include "runtime/pages.h"
 #include "ir/base/npy.h"
 
 #include <math.h>
@@ -271,7 +272,7 @@ static bool allocate_rest(Cli *cli, enum TensorSource source, Tensors *tensors)
         if (i < compiled->n_inputs && source == TENSORS_GIVEN && !may_be_missing(cli, tensors, tensor))
             return cli_error(cli, CLI_USAGE, NULL, "input '%s' is missing: --input %s=FILE.npy", tensor->name, tensor->name);
         int64_t bytes = tensor_bytes(tensor, tensors->batch);
-        tensors->buffers[i] = bytes < 0 ? NULL : malloc((size_t)bytes + 1);
+        tensors->buffers[i] = bytes < 0 ? NULL : pages_new((size_t)bytes);
         if (!tensors->buffers[i])
             return cli_error(cli, CLI_RESOURCE, NULL, "out of memory for '%s'", tensor->name);
         if (i < compiled->n_inputs)
