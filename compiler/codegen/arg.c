@@ -44,19 +44,39 @@ static IrValue splat_place(Emit *e, IrValue place) { return emit_splat(e, LLVMBu
 
 /* ── Side by side ────────────────────────────────────────────────────────────────────────────────────── */
 
-static void arg_across(Emit *e, void *context, IrValue first, int64_t active, int slot, IrValue *carried)
+/* Of n vectors of results from `first` on, the last with `active` lanes: each row of `in` is read some cache lines at a time. */
+static void arg_across(Emit *e, const Kernel *k, IrValue first, int n, int64_t active)
 {
-    (void)slot, (void)carried;
-    const Kernel *k = context;
     IrType type = emit_memory_type(e, k->arg.element);
-    IrValue in = emit_index(e, emit_arg(e, ARG_IN), first, dtype_size(k->arg.element));
-    IrValue so_far[] = {emit_load_lanes(e, type, in, active), LLVMConstNull(e->vi)};
-    Loop loop = emit_loop_begin(e, k->arg.n, so_far, 2);
-    IrValue x = emit_load_lanes(e, type, emit_index(e, in, loop.index, k->arg.step), active);
-    take(e, is_better(e, k, x, so_far[0]), x, splat_place(e, loop.index), &so_far[0], &so_far[1]);
+    int64_t element = dtype_size(k->arg.element);
+    IrValue in = emit_index(e, emit_arg(e, ARG_IN), first, element), so_far[2 * SLOTS];
+    for (int i = 0; i < n; i++) {
+        so_far[i] = emit_load_lanes(e, type, emit_offset(e, in, i * e->lanes * element), i + 1 < n ? e->lanes : active);
+        so_far[n + i] = LLVMConstNull(e->vi);
+    }
+    Loop loop = emit_loop_begin(e, k->arg.n, so_far, 2 * n);
+    IrValue row = emit_index(e, in, loop.index, k->arg.step), place = splat_place(e, loop.index);
+    for (int i = 0; i < n; i++) {
+        IrValue x = emit_load_lanes(e, type, emit_offset(e, row, i * e->lanes * element), i + 1 < n ? e->lanes : active);
+        take(e, is_better(e, k, x, so_far[i]), x, place, &so_far[i], &so_far[n + i]);
+    }
     emit_loop_end(e, &loop, so_far);
-    IrValue places = LLVMBuildZExt(e->ir, so_far[1], emit_vector_of(e, e->i64), "");
-    emit_store_lanes(e, places, emit_index(e, emit_arg(e, ARG_OUT), first, PLACE), active);
+    IrValue out = emit_index(e, emit_arg(e, ARG_OUT), first, PLACE);
+    for (int i = 0; i < n; i++)
+        emit_store_lanes(e, LLVMBuildZExt(e->ir, so_far[n + i], emit_vector_of(e, e->i64), ""),
+                         emit_offset(e, out, i * e->lanes * PLACE), i + 1 < n ? e->lanes : active);
+}
+
+static void arg_side_by_side(Emit *e, const Kernel *k)
+{
+    int64_t group = SLOTS * e->lanes, groups = k->arg.width / group, rest = k->arg.width % group;
+    if (groups) {
+        Loop loop = emit_loop_begin(e, groups, NULL, 0);
+        arg_across(e, k, LLVMBuildMul(e->ir, loop.index, emit_i64(e, group), ""), SLOTS, e->lanes);
+        emit_loop_end(e, &loop, NULL);
+    }
+    if (rest)
+        arg_across(e, k, emit_i64(e, groups * group), (int)((rest + e->lanes - 1) / e->lanes), (rest - 1) % e->lanes + 1);
 }
 
 /* ── Along contiguous floats ─────────────────────────────────────────────────────────────────────────── */
@@ -106,5 +126,5 @@ void kernel_arg(Emit *e, const Kernel *kernel)
     if (kernel->arg.width == 1 && kernel->arg.element == DT_FLOAT && kernel->arg.step == dtype_size(DT_FLOAT))
         arg_contiguous(e, kernel);
     else
-        emit_for_vectors(e, kernel->arg.width, arg_across, (void *)(uintptr_t)kernel, NULL, 0);
+        arg_side_by_side(e, kernel);
 }

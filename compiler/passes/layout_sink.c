@@ -312,14 +312,30 @@ bool sink_through_concat(Node *node)
     return finish(node, concat, rank, perm);
 }
 
-/* Not where an axis would become the last one, along which elements are neighbours. */
+/* Of an item of the batch, if that is free. */
+static double elements_of(const Value *value)
+{
+    double count = 1;
+    for (int i = 0; i < value_rank(value); i++)
+        count *= dim_is_fixed(value->type.shape.dims[i]) ? (double)value->type.shape.dims[i].size : 1;
+    return count;
+}
+
+static bool is_enlarged_result(const Node *node)
+{
+    const Value *result = node->outputs.at[0];
+    return result->is_output && elements_of(result) > elements_of(node->inputs.at[0]);
+}
+
+/* Not where an axis would become the last one, along which elements are neighbours, and not where the few elements before Resize would
+ * turn into many that have to be transposed for the graph's output: the schedule turns them as they are made. */
 bool sink_through_resize(Node *node)
 {
     int64_t perm[MAX_RANK], moved[MAX_RANK];
     Node *transpose = transposed_input(node, 0, perm);
     Ints axes = node_ints(node, "axes", -1);
     int rank = transpose ? value_rank(transpose->inputs.at[0]) : 0;
-    if (!transpose)
+    if (!transpose || is_enlarged_result(node))
         return false;
     for (int64_t i = 0; i < axes.count; i++) {
         moved[i] = perm[axes.at[i]];

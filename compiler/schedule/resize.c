@@ -3,7 +3,8 @@
  *
  *   linear x[1,16,16,512] → [1,64,64,512]:   16 rows of 16*512 floats → 64;   then 64 times 16 rows of 512 → 64
  *
- * Of two axes side by side a chunk makes one row of the first in scratch, and of it the results: [16,512], then [64,512].
+ * Of two axes side by side a chunk makes one row of the first in scratch, and of it the results: [16,512], then [64,512]. Where the
+ * graph gives out its channels first, they are made in scratch, too, and turned while they are in the cache: [512,64] of as many planes.
  *
  * Rows are what lies behind the axis in memory. So that they are long, axes that are resized come first: channels-last pictures
  * stay as they are, others are copied. Doubles and integers, which sums of floats do not hold, take one neighbour after the other.
@@ -197,11 +198,24 @@ static void resize_along(Lowering *l, const Node *node, Pass *p)
 typedef struct Both {
     const Pass *next;
     View scratch;          /* a row of the first pass */
+    View made, turned;     /* and the results of it, and these as the graph's output has them; buffer NULL: there is no need */
 } Both;
 
 static bool goes_together(const Lowering *l, const Node *node, const Pass *p, const Pass *q)
 {
     return !resize_is_nearest(node) && p->in.dtype == DT_FLOAT && q->dim == p->dim + 1 && row_bytes(p) <= l->cpu->l2_bytes / 2;
+}
+
+/* The results of a row have another order outside of scratch: they are turned beside it, so that what leaves it are whole lines. Planes
+ * lie a power of two apart, and lines of more of them than a set of the cache holds, a part of each at a time, would leave it again and again. */
+static void emit_turned(Lowering *l, const Pass *p, const Both *both, Pos slice, Pos row)
+{
+    const View *out = &both->next->out;
+    View to = both->turned;
+    memcpy(to.strides, out->strides + p->dim + 1, sizeof *to.strides * (size_t)to.rank);
+    to.ref = ref_pos(ref_pos(out->ref, slice, p->dim ? out->strides[0] : 0), row, out->strides[p->dim]);
+    copy_emit(l, both->turned, both->made);
+    copy_emit(l, to, both->turned);
 }
 
 static void emit_both(Lowering *l, const Pass *p, const void *context, Ref in, Pos slice, Pos row, int64_t rows)
@@ -210,17 +224,27 @@ static void emit_both(Lowering *l, const Pass *p, const void *context, Ref in, P
     const Pass *q = both->next;
     int64_t made = q->out.dims[q->dim], bytes = made * row_bytes(q);
     row = pos_loop(row, loop_open(l, rows), 1);
-    Ref out = ref_pos(ref_pos(q->out.ref, slice, p->out.dims[p->dim] * bytes), row, bytes);
+    bool turned = both->made.ref.buffer != NULL;
+    Ref out = turned ? both->made.ref : ref_pos(ref_pos(q->out.ref, slice, p->out.dims[p->dim] * bytes), row, bytes);
     emit_rows(l, p, false, in, both->scratch.ref, row, 1);
     emit_rows(l, q, false, both->scratch.ref, out, pos_at(0), made);
+    if (turned)
+        emit_turned(l, p, both, slice, row);
     loop_close(l);
 }
 
-/* p makes rows, and q of each of them its results. */
-static void both_phase(Lowering *l, const Node *node, Pass *p, Pass *q)
+/* p makes rows, and q of each of them its results, which go to `out`, `turns`: in another order than they are made. */
+static void both_phase(Lowering *l, const Node *node, Pass *p, Pass *q, bool turns)
 {
     int64_t n = row_elements(p);
-    Both both = {q, view_temp(l, SPACE_SCRATCH, DT_FLOAT, 1, &n, false)};
+    Both both = {.next = q, .scratch = view_temp(l, SPACE_SCRATCH, DT_FLOAT, 1, &n, false)};
+    if (turns) {
+        int rank = q->out.rank - q->dim, order[MAX_RANK];
+        both.made = both.turned = view_temp(l, SPACE_SCRATCH, DT_FLOAT, rank, q->out.dims + q->dim, false);
+        memcpy(both.turned.strides, q->out.strides + q->dim, sizeof *both.turned.strides * (size_t)rank);
+        view_order(&both.turned, order);
+        both.turned = view_ordered(l, p->name, SPACE_SCRATCH, DT_FLOAT, rank, q->out.dims + q->dim, order, false);
+    }
     make_tables(l, p);
     make_tables(l, q);
     phase_open(l, p->name, 2 * (p->taps.n * view_count(&p->out) + q->taps.n * view_count(&q->out)));
@@ -278,7 +302,8 @@ static void set_passes(Lowering *l, const Node *node, View x, const int *order, 
 }
 
 /* x, in the order of memory, through all axes into out. */
-static void resize_all(Lowering *l, const Node *node, View x, View out, const int *order, const ResizeAxis *axes, int n)
+static void resize_all(Lowering *l, const Node *node, View x, View out, const int *order, const ResizeAxis *axes, int n,
+                       bool turns)
 {
     Pass passes[MAX_RANK];
     set_passes(l, node, x, order, axes, n, passes);
@@ -292,7 +317,7 @@ static void resize_all(Lowering *l, const Node *node, View x, View out, const in
         if (last == p)
             resize_along(l, node, p);
         else
-            both_phase(l, node, p, last);
+            both_phase(l, node, p, last, turns);
         i += last != p;
     }
 }
@@ -311,20 +336,33 @@ static View as_type(Lowering *l, View x, DType dtype)
     return copy;
 }
 
+/* Whether the graph's own tensor takes the results, whose order is another one, as they are made: of one pair of axes, a row at a time. */
+static bool can_turn(Lowering *l, const Node *node, const View *x, const int *order, const ResizeAxis *axes, int n)
+{
+    const Value *value = node->outputs.at[0];
+    Pass passes[MAX_RANK];
+    if (n != 2 || x->dtype != DT_FLOAT || value->type.dtype != DT_FLOAT || !value_is_result(l, value))
+        return false;
+    set_passes(l, node, view_permute(*x, order), order, axes, n, passes);
+    const Pass *p = &passes[0], *q = &passes[1];
+    return p->dim <= 1 && goes_together(l, node, p, q) && q->out.dims[q->dim] * row_bytes(q) <= l->cpu->l2_bytes / 2;
+}
+
 static void resize(Lowering *l, const Node *node, View x, const ResizeAxis *axes, int n, const bool *changes)
 {
     const Value *value = node->outputs.at[0];
     x = as_type(l, x, computed_type(node, value->type.dtype));
     int order[MAX_RANK] = {0};
     memory_order(&x, changes, order);
-    View out = view_output(l, value, order, false), sums = out;
+    bool turns = can_turn(l, node, &x, order, axes, n);
+    View out = view_output(l, value, turns ? NULL : order, false), sums = out;
     if (x.dtype != out.dtype)
         sums = view_ordered(l, arena_printf(l->arena, "%s.wide", value->name), SPACE_ARENA, x.dtype, out.rank, out.dims, order,
                             false);
     view_set(l, value, out);
     if (!view_count(&out))
         return;
-    resize_all(l, node, view_contiguous(l, view_permute(x, order)), view_permute(sums, order), order, axes, n);
+    resize_all(l, node, view_contiguous(l, view_permute(x, order)), view_permute(sums, order), order, axes, n, turns);
     if (x.dtype == DT_DOUBLE && out.dtype != DT_DOUBLE)
         store_doubles(l, value, out, sums);
     else if (x.dtype != out.dtype)

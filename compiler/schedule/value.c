@@ -93,7 +93,7 @@ static const Value *outer_value(const Lowering *l, const Value *value)
     return value;
 }
 
-static bool value_is_result(const Lowering *l, const Value *value)
+bool value_is_result(const Lowering *l, const Value *value)
 {
     const Value *outer = outer_value(l, value);
     return outer->is_output && outer->graph == l->graph;

@@ -23,6 +23,7 @@ View view_constant(Lowering *l, const Tensor *tensor, const char *name);
 
 bool value_is_per_image(const Value *value);       /* its dimension 0 is the free batch */
 int value_dims(const Value *value, int64_t *dims); /* rank; the free batch is 1 */
+bool value_is_result(const Lowering *l, const Value *value); /* the graph gives it out */
 /* Where a node writes its output: the graph's own output if it is one and order is row-major, else the arena. */
 View view_output(Lowering *l, const Value *value, const int *order, bool pad);
 View output_like(Lowering *l, const Value *value, const View *like); /* laid out as that is, if ranks agree */
