@@ -123,7 +123,7 @@ static void print_markdown_command(FILE *out, Arena *arena, const Command *comma
 {
     fprintf(out, "\n## cnxc %s\n\n`cnxc %s %s`: %s.\n\n", command->name, command->name, command->usage, command->summary);
     if (*command->examples)
-        fprintf(out, "```\n%s```\n\n", command->examples);
+        fprintf(out, "```sh\n%s```\n\n", command->examples);
     fputs("| option | meaning |\n| --- | --- |\n", out);
     for (int64_t i = 0; i < option_count(); i++)
         if (option_at(i)->commands & command->bit)
