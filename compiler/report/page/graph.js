@@ -60,10 +60,16 @@ function graphRow(node, lanes, width) {
   return html("div", { class: `row ${kindClass(kind)}`, id: region ? `region-${node.region}` : null }, gutter(lanes, width), content);
 }
 
+// "2.30 × before" where a region's time has changed.
+function changeOf(region) {
+  const ratio = region.ms / beforeRegion(region)?.ms;
+  return Math.abs(ratio - 1) > 0.02 ? html("span", { class: `badge ${ratio > 1 ? "worse" : "better"}` }, `${worded(ratio, "times")} before`) : null;
+}
+
 // What a region takes, and a bar of it beside the slowest one's.
 function costOf(region, index) {
   const most = Math.max(...regions.map((other) => other.ms ?? 0));
-  return html("span", { class: "cost" }, region.ms ? bar(region.ms / most, region.kind) : null, number(`/regions/${index}/ms`, "cellMs"));
+  return html("span", { class: "cost" }, changeOf(region), region.ms ? bar(region.ms / most, region.kind) : null, number(`/regions/${index}/ms`, "cellMs"));
 }
 
 function whyUnfused(node) {

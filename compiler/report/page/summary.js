@@ -63,12 +63,14 @@ function mispredicted(timed) {
   return [regionLink(worst), ` takes ${worded(worst.ms / worst.predicted_ms, "times")} its predicted time: `, html("code", {}, "cnxc tune"), " may find a better schedule for it."];
 }
 
+// What a region would save if it reached its roof.
+const lost = (region) => (roofOf(region) && region.gflops ? region.ms * (1 - Math.min(region.gflops / roofOf(region), 1)) : 0);
+
 function headroom(timed) {
-  const lost = (region) => (roofOf(region) && region.gflops ? region.ms * (1 - Math.min(region.gflops / roofOf(region), 1)) : 0);
-  const most = timed.reduce((a, b) => (lost(b) > lost(a) ? b : a));
-  if (lost(most) < 0.01 * report.time.median_ms) return null;
-  return [regionLink(most), ` reaches ${worded(most.gflops / roofOf(most), "share")} of what arithmetic and memory allow it; at its roof it would save ${worded(lost(most), "ms")} of a run. `,
-    "The ", html("a", { href: "#roofline" }, "roofline"), " shows all of them."];
+  const sum = timed.reduce((ms, region) => ms + lost(region), 0), most = timed.reduce((a, b) => (lost(b) > lost(a) ? b : a));
+  if (sum < 0.01 * report.time.median_ms) return null;
+  return ["If every region did all that arithmetic and memory allow it, a run would be ", `${worded(sum, "ms")} shorter; the most, ${worded(lost(most), "ms")}, is in `, regionLink(most), ", which reaches ",
+    `${worded(most.gflops / roofOf(most), "share")} of its `, html("a", { href: "#roofline" }, "roof"), "."];
 }
 
 function waiting() {

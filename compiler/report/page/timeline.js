@@ -1,5 +1,5 @@
 // One run: for each thread a row of the phases it took part in, and hatched the time until the last thread was there. Wide runs are
-// looked at through a window that scrolls.
+// looked at through a window that scrolls. A comparison has both runs, one below the other.
 
 function drawTimeline() {
   const place = byId("timeline-chart"), threads = report.timeline?.threads ?? [];
@@ -12,7 +12,7 @@ function drawTimeline() {
   place.classList.add("window");
   place.append(inner);
   fill(place, { tabindex: 0, role: "region", "aria-label": "Timeline, scrolls sideways when it is zoomed" }, []);
-  chart(inner, "Timeline", `One run on ${plural(threads.length, "thread")}, phase after phase.`, (width) => timeline(width, threads));
+  chart(inner, "Timeline", `One run on ${plural(threads.length, "thread")}, phase after phase.`, (width) => timeline(width, lanesOfRuns()));
   const button = (title, factor) => {
     const made = html("button", { type: "button" }, title);
     made.addEventListener("click", () => (inner.style.width = `${100 * (zoom = Math.min(Math.max(zoom * factor, 1), 32))}%`));
@@ -22,33 +22,41 @@ function drawTimeline() {
   place.after(asTable(timelineTable(threads)));
 }
 
-function timeline(width, threads) {
-  const left = 64, right = width - 10, high = threads.length > 16 ? 14 : 30, gap = 6, height = 24 + threads.length * (high + gap) + 30;
-  const end = Math.max(...threads.flatMap((spans) => spans.map((span) => span.end_us + (span.wait_us ?? 0)))), x = linear(0, end, left, right);
-  const axis = steps(end / 1000, Math.max(width / 110, 3)).map((ms) => +ms.toPrecision(6)).map((ms) => [svg("line", { x1: x(ms * 1000), x2: x(ms * 1000), y1: 20, y2: height - 26 }), label(x(ms * 1000), height - 10, "middle", `${ms}${NARROW}ms`)]);
-  return { height, parts: [svg("g", { class: "axes", "aria-hidden": "true" }, axis),
-    threads.map((spans, t) => [label(4, 24 + t * (high + gap) + high / 2 + 4, "start", `thread ${t}`), spans.map((span) => spanOf(span, t, x, 24 + t * (high + gap), high))])] };
+// The threads of this run, and of the one before it.
+function lanesOfRuns() {
+  const lanes = (source, word) => (source?.timeline?.threads ?? []).map((spans, t) => ({ spans, source, name: `${word} ${t}` }));
+  return [...lanes(report, "thread"), ...lanes(before, "before")];
 }
 
-function spanOf(span, thread, x, y, high) {
-  const region = regions[span.region], from = x(span.start_us), to = x(span.end_us), until = x(span.end_us + (span.wait_us ?? 0));
-  const phase = phaseNames()[span.phase] ?? region?.output ?? "";
-  const lines = [short(phase), `thread ${thread}, ${region?.kind ?? "phase"}`, `${worded(span.end_us - span.start_us, "us")} from ${worded(span.start_us, "us")}`, `then waits ${worded(span.wait_us ?? 0, "us")}`];
+function timeline(width, lanes) {
+  const left = 64, right = width - 10, high = lanes.length > 16 ? 14 : 30, gap = 6, height = 24 + lanes.length * (high + gap) + 30;
+  const end = Math.max(...lanes.flatMap(({ spans }) => spans.map((span) => span.end_us + (span.wait_us ?? 0)))), x = linear(0, end, left, right);
+  const axis = steps(end / 1000, Math.max(width / 110, 3)).map((ms) => +ms.toPrecision(6)).map((ms) => [svg("line", { x1: x(ms * 1000), x2: x(ms * 1000), y1: 20, y2: height - 26 }), label(x(ms * 1000), height - 10, "middle", `${ms}${NARROW}ms`)]);
+  return { height, parts: [svg("g", { class: "axes", "aria-hidden": "true" }, axis),
+    lanes.map((lane, i) => {
+      const y = 24 + i * (high + gap), names = phaseNames(lane.source);
+      return [label(4, y + high / 2 + 4, "start", lane.name), lane.spans.map((span) => spanOf(span, lane, names, x, y, high))];
+    })] };
+}
+
+function spanOf(span, lane, names, x, y, high) {
+  const region = lane.source.regions[span.region], from = x(span.start_us), to = x(span.end_us), until = x(span.end_us + (span.wait_us ?? 0));
+  const lines = [short(names[span.phase] ?? region?.output ?? ""), `${lane.name}, ${region?.kind ?? "phase"}`, `${worded(span.end_us - span.start_us, "us")} from ${worded(span.start_us, "us")}`, `then waits ${worded(span.wait_us ?? 0, "us")}`];
   return mark(svg("g", { class: `span ${kindClass(region?.kind)}` }, svg("rect", { x: from, y, width: Math.max(to - from, 0.4), height: high, fill: kindFill(region?.kind), class: "filled" }),
-    until > to ? svg("rect", { x: to, y, width: until - to, height: high, fill: "url(#fill-wait)", class: "waits" }) : null), lines, span.region);
+    until > to ? svg("rect", { x: to, y, width: until - to, height: high, fill: "url(#fill-wait)", class: "waits" }) : null), lines, lane.source === report ? span.region : null);
 }
 
 // The names of phases, by their places in a run.
-function phaseNames() {
+function phaseNames(source) {
   const names = [];
-  for (const phase of regions.flatMap((region) => region.phases)) names[phase.index ?? names.length] = phase.name;
+  for (const phase of source.regions.flatMap((region) => region.phases)) names[phase.index ?? names.length] = phase.name;
   return names;
 }
 
 function timelineTable(threads) {
-  const rows = threads.flatMap((spans, t) => spans.map((span, i) => ({ ...span, at: `/timeline/threads/${t}/${i}`, thread: t })));
+  const names = phaseNames(report), rows = threads.flatMap((spans, t) => spans.map((span, i) => ({ ...span, at: `/timeline/threads/${t}/${i}`, thread: t })));
   return table("Phases of each thread", [
-    { title: "Phase", value: (row) => row.phase, cell: (row) => nameOf(phaseNames()[row.phase] ?? "") },
+    { title: "Phase", value: (row) => row.phase, cell: (row) => nameOf(names[row.phase] ?? "") },
     { title: "Thread", numeric: true, value: (row) => row.thread, cell: (row) => String(row.thread) },
     { title: "Begins", numeric: true, value: (row) => row.start_us, cell: (row) => number(`${row.at}/start_us`, "us") },
     { title: "Ends", numeric: true, value: (row) => row.end_us, cell: (row) => number(`${row.at}/end_us`, "us") },
