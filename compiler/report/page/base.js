@@ -4,21 +4,22 @@ const report = JSON.parse(document.getElementById("report").textContent);
 const byId = (id) => document.getElementById(id);
 
 // What stands at a JSON pointer; null where nothing does.
-function at(pointer) {
-  return pointer.split("/").slice(1).reduce((value, key) => value?.[key] ?? null, report);
-}
+function at(pointer) { return pointer.split("/").slice(1).reduce((value, key) => value?.[key] ?? null, report); }
 
 // ── Elements ──
 
+// Children that are no elements become text.
 function fill(element, attributes, children) {
   for (const [name, value] of Object.entries(attributes ?? {}))
     if (value !== null && value !== undefined && value !== false) element.setAttribute(name, value);
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== ""));
+  const shown = children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
+  element.append(...shown.map((child) => (child instanceof Node ? child : spelled(String(child)))));
   return element;
 }
 
 const html = (tag, attributes, ...children) => fill(document.createElement(tag), attributes, children);
-const svg = (tag, attributes, ...children) => fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
+const svg = (tag, attributes, ...children) =>
+  fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
 
 // ── Names ──
 
@@ -31,14 +32,14 @@ function spelled(text) {
 function short(name, most = 72) {
   const letters = name.length > most ? [...name] : [];
   const cut = letters.length > most ? [...letters.slice(0, most / 2), "…", ...letters.slice(-most / 2)].join("") : name;
-  return spelled(cut).replaceAll("\n", "\\n");
+  return cut.replaceAll("\n", "\\n");
 }
 
 // The same as an element, which may break behind dots.
 function nameOf(name, most) {
   const parts = short(name, most).split(/(?<=[._/])/);
   const title = name.length > (most ?? 72) ? short(name, 2000) : null;
-  return html("bdi", { class: "name", title }, parts.map((part) => [part, html("wbr")]));
+  return html("bdi", {class: "name", title}, parts.map((part) => [part, html("wbr")]));
 }
 
 // ── Numbers ──
@@ -59,41 +60,59 @@ const PREFIXES = [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"], [1, ""]];
 function prefixed(value, one, unit) {
   const [size, prefix] = PREFIXES.find(([size]) => Math.abs(value) * one >= size * 0.9995) ?? [1, ""];
   const scaled = (value * one) / size;
-  return { text: one === 1 && size === 1 && Number.isInteger(value) ? String(value) : digits(scaled), scale: size / one, unit: prefix + unit };
+  return {
+    text: one === 1 && size === 1 && Number.isInteger(value) ? String(value) : digits(scaled),
+    scale: size / one,
+    unit: prefix + unit
+  };
 }
 
 // How a quantity is written: its digits, what they count, and the unit.
 const QUANTITIES = {
   count: (value) => prefixed(value, 1, ""),
-  plain: (value) => ({ text: String(value), scale: 1, unit: "" }),
-  ms: (value) => ({ text: digits(value), scale: 1, unit: "ms" }),
-  cellMs: (value) => (isQuick() ? { text: (value * 1000).toFixed(1), scale: 0.001, unit: "µs" } : { text: value.toFixed(3), scale: 1, unit: "ms" }), // one below the other
-  us: (value) => (value >= 1000 ? { text: digits(value / 1000), scale: 1000, unit: "ms" } : { text: digits(value), scale: 1, unit: "µs" }),
+  plain: (value) => ({text: String(value), scale: 1, unit: ""}),
+  ms: (value) => ({text: digits(value), scale: 1, unit: "ms"}),
+  cellMs: (value) =>
+    (isQuick() ? {text: (value * 1000).toFixed(1), scale: 0.001, unit: "µs"} : {text: value.toFixed(3), scale: 1, unit: "ms"}
+    ),  // one below the other
+  us: (value) =>
+    (value >= 1000 ? {text: digits(value / 1000), scale: 1000, unit: "ms"} : {text: digits(value), scale: 1, unit: "µs"}),
   bytes: (value) => prefixed(value, 1, "B"),
   macs: (value) => prefixed(value, 1, "MAC"),
   flops: (value) => prefixed(value, 1, "FLOP"),
   rate: (value) => prefixed(value, 1e9, "FLOP/s"),
   integerRate: (value) => prefixed(value, 1e9, "OP/s"),
   bandwidth: (value) => prefixed(value, 1e9, "B/s"),
-  intensity: (value) => ({ text: digits(value), scale: 1, unit: "FLOP/B" }),
-  share: (value) => ({ text: (100 * value).toFixed(value < 0.00095 ? 2 : value < 0.0995 ? 1 : 0), scale: 0.01, unit: "%" }),
-  decibels: (value) => ({ text: value.toFixed(1), scale: 1, unit: "dB" }),
-  times: (value) => ({ text: value.toFixed(2), scale: 1, unit: "×" }),
+  intensity: (value) => ({text: digits(value), scale: 1, unit: "FLOP/B"}),
+  share: (value) =>
+    ({text: (100 * value)
+              .toFixed(
+                value < 0.00095  ? 2 :
+                  value < 0.0995 ? 1 :
+                                   0
+              ),
+      scale: 0.01,
+      unit: "%"}),
+  decibels: (value) => ({text: value.toFixed(1), scale: 1, unit: "dB"}),
+  times: (value) => ({text: value.toFixed(2), scale: 1, unit: "×"}),
 };
 
-const NARROW = "\u202f"; // between a number and its unit: never broken
+const NARROW = "\u202f";  // between a number and its unit: never broken
 
 function worded(value, quantity) {
   if (value === null || value === undefined) return "–";
-  const { text, unit } = QUANTITIES[quantity](value);
+  const {text, unit} = QUANTITIES[quantity](value);
   return unit ? text + NARROW + unit : text;
 }
 
 // A number of the report as an element that says where it stands in it, what it is, and what a unit on screen is worth.
 function number(pointer, quantity) {
   const value = at(pointer);
-  if (typeof value !== "number") return html("span", { class: "missing" }, "–");
-  return html("span", { class: "number", "data-json": pointer, "data-value": value, "data-scale": QUANTITIES[quantity](value).scale }, worded(value, quantity));
+  if (typeof value !== "number") return html("span", {class: "missing"}, "–");
+  return html(
+    "span", {class: "number", "data-json": pointer, "data-value": value, "data-scale": QUANTITIES[quantity](value).scale},
+    worded(value, quantity)
+  );
 }
 
 // "1 thread", "2 threads"

@@ -5,41 +5,64 @@ function drawComparison() {
   if (!comparison) return false;
   byId("verdict").append(...verdict(comparison));
   byId("findings").append(...(comparison.findings ?? []).map((finding, i) => findingOf(finding, i)));
-  if (!comparison.findings?.length) byId("findings").replaceWith(html("p", { class: "note" }, "Nothing differs by more than measurements do."));
+  if (!comparison.findings?.length)
+    byId("findings").replaceWith(html("p", {class: "note"}, "Nothing differs by more than measurements do."));
   const rows = comparison.regions ?? [], changed = rows.filter((row) => Math.abs((row.ratio ?? 1) - 1) > 0.02);
-  byId("ratios").append(changed.length ? ratioTable(rows, changed) : html("p", { class: "note" }, "No region's time differs by more than 2 %."));
+  const none = html("p", {class: "note"}, "No region's time differs by more than 2 %.");
+  byId("ratios").append(changed.length ? ratioTable(rows, changed) : none);
   byId("all-ratios").append(ratioTable(rows, rows));
 }
 
 function verdict(comparison) {
-  const { ratio, confidence } = comparison;
+  const {ratio, confidence} = comparison;
   const sure = confidence ? ` (95 % confidence: ${worded(confidence[0], "times")} to ${worded(confidence[1], "times")})` : "";
   const word = !ratio ? "Times can't be compared with " : ratio > 1 ? "Slower than " : "Faster than ";
-  return [html("strong", {}, word, nameOf(comparison.with)), ratio ? [": ", number("/comparison/ratio", "times"), " its time", sure, "."] : "."].flat();
+  return [
+    html("strong", {}, word, nameOf(comparison.with)),
+    ratio ? [": ", number("/comparison/ratio", "times"), " its time", sure, "."] : "."
+  ].flat();
 }
 
 const WORSE = ["slower", "less precise", "lost fusion", "memory", "more memory"];
 
 function findingOf(finding, i) {
-  const quantity = { ms: "ms", dB: "decibels", B: "bytes", bytes: "bytes" }[finding.unit] ?? "plain", value = (key) => number(`/comparison/findings/${i}/${key}`, quantity);
-  const change = typeof finding.before === "number" && typeof finding.after === "number" ? html("span", { class: "change" }, value("before"), " → ", value("after")) : null;
+  const quantity = {ms: "ms", dB: "decibels", B: "bytes", bytes: "bytes"}[finding.unit] ?? "plain",
+        value = (key) => number(`/comparison/findings/${i}/${key}`, quantity);
+  const change = typeof finding.before === "number" && typeof finding.after === "number" ?
+    html("span", {class: "change"}, value("before"), " → ", value("after")) :
+    null;
   const region = regions.find((other) => other.output === finding.output);
-  return html("li", {}, html("span", { class: `badge ${WORSE.includes(finding.kind) ? "worse" : "better"}` }, finding.kind), " ", spelled(finding.text ?? ""), " ", change, region ? [" ", html("a", { href: `#region-${regions.indexOf(region)}` }, "in the graph")] : null);
+  return html(
+    "li", {}, html("span", {class: `badge ${WORSE.includes(finding.kind) ? "worse" : "better"}`}, finding.kind), " ",
+    finding.text ?? "", " ", change,
+    region ? [" ", html("a", {href: `#region-${regions.indexOf(region)}`}, "in the graph")] : null
+  );
 }
 
 function ratioTable(rows, shown) {
-  const span = Math.max(...rows.map((row) => Math.abs(Math.log(row.ratio || 1))), 0.1), at = (row, key) => `/comparison/regions/${rows.indexOf(row)}/${key}`;
-  return table("Time of each region, before and after", [
-    { title: "Region", value: (row) => rows.indexOf(row), cell: (row) => nameOf(row.output) },
-    { title: "Faster, slower", wide: true, cell: (row) => ratioBar(Math.log(row.ratio || 1) / span) },
-    { title: "Before", numeric: true, value: (row) => row.before_ms, cell: (row) => number(at(row, "before_ms"), "cellMs") },
-    { title: "After", numeric: true, value: (row) => row.after_ms, cell: (row) => number(at(row, "after_ms"), "cellMs") },
-    { title: "Ratio", numeric: true, value: (row) => row.ratio, cell: (row) => number(at(row, "ratio"), "times") },
-  ], shown);
+  const span = Math.max(...rows.map((row) => Math.abs(Math.log(row.ratio || 1))), 0.1),
+        at = (row, key) => `/comparison/regions/${rows.indexOf(row)}/${key}`;
+  return table(
+    "Time of each region, before and after",
+    [
+      {title: "Region", value: (row) => rows.indexOf(row), cell: (row) => nameOf(row.output)},
+      {title: "Faster, slower", wide: true, cell: (row) => ratioBar(Math.log(row.ratio || 1) / span)},
+      {title: "Before", numeric: true, value: (row) => row.before_ms, cell: (row) => number(at(row, "before_ms"), "cellMs")},
+      {title: "After", numeric: true, value: (row) => row.after_ms, cell: (row) => number(at(row, "after_ms"), "cellMs")},
+      {title: "Ratio", numeric: true, value: (row) => row.ratio, cell: (row) => number(at(row, "ratio"), "times")},
+    ],
+    shown
+  );
 }
 
 // From the middle, to the right what became slower.
 function ratioBar(share) {
   const wide = Math.abs(share) * 50;
-  return svg("svg", { class: "bar", height: 18, "aria-hidden": "true" }, svg("rect", { x: `${share > 0 ? 50 : 50 - wide}%`, width: `${wide}%`, y: 3, height: 12, class: share > 0 ? "worse" : "better" }), svg("line", { x1: "50%", x2: "50%", y1: 0, y2: 18, class: "expected" }));
+  return svg(
+    "svg", {class: "bar", height: 18, "aria-hidden": "true"},
+    svg(
+      "rect", {x: `${share > 0 ? 50 : 50 - wide}%`, width: `${wide}%`, y: 3, height: 12, class: share > 0 ? "worse" : "better"}
+    ),
+    svg("line", {x1: "50%", x2: "50%", y1: 0, y2: 18, class: "expected"})
+  );
 }
