@@ -333,27 +333,49 @@ static void meet(cnxrt_context *context, int64_t thread)
     member->n = atomic_load_explicit(next, memory_order_relaxed);
 }
 
-/* Adds the time that `run` takes to the phase's, on the thread that measures. */
-static void run_timed(cnxrt_context *context, int64_t index, int64_t thread,
-                      void (*run)(cnxrt_context *context, const CnxrtPhase *phase, int64_t thread))
+static Stretch *stretch_new(const cnxrt_context *context, int64_t index, int64_t thread)
 {
-    bool timed = context->phase_ns && thread == 0;
-    int64_t start = timed ? nanoseconds() : 0;
-    run(context, &context->model->variant->phases[index], thread);
-    if (timed)
-        context->phase_ns[index] += nanoseconds() - start;
+    RecordedThread *recorded = &context->record->threads[thread];
+    if (recorded->n == context->record->room)
+        return NULL;
+    Stretch *stretch = &recorded->at[recorded->n++];
+    *stretch = (Stretch){.phase = index, .image = context->frames[thread].image, .start = nanoseconds()};
+    return stretch;
 }
 
-static void run_phase(cnxrt_context *context, const CnxrtPhase *phase, int64_t thread)
+/* What a thread notes of a phase; NULL where the run is not recorded. */
+static Stretch *stretch_begin(const cnxrt_context *context, int64_t index, int64_t thread)
+{
+    return context->record ? stretch_new(context, index, thread) : NULL;
+}
+
+static void stretch_worked(Stretch *stretch)
+{
+    if (stretch)
+        stretch->worked = stretch->end = nanoseconds();
+}
+
+static void stretch_end(Stretch *stretch)
+{
+    if (stretch)
+        stretch->end = nanoseconds();
+}
+
+static void run_phase(cnxrt_context *context, int64_t index, int64_t thread)
 {
     const cnxrt_model *model = context->model;
+    const CnxrtPhase *phase = &model->variant->phases[index];
+    Stretch *stretch = stretch_begin(context, index, thread);
     if (model->parallel_for) {
         PhaseJob job = {context, phase};
         model->parallel_for(model->parallel_user, model->n_threads, run_chunks_body, &job);
-    } else {
-        run_chunks(context, phase, thread);
-        meet(context, thread);
+        stretch_worked(stretch);
+        return;
     }
+    run_chunks(context, phase, thread);
+    stretch_worked(stretch);
+    meet(context, thread);
+    stretch_end(stretch);
 }
 
 /* Moves the frames that this thread is responsible for: its own, or all of them where phases go to parallel_for. */
@@ -369,10 +391,13 @@ static void move_to(cnxrt_context *context, int64_t thread, int64_t image, int64
 
 /* ── Whole images ────────────────────────────────────────────────────────────────────────────────────── */
 
-static void run_phase_alone(cnxrt_context *context, const CnxrtPhase *phase, int64_t thread)
+static void run_phase_alone(cnxrt_context *context, int64_t index, int64_t thread)
 {
+    const CnxrtPhase *phase = &context->model->variant->phases[index];
+    Stretch *stretch = stretch_begin(context, index, thread);
     if (phase->n_chunks)
         phase->run(&context->frames[thread], 0, phase->n_chunks);
+    stretch_worked(stretch);
 }
 
 /* The thread's share of the images that are shared out. */
@@ -387,7 +412,7 @@ static void run_alone(void *argument, int64_t thread)
     for (int64_t image = thread * share; image < (thread + 1) * share; image++) {
         point_at(context, thread, image, image);
         for (int64_t p = 0; p < variant->n_image; p++)
-            run_timed(context, p, thread, run_phase_alone);
+            run_phase_alone(context, p, thread);
     }
     context->frames[thread].arena = context->workspace;
 }
@@ -418,15 +443,15 @@ static void run_thread(void *argument, int64_t thread)
         return; /* nothing comes before or after what is shared out */
     move_to(context, thread, 0, 0);
     for (int64_t p = 0; p < variant->n_begin && takes_part(context, thread); p++)
-        run_timed(context, p, thread, run_phase);
+        run_phase(context, p, thread);
     for (int64_t image = context->n_alone; image < images; image++) {
         move_to(context, thread, image, image);
         for (int64_t p = variant->n_begin; p < image_phases && takes_part(context, thread); p++)
-            run_timed(context, p, thread, run_phase);
+            run_phase(context, p, thread);
     }
     move_to(context, thread, batch, 0);
     for (int64_t p = image_phases; p < image_phases + variant->n_end && takes_part(context, thread); p++)
-        run_timed(context, p, thread, run_phase);
+        run_phase(context, p, thread);
 }
 
 /* On an idle machine the system's own work takes a processor less often than this; who shares one loses it more often. */

@@ -12,6 +12,7 @@
 #include "runtime/image/image.h"
 #include "runtime/model.h"
 #include "runtime/pace.h"
+#include "runtime/record.h"
 #include "runtime/threads.h"
 #include "runtime/weights.h"
 
@@ -60,7 +61,7 @@ struct cnxrt_context {
     int64_t since_ns, stalled_ns; /* of thread 0: when it last changed them, and how long it has stood still since */
     int64_t least_stall_ns; /* less of a run is not worth a change */
     int64_t n_alone;            /* images of this run that the threads share out; 0: all run in step */
-    int64_t *phase_ns;          /* time of each phase is added here; NULL: not measured */
+    Record *record;             /* of the next run; NULL: none */
     atomic_flag busy;
     char error[384];
 };

@@ -3,25 +3,30 @@
 #include "runtime/cli/cli.h"
 #include "runtime/internal.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum { MIN_RUNS = 10 };
+enum { MIN_RUNS = 10, TRACED_RUNS = 20 };
 static const double warm_up_seconds = 0.3, bench_seconds = 2.0;
 
 typedef struct Bench {
     double *seconds;   /* of each run, sorted at the end */
     int64_t n;
     int64_t *phase_ns; /* --per-op: [run][phase]; NULL otherwise */
+    Record record;     /* --per-op and --trace: of the last run */
+    Record traced;     /* --trace: of a run that took about as long as the median */
 } Bench;
 
-static double now(void)
+static int64_t nanoseconds(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
+
+static double now(void) { return 1e-9 * (double)nanoseconds(); }
 
 cnxrt_status cli_bench_run(Cli *cli, const Tensors *tensors)
 {
@@ -42,6 +47,20 @@ static bool is_enough(const Cli *cli, const Bench *bench, double seconds)
     return bench->n >= MOST_RUNS || (bench->n >= MIN_RUNS && seconds >= bench_seconds);
 }
 
+double cli_bench_time(Cli *cli, const Tensors *tensors, Record *record, cnxrt_status *status)
+{
+    cli->context->record = record;
+    if (record)
+        record_clear(record);
+    int64_t start = nanoseconds();
+    *status = cli_bench_run(cli, tensors);
+    int64_t end = nanoseconds();
+    cli->context->record = NULL;
+    if (record)
+        record->start = start, record->end = end;
+    return 1e-9 * (double)(end - start);
+}
+
 static bool measure(Cli *cli, const Tensors *tensors, Bench *bench)
 {
     int64_t n_phases = variant_phase_count(cli->model->variant);
@@ -52,15 +71,33 @@ static bool measure(Cli *cli, const Tensors *tensors, Bench *bench)
     while (status == CNXRT_OK && now() - start < warm_up_seconds);
     start = now();
     while (status == CNXRT_OK && !is_enough(cli, bench, now() - start)) {
-        double before = now();
-        cli->context->phase_ns = bench->phase_ns ? bench->phase_ns + bench->n * n_phases : NULL;
-        status = cli_bench_run(cli, tensors);
-        bench->seconds[bench->n++] = now() - before;
+        bench->seconds[bench->n] = cli_bench_time(cli, tensors, bench->phase_ns ? &bench->record : NULL, &status);
+        if (bench->phase_ns)
+            record_add(&bench->record, bench->phase_ns + bench->n * n_phases);
+        bench->n++;
     }
-    cli->context->phase_ns = NULL;
     if (status != CNXRT_OK)
         return cli_fail(cli, status, NULL);
     qsort(bench->seconds, (size_t)bench->n, sizeof *bench->seconds, by_value);
+    return true;
+}
+
+/* --trace: of some more runs the one that takes most nearly as long as the median. */
+static bool record_median(Cli *cli, const Tensors *tensors, Bench *bench)
+{
+    double median = bench->seconds[bench->n / 2], nearest = INFINITY;
+    for (int i = 0; i < TRACED_RUNS; i++) {
+        cnxrt_status status;
+        double off = fabs(cli_bench_time(cli, tensors, &bench->record, &status) - median);
+        if (status != CNXRT_OK)
+            return cli_fail(cli, status, NULL);
+        if (off >= nearest)
+            continue;
+        Record better = bench->record;
+        bench->record = bench->traced;
+        bench->traced = better;
+        nearest = off;
+    }
     return true;
 }
 
@@ -120,22 +157,39 @@ static void print_text(const Cli *cli, Bench *bench, int64_t batch)
            (long long)cli->model->n_threads, cli->model->n_threads == 1 ? "" : "s");
 }
 
-static bool measure_and_print(Cli *cli, const Tensors *tensors)
+bool cli_bench_record(const Cli *cli, const Tensors *tensors, Record *record)
+{
+    int64_t images = cli->model->compiled->batch_free ? tensors->batch : 1;
+    return record_make(record, cli->model->n_threads, variant_phase_count(cli->model->variant) * images);
+}
+
+static bool make_room(Cli *cli, const Tensors *tensors, Bench *bench)
 {
     size_t n_phases = (size_t)variant_phase_count(cli->model->variant) + 1;
-    Bench bench = {.seconds = calloc(MOST_RUNS, sizeof *bench.seconds)};
-    if (cli->per_op)
-        bench.phase_ns = calloc(MOST_RUNS * n_phases, sizeof *bench.phase_ns);
-    bool ok = bench.seconds && (!cli->per_op || bench.phase_ns);
-    if (!ok)
-        cli_error(cli, CLI_RESOURCE, NULL, "out of memory");
-    ok = ok && measure(cli, tensors, &bench);
+    bool ok = (bench->seconds = calloc(MOST_RUNS, sizeof *bench->seconds));
+    if (ok && cli->per_op)
+        ok = (bench->phase_ns = calloc(MOST_RUNS * n_phases, sizeof *bench->phase_ns));
+    if (ok && (cli->per_op || cli->trace))
+        ok = cli_bench_record(cli, tensors, &bench->record);
+    if (ok && cli->trace)
+        ok = cli_bench_record(cli, tensors, &bench->traced);
+    return ok || cli_error(cli, CLI_RESOURCE, NULL, "out of memory");
+}
+
+static bool measure_and_print(Cli *cli, const Tensors *tensors)
+{
+    Bench bench = {0};
+    bool ok = make_room(cli, tensors, &bench) && measure(cli, tensors, &bench);
+    if (ok && cli->trace)
+        ok = record_median(cli, tensors, &bench) && trace_write(cli, &bench.traced) && outputs_commit(cli);
     if (ok && cli->json)
         print_json(cli, &bench, tensors->batch);
     else if (ok)
         print_text(cli, &bench, tensors->batch);
     free(bench.seconds);
     free(bench.phase_ns);
+    record_free(&bench.record);
+    record_free(&bench.traced);
     return ok;
 }
 

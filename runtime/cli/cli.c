@@ -39,6 +39,8 @@ static bool check_usage(Cli *cli)
         return cli_error(cli, CLI_USAGE, NULL, "%s goes with --bench", cli->batch ? "--batch" : "--turns");
     if (measures && has_pictures(cli))
         return cli_error(cli, CLI_USAGE, NULL, "%s takes no pictures", cli->bench ? "--bench" : "--selftest");
+    if (cli->trace && !cli->bench)
+        return cli_error(cli, CLI_USAGE, NULL, "--trace goes with --bench");
     const char *needy = cli->mask ? "-o" : cli->overlay ? "--overlay" : cli->dump_pixels ? "--dump-pixels" : NULL;
     if (needy && !has_pictures(cli))
         return cli_error(cli, CLI_USAGE, NULL, "%s needs a picture", needy);

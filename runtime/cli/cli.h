@@ -7,6 +7,7 @@
 #include "runtime/api.h"
 #include "runtime/file.h"
 #include "runtime/model.h"
+#include "runtime/record.h"
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -29,6 +30,7 @@ typedef struct Cli {
     bool json, jsonl, csv, strict, bench, turns, per_op, info, selftest, licenses, version, help;
     const char *weights, *dump_pixels, *files_from, *image_size;
     const char *mask, *overlay; /* PNG files */
+    const char *trace;          /* a JSON file */
     NamedFile *inputs, *outputs;
     char **pictures;
     int64_t n_inputs, n_outputs, n_pictures;
@@ -91,9 +93,15 @@ bool cli_is_loss(const char *output);      /* which needs labels */
 /* ── bench.c, turns.c, selftest.c, info.c ── */
 bool cli_bench(Cli *cli);
 cnxrt_status cli_bench_run(Cli *cli, const Tensors *tensors); /* once */
+/* Once, recorded unless record is NULL; seconds. */
+double cli_bench_time(Cli *cli, const Tensors *tensors, Record *record, cnxrt_status *status);
+bool cli_bench_record(const Cli *cli, const Tensors *tensors, Record *record); /* room for a run; false: out of memory */
 bool cli_turns(Cli *cli, const Tensors *tensors);
 bool cli_selftest(Cli *cli);
 bool cli_info(Cli *cli);
+
+/* ── trace.c ── */
+bool trace_write(Cli *cli, const Record *record); /* to the file of --trace */
 
 /* ── output.c: .npy and PNG files, whole or not at all ── */
 bool outputs_check(Cli *cli); /* none is an input, or a file that holds something else */

@@ -80,7 +80,7 @@ typedef struct Kind {
     const char *name, *start;
 } Kind;
 
-static const Kind npy = {"a .npy file", "\x93NUMPY"}, png = {"a PNG file", "\x89PNG"};
+static const Kind npy = {"a .npy file", "\x93NUMPY"}, png = {"a PNG file", "\x89PNG"}, trace = {"a trace", "{\"traceE"};
 
 /* Empty, or of the kind already. */
 static bool is_replaceable(const char *path, Kind kind)
@@ -113,12 +113,13 @@ static bool check(Cli *cli, const char *path, Kind kind)
     return is_replaceable(path, kind) || cli_error(cli, CLI_RESOURCE, path, "cannot write: it is there and not %s", kind.name);
 }
 
-enum { DUMPED, MASK, OVERLAY, N_SINGLE };
+enum { DUMPED, MASK, OVERLAY, TRACE, N_SINGLE };
 
 /* All files that are written, one after the other; NULL among them: not asked for. */
 static const char *file_at(const Cli *cli, int64_t i)
 {
-    const char *const single[] = {[DUMPED] = cli->dump_pixels, [MASK] = cli->mask, [OVERLAY] = cli->overlay};
+    const char *const single[] = {
+        [DUMPED] = cli->dump_pixels, [MASK] = cli->mask, [OVERLAY] = cli->overlay, [TRACE] = cli->trace};
     return i < N_SINGLE ? single[i] : cli->outputs[i - N_SINGLE].file;
 }
 
@@ -131,10 +132,12 @@ static bool named_once(Cli *cli, int64_t i)
     return true;
 }
 
+static Kind kind_at(int64_t i) { return i == MASK || i == OVERLAY ? png : i == TRACE ? trace : npy; }
+
 bool outputs_check(Cli *cli)
 {
     for (int64_t i = 0; i < N_SINGLE + cli->n_outputs; i++)
-        if (!named_once(cli, i) || !check(cli, file_at(cli, i), i == MASK || i == OVERLAY ? png : npy))
+        if (!named_once(cli, i) || !check(cli, file_at(cli, i), kind_at(i)))
             return false;
     return true;
 }

@@ -13,14 +13,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-static double now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
 
 static void greet(const Cli *cli, const Tensors *tensors)
 {
@@ -36,18 +28,22 @@ static void greet(const Cli *cli, const Tensors *tensors)
     fflush(stdout);
 }
 
-static cnxrt_status measure(Cli *cli, const Tensors *tensors, int64_t uncounted, int64_t counted, double *ms, int64_t *phase_ns)
+typedef struct Turn {
+    double *ms;        /* of each run */
+    int64_t *phase_ns; /* of all of them; NULL without --per-op */
+    Record record;     /* of one */
+} Turn;
+
+static cnxrt_status measure(Cli *cli, const Tensors *tensors, int64_t uncounted, int64_t counted, Turn *turn)
 {
     cnxrt_status status = CNXRT_OK;
     for (int64_t i = 0; status == CNXRT_OK && i < uncounted; i++)
         status = cli_bench_run(cli, tensors);
-    cli->context->phase_ns = phase_ns;
     for (int64_t i = 0; status == CNXRT_OK && i < counted; i++) {
-        double before = now_ms();
-        status = cli_bench_run(cli, tensors);
-        ms[i] = now_ms() - before;
+        turn->ms[i] = 1e3 * cli_bench_time(cli, tensors, turn->phase_ns ? &turn->record : NULL, &status);
+        if (turn->phase_ns)
+            record_add(&turn->record, turn->phase_ns);
     }
-    cli->context->phase_ns = NULL;
     return status;
 }
 
@@ -62,7 +58,7 @@ static void answer(const double *ms, int64_t counted, const int64_t *phase_ns, i
     fflush(stdout);
 }
 
-static bool take_turns(Cli *cli, const Tensors *tensors, double *ms, int64_t *phase_ns)
+static bool take_turns(Cli *cli, const Tensors *tensors, Turn *turn)
 {
     int64_t n_phases = variant_phase_count(cli->model->variant);
     char line[64];
@@ -71,23 +67,26 @@ static bool take_turns(Cli *cli, const Tensors *tensors, double *ms, int64_t *ph
         long long uncounted, counted;
         if (sscanf(line, "%lld %lld", &uncounted, &counted) != 2 || uncounted < 0 || counted < 1 || counted > MOST_RUNS)
             return cli_error(cli, CLI_USAGE, NULL, "--turns: a line says how many runs are not counted, and how many are");
-        if (phase_ns)
-            memset(phase_ns, 0, (size_t)n_phases * sizeof *phase_ns);
-        cnxrt_status status = measure(cli, tensors, uncounted, counted, ms, phase_ns);
+        if (turn->phase_ns)
+            memset(turn->phase_ns, 0, (size_t)n_phases * sizeof *turn->phase_ns);
+        cnxrt_status status = measure(cli, tensors, uncounted, counted, turn);
         if (status != CNXRT_OK)
             return cli_fail(cli, status, NULL);
-        answer(ms, counted, phase_ns, n_phases);
+        answer(turn->ms, counted, turn->phase_ns, n_phases);
     }
     return true;
 }
 
 bool cli_turns(Cli *cli, const Tensors *tensors)
 {
-    double *ms = calloc(MOST_RUNS, sizeof *ms);
-    int64_t *phase_ns = cli->per_op ? calloc((size_t)variant_phase_count(cli->model->variant) + 1, sizeof *phase_ns) : NULL;
-    bool ok = ms && (phase_ns || !cli->per_op) ? take_turns(cli, tensors, ms, phase_ns)
-                                               : cli_error(cli, CLI_RESOURCE, NULL, "out of memory");
-    free(ms);
-    free(phase_ns);
+    size_t n_phases = (size_t)variant_phase_count(cli->model->variant);
+    Turn turn = {.ms = calloc(MOST_RUNS, sizeof *turn.ms)};
+    bool ok = turn.ms;
+    if (ok && cli->per_op)
+        ok = (turn.phase_ns = calloc(n_phases + 1, sizeof *turn.phase_ns)) && cli_bench_record(cli, tensors, &turn.record);
+    ok = ok ? take_turns(cli, tensors, &turn) : cli_error(cli, CLI_RESOURCE, NULL, "out of memory");
+    free(turn.ms);
+    free(turn.phase_ns);
+    record_free(&turn.record);
     return ok;
 }

@@ -74,6 +74,7 @@ def commands(cnxc, program, small, seg, pixels, paths):
         Command("list", [program, "--threads=2", "-k1", "--csv", "--strict", f"--files-from={paths}", "--output", "logits=y.npy"],
                 ["y.npy", "y.npy.paths.txt"]),
         Command("mask", [seg, "--threads=1", PICTURE, "-o", "m.png", "--overlay=s.png"], ["m.png", "s.png"]),
+        Command("trace", [program, "--bench", "--runs=2", "--threads=2", "--per-op", "--trace=t.json"], ["t.json"]),
         Command("selftest", [program, "--selftest"]),
         Command("info of a program", [program, "--info"]),
     ]
