@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* The multiply-add peak: independent accumulators in registers, no memory, so that nothing but the FMA units
- * limits the loop. All threads run at once, as in a real program: clocks fall when all cores are busy. Many short
- * rounds, of which the best counts: another program's time slice spoils one round, not all.
+ * limits the loop (rounds.c).
  *
  *   24 chains hide a latency of 4 at 2 a cycle three times over, and NEON's of 4 at 4; AVX2 has registers for 12. */
 #include "compiler/target/peak.h"
 
-#include "ir/base/clock.h"
+#include "compiler/target/rounds.h"
 #include "runtime/cpu.h"
-
-#include <pthread.h>
-#include <sched.h>
-#include <stdatomic.h>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -19,9 +14,9 @@
 #include <arm_neon.h>
 #endif
 
-enum { LOOPS = 300000, ROUNDS = 40, MOST_THREADS = 1024 };
+enum { LOOPS = 300000, ROUNDS = 40 };
 
-typedef double Work(void); /* FLOP that it has done */
+typedef RoundWork Work; /* FLOP that it has done */
 
 #define REPEAT12(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
 #define REPEAT24(X) REPEAT12(X) X(12) X(13) X(14) X(15) X(16) X(17) X(18) X(19) X(20) X(21) X(22) X(23)
@@ -40,8 +35,9 @@ typedef double Work(void); /* FLOP that it has done */
 
 #define START512(i) __m512 s##i = _mm512_set1_ps(i);
 #define STEP512(i) s##i = _mm512_fmadd_ps(a, b, s##i);
-__attribute__((target("avx512f"))) static double work_avx512(void)
+__attribute__((target("avx512f"))) static double work_avx512(const void *unused)
 {
+    (void)unused;
     __m512 a = _mm512_set1_ps(1e-3f), b = _mm512_set1_ps(1e-3f);
     LOOP(REPEAT24, START512, STEP512, HOLD)
     return 24.0 * 16 * 2 * LOOPS;
@@ -49,16 +45,18 @@ __attribute__((target("avx512f"))) static double work_avx512(void)
 
 #define START256(i) __m256 s##i = _mm256_set1_ps(i);
 #define STEP256(i) s##i = _mm256_fmadd_ps(a, b, s##i);
-__attribute__((target("avx2,fma"))) static double work_avx2(void)
+__attribute__((target("avx2,fma"))) static double work_avx2(const void *unused)
 {
+    (void)unused;
     __m256 a = _mm256_set1_ps(1e-3f), b = _mm256_set1_ps(1e-3f);
     LOOP(REPEAT12, START256, STEP256, HOLD)
     return 12.0 * 8 * 2 * LOOPS;
 }
 
 #define STEP_PAIRS(i) s##i = _mm512_dpbf16_ps(s##i, (__m512bh)a, (__m512bh)b);
-__attribute__((target("avx512f,avx512bf16"))) static double work_bf16(void)
+__attribute__((target("avx512f,avx512bf16"))) static double work_bf16(const void *unused)
 {
+    (void)unused;
     __m512i a = _mm512_set1_epi16(0x3a83), b = _mm512_set1_epi16(0x3a83); /* 1e-3 */
     LOOP(REPEAT24, START512, STEP_PAIRS, HOLD)
     return 24.0 * 16 * 4 * LOOPS;
@@ -66,8 +64,9 @@ __attribute__((target("avx512f,avx512bf16"))) static double work_bf16(void)
 
 #define START_INTS(i) __m512i s##i = _mm512_set1_epi32(i);
 #define STEP_QUADS(i) s##i = _mm512_dpbusd_epi32(s##i, a, b);
-__attribute__((target("avx512f,avx512vnni"))) static double work_int8(void)
+__attribute__((target("avx512f,avx512vnni"))) static double work_int8(const void *unused)
 {
+    (void)unused;
     __m512i a = _mm512_set1_epi8(1), b = _mm512_set1_epi8(1);
     LOOP(REPEAT24, START_INTS, STEP_QUADS, HOLD)
     return 24.0 * 16 * 8 * LOOPS;
@@ -75,8 +74,9 @@ __attribute__((target("avx512f,avx512vnni"))) static double work_int8(void)
 
 #define START_INTS256(i) __m256i s##i = _mm256_set1_epi32(i);
 #define STEP_QUADS256(i) s##i = _mm256_dpbusd_avx_epi32(s##i, a, b);
-__attribute__((target("avx2,avxvnni"))) static double work_int8_avx(void)
+__attribute__((target("avx2,avxvnni"))) static double work_int8_avx(const void *unused)
 {
+    (void)unused;
     __m256i a = _mm256_set1_epi8(1), b = _mm256_set1_epi8(1);
     LOOP(REPEAT12, START_INTS256, STEP_QUADS256, HOLD)
     return 12.0 * 8 * 8 * LOOPS;
@@ -101,16 +101,18 @@ static Work *widest_work_int8(void)
 #define START128(i) float32x4_t s##i = vdupq_n_f32(i);
 #define STEP128(i) s##i = vfmaq_f32(s##i, a, b);
 #define HOLD128(i) __asm__ volatile("" : "+w"(s##i));
-static double work_neon(void)
+static double work_neon(const void *unused)
 {
+    (void)unused;
     float32x4_t a = vdupq_n_f32(1e-3f), b = a;
     LOOP(REPEAT24, START128, STEP128, HOLD128)
     return 24.0 * 4 * 2 * LOOPS;
 }
 
 #define STEP_PAIRS(i) s##i = vbfmmlaq_f32(s##i, a, b);
-__attribute__((target("arch=armv8.2-a+bf16"))) static double work_bf16(void)
+__attribute__((target("arch=armv8.2-a+bf16"))) static double work_bf16(const void *unused)
 {
+    (void)unused;
     bfloat16x8_t a = vreinterpretq_bf16_u16(vdupq_n_u16(0x3a83)), b = a; /* 1e-3 */
     LOOP(REPEAT24, START128, STEP_PAIRS, HOLD128)
     return 24.0 * 16 * 2 * LOOPS;
@@ -118,16 +120,18 @@ __attribute__((target("arch=armv8.2-a+bf16"))) static double work_bf16(void)
 
 #define START_INTS(i) int32x4_t s##i = vdupq_n_s32(i);
 #define STEP_EIGHTS(i) s##i = vmmlaq_s32(s##i, a, b);
-__attribute__((target("arch=armv8.2-a+i8mm"))) static double work_int8(void)
+__attribute__((target("arch=armv8.2-a+i8mm"))) static double work_int8(const void *unused)
 {
+    (void)unused;
     int8x16_t a = vdupq_n_s8(1), b = a;
     LOOP(REPEAT24, START_INTS, STEP_EIGHTS, HOLD128)
     return 24.0 * 32 * 2 * LOOPS;
 }
 
 #define STEP_QUADS(i) s##i = vdotq_s32(s##i, a, b);
-__attribute__((target("arch=armv8.2-a+dotprod"))) static double work_int8_dot(void)
+__attribute__((target("arch=armv8.2-a+dotprod"))) static double work_int8_dot(const void *unused)
 {
+    (void)unused;
     int8x16_t a = vdupq_n_s8(1), b = a;
     LOOP(REPEAT24, START_INTS, STEP_QUADS, HOLD128)
     return 24.0 * 16 * 2 * LOOPS;
@@ -148,64 +152,16 @@ static Work *widest_work_bf16(void) { return NULL; }
 static Work *widest_work_int8(void) { return NULL; }
 #endif
 
-enum { WAIT, GO, GIVE_UP };
-
-typedef struct Runner {
-    pthread_t thread;
-    atomic_int *signal;   /* WAIT until all threads are there, so that they work at the same time */
-    Work *work;
-    double rate;          /* FLOP/s */
-} Runner;
-
-static void *run_work(void *argument)
-{
-    Runner *runner = argument;
-    int signal;
-    while ((signal = atomic_load(runner->signal)) == WAIT)
-        sched_yield();
-    double start = clock_seconds(), flops = signal == GO ? runner->work() : 0;
-    runner->rate = flops / (clock_seconds() - start);
-    return NULL;
-}
-
-/* One round on all threads; FLOP/s of the whole, 0 if the threads can't be started. */
-static double run_round(Runner *runners, int64_t count)
-{
-    atomic_int signal = WAIT;
-    int64_t started = 0;
-    double rate = 0;
-    for (; started < count; started++) {
-        runners[started].signal = &signal;
-        if (pthread_create(&runners[started].thread, NULL, run_work, &runners[started]) != 0)
-            break;
-    }
-    atomic_store(&signal, started == count ? GO : GIVE_UP);
-    for (int64_t i = 0; i < started; i++) {
-        pthread_join(runners[i].thread, NULL);
-        rate += runners[i].rate;
-    }
-    return rate;
-}
-
-static double best_rate(Work *work, int64_t n_threads)
-{
-    static Runner runners[MOST_THREADS];
-    double best = 0;
-    if (!work || n_threads > MOST_THREADS)
-        return 0;
-    for (int64_t i = 0; i < n_threads; i++)
-        runners[i].work = work;
-    for (int i = 0; i < ROUNDS; i++) {
-        double rate = run_round(runners, n_threads);
-        best = rate > best ? rate : best;
-    }
-    return best;
-}
-
 double peak_flops(DType precision, int64_t n_threads)
 {
-    return best_rate(precision == DT_INT8       ? widest_work_int8()
-                     : precision == DT_BFLOAT16 ? widest_work_bf16()
-                                                : widest_work(),
-                     n_threads);
+    return rounds_best(precision == DT_INT8       ? widest_work_int8()
+                       : precision == DT_BFLOAT16 ? widest_work_bf16()
+                                                  : widest_work(),
+                       NULL, n_threads, ROUNDS);
+}
+
+bool peak_is_own(DType precision)
+{
+    return precision == DT_INT8 ? widest_work_int8() != widest_work()
+                                : precision != DT_BFLOAT16 || widest_work_bf16() != widest_work();
 }
