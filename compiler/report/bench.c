@@ -149,12 +149,14 @@ static bool predict(Build *build, json_t *answer)
 json_t *bench_ask(const Build *build, const char *program, const BenchOptions *options)
 {
     const char *threads = arena_printf(build->arena, "%lld", (long long)options->threads);
-    const char *arguments[8] = {program, "--bench", "--json", "--threads", threads};
+    const char *arguments[10] = {program, "--bench", "--json", "--threads", threads};
     int64_t n = 5, cores = options->threads < parallel_cores() ? options->threads : parallel_cores();
     if (options->batch)
         arguments[n++] = arena_printf(build->arena, "--batch=%lld", (long long)options->batch);
     if (options->per_op)
         arguments[n++] = "--per-op";
+    if (options->trace)
+        arguments[n++] = "--trace", arguments[n++] = options->trace;
     json_t *answer = json_answer(arguments, build->arena, build->diag);
     if (answer)
         json_object_set_new(answer, "cores", json_integer(cores));

@@ -10,6 +10,7 @@
 typedef struct BenchOptions {
     int64_t threads, batch; /* batch 0: 1 */
     bool per_op;            /* each region's time; of a program without its model each phase's */
+    const char *trace;      /* the file that the program writes a run to; NULL: none */
 } BenchOptions;
 
 /* What program says of its times, with per_op of each phase's; "cores": of its threads, those that have a processor. NULL after a

@@ -23,4 +23,9 @@ json_t *parts_regions(const Build *build, const Groups *groups, const Origins *o
 json_t *parts_graph(const Build *build, const Groups *groups);
 json_t *parts_memory(const Build *build, const Groups *groups);
 
+/* One run, from what the program has traced. NULL after a diagnostic. */
+json_t *parts_timeline(const char *trace, const Groups *groups, Diag *diag);
+/* Of that run, into a report's time: how much of it the phases are, how long threads wait, and what is left. */
+void parts_account(const json_t *timeline, json_t *time);
+
 #endif

@@ -20,6 +20,7 @@
 #include "compiler/report/json.h"
 #include "compiler/report/machine.h"
 #include "compiler/report/parts.h"
+#include "compiler/target/bandwidth.h"
 #include "compiler/target/peak.h"
 
 #include <string.h>
@@ -30,6 +31,7 @@ typedef struct Report {
     Layers layers;         /* of the graph as it was read, as are the origins */
     Origins origins;
     const char *program;   /* the executable */
+    const char *trace;     /* the file that it writes a run to */
     json_t *root, *answer; /* what the program has measured */
 } Report;
 
@@ -96,11 +98,17 @@ static bool add_how(Report *r)
 
 static json_t *rate_json(double rate) { return rate > 0 ? json_real(rate * 1e-9) : json_null(); }
 
+/* null where it can't be measured, or the CPU has no instruction of its own for it. */
+static json_t *peak_json(DType precision, int64_t cores)
+{
+    return peak_is_own(precision) ? rate_json(peak_flops(precision, cores)) : json_null();
+}
+
 static json_t *peaks_json(int64_t cores)
 {
-    return json_pack("{s:o, s:o, s:o, s:n}", "f32_gflops", rate_json(peak_flops(DT_FLOAT, cores)), "bf16_gflops",
-                     rate_json(peak_flops(DT_BFLOAT16, cores)), "int8_gops", rate_json(peak_flops(DT_INT8, cores)),
-                     "bandwidth_gbs");
+    return json_pack("{s:o, s:o, s:o, s:o}", "f32_gflops", peak_json(DT_FLOAT, cores), "bf16_gflops",
+                     peak_json(DT_BFLOAT16, cores), "int8_gops", peak_json(DT_INT8, cores), "bandwidth_gbs",
+                     rate_json(bandwidth_read(cores)));
 }
 
 static double peak_of(const json_t *peaks, DType precision)
@@ -121,7 +129,16 @@ static json_t *time_json(const Report *r, int64_t cores)
     return time;
 }
 
-static void add_measured(Report *r)
+static bool add_timeline(Report *r, const Groups *groups)
+{
+    json_t *timeline = parts_timeline(r->trace, groups, r->build->diag);
+    if (timeline)
+        parts_account(timeline, json_object_get(r->root, "time"));
+    json_object_set_new(r->root, "timeline", timeline);
+    return timeline;
+}
+
+static bool add_measured(Report *r)
 {
     const Build *build = r->build;
     int64_t cores = (int64_t)number(r->answer, "cores");
@@ -134,11 +151,13 @@ static void add_measured(Report *r)
     json_object_set_new(r->root, "regions", parts_regions(build, &groups, &r->origins, &measured));
     json_object_set(r->root, "unfused", json_object_get(json_object_get(r->root, "model"), "unfused"));
     json_object_set_new(r->root, "time", time_json(r, cores));
-    json_object_set_new(r->root, "timeline", json_null());
+    if (!add_timeline(r, &groups))
+        return false;
     json_object_set_new(r->root, "memory", parts_memory(build, &groups));
     json_object_set_new(r->root, "precision", json_null());
     json_object_set_new(r->root, "precision_why", json_string("signal to noise was not measured"));
     json_object_set_new(r->root, "comparison", json_null());
+    return true;
 }
 
 /* ── The whole ───────────────────────────────────────────────────────────────────────────────────────── */
@@ -152,6 +171,7 @@ static bool compile(Report *r)
     r->origins = origins_of(build->model->graph, build->arena);
     const char *dir = build_optimize(build) ? output_temp_dir(NULL, build->arena, build->diag) : NULL;
     r->program = dir ? build_linked(build, ARTIFACT_EXE, dir, "model") : NULL;
+    r->trace = dir ? arena_printf(build->arena, "%s/trace.json", dir) : NULL;
     return r->program;
 }
 
@@ -160,17 +180,17 @@ static bool fill(Report *r)
     json_t *model = info_json(r->build, &r->layers);
     json_object_del(model, "regions");
     r->root = json_pack("{s:s, s:i, s:o}", "format", "cnxc-report", "version", 1, "model", model);
-    if (!add_how(r))
-        return false;
-    add_measured(r);
+    bool ok = add_how(r) && add_measured(r);
     json_object_del(model, "unfused");
-    return true;
+    return ok;
 }
 
 json_t *report_make(Build *build, const ReportOptions *options)
 {
     Report r = {.build = build, .options = options};
-    r.answer = compile(&r) ? bench_ask(build, r.program, &(BenchOptions){.threads = options->threads, .per_op = true}) : NULL;
+    r.answer = compile(&r)
+                   ? bench_ask(build, r.program, &(BenchOptions){.threads = options->threads, .per_op = true, .trace = r.trace})
+                   : NULL;
     bool ok = r.answer && fill(&r);
     json_decref(r.answer);
     output_cleanup();

@@ -55,3 +55,14 @@ assert how["command"] == "cnxc report models/digits --threads=2" and how["option
 assert how["machine"]["cpu"] and all(len(value) == 16 for value in how["hashes"].values())
 time = report["time"]
 assert 0 < time["median_ms"] <= time["p90_ms"] <= time["p99_ms"] and time["runs"] >= 10 and time["predicted_ms"] > 0
+
+# One run: every phase on thread 0, in order; each thread does one thing at a time, in the run. What it adds up to.
+timeline = report["timeline"]
+threads, run_us = timeline["threads"], timeline["run_ms"] * 1e3
+assert len(threads) == 2 and [stretch["phase"] for stretch in threads[0]] == indices
+for thread in threads:
+    ends = [0] + [stretch["end_us"] + stretch["wait_us"] for stretch in thread]
+    assert all(end <= stretch["start_us"] + 0.01 for end, stretch in zip(ends, thread)) and ends[-1] <= run_us + 0.01
+    assert all(stretch["phase"] in [phase["index"] for phase in regions[stretch["region"]]["phases"]] for stretch in thread)
+in_phases = sum(stretch["end_us"] - stretch["start_us"] + stretch["wait_us"] for stretch in threads[0])
+assert abs(time["accounted"] - in_phases / run_us) < 1e-5 and abs(time["other_ms"] - (run_us - in_phases) * 1e-3) < 1e-5
