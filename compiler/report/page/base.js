@@ -67,6 +67,9 @@ function prefixed(value, one, unit) {
   };
 }
 
+// Of a share in percent: more where it is next to nothing or to all.
+const shareDigits = (value) => (value < 0.00095 ? 2 : value < 0.0995 || (value > 0.985 && value < 1) ? 1 : 0);
+
 // How a quantity is written: its digits, what they count, and the unit.
 const QUANTITIES = {
   count: (value) => prefixed(value, 1, ""),
@@ -84,15 +87,7 @@ const QUANTITIES = {
   integerRate: (value) => prefixed(value, 1e9, "OP/s"),
   bandwidth: (value) => prefixed(value, 1e9, "B/s"),
   intensity: (value) => ({text: digits(value), scale: 1, unit: "FLOP/B"}),
-  share: (value) =>
-    ({text: (100 * value)
-              .toFixed(
-                value < 0.00095  ? 2 :
-                  value < 0.0995 ? 1 :
-                                   0
-              ),
-      scale: 0.01,
-      unit: "%"}),
+  share: (value) => ({text: (100 * value).toFixed(shareDigits(value)), scale: 0.01, unit: "%"}),
   decibels: (value) => ({text: value.toFixed(1), scale: 1, unit: "dB"}),
   times: (value) => ({text: value.toFixed(2), scale: 1, unit: "×"}),
 };

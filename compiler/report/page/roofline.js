@@ -44,7 +44,7 @@ function roofline(width, points, ghosts) {
   const {flat, bandwidth} = roofs(), all = [...points, ...ghosts],
                most = Math.max(...flat.map((roof) => roof.value), ...all.map((region) => region.gflops));
   const intensities = all.map((region) => region.intensity), from = Math.min(...intensities) / 2,
-        to = Math.max(...intensities, bandwidth ? (2 * flat[0].value) / bandwidth : 0) * 2;
+        to = Math.max(...intensities, bandwidth ? (2 * flat[0].value) / bandwidth : 0) * 3;
   const least = Math.min(...all.map((region) => region.gflops)) / 2;
   const x = logarithmic(from, to, left, right), y = logarithmic(least, most * 1.6, bottom, top);
   const longest = Math.max(...points.map((region) => region.ms));
@@ -104,8 +104,8 @@ function roofLines(x, y, from, to, least, flat, bandwidth, right) {
            "line", {x1: x(knee(roof.value)), x2: right, y1: y(roof.value), y2: y(roof.value), class: i ? "roof other" : "roof"}
          ),
          label(
-           x(knee(roof.value)) + 8, y(roof.value) - 6, "start",
-           `${roof.name} ${worded(roof.value, roof.name === "int8" ? "integerRate" : "rate")}`, "roof-name"
+           right, y(roof.value) - 6, "end", `${roof.name} ${worded(roof.value, roof.name === "int8" ? "integerRate" : "rate")}`,
+           "roof-name"
          )]
     )
   ];
