@@ -17,11 +17,21 @@ def named(text):
         yield path, re.sub(r"\b[A-Z]+\b(?!\.md)", "*", path)
 
 
+def anchors(text):
+    """What headings are called in links."""
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in re.findall(r"^#+ (.*)$", text, re.M)}
+
+
 documents = subprocess.run(["git", "-C", ROOT, "ls-files", "*.md"], check=True, capture_output=True, text=True).stdout.split()
 missing, seen = [], 0
 for document in documents:
     with open(os.path.join(ROOT, document), encoding="utf-8") as f:
-        for path, pattern in named(f.read()):
+        text = f.read()
+        for path, anchor in re.findall(r"\]\(([\w./-]*\.md|)#([\w-]+)\)", text):
+            with open(os.path.join(ROOT, os.path.dirname(document), path) if path else f.name, encoding="utf-8") as there:
+                if anchor not in anchors(there.read()):
+                    missing.append(f"{document} names {path}#{anchor}")
+        for path, pattern in named(text):
             seen += 1
             if not any(glob.glob(os.path.join(ROOT, folder, pattern)) for folder in ("", os.path.dirname(document))):
                 missing.append(f"{document} names {path}")
