@@ -75,10 +75,13 @@ static void init_sums(Emit *e, Tile *t)
 /* Bytes of a step's groups in a panel. */
 static int64_t panel_row(const Tile *t) { return t->kernel->gemm.nr * product_group_bytes(t->kernel->gemm.product); }
 
-/* The lines that start within the bytes of panel row u. */
+/* The bytes fetched beside one panel row. */
+static int64_t prefetch_row(const Tile *t) { return panel_row(t) / t->kernel->gemm.prefetch; }
+
+/* The lines that start within the bytes beside panel row u. */
 static void prefetch_step(Emit *e, Tile *t, int64_t u)
 {
-    int64_t line = e->cpu->line_bytes, row = panel_row(t), first = (u * row + line - 1) / line * line;
+    int64_t line = e->cpu->line_bytes, row = prefetch_row(t), first = (u * row + line - 1) / line * line;
     for (int64_t at = first; at < (u + 1) * row; at += line)
         emit_prefetch_l2(e, emit_offset(e, *walker(t, AT_PREFETCH), at));
 }
@@ -154,7 +157,7 @@ static void advance(Emit *e, Tile *t)
     *walker(t, AT_A) = emit_offset(e, *walker(t, AT_A), UNROLL * t->kernel->gemm.a_k);
     *walker(t, AT_B) = emit_offset(e, *walker(t, AT_B), panel);
     if (t->kernel->gemm.prefetch)
-        *walker(t, AT_PREFETCH) = emit_offset(e, *walker(t, AT_PREFETCH), panel);
+        *walker(t, AT_PREFETCH) = emit_offset(e, *walker(t, AT_PREFETCH), UNROLL * prefetch_row(t));
 }
 
 /* Lanes 0 and 1, or 2 and 3, of both. */
