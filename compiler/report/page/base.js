@@ -44,9 +44,6 @@ function nameOf(name, most) {
 
 // ── Numbers ──
 
-// Whether times of regions are told in microseconds, all of them.
-const isQuick = () => Math.max(...regions.map((region) => region.ms ?? 0)) < 1;
-
 // Three digits: 56.7, 0.268, 1204.
 function digits(value) {
   if (value === 0) return "0";
@@ -70,19 +67,25 @@ function prefixed(value, one, unit) {
 // Of a share in percent: more where it is next to nothing or to all.
 const shareDigits = (value) => (value < 0.00095 ? 2 : value < 0.0995 || (value > 0.985 && value < 1) ? 1 : 0);
 
+const TIMES = [[1e4, 1e3, "s"], [0.1, 1, "ms"], [1e-4, 1e-3, "µs"], [-Infinity, 1e-6, "ns"]];
+
+const slowestMs = () => Math.max(...regions.map((region) => region.ms ?? 0));
+
+// A time in units of `one` ms, in the unit that suits `like`.
+function timeText(value, one, like = value, write = digits) {
+  const [, size, unit] = TIMES.find(([least]) => like * one >= least);
+  return {text: write((value * one) / size), scale: size / one, unit};
+}
+
 // How a quantity is written: its digits, what they count, and the unit.
 const QUANTITIES = {
   count: (value) => prefixed(value, 1, ""),
   plain: (value) => ({text: String(value), scale: 1, unit: ""}),
-  ms: (value) => ({text: digits(value), scale: 1, unit: "ms"}),
-  cellMs: (value) =>
-    (isQuick() ? {text: (value * 1000).toFixed(1), scale: 0.001, unit: "µs"} : {text: value.toFixed(3), scale: 1, unit: "ms"}
-    ),  // one below the other
-  us: (value) =>
-    (value >= 1000 ? {text: digits(value / 1000), scale: 1000, unit: "ms"} : {text: digits(value), scale: 1, unit: "µs"}),
+  ms: (value) => timeText(value, 1),
+  cellMs: (value) => timeText(value, 1, slowestMs(), (scaled) => scaled.toFixed(3)),  // one below the other
+  us: (value) => timeText(value, 1e-3),
   bytes: (value) => prefixed(value, 1, "B"),
   macs: (value) => prefixed(value, 1, "MAC"),
-  flops: (value) => prefixed(value, 1, "FLOP"),
   rate: (value) => prefixed(value, 1e9, "FLOP/s"),
   integerRate: (value) => prefixed(value, 1e9, "OP/s"),
   bandwidth: (value) => prefixed(value, 1e9, "B/s"),

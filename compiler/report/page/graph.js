@@ -93,7 +93,7 @@ function costOf(region, index) {
 }
 
 function whyUnfused(node) {
-  const found = report.unfused?.find((row) => row.output === node.output);
+  const found = node.op !== "output" && report.unfused?.find((row) => row.output === node.output);
   return found ? html("p", {class: "why"}, `Not fused: ${found.reason}`) : null;
 }
 

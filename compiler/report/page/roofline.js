@@ -91,8 +91,9 @@ function roofLines(x, y, from, to, least, flat, bandwidth, right) {
   const start = bandwidth ? Math.max(from, least / bandwidth) : 0, top = Math.max(...flat.map((roof) => roof.value));
   const line = {x1: x(start), y1: y(bandwidth * start), x2: x(knee(top)), y2: y(top), class: "roof"};
   const angle = (Math.atan2(line.y2 - line.y1, line.x2 - line.x1) * 180) / Math.PI;
+  const part = (axis) => 0.6 * line[`${axis}1`] + 0.4 * line[`${axis}2`];  // where few points are
   const name = svg(
-    "text", {y: -7, "text-anchor": "end", class: "roof-name", transform: `translate(${line.x2} ${line.y2}) rotate(${angle})`},
+    "text", {y: -7, "text-anchor": "middle", transform: `translate(${part("x")} ${part("y")}) rotate(${angle})`},
     `memory ${worded(bandwidth, "bandwidth")}`
   );
   const slanted = bandwidth ? [svg("line", line), name] : null;
@@ -104,8 +105,7 @@ function roofLines(x, y, from, to, least, flat, bandwidth, right) {
            "line", {x1: x(knee(roof.value)), x2: right, y1: y(roof.value), y2: y(roof.value), class: i ? "roof other" : "roof"}
          ),
          label(
-           right, y(roof.value) - 6, "end", `${roof.name} ${worded(roof.value, roof.name === "int8" ? "integerRate" : "rate")}`,
-           "roof-name"
+           right, y(roof.value) - 6, "end", `${roof.name} ${worded(roof.value, roof.name === "int8" ? "integerRate" : "rate")}`
          )]
     )
   ];

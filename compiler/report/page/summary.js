@@ -66,7 +66,12 @@ function tiles() {
 
 // ── What stands out ──
 
-const regionLink = (region) => html("a", {href: `#region-${regions.indexOf(region)}`}, nameOf(region.output));
+// Copies are no nodes of the graph.
+function regionLink(region) {
+  const index = regions.indexOf(region), isDrawn = report.graph?.nodes?.some((node) => node.region === index);
+  return isDrawn ? html("a", {href: `#region-${index}`}, nameOf(region.output)) : nameOf(region.output);
+}
+
 const share = (ms) => worded(ms / report.time.median_ms, "share");
 
 function pointsOf() {

@@ -53,9 +53,7 @@ function timeTable(timed) {
     {
       title: "Region",
       value: (region) => regions.indexOf(region),
-      cell: (region) =>
-        [html("a", {href: `#region-${regions.indexOf(region)}`}, nameOf(region.output)),
-         html("span", {class: "quiet"}, ` ${region.kind}`)]
+      cell: (region) => [regionLink(region), html("span", {class: "quiet"}, ` ${region.kind}`)]
     },
     {
       title: "Measured, predicted",
