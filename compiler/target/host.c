@@ -72,7 +72,7 @@ static const char *intel_name(unsigned model, int64_t features)
     case 0xbf:
     case 0xaa:
     case 0xac: return "alderlake";
-    default: return NULL;
+    default: return features & CNXRT_CPU_AMX ? "sapphirerapids" : NULL; /* also where a virtual machine shows another number */
     }
 }
 
