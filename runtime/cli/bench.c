@@ -19,19 +19,11 @@ typedef struct Bench {
     Record traced;     /* --trace: of a run that took about as long as the median */
 } Bench;
 
-static int64_t nanoseconds(void)
+static double now(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-static double now(void) { return 1e-9 * (double)nanoseconds(); }
-
-cnxrt_status cli_bench_run(Cli *cli, const Tensors *tensors)
-{
-    void *const *outputs = (void *const *)(tensors->buffers + cli->model->compiled->n_inputs);
-    return cnxrt_run(cli->context, (const void *const *)tensors->buffers, tensors->batch, outputs);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 static int by_value(const void *a, const void *b)
@@ -47,31 +39,17 @@ static bool is_enough(const Cli *cli, const Bench *bench, double seconds)
     return bench->n >= MOST_RUNS || (bench->n >= MIN_RUNS && seconds >= bench_seconds);
 }
 
-double cli_bench_time(Cli *cli, const Tensors *tensors, Record *record, cnxrt_status *status)
-{
-    cli->context->record = record;
-    if (record)
-        record_clear(record);
-    int64_t start = nanoseconds();
-    *status = cli_bench_run(cli, tensors);
-    int64_t end = nanoseconds();
-    cli->context->record = NULL;
-    if (record)
-        record->start = start, record->end = end;
-    return 1e-9 * (double)(end - start);
-}
-
 static bool measure(Cli *cli, const Tensors *tensors, Bench *bench)
 {
     int64_t n_phases = variant_phase_count(cli->model->variant);
     cnxrt_status status = CNXRT_OK;
     double start = now();
     do
-        status = cli_bench_run(cli, tensors);
+        status = cli_run_once(cli, tensors);
     while (status == CNXRT_OK && now() - start < warm_up_seconds);
     start = now();
     while (status == CNXRT_OK && !is_enough(cli, bench, now() - start)) {
-        bench->seconds[bench->n] = cli_bench_time(cli, tensors, bench->phase_ns ? &bench->record : NULL, &status);
+        bench->seconds[bench->n] = cli_run_timed(cli, tensors, bench->phase_ns ? &bench->record : NULL, &status);
         if (bench->phase_ns)
             record_add(&bench->record, bench->phase_ns + bench->n * n_phases);
         bench->n++;
@@ -88,7 +66,7 @@ static bool record_median(Cli *cli, const Tensors *tensors, Bench *bench)
     double median = bench->seconds[bench->n / 2], nearest = INFINITY;
     for (int i = 0; i < TRACED_RUNS; i++) {
         cnxrt_status status;
-        double off = fabs(cli_bench_time(cli, tensors, &bench->record, &status) - median);
+        double off = fabs(cli_run_timed(cli, tensors, &bench->record, &status) - median);
         if (status != CNXRT_OK)
             return cli_fail(cli, status, NULL);
         if (off >= nearest)
@@ -157,12 +135,6 @@ static void print_text(const Cli *cli, Bench *bench, int64_t batch)
            (long long)cli->model->n_threads, cli->model->n_threads == 1 ? "" : "s");
 }
 
-bool cli_bench_record(const Cli *cli, const Tensors *tensors, Record *record)
-{
-    int64_t images = cli->model->compiled->batch_free ? tensors->batch : 1;
-    return record_make(record, cli->model->n_threads, variant_phase_count(cli->model->variant) * images);
-}
-
 static bool make_room(Cli *cli, const Tensors *tensors, Bench *bench)
 {
     size_t n_phases = (size_t)variant_phase_count(cli->model->variant) + 1;
@@ -170,9 +142,9 @@ static bool make_room(Cli *cli, const Tensors *tensors, Bench *bench)
     if (ok && cli->per_op)
         ok = (bench->phase_ns = calloc(MOST_RUNS * n_phases, sizeof *bench->phase_ns));
     if (ok && (cli->per_op || cli->trace))
-        ok = cli_bench_record(cli, tensors, &bench->record);
+        ok = cli_run_record(cli, tensors, &bench->record);
     if (ok && cli->trace)
-        ok = cli_bench_record(cli, tensors, &bench->traced);
+        ok = cli_run_record(cli, tensors, &bench->traced);
     return ok || cli_error(cli, CLI_RESOURCE, NULL, "out of memory");
 }
 

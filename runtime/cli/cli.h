@@ -90,12 +90,14 @@ bool cli_run_tensors(Cli *cli);
 int64_t cli_find_output(const char *name); /* among all tensors; -1: there is none */
 bool cli_is_loss(const char *output);      /* which needs labels */
 
+/* ── runs.c ── */
+cnxrt_status cli_run_once(Cli *cli, const Tensors *tensors); /* once */
+/* Once, recorded unless record is NULL; seconds. */
+double cli_run_timed(Cli *cli, const Tensors *tensors, Record *record, cnxrt_status *status);
+bool cli_run_record(const Cli *cli, const Tensors *tensors, Record *record); /* room for a run; false: out of memory */
+
 /* ── bench.c, turns.c, selftest.c, info.c ── */
 bool cli_bench(Cli *cli);
-cnxrt_status cli_bench_run(Cli *cli, const Tensors *tensors); /* once */
-/* Once, recorded unless record is NULL; seconds. */
-double cli_bench_time(Cli *cli, const Tensors *tensors, Record *record, cnxrt_status *status);
-bool cli_bench_record(const Cli *cli, const Tensors *tensors, Record *record); /* room for a run; false: out of memory */
 bool cli_turns(Cli *cli, const Tensors *tensors);
 bool cli_selftest(Cli *cli);
 bool cli_info(Cli *cli);

@@ -38,9 +38,9 @@ static cnxrt_status measure(Cli *cli, const Tensors *tensors, int64_t uncounted,
 {
     cnxrt_status status = CNXRT_OK;
     for (int64_t i = 0; status == CNXRT_OK && i < uncounted; i++)
-        status = cli_bench_run(cli, tensors);
+        status = cli_run_once(cli, tensors);
     for (int64_t i = 0; status == CNXRT_OK && i < counted; i++) {
-        turn->ms[i] = 1e3 * cli_bench_time(cli, tensors, turn->phase_ns ? &turn->record : NULL, &status);
+        turn->ms[i] = 1e3 * cli_run_timed(cli, tensors, turn->phase_ns ? &turn->record : NULL, &status);
         if (turn->phase_ns)
             record_add(&turn->record, turn->phase_ns);
     }
@@ -83,7 +83,7 @@ bool cli_turns(Cli *cli, const Tensors *tensors)
     Turn turn = {.ms = calloc(MOST_RUNS, sizeof *turn.ms)};
     bool ok = turn.ms;
     if (ok && cli->per_op)
-        ok = (turn.phase_ns = calloc(n_phases + 1, sizeof *turn.phase_ns)) && cli_bench_record(cli, tensors, &turn.record);
+        ok = (turn.phase_ns = calloc(n_phases + 1, sizeof *turn.phase_ns)) && cli_run_record(cli, tensors, &turn.record);
     ok = ok ? take_turns(cli, tensors, &turn) : cli_error(cli, CLI_RESOURCE, NULL, "out of memory");
     free(turn.ms);
     free(turn.phase_ns);
