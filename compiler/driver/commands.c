@@ -33,11 +33,12 @@ static const Command commands[] = {
      "cnxc check model.onnxtxt\n", 1, 1, false},
     {"info", C_INFO, "MODEL [options]", "inputs, outputs, layers, arithmetic, parameters, memory, fusion",
      "cnxc info model/ --json\n", 1, 1, false},
-    {"report", C_REPORT, "MODEL [options]",
+    {"report", C_REPORT, "MODEL [OTHER] [options]",
      "all of it on one page: graph, regions, times beside peaks and predictions, memory, precision, how to get it again",
      "cnxc report model/ -o report.html\n"
-     "cnxc report model.onnx --precision=bf16 --json\n",
-     1, 1, false},
+     "cnxc report model.onnx --precision=bf16 --json\n"
+     "cnxc report model/ old.json -o report.html   # what became slower since; OTHER is a model, a program or a saved report\n",
+     1, 2, false},
     {"explain", C_EXPLAIN, "MODEL VALUE [options]",
      "one value's story: its origin, what passes did, its region, its bytes, its error",
      "cnxc explain model/ encoder.stages.0.layers.0.pwconv1.weight\n"

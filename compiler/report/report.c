@@ -6,14 +6,13 @@
  *    "peaks": {of this machine, on as many threads}, "graph": {"nodes": [fused, in topological order]},
  *    "regions": [{"output", "kind", "body", "ms", "predicted_ms", "gflops", "intensity", "origin": [the user's nodes], "phases": […]}],
  *    "unfused": [{"output", "op", "reason"}], "time": {of a run}, "timeline": {"threads": [[of a run, phase by phase]]},
- *    "memory": {"arena": [by lifetime], "weights": [by layer]}, "precision": {…}, "comparison": {with another report}}
+ *    "memory": {"arena": [by lifetime], "weights": [by layer]}, "program": {"bytes"}, "precision": {…}, "comparison": {with another report}}
  *
  * Times are in ms, sizes in bytes, rates in 10^9 a second. Regions are what runs on its own: those of the fused graph, nodes that
  * stand alone and copies; a node's "region", a weight's and a phase's of the timeline count in that list. Beyond the phases of `cnxc
  * info --json` each phase has its "index" in a run. The program is compiled anew, so that its schedule is the one that was measured. */
 #include "compiler/report/report.h"
 
-#include "compiler/build/output.h"
 #include "compiler/report/bench.h"
 #include "compiler/report/estimate.h"
 #include "compiler/report/info.h"
@@ -24,6 +23,7 @@
 #include "compiler/target/peak.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 typedef struct Report {
     Build *build;
@@ -111,6 +111,12 @@ static json_t *peaks_json(int64_t cores)
                      rate_json(bandwidth_read(cores)));
 }
 
+static json_t *program_json(const char *path)
+{
+    struct stat info;
+    return json_pack("{s:I}", "bytes", (json_int_t)(stat(path, &info) == 0 ? info.st_size : 0));
+}
+
 static double peak_of(const json_t *peaks, DType precision)
 {
     double peak = number(peaks, precision == DT_BFLOAT16 ? "bf16_gflops" : precision == DT_INT8 ? "int8_gops" : "f32_gflops");
@@ -154,6 +160,7 @@ static bool add_measured(Report *r)
     if (!add_timeline(r, &groups))
         return false;
     json_object_set_new(r->root, "memory", parts_memory(build, &groups));
+    json_object_set_new(r->root, "program", program_json(r->program));
     json_object_set_new(r->root, "precision", json_null());
     json_object_set_new(r->root, "precision_why", json_string("signal to noise was not measured"));
     json_object_set_new(r->root, "comparison", json_null());
@@ -169,9 +176,8 @@ static bool compile(Report *r)
         return false;
     r->layers = layers_of(build->model->graph);
     r->origins = origins_of(build->model->graph, build->arena);
-    const char *dir = build_optimize(build) ? output_temp_dir(NULL, build->arena, build->diag) : NULL;
-    r->program = dir ? build_linked(build, ARTIFACT_EXE, dir, "model") : NULL;
-    r->trace = dir ? arena_printf(build->arena, "%s/trace.json", dir) : NULL;
+    r->program = build_optimize(build) ? build_linked(build, ARTIFACT_EXE, r->options->dir, "model") : NULL;
+    r->trace = arena_printf(build->arena, "%s/trace.json", r->options->dir);
     return r->program;
 }
 
@@ -193,9 +199,51 @@ json_t *report_make(Build *build, const ReportOptions *options)
                    : NULL;
     bool ok = r.answer && fill(&r);
     json_decref(r.answer);
-    output_cleanup();
     if (ok)
         return r.root;
     json_decref(r.root);
     return NULL;
+}
+
+/* ── A program alone ─────────────────────────────────────────────────────────────────────────────────── */
+
+static json_t *lone_phases(const json_t *answer)
+{
+    size_t i;
+    const json_t *phase;
+    json_t *list = json_array();
+    json_array_foreach (json_object_get(answer, "per_op"), i, phase)
+        json_array_append_new(
+            list, json_pack("{s:O, s:s, s:O, s:O, s:[{s:O, s:O, s:i}]}", "output", json_object_get(phase, "name"), "kind",
+                            "phase", "ms", json_object_get(phase, "ms"), "gflops", json_object_get(phase, "gflops"), "phases",
+                            "name", json_object_get(phase, "name"), "ms", json_object_get(phase, "ms"), "index", (int)i));
+    return list;
+}
+
+static json_t *lone_report(const char *program, const json_t *info, const json_t *answer)
+{
+    json_t *time = json_object();
+    for (int64_t i = 0; i < countof(time_keys); i++)
+        json_object_set(time, time_keys[i], json_object_get(answer, time_keys[i]));
+    json_t *options = json_pack("{s:O, s:O, s:O, s:O}", "level", json_object_get(info, "opt_level"), "precision",
+                                json_object_get(info, "precision"), "mcpu", json_object_get(info, "cpu"), "threads",
+                                json_object_get(answer, "threads"));
+    json_t *how = json_pack("{s:O, s:o, s:o, s:O}", "cnxc", json_object_get(info, "version"), "options", options, "machine",
+                            machine_json(), "hashes", json_object_get(info, "hashes"));
+    return json_pack("{s:s, s:i, s:{s:o, s:O}, s:o, s:n, s:{s:[]}, s:o, s:[], s:o, s:n, s:n, s:o, s:n, s:s, s:n}", "format",
+                     "cnxc-report", "version", 1, "model", "model", json_text(program), "task", json_object_get(info, "task"),
+                     "how", how, "peaks", "graph", "nodes", "regions", lone_phases(answer), "unfused", "time", time, "timeline",
+                     "memory", "program", program_json(program), "precision", "precision_why",
+                     "a program does not hold its graph", "comparison");
+}
+
+json_t *report_of_program(const char *program, const ReportOptions *options, Arena *arena, Diag *diag)
+{
+    Build build = {.arena = arena, .diag = diag};
+    json_t *info = machine_program(program, arena, diag);
+    json_t *answer = info ? bench_ask(&build, program, &(BenchOptions){.threads = options->threads, .per_op = true}) : NULL;
+    json_t *report = answer ? lone_report(program, info, answer) : NULL;
+    json_decref(info);
+    json_decref(answer);
+    return report;
 }

@@ -10,9 +10,13 @@
 typedef struct ReportOptions {
     const char *cpu;     /* as -mcpu says it; NULL: nothing was said */
     int64_t threads;     /* of the compiled program */
+    const char *dir;     /* a folder of its own, in which the program is left as dir/model */
 } ReportOptions;
 
 /* Compiles and measures the model of a build that is not loaded yet. NULL after a diagnostic; else the caller's. */
 json_t *report_make(Build *build, const ReportOptions *options);
+
+/* What a program can tell without its model: its times, whose phases stand for regions. Likewise. */
+json_t *report_of_program(const char *program, const ReportOptions *options, Arena *arena, Diag *diag);
 
 #endif

@@ -55,7 +55,7 @@ def listing(folder):
     return {os.path.relpath(os.path.join(d, f), folder) for d, ds, fs in os.walk(folder) for f in [*fs, *ds]} - {"cache", "cache/cnxc"}
 
 
-def commands(cnxc, program, small, seg, pixels, paths):
+def commands(cnxc, program, small, seg, saved, pixels, paths):
     compile_ = [cnxc, "compile", SMALL, "-mcpu=x86-64-v3", "-j1"]
     return [
         Command("compile", [*compile_, "-o", "out"], ["out"]),
@@ -66,6 +66,7 @@ def commands(cnxc, program, small, seg, pixels, paths):
         Command("compile --emit=onnxtxt", [*compile_, "--emit=onnxtxt", "-o", "t.onnxtxt"], ["t.onnxtxt", "t.onnxtxt.data"]),
         Command("weights", [cnxc, "weights", SMALL, f"--for={small}", "-j1", "-o", "w"], ["w"]),
         Command("info", [cnxc, "info", DIGITS, "--json", f"-mcpu={ROOT}/docs/tuned-profile.xml"]),
+        Command("report", [cnxc, "report", saved, saved, "-o", "r.html"], ["r.html"]),
         Command("picture", [program, "--threads=2", PICTURE]),
         Command("json", [program, "--threads=1", "--json", PICTURE]),
         Command("pixels", [program, "--strict", "--dump-pixels", "x.npy", PICTURE], ["x.npy"]),
@@ -197,16 +198,17 @@ def main():
     print(f"turn {args.turn}")
     passed = failed = 0
     with tempfile.TemporaryDirectory(prefix="cnxc-fail-programs-") as folder:
-        program, small, seg = (f"{folder}/{name}" for name in ("digits", "small", "seg"))
+        program, small, seg, saved = (f"{folder}/{name}" for name in ("digits", "small", "seg", "saved.json"))
         subprocess.run([args.cnxc, "compile", DIGITS, "-o", program], check=True)
         subprocess.run([args.cnxc, "compile", SMALL, "-mcpu=x86-64-v3", "--precision=int8", "-o", small, f"--weights={folder}/small.w"], check=True)
+        subprocess.run([args.cnxc, "report", SMALL, "-o", saved], check=True)
         subprocess.run([args.cnxc, "compile", SEGMENTER, "--image-size=64", "-o", seg], check=True, stderr=subprocess.DEVNULL)
         work = []
         pixels, paths = f"{folder}/pixels.npy", f"{folder}/paths.txt"
         subprocess.run([program, "--dump-pixels", pixels, PICTURE], check=True)
         with open(paths, "w") as f:
             f.write(f"{PICTURE}\n{PICTURES}\n")
-        for command in commands(args.cnxc, program, small, seg, pixels, paths):
+        for command in commands(args.cnxc, program, small, seg, saved, pixels, paths):
             if not re.search(args.command, command.name):
                 continue
             if "allocations" in args.only:

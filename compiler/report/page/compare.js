@@ -23,7 +23,7 @@ function verdict(comparison) {
   ].flat();
 }
 
-const WORSE = ["slower", "less precise", "lost fusion", "memory", "more memory"];
+const WORSE = ["slower", "less precise", "lost fusion", "memory", "larger program"];
 
 function findingOf(finding, i) {
   const quantity = {ms: "ms", dB: "decibels", B: "bytes", bytes: "bytes"}[finding.unit] ?? "plain",

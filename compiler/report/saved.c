@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+/* A saved report may come from anywhere, so what others rely on is checked once, here: that each of these keys is of its type. What is
+ * not in the table is looked for and may be missing.
+ *
+ *   old.json   {"format": "cnxc-report", …}
+ *   old.html   <!doctype html>… <script type="application/json" id="report">{"format": …}</script> …   in which < is \u003c */
+#include "compiler/report/saved.h"
+#include "compiler/report/page.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const int64_t MOST_BYTES = 256 << 20;
+
+bool saved_is_report(const char *path)
+{
+    char start[64] = {0};
+    struct stat info;
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    bool regular = file >= 0 && fstat(file, &info) == 0 && S_ISREG(info.st_mode);
+    ssize_t n = regular ? read(file, start, sizeof start - 1) : 0;
+    if (file >= 0)
+        close(file);
+    const char *at = start + strspn(start, " \t\r\n");
+    return n > 0 && (*at == '{' || *at == '[' || strncmp(at, "<!", 2) == 0);
+}
+
+/* Of a file of no more than MOST_BYTES; NULL: errno says why. The caller frees it. */
+static char *read_text(const char *path, size_t *length)
+{
+    struct stat info;
+    FILE *file = fopen(path, "rbe");
+    char *text = NULL;
+    errno = file ? 0 : errno;
+    if (file && fstat(fileno(file), &info) == 0 && info.st_size > MOST_BYTES)
+        errno = EFBIG;
+    else if (file) {
+        text = memory_new((size_t)info.st_size + 1);
+        *length = fread(text, 1, (size_t)info.st_size, file);
+        text[*length] = 0;
+    }
+    if (file)
+        fclose(file);
+    return text;
+}
+
+/* ── What is relied on ───────────────────────────────────────────────────────────────────────────────── */
+
+typedef enum Need { OBJECT, LIST, TEXT, NUMBER } Need;
+
+static const struct Rule {
+    const char *list, *key; /* of each item of a list at the top; NULL: of the top itself */
+    Need need;
+} rules[] = {
+    {NULL, "model", OBJECT},     {NULL, "how", OBJECT},     {NULL, "time", OBJECT},    {NULL, "regions", LIST},
+    {"regions", "output", TEXT}, {"regions", "kind", TEXT}, {"regions", "ms", NUMBER}, {"regions", "phases", LIST},
+};
+
+static bool fits(const json_t *value, Need need)
+{
+    return need == OBJECT ? json_is_object(value)
+           : need == LIST ? json_is_array(value)
+           : need == TEXT ? json_is_string(value)
+                          : json_is_number(value);
+}
+
+static bool check_rule(const json_t *root, const struct Rule *rule, const char *path, Diag *diag)
+{
+    static const char *const names[] = {[OBJECT] = "an object", [LIST] = "a list", [TEXT] = "a string", [NUMBER] = "a number"};
+    const json_t *list = rule->list ? json_object_get(root, rule->list) : NULL;
+    size_t n = rule->list ? json_array_size(list) : 1;
+    for (size_t i = 0; i < n; i++) {
+        const json_t *object = rule->list ? json_array_get(list, i) : root;
+        if (fits(json_object_get(object, rule->key), rule->need))
+            continue;
+        if (rule->list)
+            diag_error(diag, NO_SPAN, "'%s' is no report: %s[%zu].%s is not %s", path, rule->list, i, rule->key,
+                       names[rule->need]);
+        else
+            diag_error(diag, NO_SPAN, "'%s' is no report: %s is not %s", path, rule->key, names[rule->need]);
+        return false;
+    }
+    return true;
+}
+
+static bool check(const json_t *root, const char *path, Diag *diag)
+{
+    const char *format = json_string_value(json_object_get(root, "format"));
+    json_int_t version = json_integer_value(json_object_get(root, "version"));
+    if (!format || strcmp(format, "cnxc-report") != 0)
+        diag_error(diag, NO_SPAN, "'%s' is no report that cnxc has written", path);
+    else if (version != 1)
+        diag_error(diag, NO_SPAN, "'%s' is a report of version %lld, expected 1", path, (long long)version);
+    for (size_t i = 0; !diag_failed(diag) && i < sizeof rules / sizeof *rules; i++)
+        check_rule(root, &rules[i], path, diag);
+    return !diag_failed(diag);
+}
+
+/* ── The whole ───────────────────────────────────────────────────────────────────────────────────────── */
+
+static json_t *parse(const char *text, size_t length, const char *path, Diag *diag)
+{
+    const char *report = text[strspn(text, " \t\r\n")] == '<' ? page_report(text) : text;
+    json_error_t error;
+    if (!report) {
+        diag_error(diag, NO_SPAN, "'%s' is a page without a report of cnxc", path);
+        return NULL;
+    }
+    json_t *root = json_loadb(report, report == text ? length : strcspn(report, "<"), 0, &error);
+    if (!root)
+        diag_error(diag, NO_SPAN, "'%s' is no report: line %d: %s", path, error.line, error.text);
+    return root;
+}
+
+json_t *saved_read(const char *path, Diag *diag)
+{
+    size_t length = 0;
+    char *text = read_text(path, &length);
+    if (!text) {
+        diag_resource(diag, NO_SPAN, "'%s' can't be read: %s", path, strerror(errno));
+        return NULL;
+    }
+    json_t *root = parse(text, length, path, diag);
+    free(text);
+    if (!root || check(root, path, diag))
+        return root;
+    json_decref(root);
+    return NULL;
+}
