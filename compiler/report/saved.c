@@ -16,13 +16,21 @@
 
 static const int64_t MOST_BYTES = 256 << 20;
 
-bool saved_is_report(const char *path)
+/* Of a file that is not there, or may not be read, others will say so. */
+static bool is_about_files(int error)
+{
+    return error == ENOENT || error == EACCES || error == ENOTDIR || error == ELOOP || error == ENAMETOOLONG;
+}
+
+bool saved_is_report(const char *path, Diag *diag)
 {
     char start[64] = {0};
     struct stat info;
     int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     bool regular = file >= 0 && fstat(file, &info) == 0 && S_ISREG(info.st_mode);
-    ssize_t n = regular ? read(file, start, sizeof start - 1) : 0;
+    ssize_t n = regular ? read(file, start, sizeof start - 1) : file < 0 && !is_about_files(errno) ? -1 : 0;
+    if (n < 0)
+        diag_resource(diag, NO_SPAN, "'%s' can't be read: %s", path, strerror(errno));
     if (file >= 0)
         close(file);
     const char *at = start + strspn(start, " \t\r\n");
@@ -35,16 +43,22 @@ static char *read_text(const char *path, size_t *length)
     struct stat info;
     FILE *file = fopen(path, "rbe");
     char *text = NULL;
-    errno = file ? 0 : errno;
-    if (file && fstat(fileno(file), &info) == 0 && info.st_size > MOST_BYTES)
+    bool ok = file && fstat(fileno(file), &info) == 0;
+    if (ok && info.st_size > MOST_BYTES) {
         errno = EFBIG;
-    else if (file) {
+    } else if (ok) {
         text = memory_new((size_t)info.st_size + 1);
         *length = fread(text, 1, (size_t)info.st_size, file);
         text[*length] = 0;
     }
+    if (text && ferror(file)) {
+        free(text);
+        text = NULL;
+    }
+    int error = errno;
     if (file)
         fclose(file);
+    errno = error;
     return text;
 }
 

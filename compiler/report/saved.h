@@ -7,7 +7,7 @@
 
 #include <jansson.h>
 
-bool saved_is_report(const char *path);            /* it begins as no model does */
+bool saved_is_report(const char *path, Diag *diag); /* it begins as no model does; false, too, after a diagnostic */
 json_t *saved_read(const char *path, Diag *diag);  /* NULL after a diagnostic; the caller's */
 
 #endif
