@@ -15,7 +15,7 @@ typedef struct Options {
     const char *program, *processor, *labels; /* program: of --for */
     const char *image_size, *print_after, *color, *diagnostics, *format, *against, *confusion, *calibrate, *max_drop, *depfile;
     const char *fail_if_slower;
-    StrList outputs, dims, runner, arguments; /* arguments: MODEL and what follows it */
+    StrList outputs, dims, runner, snr, arguments; /* arguments: MODEL and what follows it */
     StrList forwarded;                /* of run: the program's words */
     int64_t jobs, threads, batch, rounds, seed;
     bool static_libc, time_passes, verify_each, save_temps, verbose, dry_run, config_only, cached;

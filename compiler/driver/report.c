@@ -17,9 +17,16 @@
 #include <string.h>
 #include <sys/stat.h>
 
+enum { CHEAP_MACS = 200000000 };
+
 static bool check_words(Driver *driver)
 {
     const Options *o = &driver->options;
+    for (int64_t i = 0; i < o->snr.len; i++)
+        if (strcmp(o->snr.at[i], "bf16") != 0 && strcmp(o->snr.at[i], "int8") != 0 && strcmp(o->snr.at[i], "none") != 0)
+            usage_error(driver, "--snr takes bf16, int8 or none, got '%s'", o->snr.at[i]);
+        else if (strcmp(o->arguments.at[0], "-") == 0 && strcmp(o->snr.at[i], "none") != 0)
+            usage_error(driver, "--snr reads MODEL again, so it can't be standard input");
     if (!o->output && !o->json)
         usage_error(driver, "where to write: -o FILE.html, -o FILE.json, or --json for standard output");
     else if (o->output && o->json && !str_ends_with(o->output, ".json"))
@@ -65,6 +72,7 @@ static bool write_file(Driver *driver, const json_t *report)
 
 typedef struct Side {
     const char *name;    /* as it was typed: a model, a program, or a saved report */
+    bool saved;
     json_t *report;
     const char *program; /* that can be measured; NULL: a saved report's is not there */
 } Side;
@@ -83,20 +91,59 @@ static const char *folder_in(Driver *driver, const char *dir, const char *name)
     return NULL;
 }
 
+/* Without --snr: of the precision that is asked for, and of both where the interpreter needs no more than some seconds. */
+static bool wants_precision(const Driver *driver, const json_t *report, const char *precision)
+{
+    const StrList *asked = &driver->options.snr;
+    const char *own = driver->options.precision;
+    for (int64_t i = 0; i < asked->len; i++)
+        if (strcmp(asked->at[i], precision) == 0)
+            return true;
+    return !asked->len && ((own && strcmp(own, precision) == 0) ||
+                           json_integer_value(json_object_get(json_object_get(report, "model"), "macs")) < CHEAP_MACS);
+}
+
+static Build side_build(Driver *driver, const Side *side, const char *precision)
+{
+    Build build = options_build_in(driver, precision);
+    build.options.input = side->name;
+    return build;
+}
+
+static bool measure_precisions(Driver *driver, Side *side, const char *dir)
+{
+    static const char *const precisions[] = {"bf16", "int8"};
+    bool ok = true;
+    for (int64_t i = 0; ok && i < countof(precisions); i++) {
+        if (!wants_precision(driver, side->report, precisions[i]))
+            continue;
+        Verify verify = {.reference = side_build(driver, side, "f32"),
+                         .compiled = side_build(driver, side, precisions[i]),
+                         .per_op = true,
+                         .dir = folder_in(driver, dir, precisions[i]),
+                         .seed = 1};
+        ok = verify.dir && options_choose_cpus(driver, &verify.compiled) && report_add_precision(side->report, &verify);
+    }
+    return ok;
+}
+
 static void report_model(Driver *driver, Side *side, const ReportOptions *options)
 {
-    Build build = options_build(driver);
-    build.options.input = side->name;
-    if (options->dir && options_choose_cpus(driver, &build))
-        side->report = report_make(&build, options);
+    Build build = side_build(driver, side, driver->options.precision);
+    if (!options->dir || !options_choose_cpus(driver, &build) || !(side->report = report_make(&build, options)))
+        return;
+    if (strcmp(side->name, "-") != 0 && !measure_precisions(driver, side, options->dir)) {
+        json_decref(side->report);
+        side->report = NULL;
+    }
     side->program = arena_printf(driver->arena, "%s/model", options->dir);
 }
 
 static bool report_side(Driver *driver, Side *side, const char *dir, const char *folder)
 {
     const Options *o = &driver->options;
-    ReportOptions options = {.cpu = o->cpu, .threads = o->threads ? o->threads : parallel_cores()};
-    if (saved_is_report(side->name)) {
+    ReportOptions options = {.cpu = o->cpu, .threads = o->threads ? o->threads : parallel_cores(), .snr = o->snr};
+    if (side->saved) {
         side->report = saved_read(side->name, &driver->diag);
     } else if (machine_is_program(side->name)) {
         side->program = path_of(side->name, driver->arena);
@@ -123,21 +170,35 @@ static bool compare(Driver *driver, Side *side, const Side *other)
     return true;
 }
 
+static Side side_at(Driver *driver, int64_t index)
+{
+    const StrList *arguments = &driver->options.arguments;
+    const char *name = index < arguments->len ? arguments->at[index] : NULL;
+    return (Side){.name = name, .saved = name && saved_is_report(name, &driver->diag)};
+}
+
+/* What is read comes before what is measured, so that a mistake in it is told at once. */
+static bool report_sides(Driver *driver, Side sides[2], const char *dir)
+{
+    static const char *const folders[] = {"model", "other"};
+    for (int saved = 1; saved >= 0; saved--)
+        for (int i = 0; i < 2; i++)
+            if (sides[i].name && sides[i].saved == saved && !report_side(driver, &sides[i], dir, folders[i]))
+                return false;
+    return true;
+}
+
 /* Of the first argument, compared with the second; NULL after a diagnostic. */
 static json_t *make(Driver *driver)
 {
-    const StrList *arguments = &driver->options.arguments;
-    Side side = {.name = arguments->at[0]}, other = {.name = arguments->len > 1 ? arguments->at[1] : NULL};
-    const char *dir = output_temp_dir(NULL, driver->arena, &driver->diag);
-    bool ok = dir && (!other.name || !saved_is_report(other.name) || report_side(driver, &other, dir, "other")) &&
-              report_side(driver, &side, dir, "model") &&
-              (!other.name || other.report || report_side(driver, &other, dir, "other")) &&
-              (!other.name || compare(driver, &side, &other));
+    Side sides[2] = {side_at(driver, 0), side_at(driver, 1)};
+    const char *dir = diag_failed(&driver->diag) ? NULL : output_temp_dir(NULL, driver->arena, &driver->diag);
+    bool ok = dir && report_sides(driver, sides, dir) && (!sides[1].name || compare(driver, &sides[0], &sides[1]));
     output_cleanup();
-    json_decref(other.report);
+    json_decref(sides[1].report);
     if (ok)
-        return side.report;
-    json_decref(side.report);
+        return sides[0].report;
+    json_decref(sides[0].report);
     return NULL;
 }
 

@@ -30,4 +30,7 @@ bool node_fold_whole(Node *node);
 /* Why nodes stand outside regions, for `cnxc info`: a property of the fused graph. */
 const char *fuse_reason(const Node *node, Arena *arena); /* NULL: it is a region */
 
+/* Why a node, also of a body, is a product of floats behind pass_quantize; NULL: it is none. */
+const char *quantize_reason(const Node *node, const QuantizePlan *plan, Arena *arena);
+
 #endif

@@ -346,3 +346,36 @@ bool pass_quantize(Graph *graph, const QuantizePlan *plan)
         changed |= quantize(node, plan);
     return pass_prune(graph) || changed;
 }
+
+/* ── What stayed float ───────────────────────────────────────────────────────────────────────────────── */
+
+static bool overlaps(const Node *conv)
+{
+    Window w;
+    node_window(conv, &w);
+    bool apart = true;
+    for (int i = 0; i < w.n && apart; i++)
+        apart = w.kernel[i] == w.stride[i] && w.dilation[i] == 1 && !w.begin[i] && !w.end[i];
+    return !apart;
+}
+
+/* By shapes alone: in a body weights are inputs like others. */
+const char *quantize_reason(const Node *node, const QuantizePlan *plan, Arena *arena)
+{
+    bool conv = node->op->kind == OP_ConvNHWC;
+    const ProductPlan *planned = plan ? strmap_get(&plan->products, node->outputs.at[0]->name) : NULL;
+    if (!conv && node->op->kind != OP_MatMul)
+        return NULL;
+    const Shape *weights = &node->inputs.at[1]->type.shape;
+    if (planned && planned->precision)
+        return planned->precision == DT_BFLOAT16 ? "calibration keeps it in bf16" : "calibration keeps it in f32";
+    if (conv && node_attr_int(node, "group") != 1)
+        return "a depthwise convolution, whose sums are over one channel each";
+    if (conv && overlaps(node))
+        return "a convolution over patches that overlap";
+    if (value_rank(node->inputs.at[0]) <= 2)
+        return "the head: little work, and the answer";
+    if (weights->rank >= 2 && weights->dims[conv ? 1 : weights->rank - 2].size < FEW_CHANNELS)
+        return arena_printf(arena, "over fewer than %d channels", FEW_CHANNELS);
+    return "its weights are computed, or quantised already";
+}

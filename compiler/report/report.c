@@ -68,6 +68,8 @@ static const char *command_line(const Report *r)
     if (o->calibrate)
         add_word(&line, arena_printf(line.arena, "--calibrate=%s", o->calibrate));
     add_word(&line, arena_printf(line.arena, "--threads=%lld", (long long)r->options->threads));
+    for (int64_t i = 0; i < r->options->snr.len; i++)
+        add_word(&line, arena_printf(line.arena, "--snr=%s", r->options->snr.at[i]));
     return line.text;
 }
 
@@ -162,7 +164,8 @@ static bool add_measured(Report *r)
     json_object_set_new(r->root, "memory", parts_memory(build, &groups));
     json_object_set_new(r->root, "program", program_json(r->program));
     json_object_set_new(r->root, "precision", json_null());
-    json_object_set_new(r->root, "precision_why", json_string("signal to noise was not measured"));
+    json_object_set_new(r->root, "precision_why",
+                        json_string("signal to noise was not measured: --snr=bf16,int8 has the interpreter compute each region"));
     json_object_set_new(r->root, "comparison", json_null());
     return true;
 }

@@ -322,13 +322,12 @@ static void compare(Verify *v, int64_t index)
     c->ok = c->error <= tolerance(v, c->value, got->dtype) * fmax(c->magnitude, 1e-3);
 }
 
-/* In decibels; infinite where nothing is lost. */
-static double signal_to_noise(const Comparison *c) { return c->noise > 0 ? 10 * log10(c->signal / c->noise) : INFINITY; }
+double verify_decibels(const Comparison *c) { return c->noise > 0 ? 10 * log10(c->signal / c->noise) : INFINITY; }
 
 static int by_noise(const void *a, const void *b)
 {
     const Comparison *x = a, *y = b;
-    double left = signal_to_noise(x), right = signal_to_noise(y);
+    double left = verify_decibels(x), right = verify_decibels(y);
     return left != right ? (left > right) - (left < right) : strcmp(x->value->name, y->value->name);
 }
 
@@ -342,7 +341,7 @@ static void print_line(const Verify *v, const Comparison *c)
 {
     const char *name = escaped(v->compiled.arena, c->value->name);
     if (v->per_op)
-        printf("%6.1f dB  %-10s  %-40s ", signal_to_noise(c), kind_of(c), name);
+        printf("%6.1f dB  %-10s  %-40s ", verify_decibels(c), kind_of(c), name);
     else
         printf("%-24s ", name);
     if (c->compared)
@@ -366,7 +365,7 @@ void verify_print_json(const Verify *v)
                                  "max_magnitude", json_finite(c->magnitude), "ok", c->ok);
         if (v->per_op) {
             json_object_set_new(item, "kind", json_string(kind_of(c)));
-            json_object_set_new(item, "snr_db", json_finite(signal_to_noise(c)));
+            json_object_set_new(item, "snr_db", json_finite(verify_decibels(c)));
         }
         json_array_append_new(list, item);
     }
@@ -419,7 +418,7 @@ bool verify_run(Verify *v)
 {
     if (!load_reference(v) || !make_inputs(v) || !run_reference(v) || !load_compiled(v))
         return false;
-    const char *dir = output_temp_dir(NULL, v->compiled.arena, v->compiled.diag);
+    const char *dir = v->dir ? v->dir : output_temp_dir(NULL, v->compiled.arena, v->compiled.diag);
     const char *program = dir ? build_linked(&v->compiled, ARTIFACT_EXE, dir, "model") : NULL;
     if (!program || !run_compiled(v, program))
         return false;

@@ -23,6 +23,7 @@ typedef struct Verify {
     Build reference, compiled; /* of one model, not loaded yet */
     bool per_node;             /* compare every value that a program could give, not only the outputs */
     bool per_op; /* compare what each region makes of the reference's values: its own error, not that of those before */
+    const char *dir; /* where files go; NULL: a temporary folder */
     int64_t seed; /* of the random inputs */
     StrList runner; /* what runs the executable; empty: it runs by itself */
     VEC(Given) given; /* found by verify_run, as what follows; the graph's inputs come first */
@@ -30,6 +31,7 @@ typedef struct Verify {
     VEC(Comparison) values; /* per_op: the noisiest first */
 } Verify;
 
+double verify_decibels(const Comparison *c); /* signal to noise; infinite where nothing is lost */
 bool verify_run(Verify *v); /* false after a diagnostic */
 bool verify_ok(const Verify *v); /* nothing was wrong */
 void verify_print(const Verify *v); /* to standard output */

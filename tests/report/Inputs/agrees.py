@@ -51,7 +51,7 @@ assert {w["layer"] for w in weights} >= {"embeddings.patch_embeddings", "encoder
 assert all(regions[w["region"]]["output"].startswith(w["layer"]) for w in weights)
 
 # How to get it again; nothing in it is of this moment.
-assert how["command"] == "cnxc report models/digits --threads=2" and how["options"]["threads"] == 2
+assert how["command"] == "cnxc report models/digits --threads=2 --snr=none" and how["options"]["threads"] == 2
 assert how["machine"]["cpu"] and all(len(value) == 16 for value in how["hashes"].values())
 time = report["time"]
 assert 0 < time["median_ms"] <= time["p90_ms"] <= time["p99_ms"] and time["runs"] >= 10 and time["predicted_ms"] > 0
