@@ -160,7 +160,8 @@ static void put_segmentation(StrBuf *out)
     sb_printf(out, "%s *     cnxrt_segmentation seen = {sizeof seen, 0, 0, NULL, NULL, 0, 0, 0};\n%s", declarations, creation);
     sb_printf(out, " *     if (cnxrt_segment_file(context, \"street.jpg\", &seen))\n%s", end);
     sb_put(out, " *     int32_t label = seen.labels[seen.height / 2 * seen.width + seen.width / 2];\n"
-                " *     printf(\"%s %d\\n\", cnxrt_label(model, label), (int)label);\n");
+                " *     const char *name = cnxrt_label(model, label);\n"
+                " *     printf(\"%s %d\\n\", name ? name : \"unnamed\", (int)label);\n");
     sb_put(out, destruction);
 }
 

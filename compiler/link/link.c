@@ -64,16 +64,14 @@ static const char *temp_path(const Linking *link, const char *name)
     return arena_printf(link->arena, "%s/%s", link->options->temp_dir, name);
 }
 
-static bool write_text(const Linking *link, const char *path, const char *text)
+bool link_write_text(const char *path, const char *text, Diag *diag)
 {
-    if (link->options->dry_run)
-        return true;
-    FILE *file = fopen(path, "wb");
+    FILE *file = fopen(path, "wbe");
     bool ok = file && fputs(text, file) >= 0;
     if (file && fclose(file) != 0)
         ok = false;
     if (!ok)
-        diag_resource(link->diag, NO_SPAN, "cannot write %s: %s", path, strerror(errno));
+        diag_resource(diag, NO_SPAN, "can't write '%s': %s", path, strerror(errno));
     return ok;
 }
 
@@ -347,8 +345,9 @@ static bool link_and_place(Linking *link, const char *header, const char *header
     if (options->kind == ARTIFACT_EXE)
         return link_executable(link) && put_in_place(link, link->output, options->output);
     const char *text = header_text(options, link->arena, link->diag);
-    return text && write_text(link, header_temporary, text) && link_library(link) &&
-           put_in_place(link, link->output, options->output) && put_in_place(link, header_temporary, header);
+    bool ok = text && (options->dry_run || link_write_text(header_temporary, text, link->diag));
+    return ok && link_library(link) && put_in_place(link, link->output, options->output) &&
+           put_in_place(link, header_temporary, header);
 }
 
 bool link_artifact(const LinkOptions *options, Arena *arena, Diag *diag)

@@ -29,5 +29,6 @@ typedef struct LinkOptions {
 
 const char *link_header_path(const char *output, Arena *arena); /* "dir/libtiny.so" → "dir/libtiny.h" */
 bool link_artifact(const LinkOptions *options, Arena *arena, Diag *diag);
+bool link_write_text(const char *path, const char *text, Diag *diag); /* as a file of its own; false after a diagnostic */
 
 #endif

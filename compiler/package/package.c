@@ -122,15 +122,6 @@ static bool failed(const char *path, Diag *diag)
     return false;
 }
 
-static bool write_text(const char *path, const char *text, Diag *diag)
-{
-    FILE *file = fopen(path, "wbxe");
-    if (!file)
-        return failed(path, diag);
-    bool ok = fputs(text, file) >= 0;
-    return fclose(file) == 0 && ok ? true : failed(path, diag);
-}
-
 static bool make_folders(Build *build, const char *folder)
 {
     const char *const names[] = {"",
@@ -169,7 +160,7 @@ static bool write_texts(Build *build, const char *folder)
     };
     for (int64_t i = 0; i < countof(files); i++) {
         const char *text = files[i].verbatim ? files[i].text : filled(files[i].text, &marks, arena);
-        if (!write_text(arena_printf(arena, "%s/%s", folder, files[i].path), text, build->diag))
+        if (!link_write_text(arena_printf(arena, "%s/%s", folder, files[i].path), text, build->diag))
             return false;
     }
     return true;

@@ -31,6 +31,15 @@ main (float[3, 4] x) => (float s)
   s = ReduceSum<keepdims = 0>(x)
 }
 """
+MASK = """<ir_version: 10, opset_import: ["" : 22], metadata_props: ["cnxc.labels": "[\\"a\\", \\"b\\", \\"c\\"]"]>
+main (float[batch, 3, 32, 32] pixel_values) => (int64[batch, 32, 32] labels)
+<int64 most = {80}, int64 one = {1}>
+{
+  best = ArgMax<axis = 1, keepdims = 0>(pixel_values)
+  after = Add(best, one)
+  labels = Mul(after, most)
+}
+"""
 
 
 def example(header):
@@ -76,6 +85,7 @@ assert run("classes", DIGITS, "classify_file").startswith("seven 0.9")
 assert run("losses", DIGITS, "classify_file", "--outputs=loss,probabilities").startswith("seven 0.9")
 shutil.copy(f"{DIGITS}/test/seven/3504.png", f"{FOLDER}/street.jpg")
 assert run("pixels", f"{ROOT}/tests/goldens/family/upernet", "segment_file", "--image-size=64").startswith("LABEL_")
+assert run("beyond", text("mask", MASK), "segment_file", "--task=image-segmentation", f"--processor={DIGITS}").startswith("unnamed ")
 run("features", DIGITS, "run_images", "--task=feature-extraction", "--outputs=pooler_output,hidden_states")
 run("maps", DIGITS, "run_images", "--task=backbone")
 run("one_loss", DIGITS, "run_images", "--outputs=loss")

@@ -54,6 +54,7 @@ text = shows({}, "upernet (float[batch_size,3,512,512] pixel_values) => (float[b
 assert "auxiliary" not in text and '"backbone.hidden_states_norms.stage2.weight" = ["location"' in text
 assert "no preprocessor_config.json: pictures are prepared as SegformerImageProcessor does by default, at 512x512" in graph({})[3]
 shows({"architectures": []})
+says("warning: --problem-type=regression changes nothing: a UperNet labels pixels", 0, {}, "--problem-type=regression")
 shows({}, "float[batch_size,3,32,64] pixel_values", "int64[batch_size,32,64] labels", options=["--image-size=32x64"])
 shows({}, "=> (int64[batch_size,32,32] labels)", options=["--image-size=32", "--outputs=labels"])
 shows({}, "=> (float[batch_size,3,32,32] probabilities)", "probabilities = Softmax <axis: int = 1>", options=["--image-size=32", "--outputs=probabilities"])

@@ -53,6 +53,8 @@ static bool open_folder(UperNet *u, const char *dir, Arena *arena, Diag *diag)
 {
     int64_t errors = diag->n_errors;
     const char *task = u->options->task;
+    if (u->options->problem_type)
+        diag_warning(diag, NO_SPAN, "--problem-type=%s changes nothing: a UperNet labels pixels", u->options->problem_type);
     if (task && strcmp(task, SEGMENTATION) != 0)
         diag_unsupported(diag, NO_SPAN, "--task=%s is not what a UperNet does, expected %s", task, SEGMENTATION);
     u->config = upernet_config_read(json_file_open(dir, "config.json", arena, diag), u->options);
