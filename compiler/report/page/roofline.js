@@ -91,7 +91,7 @@ function roofLines(x, y, from, to, least, flat, bandwidth, right) {
   const start = bandwidth ? Math.max(from, least / bandwidth) : 0, top = Math.max(...flat.map((roof) => roof.value));
   const line = {x1: x(start), y1: y(bandwidth * start), x2: x(knee(top)), y2: y(top), class: "roof"};
   const angle = (Math.atan2(line.y2 - line.y1, line.x2 - line.x1) * 180) / Math.PI;
-  const part = (axis) => 0.6 * line[`${axis}1`] + 0.4 * line[`${axis}2`];  // where few points are
+  const part = (axis) => 0.3 * line[`${axis}1`] + 0.7 * line[`${axis}2`];  // where few points are
   const name = svg(
     "text", {y: -7, "text-anchor": "middle", transform: `translate(${part("x")} ${part("y")}) rotate(${angle})`},
     `memory ${worded(bandwidth, "bandwidth")}`

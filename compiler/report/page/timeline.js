@@ -51,7 +51,12 @@ function timeline(width, lanes) {
     parts: [
       svg("g", {class: "axes", "aria-hidden": "true"}, axis), lanes.map((lane, i) => {
         const y = 24 + i * (high + gap), names = phaseNames(lane.source);
-        return [label(4, y + high / 2 + 4, "start", lane.name), lane.spans.map((span) => spanOf(span, lane, names, x, y, high))];
+        const idle = lane.spans.length ?
+          null :
+          label(left, y + high / 2 + 4, "start", "took no part in this run: the machine was busy", "quiet");
+        return [
+          label(4, y + high / 2 + 4, "start", lane.name), idle, lane.spans.map((span) => spanOf(span, lane, names, x, y, high))
+        ];
       })
     ]
   };
