@@ -6,6 +6,7 @@
  * the reference function meets numbers only. */
 #include "ir/interp.h"
 #include "ir/infer_util.h"
+#include "ir/base/progress.h"
 #include "ir/interp_util.h"
 #include "ir/spell.h"
 
@@ -249,7 +250,13 @@ static bool run_nodes(Run *run, Graph *graph)
 {
     VEC(Holder *) holders = {0};
     bool ok = true;
+    int64_t count = 0, done = 0;
+    FOR_NODES (node, graph)
+        count++;
     for (Node *node = graph->first; ok && node; node = node->next) {
+        if (!graph->parent) /* a body is but a node's */
+            progress_show((double)done / (double)count, "%lld of %lld nodes interpreted", (long long)done, (long long)count);
+        done++;
         Holder *holder = holder_for(run, node);
         if (holder)
             vec_push(run->scratch, &holders, holder);

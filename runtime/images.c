@@ -8,6 +8,7 @@
  * for the inputs that are not the caller's. Thread t prepares pictures t, t + T, t + 2 T … with its own Preparer, whose rooms are made
  * large enough before, so that who prepares which picture does not matter. */
 #include "runtime/images.h"
+#include "ir/base/words.h"
 #include "runtime/image/frame.h"
 #include "runtime/size.h"
 
@@ -42,7 +43,8 @@ static cnxrt_status check_batch(cnxrt_context *context, int64_t n)
     if (n < 1)
         return context_fail(context, CNXRT_ERROR_ARGUMENT, "%lld pictures, expected 1 or more", (long long)n);
     if (batch != -1 && batch != n)
-        return context_fail(context, CNXRT_ERROR_UNSUPPORTED, "the model takes %lld pictures at once", (long long)batch);
+        return context_fail(context, CNXRT_ERROR_UNSUPPORTED, "the model takes %lld %s at once", (long long)batch,
+                            COUNTED(batch, "picture"));
     return CNXRT_OK;
 }
 

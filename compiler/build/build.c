@@ -14,6 +14,8 @@
 #include "compiler/frontend/input/pictures.h"
 #include "compiler/link/weights_object.h"
 #include "ir/base/clock.h"
+#include "ir/base/progress.h"
+#include "ir/base/terminal.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -28,24 +30,52 @@ enum { MOST_TRIES = 16 }; /* of other tiles where code spills; then it runs as i
 
 /* ── Stages ──────────────────────────────────────────────────────────────────────────────────────────── */
 
-void build_progress(const Build *build, const char *what)
+void build_progress(const Build *build, double part, const char *what)
 {
     if (build->options.verbose)
         fprintf(stderr, "cnxc: %s\n", what);
-    else if (isatty(STDERR_FILENO) && !build->diag->json)
-        fprintf(stderr, "cnxc: %s …\033[K\r", what);
+    progress_show(part, "%s", what);
+}
+
+/* What stages usually take, in their order, in hundredths of a second: each, and for each MB of the model's constants. */
+static const struct {
+    const char *stage;
+    double each, for_mb;
+} costs[] = {{"load", 2, 0.5},    {"optimize", 2, 0.5}, {"schedule", 4, 0}, {"codegen", 150, 0},
+             {"weights", 2, 0.5}, {"descriptor", 1, 0}, {"link", 10, 1}};
+
+static double constant_mb(const Build *build)
+{
+    double bytes = 0;
+    for (int64_t i = 0; build->model && i < build->model->graph->constants.len; i++) {
+        const Tensor *tensor = build->model->graph->constants.at[i]->constant;
+        bytes += tensor ? (double)tensor->count * (double)dtype_size(tensor->dtype) : 0;
+    }
+    return bytes * 1e-6;
+}
+
+/* The part of a build that is done when this stage begins; less than 0: there is no model to tell by, or it is no such stage. */
+static double part_before(const Build *build, const char *stage)
+{
+    double mb = constant_mb(build), done = -1, all = 0;
+    for (int64_t i = 0; i < countof(costs); i++) {
+        if (strcmp(costs[i].stage, stage) == 0)
+            done = all;
+        all += costs[i].each + costs[i].for_mb * mb;
+    }
+    return build->model && done >= 0 ? done / all : -1;
 }
 
 static double stage_begin(const Build *build, const char *what)
 {
-    build_progress(build, what);
+    build_progress(build, part_before(build, what), what);
     return clock_seconds();
 }
 
 static bool stage_end(const Build *build, const char *what, double start)
 {
-    if (!build->options.verbose && isatty(STDERR_FILENO) && !build->diag->json)
-        fputs("\033[K", stderr);
+    if (build->options.pipeline.time_passes || build->options.verbose)
+        terminal_clear();
     if (build->options.pipeline.time_passes)
         fprintf(stderr, "%10.3f ms  stage %s\n", (clock_seconds() - start) * 1e3, what);
     return !diag_failed(build->diag);
@@ -211,10 +241,12 @@ static void print_report(const CodeReport *report)
         const KernelReport *kernel = &report->kernels.at[i];
         spilling += kernel->spills > 0;
         if (kernel->spills)
-            fprintf(stderr, "cnxc: %s spills %lld vector registers\n", kernel->kernel, (long long)kernel->spills);
+            fprintf(stderr, "cnxc: %s spills %lld vector %s\n", kernel->kernel, (long long)kernel->spills,
+                    COUNTED(kernel->spills, "register"));
     }
-    fprintf(stderr, "cnxc: %lld kernels, %lld bytes; %lld of them spill\n", (long long)report->n_kernels,
-            (long long)report->code_bytes, (long long)spilling);
+    fprintf(stderr, "cnxc: %lld %s, %lld bytes; %lld of them %s\n", (long long)report->n_kernels,
+            COUNTED(report->n_kernels, "kernel"), (long long)report->code_bytes, (long long)spilling,
+            spilling == 1 ? "spills" : "spill");
 }
 
 static bool emit_code(Build *build, CodeParts parts, int64_t variant, CodeKind kind, const char *path, CodeReport *report)

@@ -74,7 +74,7 @@ const char *build_model_object(Arena *arena, const char *dir, int64_t variant);
 const char *build_descriptor_object(Arena *arena, const char *dir);
 
 /* Says what is done: on a terminal a line that the next one overwrites; with -v a line each. */
-void build_progress(const Build *build, const char *what);
+void build_progress(const Build *build, double part, const char *what); /* part: as progress_show takes it */
 
 /* An artifact in dir/NAME, of an optimised model; dir is the temporary folder. */
 const char *build_linked(Build *build, ArtifactKind kind, const char *dir, const char *name);

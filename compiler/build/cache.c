@@ -12,6 +12,7 @@
 #include "compiler/build/output.h"
 #include "compiler/build/prefix.h"
 #include "compiler/build/resource.h"
+#include "ir/base/progress.h"
 #include "ir/print.h"
 
 #define XXH_INLINE_ALL
@@ -202,7 +203,9 @@ static const char *model_name(Build *build)
 static const char *compile_into(Build *build, ArtifactKind kind, const char *path, int64_t limit)
 {
     const char *dir = build->temp_dir = output_temp_dir(path, build->arena, build->diag);
+    progress_begin("compile");
     const char *made = dir && build_optimize(build) ? build_linked(build, kind, dir, model_name(build)) : NULL;
+    progress_end();
     return made && entry_put(made, path, limit, build->arena, build->diag) ? path : NULL;
 }
 

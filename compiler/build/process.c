@@ -2,6 +2,7 @@
 /* Running the compiled model, by path: names of pictures may hold anything. */
 #include "compiler/build/process.h"
 #include "ir/base/child.h"
+#include "ir/base/terminal.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -11,6 +12,7 @@
 
 int process_run(const char *const *arguments, StrBuf *output, Diag *diag)
 {
+    terminal_clear();
     fflush(NULL);
     Child child;
     int status, error = child_start((char *const *)(uintptr_t)arguments, output ? CHILD_OUTPUT : 0, &child);

@@ -22,9 +22,11 @@ ExitCode subcommand_check(Driver *driver)
         return driver_exit_code(driver);
     int64_t nodes = build.model->graph->n_nodes;
     pictures_read(build.model, &driver->diag);
-    if (!diag_failed(&driver->diag) && build_program(&build))
-        printf("%s: ok, %lld nodes in %lld regions%s\n", escaped(build.arena, build.options.input), (long long)nodes,
-               (long long)count_regions(build.model->graph),
-               build.models.len > 1 ? arena_printf(build.arena, ", at %lld sizes", (long long)build.models.len) : "");
+    if (diag_failed(&driver->diag) || !build_program(&build))
+        return driver_exit_code(driver);
+    int64_t regions = count_regions(build.model->graph);
+    printf("%s: ok, %lld %s in %lld %s%s\n", escaped(build.arena, build.options.input), (long long)nodes, COUNTED(nodes, "node"),
+           (long long)regions, COUNTED(regions, "region"),
+           build.models.len > 1 ? arena_printf(build.arena, ", at %lld sizes", (long long)build.models.len) : "");
     return driver_exit_code(driver);
 }

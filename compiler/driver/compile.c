@@ -15,6 +15,8 @@
 #include "compiler/report/dot.h"
 #include "ir/base/path.h"
 #include "ir/base/reads.h"
+#include "ir/base/progress.h"
+#include "ir/base/terminal.h"
 
 #include <errno.h>
 #include <string.h>
@@ -346,6 +348,7 @@ static bool write_rule(Compile *c, const char *path)
 
 static bool commit(Compile *c, const char *from, const char *to)
 {
+    terminal_clear(); /* it may go to standard output */
     bool package = c->emit->is_package && to == c->options->output;
     return package ? package_commit(from, to, c->build.diag) : output_commit(from, to, c->build.diag);
 }
@@ -444,7 +447,9 @@ ExitCode subcommand_compile(Driver *driver)
     if (!check_output(&c) || (c.emit->has_programs && !check_cpus(&c)))
         return driver_exit_code(driver);
     c.build.weights_name = separate_weights(o) ? path_base(o->weights) : NULL;
+    progress_begin("compile");
     bool ok = o->dry_run ? print_commands(&c) : compile(&c);
+    progress_end();
     if (!ok && !diag_failed(&driver->diag))
         diag_resource(&driver->diag, NO_SPAN, "'%s' was not written", o->output);
     return driver_exit_code(driver);

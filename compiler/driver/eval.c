@@ -14,6 +14,7 @@
 #include "compiler/driver/driver.h"
 #include "compiler/report/answers.h"
 #include "compiler/report/json.h"
+#include "ir/base/progress.h"
 
 #include <errno.h>
 #include <string.h>
@@ -88,7 +89,7 @@ static void print_text(const Eval *e)
     if (against)
         printf("%-4s   ", e->precision);
     print_accuracy(e, &e->answers);
-    printf("   %lld pictures\n", (long long)e->album.pictures.len);
+    printf("   %lld %s\n", (long long)e->album.pictures.len, COUNTED(e->album.pictures.len, "picture"));
     if (!against)
         return;
     printf("%-4s   ", against);
@@ -151,11 +152,16 @@ ExitCode subcommand_eval(Driver *driver)
     Eval e = {.driver = driver, .precision = o->precision ? o->precision : "f32"};
     if (o->confusion && !output_check(o->confusion, o->arguments.at[0], &driver->diag))
         return driver_exit_code(driver);
-    if (!make_program(&e, e.precision, &e.answers) || (o->against && !make_program(&e, o->against, &e.against)) || !evaluate(&e))
+    progress_begin("eval");
+    bool ok =
+        make_program(&e, e.precision, &e.answers) && (!o->against || make_program(&e, o->against, &e.against)) && evaluate(&e);
+    progress_end();
+    if (!ok)
         return driver_exit_code(driver);
     (o->json ? print_json : print_text)(&e);
     if (e.answers.unreadable)
-        diag_error(&driver->diag, NO_SPAN, "%lld of %lld pictures could not be read and count as wrong",
-                   (long long)e.answers.unreadable, (long long)e.album.pictures.len);
+        diag_error(&driver->diag, NO_SPAN, "%lld of %lld %s could not be read and %s as wrong", (long long)e.answers.unreadable,
+                   (long long)e.album.pictures.len, COUNTED(e.album.pictures.len, "picture"),
+                   e.answers.unreadable == 1 ? "counts" : "count");
     return driver_exit_code(driver);
 }

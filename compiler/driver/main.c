@@ -3,6 +3,8 @@
 #include "compiler/driver/driver.h"
 #include "compiler/build/output.h"
 #include "ir/base/parallel.h"
+#include "ir/base/progress.h"
+#include "ir/base/terminal.h"
 #include "runtime/licenses.h"
 
 #include <errno.h>
@@ -23,11 +25,8 @@ static void open_standard_streams(void)
 
 static bool wants_color(const Options *options)
 {
-    const char *when = options->color ? options->color : "auto", *term = getenv("TERM");
-    const char *no_color = getenv("NO_COLOR");
-    if (strcmp(when, "auto") != 0)
-        return strcmp(when, "always") == 0;
-    return isatty(STDERR_FILENO) && !(no_color && *no_color) && term && strcmp(term, "dumb") != 0;
+    const char *when = options->color ? options->color : "auto";
+    return strcmp(when, "auto") == 0 ? terminal_takes_color(STDERR_FILENO) : strcmp(when, "always") == 0;
 }
 
 static ExitCode run_command(Driver *driver)
@@ -83,10 +82,11 @@ static ExitCode finish_output(Driver *driver, ExitCode code)
     return code ? code : EXIT_RESOURCE;
 }
 
-static bool asks_for_json(int argc, char **argv)
+/* For mistakes of the command line, which is not read yet. */
+static bool asks_for(int argc, char **argv, const char *option)
 {
     for (int i = 1; i < argc; i++)
-        if (strcmp(without_dashes(argv[i]), "diagnostics=json") == 0)
+        if (strcmp(without_dashes(argv[i]), option) == 0)
             return true;
     return false;
 }
@@ -98,11 +98,14 @@ int main(int argc, char **argv)
     output_guard();
     Arena *arena = arena_new();
     Driver driver = {.arena = arena};
-    driver.diag.json = asks_for_json(argc, argv); /* mistakes of the command line, too */
+    driver.diag.json = asks_for(argc, argv, "diagnostics=json");
+    driver.diag.color =
+        asks_for(argc, argv, "color=always") || (wants_color(&driver.options) && !asks_for(argc, argv, "color=never"));
     options_parse(&driver, argc, argv);
     parallel_set_jobs(driver.options.jobs);
     driver.diag.color = wants_color(&driver.options);
     driver.diag.json = driver.options.diagnostics && strcmp(driver.options.diagnostics, "json") == 0;
+    progress_watch(terminal_redraws(STDERR_FILENO) && !driver.diag.json && !driver.options.verbose);
     ExitCode code = finish_output(&driver, dispatch(&driver));
     output_cleanup();
     arena_free(arena);

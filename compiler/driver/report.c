@@ -11,6 +11,7 @@
 #include "compiler/report/saved.h"
 #include "ir/base/parallel.h"
 #include "ir/base/path.h"
+#include "ir/base/progress.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -205,7 +206,9 @@ static json_t *make(Driver *driver)
 ExitCode subcommand_report(Driver *driver)
 {
     const Options *o = &driver->options;
+    progress_begin("report");
     json_t *report = check_words(driver) ? make(driver) : NULL;
+    progress_end();
     if (!report)
         return driver_exit_code(driver);
     if (o->output)

@@ -14,7 +14,9 @@
 #include "compiler/driver/driver.h"
 #include "compiler/report/json.h"
 #include "ir/base/clock.h"
+#include "ir/base/progress.h"
 #include "ir/base/str.h"
+#include "ir/base/terminal.h"
 #include "ir/base/parallel.h"
 
 #include <errno.h>
@@ -25,8 +27,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { TURNS = 6, FIRST_TURNS = 2, FINAL_TURNS = 7, FEWEST_RUNS = 8, MOST_RUNS = 1000 };
-static const double hopeless = 0.995, clear_win = 0.985, smallest_share = 0.01, default_budget = 60, turn_ms = 300;
+enum { TURNS = 6, FIRST_TURNS = 2, FINAL_TURNS = 7, FEWEST_FINAL_TURNS = 3, FEWEST_RUNS = 8, MOST_RUNS = 1000 };
+static const double hopeless = 0.995, clear_win = 0.985, smallest_share = 0.01, default_budget = 60, longest_turn_ms = 300;
+static const double turns_in_budget = 100; /* of a short one */
 
 typedef struct Task {
     ScheduleChoice best;       /* what is kept; with the shape */
@@ -55,6 +58,7 @@ typedef struct Tuner {
     VEC(Task) tasks;
     int64_t threads, runs;     /* runs: of a measurement */
     double start, budget;      /* seconds */
+    double make_seconds, turn_seconds; /* what the last ones took */
     int64_t n_compared, n_made;
     Artifact first, best;
 } Tuner;
@@ -62,6 +66,12 @@ typedef struct Tuner {
 /* ── Budget and progress ─────────────────────────────────────────────────────────────────────────────── */
 
 static double seconds_left(const Tuner *t) { return t->start + t->budget - clock_seconds(); }
+
+/* Is there time for so many turns more, and after them for the program of what won and its last comparison? */
+static bool is_time_for(const Tuner *t, int turns)
+{
+    return seconds_left(t) > turns * t->turn_seconds + t->make_seconds + FEWEST_FINAL_TURNS * t->turn_seconds;
+}
 
 static const char *choice_text(const Tuner *t, const ScheduleChoice *choice)
 {
@@ -82,19 +92,17 @@ static double total_ms(const Tuner *t, bool first)
     return ms;
 }
 
-/* "tune: 7 compared, 2 better, 80.1 → 78.9 ms, 31 s left": one line, rewritten on a terminal, lines with -v. */
+/* "tune: 7 compared, 2 shapes better, 80.1 → 78.9 ms, 0:31 left" */
 static void show_progress(const Tuner *t)
 {
-    bool terminal = isatty(STDERR_FILENO) && !t->driver->diag.json;
     int64_t better = 0;
     for (int64_t i = 0; i < t->tasks.len; i++)
         better += t->tasks.at[i].tuned;
-    if (!terminal && !t->driver->options.verbose)
-        return;
-    double left = seconds_left(t);
-    fprintf(stderr, "cnxc: tune: %lld compared, %lld shapes better, %.2f → %.2f ms, %.0f s left%s", (long long)t->n_compared,
-            (long long)better, total_ms(t, true), total_ms(t, false), left > 0 ? left : 0,
-            t->driver->options.verbose ? "\n" : "\033[K\r");
+    const char *text = arena_printf(t->arena, "%lld compared, %lld %s better, %.2f → %.2f ms", (long long)t->n_compared,
+                                    (long long)better, COUNTED(better, "shape"), total_ms(t, true), total_ms(t, false));
+    if (t->driver->options.verbose)
+        fprintf(stderr, "cnxc: tune: %s\n", text);
+    progress_show(fmin(1 - seconds_left(t) / t->budget, 1), "%s", text);
 }
 
 /* ── Profiles ────────────────────────────────────────────────────────────────────────────────────────── */
@@ -175,9 +183,11 @@ static Program *schedule_with(Tuner *t, const CpuProfile *cpu)
 static bool make(Tuner *t, Artifact *made)
 {
     const char *name = arena_printf(t->arena, "%s/tuned%lld", t->build.temp_dir, (long long)t->n_made++);
+    double start = clock_seconds();
     if (!build_objects(&t->build) || !build_artifact(&t->build, ARTIFACT_EXE, name))
         return false;
     *made = (Artifact){name, t->build.program};
+    t->make_seconds = clock_seconds() - start;
     return true;
 }
 
@@ -212,7 +222,10 @@ static bool measure(Tuner *t, const Artifact *artifact, Times *times)
 /* One turn, the order changing from turn to turn. */
 static bool take_turn(Tuner *t, const Artifact *a, const Artifact *b, int turn, Times *of_a, Times *of_b)
 {
-    return turn % 2 ? measure(t, b, of_b) && measure(t, a, of_a) : measure(t, a, of_a) && measure(t, b, of_b);
+    double start = clock_seconds();
+    bool ok = turn % 2 ? measure(t, b, of_b) && measure(t, a, of_a) : measure(t, a, of_a) && measure(t, b, of_b);
+    t->turn_seconds = clock_seconds() - start;
+    return ok;
 }
 
 static int by_value(const void *a, const void *b)
@@ -267,6 +280,7 @@ static bool measure_first(Tuner *t)
             t->tasks.at[kept++] = t->tasks.at[i];
     }
     t->tasks.len = kept;
+    double turn_ms = fmin(longest_turn_ms, t->budget * 1e3 / turns_in_budget);
     double wanted = times.median_ms > 0 ? turn_ms / times.median_ms : MOST_RUNS;
     t->runs = wanted < FEWEST_RUNS ? FEWEST_RUNS : wanted > MOST_RUNS ? MOST_RUNS : (int64_t)wanted;
     return true;
@@ -342,12 +356,19 @@ static bool is_promising(const Tuner *t, int turns)
     return false;
 }
 
-/* All turns, or as many as it takes to see that nothing wins. */
-static bool compare(Tuner *t, const Artifact *candidate, bool *decided)
+typedef enum Verdict { NOTHING_WINS, SOME_MAY_WIN, OUT_OF_TIME } Verdict;
+
+/* All turns, or as many as it takes to see that nothing wins. The first comparison is never cut off, or a short budget would not get
+ * on. */
+static bool compare(Tuner *t, const Artifact *candidate, Verdict *verdict)
 {
-    *decided = false;
+    *verdict = NOTHING_WINS;
     for (int turn = 0; turn < TURNS; turn++) {
         Times best, other;
+        if (turn && t->n_compared && !is_time_for(t, 1)) {
+            *verdict = OUT_OF_TIME;
+            return true;
+        }
         if (!take_turn(t, &t->best, candidate, turn, &best, &other))
             return false;
         for (int64_t i = 0; i < t->tasks.len; i++) {
@@ -358,21 +379,23 @@ static bool compare(Tuner *t, const Artifact *candidate, bool *decided)
         if (turn + 1 >= FIRST_TURNS && !is_promising(t, turn + 1))
             return true;
     }
-    *decided = true;
+    *verdict = SOME_MAY_WIN;
     return true;
 }
 
-/* Takes over what won. Sets how many shapes did, and how many of those tried did not. */
-static void settle(Tuner *t, bool decided, int64_t *won, int64_t *lost)
+/* Takes over what won. Sets how many shapes did, and how many of those tried did not. What there was no time for is tried next time. */
+static void settle(Tuner *t, Verdict verdict, int64_t *won, int64_t *lost)
 {
     *won = *lost = 0;
     for (int64_t i = 0; i < t->tasks.len; i++) {
         Task *s = &t->tasks.at[i];
         int64_t tried = s->best.tried + 1;
-        if (!s->trying)
+        bool trying = s->trying;
+        s->trying = false;
+        if (!trying || verdict == OUT_OF_TIME)
             continue;
         t->n_compared++;
-        if (decided && wins(s)) {
+        if (verdict == SOME_MAY_WIN && wins(s)) {
             s->best = s->candidate;
             s->ms *= median(s->ratios, TURNS);
             s->tuned = true;
@@ -381,7 +404,6 @@ static void settle(Tuner *t, bool decided, int64_t *won, int64_t *lost)
             ++*lost;
         }
         s->best.tried = tried;
-        s->trying = false;
     }
 }
 
@@ -396,21 +418,29 @@ static bool take_over(Tuner *t, Artifact *candidate, int64_t lost)
     return true;
 }
 
-static bool step(Tuner *t, bool *more)
+static bool search_step(Tuner *t, bool *more)
 {
     int64_t n = choose_candidates(t), won, lost;
     *more = n > 0;
     Artifact candidate;
-    bool decided;
+    Verdict verdict;
     if (n < 0)
         return false;
     if (!n)
         return save(t); /* it says that all was tried */
-    if (!make(t, &candidate) || !compare(t, &candidate, &decided))
+    if (!make(t, &candidate) || !compare(t, &candidate, &verdict))
         return false;
-    settle(t, decided, &won, &lost);
+    settle(t, verdict, &won, &lost);
     bool ok = (!won || take_over(t, &candidate, lost)) && save(t);
     discard(t, &candidate);
+    return ok;
+}
+
+static bool step(Tuner *t, bool *more)
+{
+    progress_hold();
+    bool ok = search_step(t, more);
+    progress_release();
     show_progress(t);
     return ok;
 }
@@ -421,7 +451,8 @@ static bool step(Tuner *t, bool *more)
 static bool compare_whole(Tuner *t, double *before, double *after, bool *better)
 {
     double first[FINAL_TURNS], best[FINAL_TURNS], ratios[FINAL_TURNS];
-    for (int turn = 0; turn < FINAL_TURNS; turn++) {
+    int turn = 0;
+    for (; turn < FINAL_TURNS && (turn < FEWEST_FINAL_TURNS || seconds_left(t) > t->turn_seconds); turn++) {
         Times a, b;
         if (!take_turn(t, &t->first, &t->best, turn, &a, &b))
             return false;
@@ -429,9 +460,9 @@ static bool compare_whole(Tuner *t, double *before, double *after, bool *better)
         best[turn] = b.median_ms;
         ratios[turn] = b.median_ms / a.median_ms;
     }
-    *before = median(first, FINAL_TURNS);
-    *after = median(best, FINAL_TURNS);
-    *better = median(ratios, FINAL_TURNS) < 1;
+    *before = median(first, turn);
+    *after = median(best, turn);
+    *better = median(ratios, turn) < 1;
     return true;
 }
 
@@ -461,8 +492,8 @@ static void report(const Tuner *t, double before, double after)
         open += schedule_candidate(t->cpu, &s->best, s->best.tried, &unused);
         printf("%10.3f ms → %8.3f ms  %s %s\n", s->first_ms, s->ms, s->tuned ? "better" : "  same", choice_text(t, &s->best));
     }
-    printf("%lld candidates compared in %.0f s, %lld thread%s; ", (long long)t->n_compared, clock_seconds() - t->start,
-           (long long)t->threads, t->threads == 1 ? "" : "s");
+    printf("%lld %s compared in %.0f s, %lld %s; ", (long long)t->n_compared, COUNTED(t->n_compared, "candidate"),
+           clock_seconds() - t->start, (long long)t->threads, COUNTED(t->threads, "thread"));
     if (after > 0)
         printf("a run took %.3f ms, takes %.3f ms", before, after);
     else
@@ -484,6 +515,7 @@ static bool finish(Tuner *t)
     }
     if (!save(t))
         return false;
+    terminal_clear();
     report(t, before, after);
     return true;
 }
@@ -520,10 +552,12 @@ ExitCode subcommand_tune(Driver *driver)
     if (diag_failed(&driver->diag) || !output_check(o->output, o->arguments.at[0], &driver->diag))
         return driver_exit_code(driver);
     tuner.threads = o->threads ? o->threads : parallel_cores();
+    progress_begin("tune");
     bool more = true, ok = prepare(&tuner);
-    while (ok && more && (seconds_left(&tuner) > 0 || !tuner.n_compared)) /* one at least, or a short budget never got on */
+    show_progress(&tuner);
+    while (ok && more && (is_time_for(&tuner, FIRST_TURNS) || !tuner.n_compared)) /* one at least */
         ok = step(&tuner, &more);
-    if (ok)
-        finish(&tuner);
+    ok = ok && finish(&tuner);
+    progress_end();
     return driver_exit_code(driver);
 }

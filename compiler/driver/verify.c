@@ -2,6 +2,7 @@
 /* cnxc verify: compiled code against the reference interpreter, on random inputs (report/verify.c). */
 #include "compiler/driver/driver.h"
 #include "compiler/report/verify.h"
+#include "ir/base/progress.h"
 
 #include <string.h>
 
@@ -25,7 +26,10 @@ ExitCode subcommand_verify(Driver *driver)
                 .per_op = o->per_op,
                 .runner = o->runner,
                 .seed = o->seed ? o->seed : 1};
-    if (!verify_run(&v))
+    progress_begin("verify");
+    bool ran = verify_run(&v);
+    progress_end();
+    if (!ran)
         return driver_exit_code(driver);
     (o->json ? verify_print_json : verify_print)(&v);
     return verify_ok(&v) ? EXIT_OK : EXIT_BUG;

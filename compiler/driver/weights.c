@@ -9,6 +9,7 @@
 #include "compiler/build/recipe.h"
 #include "compiler/driver/driver.h"
 #include "ir/base/path.h"
+#include "ir/base/progress.h"
 
 static bool check_words(Driver *driver)
 {
@@ -55,6 +56,8 @@ ExitCode subcommand_weights(Driver *driver)
     if (diag_failed(&driver->diag))
         return driver_exit_code(driver);
     Build build = options_build(driver);
+    progress_begin("weights");
     write_weights(driver, &build, &record);
+    progress_end();
     return driver_exit_code(driver);
 }

@@ -211,8 +211,8 @@ static Value *take_only_output(Model *model, Diag *diag)
     const Node *node = value->producer;
     bool ready = node && (node->op->kind == OP_Softmax || node->op->kind == OP_Sigmoid);
     model_set_prop(model, ready ? "cnxc.probabilities" : "cnxc.logits", value->name);
-    diag_note(diag, NO_SPAN, "output '%s' is taken for %s of %lld classes", value->name, ready ? "probabilities" : "logits",
-              (long long)value->type.shape.dims[1].size);
+    diag_note(diag, NO_SPAN, "output '%s' is taken for %s of %lld %s", value->name, ready ? "probabilities" : "logits",
+              (long long)value->type.shape.dims[1].size, value->type.shape.dims[1].size == 1 ? "class" : "classes");
     return as_floats(value, diag);
 }
 
@@ -235,8 +235,9 @@ static bool check_count(const Labels *labels, const Value *scores, Diag *diag)
     int64_t count = labels->names.len, classes = scores->type.shape.dims[1].size;
     if (count == classes || segment_is_mask(scores))
         return true;
-    diag_error(diag, labels_span(labels, count > classes ? classes : count - 1),
-               "there are %lld labels, but output '%s' has %lld classes", (long long)count, scores->name, (long long)classes);
+    diag_error(diag, labels_span(labels, count > classes ? classes : count - 1), "there %s %lld %s, but output '%s' has %lld %s",
+               count == 1 ? "is" : "are", (long long)count, COUNTED(count, "label"), scores->name, (long long)classes,
+               classes == 1 ? "class" : "classes");
     return false;
 }
 

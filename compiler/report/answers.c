@@ -8,6 +8,7 @@
 #include "compiler/report/answers.h"
 #include "compiler/build/process.h"
 #include "ir/npy.h"
+#include "ir/base/progress.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -85,6 +86,7 @@ bool answers_ask(Answers *answers, const Album *album)
         answers->best[i] = -1;
     for (int64_t i = 0; ok && i < count; i += PICTURES_A_RUN) {
         Arena *scratch = arena_new();
+        progress_show((double)i / (double)count, "%lld of %lld pictures", (long long)i, (long long)count);
         ok = ask(answers, album, i, at_most(count, i + PICTURES_A_RUN), scratch);
         arena_free(scratch);
     }
@@ -164,6 +166,8 @@ bool answers_compare(const Answers *got, const Answers *expected, const Album *a
     bool ok = true;
     *errors = (OutputErrors){0};
     for (int64_t at = 0; ok && at < album->pictures.len;) {
+        progress_show((double)at / (double)album->pictures.len, "outputs of %lld of %lld pictures", (long long)at,
+                      (long long)album->pictures.len);
         Comparing c = {.album = album, .output = output, .dir = dir, .scratch = arena_new(), .errors = errors};
         at = gather(&c, got, expected, at, batch);
         ok = !c.paths.len || compare(&c, got, expected);

@@ -130,8 +130,8 @@ void bench_print(const json_t *answer)
     printf("   p90 %.3f ms   p99 %.3f ms   %.1f GFLOP/s", number(answer, "p90_ms"), number(answer, "p99_ms"),
            number(answer, "gflops"));
     if (number(answer, "peak_gflops") > 0)
-        printf("   %.1f %% of %.0f (measured peak, %.0f thread%s on %.0f core%s)", number(answer, "fraction_of_peak") * 100,
-               number(answer, "peak_gflops"), threads, threads == 1 ? "" : "s", cores, cores == 1 ? "" : "s");
+        printf("   %.1f %% of %.0f (measured peak, %.0f %s on %.0f %s)", number(answer, "fraction_of_peak") * 100,
+               number(answer, "peak_gflops"), threads, COUNTED(threads, "thread"), cores, COUNTED(cores, "core"));
     putchar('\n');
 }
 

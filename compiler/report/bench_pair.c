@@ -15,7 +15,9 @@
 #include "compiler/report/ratio.h"
 #include "ir/base/clock.h"
 #include "ir/base/escape.h"
+#include "ir/base/progress.h"
 #include "ir/base/vec.h"
+#include "ir/base/words.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -133,15 +135,23 @@ static bool play_round(Pair *pair)
     return ok;
 }
 
+static double part_done(int64_t done, int64_t rounds, double seconds)
+{
+    return rounds ? (double)done / (double)rounds : fmin(seconds / SECONDS, (double)done / LEAST_ROUNDS);
+}
+
 static bool play(Pair *pair)
 {
     double start = clock_seconds();
     int64_t rounds = pair->options->rounds, most = rounds ? rounds : MOST_PAIRS;
     bool ok = true, enough = false;
+    progress_begin("bench");
     for (int64_t round = 1; ok && !enough && round <= most; round++) {
+        progress_show(part_done(round - 1, rounds, clock_seconds() - start), "round %lld", (long long)round);
         ok = play_round(pair);
         enough = !rounds && round >= LEAST_ROUNDS && clock_seconds() - start >= SECONDS;
     }
+    progress_end();
     return ok;
 }
 
@@ -292,9 +302,10 @@ void bench_pair_print(const json_t *answer)
     print_phases(answer);
     print_side("A", json_object_get(answer, "a"));
     print_side("B", json_object_get(answer, "b"));
-    printf("%sB takes %s time than A (95 %% confidence: %s to %s; %.0f rounds, %.0f thread%s, batch %.0f)\n",
+    printf("%sB takes %s time than A (95 %% confidence: %s to %s; %.0f rounds, %.0f %s, batch %.0f)\n",
            seen ? "" : "no difference can be seen: ", percent_text(is, ratio.value), percent_text(low, ratio.low),
-           percent_text(high, ratio.high), number(answer, "rounds"), threads, threads == 1 ? "" : "s", number(answer, "batch"));
+           percent_text(high, ratio.high), number(answer, "rounds"), threads, COUNTED(threads, "thread"),
+           number(answer, "batch"));
 }
 
 void bench_pair_judge(const json_t *answer, double most, Diag *diag)

@@ -258,7 +258,7 @@ static void say_phases(StrBuf *text, const PhaseList *phases, const Node *node, 
         if (phases->at[i]->origin != node)
             continue;
         int64_t chunks = phase_chunks(phases->at[i]);
-        sb_printf(text, "; phase %lld: %lld chunk%s", (long long)i, (long long)chunks, chunks == 1 ? "" : "s");
+        sb_printf(text, "; phase %lld: %lld %s", (long long)i, (long long)chunks, COUNTED(chunks, "chunk"));
         say_kernels(text, json_array_get(json_object_get(region, "phases"), (size_t)n++));
     }
 }

@@ -61,7 +61,8 @@ void info_print(const Build *build, const Layers *layers)
         printf("%-12s prepared as by --preproc=%s\n", "pictures", preprocessor_name(pictures));
     print_layers(layers);
     if (layers->n_halves)
-        printf("%-12s %lld values of float16 or bfloat16, %s\n", "halves", (long long)layers->n_halves,
+        printf("%-12s %lld %s of float16 or bfloat16, %s\n", "halves", (long long)layers->n_halves,
+               COUNTED(layers->n_halves, "value"),
                build->options.pipeline.opt_level ? "computed in float32" : "each rounded, as -O0 does what the graph says");
     printf("%-12s %.3f GMAC an image\n", "arithmetic", (double)layers->cost.macs * 1e-9);
     printf("%-12s %lld (%.1f MB)\n", "parameters", (long long)layers->cost.parameters,

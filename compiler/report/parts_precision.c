@@ -59,7 +59,7 @@ bool report_add_precision(json_t *report, Verify *verify)
     const char *name = precision_name(dtype);
     size_t i;
     json_t *region, *all = json_object_get(report, "precision"), *precision = json_object();
-    build_progress(&verify->compiled, arena_printf(verify->compiled.arena, "compare %s with the interpreter", name));
+    build_progress(&verify->compiled, -1, arena_printf(verify->compiled.arena, "compare %s with the interpreter", name));
     if (!verify_run(verify)) {
         json_decref(precision);
         return false;

@@ -113,9 +113,10 @@ static void print_survey(const Build *build, const Node *region, const Survey *s
 {
     const CpuProfile *cpu = build->cpu;
     int64_t held = survey->scratch_bytes + survey->data_bytes, rows = block_rows(region, survey->pixels);
-    printf("    %lld chunk%s", (long long)survey->chunks, survey->chunks == 1 ? "" : "s");
+    printf("    %lld %s", (long long)survey->chunks, COUNTED(survey->chunks, "chunk"));
     if (rows)
-        printf(", blocks of %lld row%s (%lld pixels)", (long long)rows, rows == 1 ? "" : "s", (long long)survey->pixels);
+        printf(", blocks of %lld %s (%lld %s)", (long long)rows, COUNTED(rows, "row"), (long long)survey->pixels,
+               COUNTED(survey->pixels, "pixel"));
     else if (survey->pixels)
         printf(", blocks of %lld pixels", (long long)survey->pixels);
     if (survey->hidden)
@@ -164,8 +165,8 @@ void regions_print(const Build *build)
     int64_t regions = 0, alone = 0;
     FOR_NODES (node, build->model->graph)
         *(node->op->kind == OP_Region ? &regions : &alone) += 1;
-    printf("%-12s %lld regions, %lld nodes stand alone, %lld phases\n", "fused", (long long)regions, (long long)alone,
-           (long long)phases.len);
+    printf("%-12s %lld %s, %lld %s alone, %lld %s\n", "fused", (long long)regions, COUNTED(regions, "region"), (long long)alone,
+           alone == 1 ? "node stands" : "nodes stand", (long long)phases.len, COUNTED(phases.len, "phase"));
     FOR_NODES (node, build->model->graph)
         if (node->op->kind == OP_Region)
             print_region(build, node, &phases);

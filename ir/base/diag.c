@@ -3,6 +3,7 @@
  * Names, paths and lines come from elsewhere: none of their control characters reaches a terminal (escape.c). */
 #include "ir/base/diag.h"
 #include "ir/base/escape.h"
+#include "ir/base/terminal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -111,6 +112,7 @@ static void report(Diag *diag, const char *severity, const char *color, Span spa
     Diag to = *diag;
     if (!to.out)
         to.out = stderr;
+    terminal_clear();
     if (to.json)
         report_json(&to, severity, span, message);
     else

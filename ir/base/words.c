@@ -82,3 +82,26 @@ void print_wrapped(FILE *out, const char *text, int indent, int width)
     }
     fputc('\n', out);
 }
+
+enum { NARROW = 38, BELOW = 6 };
+
+void print_entry(FILE *out, const char *form, const char *help, int indent, int width)
+{
+    int room = indent - 4, column = width - indent < NARROW ? BELOW : indent;
+    if ((int)strlen(form) > room || column < indent)
+        fprintf(out, "  %s\n%*s", form, column, "");
+    else
+        fprintf(out, "  %-*s", room + 2, form);
+    print_wrapped(out, help, column, width);
+}
+
+void print_example(FILE *out, const char *line, int width)
+{
+    const char *gap = strstr(line, "   "), *help = gap ? gap + strspn(gap, " ") : "";
+    if (!*help || (int)strlen(line) + 2 <= width) {
+        fprintf(out, "  %s\n", line);
+        return;
+    }
+    fprintf(out, "  %.*s\n%*s", (int)(gap - line), line, BELOW, "");
+    print_wrapped(out, help, BELOW, width);
+}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Bench: how long a run takes, once everything is warm. */
 #include "runtime/cli/cli.h"
+#include "ir/base/words.h"
 #include "runtime/internal.h"
 
 #include <math.h>
@@ -130,9 +131,9 @@ static void print_text(const Cli *cli, Bench *bench, int64_t batch)
         printf("%10.4f ms %6.1f %% %8.1f GFLOP/s  %s\n", ms, ms / median * 100, phase_gflops(variant, ms, p, images),
                variant->phases[p].name ? variant->phases[p].name : "");
     }
-    printf("median %.4g ms   p90 %.4g ms   p99 %.4g ms   %.1f GFLOP/s   (%lld runs of batch %lld, %lld thread%s)\n", median, p90,
-           p99, variant_flops(variant, images) / median * 1e-6, (long long)bench->n, (long long)batch,
-           (long long)cli->model->n_threads, cli->model->n_threads == 1 ? "" : "s");
+    printf("median %.4g ms   p90 %.4g ms   p99 %.4g ms   %.1f GFLOP/s   (%lld %s of batch %lld, %lld %s)\n", median, p90, p99,
+           variant_flops(variant, images) / median * 1e-6, (long long)bench->n, COUNTED(bench->n, "run"), (long long)batch,
+           (long long)cli->model->n_threads, COUNTED(cli->model->n_threads, "thread"));
 }
 
 static bool make_room(Cli *cli, const Tensors *tensors, Bench *bench)

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Options: one table (options.def) gives parsing, help and suggestions. One dash before a name does as well as two. */
 #include "runtime/cli/cli.h"
+#include "ir/base/terminal.h"
 #include "ir/base/words.h"
 
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef enum OptionKind { OPTION_FLAG, OPTION_NUMBER, OPTION_TEXT, OPTION_NAMED } OptionKind;
 
@@ -149,35 +151,45 @@ void cli_free(Cli *cli)
 }
 
 /* A line of the examples: the program, then words around names of the model. */
-static void print_example(const Cli *cli, const char *words, const char *name, const char *more, const char *other,
-                          const char *end)
+/* What follows the program's name: words, and for an example of tensors their names between. */
+static void put_example(const Cli *cli, int width, const char *words, const char *name, const char *more, const char *other,
+                        const char *end)
 {
-    fputs("  ", stdout);
-    put_escaped(stdout, cli->program);
-    fputs(words, stdout);
-    put_escaped(stdout, name);
-    fputs(more, stdout);
-    put_escaped(stdout, other);
-    puts(end);
+    char *text = NULL;
+    size_t size;
+    FILE *line = open_memstream(&text, &size);
+    if (!line)
+        return;
+    put_escaped(line, cli->program);
+    fputs(words, line);
+    put_escaped(line, name);
+    fputs(more, line);
+    put_escaped(line, other);
+    fputs(end, line);
+    if (fclose(line) == 0)
+        print_example(stdout, text, width);
+    free(text);
 }
 
 void cli_print_help(const Cli *cli)
 {
+    int width = terminal_width(STDOUT_FILENO, 110);
     printf("Examples:\n");
     if (compiled_model.preprocessor && compiled_model.mask_output >= 0) {
-        print_example(cli, " street.jpg -o mask.png     the label of each pixel; a line for each label: PATH, LABEL, AREA, COLOR",
-                      "", "", "", "");
-        print_example(cli, " street.jpg --overlay=seen.png --json", "", "", "", "");
+        put_example(cli, width,
+                    " street.jpg -o mask.png     the label of each pixel; a line for each label: PATH, LABEL, AREA, COLOR", "",
+                    "", "", "");
+        put_example(cli, width, " street.jpg --overlay=seen.png --json", "", "", "", "");
     } else if (compiled_model.preprocessor) {
-        print_example(cli, " cat.jpg dog.png            one line an answer: PATH, LABEL, SCORE, best first", "", "", "", "");
-        print_example(cli, " photos/ -k 1 --jsonl       the pictures in a folder and below, a JSON object a line", "", "", "",
-                      "");
-        print_example(cli, " --files-from=- --csv       paths from standard input, as they come", "", "", "", "");
+        put_example(cli, width, " cat.jpg dog.png            one line an answer: PATH, LABEL, SCORE, best first", "", "", "", "");
+        put_example(cli, width, " photos/ -k 1 --jsonl       the pictures in a folder and below, a JSON object a line", "", "",
+                    "", "");
+        put_example(cli, width, " --files-from=- --csv       paths from standard input, as they come", "", "", "", "");
     }
     if (compiled_model.n_inputs && compiled_model.n_outputs)
-        print_example(cli, " --input ", compiled_model.tensors[0].name, "=x.npy --output ",
-                      compiled_model.tensors[compiled_model.n_inputs].name, "=y.npy");
-    print_example(cli, " --bench", "", "", "", "");
+        put_example(cli, width, " --input ", compiled_model.tensors[0].name, "=x.npy --output ",
+                    compiled_model.tensors[compiled_model.n_inputs].name, "=y.npy");
+    put_example(cli, width, " --bench", "", "", "", "");
     fputs("\nUsage: ", stdout);
     put_escaped(stdout, cli->program);
     printf(" [OPTION]... [PICTURE|FOLDER]...\n\nOptions:\n");
@@ -185,11 +197,17 @@ void cli_print_help(const Cli *cli)
         char left[64];
         snprintf(left, sizeof left, "%s%s%s", options[i].name, options[i].argument ? " " : "",
                  options[i].argument ? options[i].argument : "");
-        printf("  %-26s ", left);
-        print_wrapped(stdout, options[i].help, 29, 110);
+        print_entry(stdout, left, options[i].help, 29, width);
     }
-    printf("\nPictures are JPEG, PNG or WebP; - is standard input. Folders are walked by name, and those inside them; only\n"
-           "names that end like pictures count. Tensors are NumPy's .npy, any batch.\n"
-           "Exit codes: 0 ok, 1 the input is wrong, 2 usage, 3 valid but unsupported, 4 files, memory or another\n"
-           "resource, 70 a bug.\n");
+    putchar('\n');
+    print_wrapped(
+        stdout,
+        "Pictures are JPEG, PNG or WebP; - is standard input. Folders are walked by name, and those inside them; only names that "
+        "end like pictures count. Tensors are NumPy's .npy, any batch.",
+        0, width);
+    print_wrapped(
+        stdout,
+        "Exit codes: 0 ok, 1 the input is wrong, 2 usage, 3 valid but unsupported, 4 files, memory or another resource, 70 a "
+        "bug.",
+        0, width);
 }

@@ -10,6 +10,7 @@
  * takes another, so that one large picture holds the others up for no more than SLOTS_A_THREAD of them. Where there are
  * fewer pictures than threads, each has its part of the threads, which run its phases together. */
 #include "runtime/cli/pipeline.h"
+#include "ir/base/terminal.h"
 #include "runtime/classify.h"
 #include "runtime/cli/lines.h"
 #include "runtime/cli/masks.h"
@@ -220,7 +221,7 @@ static bool write_answer(Pipeline *p, const Slot *slot)
     if (p->runs && !cli_weights_are_good(p->cli))
         return false;
     if (slot->exit_code || p->answers)
-        progress_clear(&p->progress);
+        terminal_clear();
     if (p->answers)
         lines_put(&p->lines, path, slot->best, slot->n, slot->exit_code ? slot->error : NULL);
     if (slot->exit_code)

@@ -7,6 +7,8 @@
  * terminal nobody asks, and nothing is counted. What a pipe will bring is not known. */
 #include "runtime/cli/progress.h"
 #include "runtime/cli/source.h"
+#include "ir/base/terminal.h"
+#include "ir/base/words.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,12 +23,6 @@ static double now(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static bool is_watched(void)
-{
-    const char *term = getenv("TERM");
-    return isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
 }
 
 /* A list can be read a second time where it is a file. */
@@ -55,31 +51,21 @@ static void *count(void *argument)
 void progress_begin(Progress *progress, const Cli *cli, int64_t total)
 {
     progress->cli = cli;
-    progress->watched = is_watched();
+    progress->watched = terminal_redraws(STDERR_FILENO);
     progress->start = now();
     atomic_store(&progress->total, total);
     if (progress->watched && total < 0 && is_countable(cli))
         progress->counting = pthread_create(&progress->counter, NULL, count, progress) == 0;
 }
 
-void progress_clear(Progress *progress)
-{
-    if (progress->drawn)
-        fputs("\r\033[K", stderr);
-    progress->drawn = false;
-}
-
 static void draw(int64_t done, int64_t total, double rate)
 {
-    int64_t left = (int64_t)((double)(total - done) / rate + 0.5);
+    char left[TIME_LEFT_TEXT];
     if (total < 0)
-        fprintf(stderr, "\r%lld pictures, %.1f a second\033[K", (long long)done, rate);
-    else if (left < 3600)
-        fprintf(stderr, "\r%lld of %lld pictures, %.1f a second, %lld:%02lld left\033[K", (long long)done, (long long)total, rate,
-                (long long)(left / 60), (long long)(left % 60));
+        terminal_draw("%lld %s, %.1f a second", (long long)done, COUNTED(done, "picture"), rate);
     else
-        fprintf(stderr, "\r%lld of %lld pictures, %.1f a second, %lld:%02lld:%02lld left\033[K", (long long)done,
-                (long long)total, rate, (long long)(left / 3600), (long long)(left / 60 % 60), (long long)(left % 60));
+        terminal_draw("%lld of %lld %s, %.1f a second, %s", (long long)done, (long long)total, COUNTED(total, "picture"), rate,
+                      time_left(left, (double)(total - done) / rate));
 }
 
 void progress_show(Progress *progress, int64_t done)
@@ -87,10 +73,9 @@ void progress_show(Progress *progress, int64_t done)
     double time = progress->watched ? now() : 0;
     if (!progress->watched || time - progress->start < first_seconds || done == 0)
         return;
-    if (progress->drawn && time - progress->last < between_seconds)
+    if (time - progress->last < between_seconds)
         return;
     draw(done, atomic_load(&progress->total), (double)done / (time - progress->start));
-    progress->drawn = true;
     progress->last = time;
 }
 
@@ -99,5 +84,5 @@ void progress_end(Progress *progress)
     atomic_store(&progress->ended, true);
     if (progress->counting)
         pthread_join(progress->counter, NULL);
-    progress_clear(progress);
+    terminal_clear();
 }

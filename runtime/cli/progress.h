@@ -9,7 +9,7 @@
 
 typedef struct Progress {
     const Cli *cli;
-    bool watched, drawn;        /* standard error is a terminal; the line is there */
+    bool watched;               /* standard error is a terminal */
     double start, last;         /* seconds; last: when it was drawn */
     atomic_llong total;         /* -1: not known (yet) */
     atomic_bool ended;
@@ -18,7 +18,6 @@ typedef struct Progress {
 } Progress;
 
 void progress_begin(Progress *progress, const Cli *cli, int64_t total); /* total -1: it is counted beside, where it can be */
-void progress_clear(Progress *progress);                          /* before anything else is written to the terminal */
 void progress_show(Progress *progress, int64_t done);
 void progress_end(Progress *progress);
 

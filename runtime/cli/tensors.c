@@ -179,7 +179,7 @@ static bool check_array(Cli *cli, const char *file, const NpyArray *array, int64
         return false;
     int64_t n = tensor->rank && tensor->dims[0] < 0 ? array->dims[0] : tensors->batch;
     if (tensors->batch && n != tensors->batch)
-        return cli_error(cli, CLI_INPUT, file, "it has %lld items, %s %lld", (long long)n,
+        return cli_error(cli, CLI_INPUT, file, "it has %lld %s, %s %lld", (long long)n, COUNTED(n, "item"),
                          cli->batch ? "--batch asks for" : "the inputs before it", (long long)tensors->batch);
     tensors->batch = n;
     return true;
@@ -232,8 +232,8 @@ static bool may_be_missing(const Cli *cli, const Tensors *tensors, const CnxrtTe
 static bool read_pictures(Cli *cli, int64_t i, Tensors *tensors)
 {
     if (tensors->batch && tensors->batch != cli->n_pictures)
-        return cli_error(cli, CLI_INPUT, NULL, "%lld pictures, but the inputs have %lld items", (long long)cli->n_pictures,
-                         (long long)tensors->batch);
+        return cli_error(cli, CLI_INPUT, NULL, "%lld %s, but the inputs have %lld %s", (long long)cli->n_pictures,
+                         COUNTED(cli->n_pictures, "picture"), (long long)tensors->batch, COUNTED(tensors->batch, "item"));
     tensors->batch = cli->n_pictures;
     tensors->buffers[i] = (uint8_t *)cli_read_pixels(cli);
     return tensors->buffers[i] != NULL;

@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Errors: their text and their exit codes. */
 #include "runtime/cli/cli.h"
+#include "ir/base/terminal.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static bool colored(void)
-{
-    const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
-    return isatty(STDERR_FILENO) && !(no && *no) && term && strcmp(term, "dumb") != 0;
-}
 
 static void put_message(FILE *out, const char *format, va_list args)
 {
@@ -32,7 +27,8 @@ bool cli_error(Cli *cli, int exit_code, const char *place, const char *format, .
     if (cli->exit_code == CLI_OK)
         cli->exit_code = exit_code;
     fflush(stdout); /* answers before it stay before it */
-    bool color = colored();
+    bool color = terminal_takes_color(STDERR_FILENO);
+    terminal_clear();
     put_escaped(stderr, place ? place : cli->program);
     fprintf(stderr, ": %serror:%s ", color ? "\033[1;31m" : "", color ? "\033[0m" : "");
     va_list args;

@@ -12,7 +12,7 @@ IR = ["ir/base", "ir"]
 ROOMS = {
     "ir/base": [],
     "ir": ["ir/base"],
-    "runtime": ["ir/base/endings.h", "ir/base/escape.h", "ir/base/npy.h", "ir/base/utf8.h", "ir/base/words.h"],
+    "runtime": ["ir/base/endings.h", "ir/base/escape.h", "ir/base/npy.h", "ir/base/terminal.h", "ir/base/utf8.h", "ir/base/words.h"],
     "compiler/frontend/input": IR + ["runtime/model.h"],
     "compiler/frontend/text": IR + ["compiler/frontend/input"],
     "compiler/frontend/onnx": IR + ["compiler/frontend/input"],

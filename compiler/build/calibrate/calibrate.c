@@ -23,8 +23,8 @@ static QuantizePlan *plan_products(const Observation *o, const Build *build)
     for (int64_t i = 0; i < o->products.len; i++) {
         const Observed *product = &o->products.at[i];
         const char *said;
-        build_progress(&o->build, arena_printf(build->arena, "calibrate %lld of %lld products", (long long)i + 1,
-                                               (long long)o->products.len));
+        build_progress(&o->build, (double)i / (double)o->products.len,
+                       arena_printf(build->arena, "product %lld of %lld", (long long)i + 1, (long long)o->products.len));
         const ProductPlan *like = build->like ? strmap_get(&build->like->products, product->name) : NULL;
         strmap_put(&plan->products, product->name, improve(product, like, build->arena, &said));
         vec_push(build->arena, &plan->names, arena_strdup(build->arena, product->name));

@@ -14,6 +14,8 @@
 #include "compiler/build/classes.h"
 #include "compiler/schedule/cost.h"
 #include "ir/base/clock.h"
+#include "ir/base/progress.h"
+#include "ir/base/terminal.h"
 #include "ir/base/path.h"
 
 #include <math.h>
@@ -210,12 +212,16 @@ static bool in_time(Mix *m)
     return false;
 }
 
-static bool measure(Mix *m, Measured *to, const char *what)
+/* part: of the search that is done, as progress_show takes it. */
+static bool measure(Mix *m, Measured *to, double part, const char *what)
 {
     if (!in_time(m))
         return false;
     Arena *arena = arena_new();
+    build_progress(m->build, part, what);
+    progress_hold();
     bool ok = measure_in(m, to, what, arena);
+    progress_release();
     arena_free(arena);
     return ok;
 }
@@ -235,6 +241,7 @@ static void say(Mix *m, const char *what, const char *name, int level, const Mea
 static void print_table(const Mix *m)
 {
     Diag *diag = m->build->diag;
+    terminal_clear();
     for (const char *line = m->table.text; *line; line = strchr(line, '\n') + 1) {
         int length = (int)(strchr(line, '\n') - line);
         if (diag->json)
@@ -261,7 +268,8 @@ static bool try_layers(Mix *m, const Measured *all)
             if (!has_level(m, level))
                 continue;
             set_level(layer, level);
-            bool ok = measure(m, &layer->at[level],
+            double done = (double)(i * (LEVELS - 1) + level - 1) / (double)(m->layers.len * (LEVELS - 1));
+            bool ok = measure(m, &layer->at[level], done,
                               arena_printf(m->arena, "try %lld of %lld layers in %s", (long long)i + 1, (long long)m->layers.len,
                                            level_names[level]));
             set_level(layer, 0);
@@ -309,7 +317,7 @@ static bool go_back(Mix *m, const Measured *all)
     }
     layer->level = level;
     set_level(layer, level);
-    if (!measure(m, &m->now, arena_printf(m->arena, "judge %s in %s", layer->name, level_names[level])))
+    if (!measure(m, &m->now, -1, arena_printf(m->arena, "judge %s in %s", layer->name, level_names[level])))
         return false;
     say(m, "back", layer->name, level, &m->now, all->cycles);
     return true;
@@ -318,7 +326,7 @@ static bool go_back(Mix *m, const Measured *all)
 static bool search(Mix *m)
 {
     Measured all;
-    if (!measure(m, &all, "judge int8"))
+    if (!measure(m, &all, -1, "judge int8"))
         return false;
     m->now = all;
     say(m, "all", "", 0, &all, all.cycles);
@@ -343,8 +351,9 @@ bool mix_precisions(const Observation *o, const Build *build, QuantizePlan *plan
         return false;
     find_layers(&m);
     find_truth(&m);
-    sb_printf(&m.table, "max-drop %g: points of %s on %lld pictures\n", build->options.max_drop,
-              m.truth ? "top-1" : "agreement with float32", (long long)o->run.set->images / 2);
+    int64_t judges = o->run.set->images / 2;
+    sb_printf(&m.table, "max-drop %g: points of %s on %lld %s\n", build->options.max_drop,
+              m.truth ? "top-1" : "agreement with float32", (long long)judges, COUNTED(judges, "picture"));
     bool ok = search(&m);
     print_table(&m);
     return ok;

@@ -100,8 +100,9 @@ static bool take_values(const SetRun *run, const Chunk *chunk, Arena *arena)
 static bool run_chunk(const SetRun *run, const Chunk *chunk)
 {
     Arena *arena = arena_new();
-    build_progress(run->build, arena_printf(arena, "%s, %lld of %lld pictures", run->what,
-                                            (long long)(chunk->begin + chunk->images), (long long)run->set->images));
+    build_progress(run->build, (double)chunk->begin / (double)run->set->images,
+                   arena_printf(arena, "%s, %lld of %lld pictures", run->what, (long long)(chunk->begin + chunk->images),
+                                (long long)run->set->images));
     bool ok = run_program(run, chunk, arena) && take_values(run, chunk, arena);
     arena_free(arena);
     return ok;

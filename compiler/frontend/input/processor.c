@@ -147,9 +147,9 @@ static bool fits_channels(const JsonFile *json, const char *key, int64_t count, 
 {
     if (count == 0 || count == num_channels)
         return true;
-    diag_warning(json->diag, key_span(json, key),
-                 "%s has %lld entries, but the model takes %lld channels; it will not take pictures", key_name(json, key),
-                 (long long)count, (long long)num_channels);
+    diag_warning(json->diag, key_span(json, key), "%s has %lld %s, but the model takes %lld %s; it will not take pictures",
+                 key_name(json, key), (long long)count, count == 1 ? "entry" : "entries", (long long)num_channels,
+                 COUNTED(num_channels, "channel"));
     return false;
 }
 
