@@ -5,14 +5,18 @@
  *   * znver5          avx512  32 × 64 B   48K    1M   32M      8  AMD Zen 5 (this machine)
  *     haswell         avx2    16 × 32 B   32K  256K    8M      4  Intel Haswell
  *
- * -mcpu=NAME or PROFILE.xml shows that one, --host this machine's; --xml writes it as a profile. */
+ * -mcpu=NAME or PROFILE.xml shows that one, --host this machine's, and what AMX needs that is not there; --xml writes it as a
+ * profile. */
 #include "compiler/driver/driver.h"
 #include "compiler/report/json.h"
+#include "compiler/target/amx.h"
 #include "compiler/target/peak.h"
 #include "ir/base/str.h"
 #include "ir/base/parallel.h"
+#include "ir/base/terminal.h"
 
 #include <string.h>
+#include <unistd.h>
 
 typedef struct Shown {
     const CpuProfile *cpu;
@@ -75,7 +79,24 @@ typedef struct Peak {
     int64_t threads;
 } Peak; /* threads 0: not asked for */
 
-static void print_json(const Shown *shown, int64_t count, Peak peak)
+static json_t *amx_json(Arena *arena)
+{
+    AmxFacts facts = amx_facts(arena);
+    bool usable;
+    const char *words = amx_words(&facts, &usable, arena);
+    return json_pack("{s:b, s:s}", "usable", usable, "why", words);
+}
+
+static void print_amx(Arena *arena)
+{
+    AmxFacts facts = amx_facts(arena);
+    bool usable;
+    fputs("AMX: ", stdout);
+    print_wrapped(stdout, amx_words(&facts, &usable, arena), 5, terminal_width(STDOUT_FILENO, 100));
+}
+
+/* amx: NULL, or of this machine. */
+static void print_json(const Shown *shown, int64_t count, Peak peak, json_t *amx)
 {
     json_t *list = json_array(), *root = json_object();
     for (int64_t i = 0; i < count; i++)
@@ -85,6 +106,8 @@ static void print_json(const Shown *shown, int64_t count, Peak peak)
         json_object_set_new(root, "peak",
                             json_pack("{s:f, s:f, s:I}", "gflops_1_thread", peak.one * 1e-9, "gflops_all_threads",
                                       peak.all * 1e-9, "threads", (json_int_t)peak.threads));
+    if (amx)
+        json_object_set_new(root, "amx", amx);
     json_print(root, 17);
 }
 
@@ -94,7 +117,8 @@ static void print_table(const Shown *shown, int64_t count, Peak peak, Arena *are
     for (int64_t i = 0; i < count; i++)
         print_cpu(shown[i], arena);
     if (peak.threads)
-        printf("peak: %.0f GFLOP/s on one thread, %.0f on %lld\n", peak.one * 1e-9, peak.all * 1e-9, (long long)peak.threads);
+        printf("peak: %.0f GFLOP/s on 1 thread, %.0f on %lld %s\n", peak.one * 1e-9, peak.all * 1e-9, (long long)peak.threads,
+               COUNTED(peak.threads, "thread"));
 }
 
 static Peak measure_peak(void)
@@ -125,8 +149,10 @@ ExitCode subcommand_targets(Driver *driver)
     }
     Peak peak = o->peak ? measure_peak() : (Peak){0};
     if (o->json)
-        print_json(shown, count, peak);
+        print_json(shown, count, peak, o->host ? amx_json(driver->arena) : NULL);
     else
         print_table(shown, count, peak, driver->arena);
+    if (o->host && !o->json)
+        print_amx(driver->arena);
     return EXIT_OK;
 }
