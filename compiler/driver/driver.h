@@ -124,6 +124,9 @@ void usage_error(Driver *driver, const char *format, ...) __attribute__((format(
 void help_print(FILE *out, const Command *command); /* NULL: the overview */
 ExitCode subcommand_help(Driver *driver);
 
+/* completions.c: bash, zsh or fish */
+void completions_print(FILE *out, const char *shell, Arena *arena);
+
 ExitCode subcommand_compile(Driver *driver);
 ExitCode subcommand_run(Driver *driver);
 ExitCode subcommand_bench(Driver *driver);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
-/* Help in every form, from the tables of commands and options: --help, docs/options.md, a man page and the
- * completions of three shells. */
+/* Help in every form, from the tables of commands and options: --help, docs/options.md and man pages; completions.c for shells. */
 #include "compiler/driver/driver.h"
 
+#include "ir/base/terminal.h"
 #include "ir/op_doc.h"
 
 #include <string.h>
+#include <unistd.h>
 
 /* ── Text ────────────────────────────────────────────────────────────────────────────────────────────── */
 
@@ -21,12 +22,21 @@ static const char *option_form(Arena *arena, const Option *option)
     return arena_printf(arena, "%s%c%s%s", option->name, joined ? '=' : ' ', option->metavar, alias);
 }
 
-enum { FORM_WIDTH = 26, PAGE_WIDTH = 100 };
+enum { FORM_WIDTH = 26, PAGE_WIDTH = 100, WIDEST = 120, COMMAND_WIDTH = 13, BELOW_USAGE = 6 };
+
+/* "a|b|c" → "a, b, c" */
+static const char *with_commas(Arena *arena, const char *choices)
+{
+    StrBuf text = {.arena = arena};
+    for (const char *c = choices; *c; c++)
+        sb_put_n(&text, *c == '|' ? ", " : c, *c == '|' ? 2 : 1);
+    return text.text;
+}
 
 static const char *option_help(Arena *arena, const Option *option)
 {
     bool lists = option->choices && option->kind == KIND_CHOICE;
-    return lists ? arena_printf(arena, "%s (%s)", option->help, option->choices) : option->help;
+    return lists ? arena_printf(arena, "%s (%s)", option->help, with_commas(arena, option->choices)) : option->help;
 }
 
 static const char *program_form(Arena *arena, const ProgramOption *option)
@@ -34,21 +44,18 @@ static const char *program_form(Arena *arena, const ProgramOption *option)
     return option->argument ? arena_printf(arena, "%s %s", option->name, option->argument) : option->name;
 }
 
-static void print_form(FILE *out, const char *form, const char *help)
+/* The terminal's; that of the documents where there is none. */
+static int page_width(void)
 {
-    fprintf(out, "  %-*s", FORM_WIDTH - 2, form);
-    if (strlen(form) > FORM_WIDTH - 4)
-        fprintf(out, "\n%*s", FORM_WIDTH, "");
-    print_wrapped(out, help, FORM_WIDTH, PAGE_WIDTH);
+    int width = terminal_width(STDOUT_FILENO, PAGE_WIDTH);
+    return width < WIDEST ? width : WIDEST;
 }
 
-static void print_indented(FILE *out, const char *lines)
+static void print_examples(FILE *out, Arena *arena, const char *lines, int width)
 {
-    while (*lines) {
-        int length = (int)strcspn(lines, "\n");
-        fprintf(out, "  %.*s\n", length, lines);
-        lines += length + (lines[length] == '\n');
-    }
+    fputs("Examples:\n", out);
+    for (; *lines; lines += strcspn(lines, "\n"), lines += *lines == '\n')
+        print_example(out, arena_strndup(arena, lines, (int64_t)strcspn(lines, "\n")), width);
 }
 
 /* What the environment says; the last also to a compiled program. */
@@ -62,43 +69,84 @@ static const struct {
     {"NO_COLOR, TERM", "no colour in messages if NO_COLOR is not empty, or TERM is dumb; compiled programs heed them, too"},
 };
 
-static void print_overview(FILE *out)
+static const char overview_examples[] = "cnxc run model/ cat.jpg             # compile a Hugging Face folder, answer a picture\n"
+                                        "cnxc compile model/ -o tiny         # a program of its own: ./tiny cat.jpg\n"
+                                        "cnxc compile model.onnx --emit=shared -o libtiny.so\n"
+                                        "cnxc info model.onnx                # what is in it\n";
+
+static void print_overview(FILE *out, Arena *arena, int width)
 {
-    fputs("Examples:\n"
-          "  cnxc run model/ cat.jpg             # compile a Hugging Face folder, answer a picture\n"
-          "  cnxc compile model/ -o tiny         # a program of its own: ./tiny cat.jpg\n"
-          "  cnxc compile model.onnx --emit=shared -o libtiny.so\n"
-          "  cnxc info model.onnx                # what is in it\n"
-          "\nMODEL is a Hugging Face folder, a checkpoint alone, an .onnx file or ONNX text, known by its content; - is "
-          "standard input.\n\nCommands:\n",
-          out);
+    print_wrapped(out, "cnxc " CNXC_VERSION " compiles ConvNeXt models to programs and libraries that need nothing else.", 0,
+                  width);
+    fputc('\n', out);
+    print_examples(out, arena, overview_examples, width);
+    fputc('\n', out);
+    print_wrapped(out,
+                  "MODEL is a Hugging Face folder, a checkpoint alone, an .onnx file or ONNX text, known by its content; - is "
+                  "standard input.",
+                  0, width);
+    fputs("\nCommands:\n", out);
     for (int64_t i = 0; i < command_count(); i++)
-        fprintf(out, "  %-10s %s\n", command_at(i)->name, command_at(i)->summary);
-    fputs("\n'cnxc COMMAND --help' lists a command's options, which may stand before it, too, with one dash or two.\n"
-          "Exit codes: 0 ok, 1 the input is wrong, 2 usage, 3 valid but unsupported, 4 files or memory, 70 a bug "
-          "of cnxc.\n",
-          out);
+        print_entry(out, command_at(i)->name, command_at(i)->summary, COMMAND_WIDTH, width);
+    fputc('\n', out);
+    print_wrapped(out, "'cnxc COMMAND --help' lists a command's options, which may stand before it, too, with one dash or two.",
+                  0, width);
+    print_wrapped(
+        out, "Exit codes: 0 ok, 1 the input is wrong, 2 usage, 3 valid but unsupported, 4 files or memory, 70 a bug of cnxc.", 0,
+        width);
+}
+
+/* What a command is asked for first, what it shares with all that read a model, what is as everywhere. */
+typedef enum Group { OF_COMMAND, OF_MODEL, OF_ALL, GROUPS } Group;
+
+enum { FEW = 7 }; /* commands that have an option of their own */
+
+static Group group_of(const Option *option)
+{
+    unsigned commands = option->commands & C_ALL;
+    return commands == C_ALL ? OF_ALL : __builtin_popcount(commands) > FEW ? OF_MODEL : OF_COMMAND;
+}
+
+static void print_group(FILE *out, Arena *arena, const Command *command, Group group, int width)
+{
+    static const char *const titles[] = {"Options:", "Of the model and how it is compiled:", "Of all commands:"};
+    bool any = false;
+    for (int64_t i = 0; i < option_count(); i++) {
+        const Option *option = option_at(i);
+        if (!(option->commands & command->bit) || group_of(option) != group)
+            continue;
+        if (!any)
+            fprintf(out, "\n%s\n", titles[group]);
+        any = true;
+        print_entry(out, option_form(arena, option), option_help(arena, option), FORM_WIDTH, width);
+    }
+}
+
+static void print_command(FILE *out, Arena *arena, const Command *command, int width)
+{
+    if (*command->examples) {
+        print_examples(out, arena, command->examples, width);
+        fputc('\n', out);
+    }
+    print_wrapped(out, arena_printf(arena, "Usage: cnxc %s %s", command->name, command->usage), BELOW_USAGE, width);
+    fputs("  ", out);
+    print_wrapped(out, command->summary, 2, width);
+    for (Group group = 0; group < GROUPS; group++) {
+        if (group == OF_MODEL && command->forwards)
+            fputs("\nOf the program:\n", out);
+        for (int64_t i = 0; group == OF_MODEL && command->forwards && i < program_option_count(); i++)
+            print_entry(out, program_form(arena, program_option_at(i)), program_option_at(i)->help, FORM_WIDTH, width);
+        print_group(out, arena, command, group, width);
+    }
 }
 
 void help_print(FILE *out, const Command *command)
 {
-    if (!command) {
-        print_overview(out);
-        return;
-    }
     Arena *arena = arena_new();
-    if (*command->examples) {
-        fputs("Examples:\n", out);
-        print_indented(out, command->examples);
-        fputc('\n', out);
-    }
-    fprintf(out, "Usage: cnxc %s %s\n  %s\n\nOptions:\n", command->name, command->usage, command->summary);
-    for (int64_t i = 0; i < option_count(); i++)
-        if (option_at(i)->commands & command->bit)
-            print_form(out, option_form(arena, option_at(i)), option_help(arena, option_at(i)));
-    fputs(command->forwards ? "\nOptions of the program:\n" : "", out);
-    for (int64_t i = 0; command->forwards && i < program_option_count(); i++)
-        print_form(out, program_form(arena, program_option_at(i)), program_option_at(i)->help);
+    if (command)
+        print_command(out, arena, command, page_width());
+    else
+        print_overview(out, arena, page_width());
     arena_free(arena);
 }
 
@@ -221,94 +269,6 @@ static void print_man(FILE *out, Arena *arena)
     fputs(".fi\n.SH SEE ALSO\n.BR cnxc\\-program (7)\n", out);
 }
 
-/* ── Completions ─────────────────────────────────────────────────────────────────────────────────────── */
-
-/* The words an option completes to: each choice, or the name with what joins it to its value. */
-static void print_option_words(FILE *out, const Option *option, const char *separator)
-{
-    if (!option->choices) {
-        bool joined = option->kind != KIND_FLAG && (option->name[1] == '-' || option->name[2] != '\0');
-        fprintf(out, "%s%s%s", option->name, joined ? "=" : "", separator);
-        return;
-    }
-    const char *join = option->kind == KIND_LEVEL ? "" : "=";
-    for (const char *at = option->choices; *at; at += *at == '|') {
-        int length = (int)strcspn(at, "|");
-        fprintf(out, "%s%s%.*s%s", option->name, join, length, at, separator);
-        at += length;
-    }
-}
-
-static void print_command_words(FILE *out, const Command *command)
-{
-    for (int64_t i = 0; i < option_count(); i++)
-        if (option_at(i)->commands & command->bit)
-            print_option_words(out, option_at(i), " ");
-    for (int64_t i = 0; command->forwards && i < program_option_count(); i++)
-        fprintf(out, "%s ", program_option_at(i)->name);
-}
-
-static void print_commands(FILE *out, const char *separator)
-{
-    for (int64_t i = 0; i < command_count(); i++)
-        fprintf(out, "%s%s", i ? separator : "", command_at(i)->name);
-}
-
-/* The command is the first word before the cursor that names one: options may stand before it. */
-static void print_command_search(FILE *out, const char *words)
-{
-    fprintf(out, "    local each command=\n    for each in %s; do\n        case $each in ", words);
-    print_commands(out, "|");
-    fputs(") command=$each; break ;; esac\n    done\n", out);
-}
-
-static void print_bash(FILE *out)
-{
-    fputs("# bash completion for cnxc, written by 'cnxc help --format=bash'\n_cnxc() {\n"
-          "    local word=${COMP_LINE:0:COMP_POINT}; word=${word##* }\n",
-          out);
-    print_command_search(out, "\"${COMP_WORDS[@]:1:COMP_CWORD-1}\"");
-    fputs("    local words=\n    case $command in\n", out);
-    for (int64_t i = 0; i < command_count(); i++) {
-        fprintf(out, "    %s) words='", command_at(i)->name);
-        print_command_words(out, command_at(i));
-        fputs("' ;;\n", out);
-    }
-    fputs("    *) words='", out);
-    print_commands(out, " ");
-    fputs("' ;;\n    esac\n    COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
-          "    case $word in *=*) COMPREPLY=(\"${COMPREPLY[@]#\"${word%%=*}=\"}\") ;; esac\n}\n"
-          "complete -o default -o bashdefault -F _cnxc cnxc\n",
-          out);
-}
-
-static void print_zsh(FILE *out)
-{
-    fputs("#compdef cnxc\n# zsh completion for cnxc, written by 'cnxc help --format=zsh'\n_cnxc() {\n", out);
-    print_command_search(out, "${words[2,CURRENT-1]}");
-    fputs("    case $command in\n", out);
-    for (int64_t i = 0; i < command_count(); i++) {
-        fprintf(out, "    %s) compadd -- ", command_at(i)->name);
-        print_command_words(out, command_at(i));
-        fputs("; _files ;;\n", out);
-    }
-    fputs("    *) compadd -- ", out);
-    print_commands(out, " ");
-    fputs(" ;;\n    esac\n}\n_cnxc\n", out);
-}
-
-static void print_fish(FILE *out)
-{
-    fputs("# fish completion for cnxc, written by 'cnxc help --format=fish'\n", out);
-    for (int64_t i = 0; i < command_count(); i++) {
-        const Command *command = command_at(i);
-        fprintf(out, "complete -c cnxc -n __fish_use_subcommand -a %s -d \"%s\"\n", command->name, command->summary);
-        fprintf(out, "complete -c cnxc -n '__fish_seen_subcommand_from %s' -a '", command->name);
-        print_command_words(out, command);
-        fputs("'\n", out);
-    }
-}
-
 ExitCode subcommand_help(Driver *driver)
 {
     const Options *o = &driver->options;
@@ -326,13 +286,9 @@ ExitCode subcommand_help(Driver *driver)
         print_man(stdout, driver->arena);
     else if (strcmp(format, "man-program") == 0)
         print_man_program(stdout, driver->arena);
-    else if (strcmp(format, "bash") == 0)
-        print_bash(stdout);
-    else if (strcmp(format, "zsh") == 0)
-        print_zsh(stdout);
-    else if (strcmp(format, "fish") == 0)
-        print_fish(stdout);
-    else
+    else if (strcmp(format, "text") == 0)
         help_print(stdout, command);
+    else
+        completions_print(stdout, format, driver->arena);
     return EXIT_OK;
 }
