@@ -26,7 +26,7 @@ static const double LEAST_NOISE = 0.05, MOST_NOISE = 0.25; /* of a ratio of time
 static const double LEAST_SHARE = 0.005;                   /* of a run: less is not worth a finding */
 static const double LEAST_DECIBELS = 1, LEAST_GROWTH = 0.01;
 
-typedef enum Rank { LOST_FUSION, LESS_PRECISE, SLOWER, MORE_MEMORY, LARGER, BETTER } Rank;
+typedef enum Rank { LOST_FUSION, LESS_PRECISE, SLOWER, MORE_MEMORY, LARGER, ELSEWHERE, BETTER } Rank;
 
 typedef struct Finding {
     Rank rank;
@@ -372,6 +372,20 @@ static void compare_runs(Comparison *c, json_t *comparison)
     compare_times(c, NULL, times);
 }
 
+/* Times of another machine, or of other threads, say little; what was compared in turn was here. */
+static void compare_places(Comparison *c)
+{
+    const json_t *before = json_object_get(c->before, "how"), *after = json_object_get(c->after, "how");
+    const char *then = text_of(json_object_get(before, "machine"), "cpu"),
+               *now = text_of(json_object_get(after, "machine"), "cpu");
+    double was = number(json_object_get(c->before, "time"), "threads"), is = number(json_object_get(c->after, "time"), "threads");
+    if (c->pair || (strcmp(then, now) == 0 && was == is))
+        return;
+    add(c, ELSEWHERE, 0, "measured elsewhere", NULL,
+        arena_printf(c->arena, "the other was measured on %s with %.0f thread%s, this on %s with %.0f",
+                     *then ? then : "an unknown CPU", was, was == 1 ? "" : "s", *now ? now : "an unknown CPU", is));
+}
+
 /* ── Memory and size ─────────────────────────────────────────────────────────────────────────────────── */
 
 static const struct Size {
@@ -435,6 +449,7 @@ json_t *compare_reports(const json_t *after, const json_t *before, const json_t 
     match(&c);
     c.drift = drift_of(&c);
     compare_runs(&c, comparison);
+    compare_places(&c);
     find_splits(&c, before, after, LOST_FUSION);
     find_splits(&c, after, before, BETTER);
     json_t *rows = compare_regions(&c);

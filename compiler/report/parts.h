@@ -20,6 +20,9 @@ typedef struct PartsMeasured {
 } PartsMeasured;
 
 json_t *parts_regions(const Build *build, const Groups *groups, const Origins *origins, const PartsMeasured *measured);
+/* In 10^9 a second: that of products of a precision, or, where the CPU has no instruction for them, that of floats. NULL: of floats. */
+double parts_peak(const json_t *peaks, const char *precision);
+
 json_t *parts_graph(const Build *build, const Groups *groups);
 json_t *parts_memory(const Build *build, const Groups *groups);
 

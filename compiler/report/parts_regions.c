@@ -94,14 +94,16 @@ static double measure_phases(const Build *build, const Group *group, const Parts
     return sum;
 }
 
-/* That of the region's own products; where the CPU has no instruction for them, that of floats. */
-static double peak_of(const json_t *peaks, const char *precision)
+static const struct {
+    const char *precision, *key;
+} peak_keys[] = {{"bf16", "bf16_gflops"}, {"int8", "int8_gops"}};
+
+double parts_peak(const json_t *peaks, const char *precision)
 {
-    const char *key = !precision                       ? "f32_gflops"
-                      : strcmp(precision, "bf16") == 0 ? "bf16_gflops"
-                      : strcmp(precision, "int8") == 0 ? "int8_gops"
-                                                       : "f32_gflops";
-    double peak = number(peaks, key);
+    double peak = 0;
+    for (int64_t i = 0; precision && i < countof(peak_keys); i++)
+        if (strcmp(precision, peak_keys[i].precision) == 0)
+            peak = number(peaks, peak_keys[i].key);
     return peak > 0 ? peak : number(peaks, "f32_gflops");
 }
 
@@ -109,7 +111,7 @@ static void measure(const Build *build, const Group *group, const PartsMeasured 
 {
     double predicted = 0, flops = 0, bytes = (double)estimate_bytes(&group->phases);
     double ms = measure_phases(build, group, measured, json_object_get(region, "phases"), &predicted);
-    double peak = peak_of(measured->peaks, json_string_value(json_object_get(region, "precision")));
+    double peak = parts_peak(measured->peaks, json_string_value(json_object_get(region, "precision")));
     for (int64_t i = 0; i < group->phases.len; i++)
         flops += (double)group->phases.at[i]->flops;
     put_rates(region, ms, flops);

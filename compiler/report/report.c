@@ -119,12 +119,6 @@ static json_t *program_json(const char *path)
     return json_pack("{s:I}", "bytes", (json_int_t)(stat(path, &info) == 0 ? info.st_size : 0));
 }
 
-static double peak_of(const json_t *peaks, DType precision)
-{
-    double peak = number(peaks, precision == DT_BFLOAT16 ? "bf16_gflops" : precision == DT_INT8 ? "int8_gops" : "f32_gflops");
-    return (peak > 0 ? peak : number(peaks, "f32_gflops")) * 1e9;
-}
-
 static const char *const time_keys[] = {"median_ms", "p90_ms", "p99_ms", "runs",
                                         "threads",   "batch",  "gflops", "fraction_of_peak"};
 
@@ -153,7 +147,7 @@ static bool add_measured(Report *r)
     json_t *peaks = peaks_json(cores);
     Groups groups = parts_groups(build);
     PartsMeasured measured = {json_object_get(r->answer, "per_op"), peaks, cores};
-    bench_add_rates(build, r->answer, peak_of(peaks, build->options.pipeline.precision));
+    bench_add_rates(build, r->answer, 1e9 * parts_peak(peaks, precision_name(build->options.pipeline.precision)));
     json_object_set_new(r->root, "peaks", peaks);
     json_object_set_new(r->root, "graph", parts_graph(build, &groups));
     json_object_set_new(r->root, "regions", parts_regions(build, &groups, &r->origins, &measured));

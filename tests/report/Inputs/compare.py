@@ -75,6 +75,13 @@ assert [f["kind"] for f in compared(large)["findings"]] == ["memory", "larger pr
 assert [f["kind"] for f in compared(now, large)["findings"]] == ["smaller program", "less memory"] or \
     [f["kind"] for f in compared(now, large)["findings"]] == ["less memory", "smaller program"]
 
+# Another machine's times are compared all the same, and it is said.
+moved = copy.deepcopy(now)
+moved["how"]["machine"]["cpu"] = "Z80"
+moved["time"]["threads"] = 1
+assert [f["kind"] for f in compared(now, moved)["findings"]] == ["measured elsewhere"]
+assert "Z80 with 1 thread," in compared(now, moved)["findings"][0]["text"]
+
 # Other names: the first block is the other's first block.
 renamed = slowed(3, index)
 for region in renamed["regions"]:
