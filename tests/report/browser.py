@@ -247,7 +247,10 @@ with Browser() as browser:
             check_paper(browser)
         if name == "compared":
             assert browser.value("document.querySelector('section').id") == "comparison"
-            assert "slower" in browser.value("document.querySelector('.findings li').textContent") and browser.value("document.querySelectorAll('.ghost').length")
+            assert browser.value("document.getElementById('verdict').textContent").startswith("Slower than before.json: 1.25")
+            assert browser.value("document.querySelector('.findings li').textContent").startswith("slower it takes three times as long")
+            assert browser.value("[...document.querySelectorAll('.row .badge.worse')].map((badge) => badge.textContent)") == ["3.00\u202f× before"]
+            assert browser.value("document.querySelectorAll('#roofline .ghost').length && document.querySelectorAll('#precision .ghost').length && document.querySelectorAll('#time .hollow').length")
         if name == "hostile":
             check_names(browser, names)
         if name == "xl":

@@ -4,7 +4,9 @@ function drawComparison() {
   const comparison = report.comparison;
   if (!comparison) return false;
   byId("verdict").append(...verdict(comparison));
-  byId("findings").append(...(comparison.findings ?? []).map((finding, i) => findingOf(finding, i)));
+  const findings = (comparison.findings ?? []).map((finding, i) => findingOf(finding, i));
+  byId("findings").append(...findings.slice(0, MOST_FINDINGS));
+  if (findings.length > MOST_FINDINGS) byId("findings").after(moreFindings(findings.slice(MOST_FINDINGS)));
   if (!comparison.findings?.length)
     byId("findings").replaceWith(html("p", {class: "note"}, "Nothing differs by more than measurements do."));
   const rows = comparison.regions ?? [], changed = rows.filter((row) => Math.abs((row.ratio ?? 1) - 1) > 0.02);
@@ -13,10 +15,21 @@ function drawComparison() {
   byId("all-ratios").append(ratioTable(rows, rows));
 }
 
+const MOST_FINDINGS = 12;  // that are read at once
+
+const moreFindings = (findings) => html(
+  "details", {class: "as-table"}, html("summary", {}, `${findings.length} more`),
+  html("ol", {start: MOST_FINDINGS + 1, class: "findings"}, findings)
+);
+
 function verdict(comparison) {
   const {ratio, confidence} = comparison;
   const sure = confidence ? ` (95 % confidence: ${worded(confidence[0], "times")} to ${worded(confidence[1], "times")})` : "";
-  const word = !ratio ? "Times can't be compared with " : ratio > 1 ? "Slower than " : "Faster than ";
+  const isOpen = confidence && confidence[0] <= 1 && confidence[1] >= 1;
+  const word = !ratio ? "Times can't be compared with " :
+    isOpen            ? "No clear difference from " :
+    ratio > 1         ? "Slower than " :
+                        "Faster than ";
   return [
     html("strong", {}, word, nameOf(comparison.with)),
     ratio ? [": ", number("/comparison/ratio", "times"), " its time", sure, "."] : "."
@@ -25,17 +38,19 @@ function verdict(comparison) {
 
 const WORSE = ["slower", "less precise", "lost fusion", "memory", "larger program"];
 
+// "3.22 ms → 7.40 ms", "1 → 4 regions"
+function changeWords(finding, i) {
+  const quantity = {ms: "ms", dB: "decibels", bytes: "bytes"}[finding.unit], isKnown = typeof finding.before === "number";
+  const value = (key) => number(`/comparison/findings/${i}/${key}`, quantity ?? "plain");
+  return isKnown && html("span", {class: "change"}, value("before"), " → ", value("after"), !quantity && ` ${finding.unit}`);
+}
+
 function findingOf(finding, i) {
-  const quantity = {ms: "ms", dB: "decibels", B: "bytes", bytes: "bytes"}[finding.unit] ?? "plain",
-        value = (key) => number(`/comparison/findings/${i}/${key}`, quantity);
-  const change = typeof finding.before === "number" && typeof finding.after === "number" ?
-    html("span", {class: "change"}, value("before"), " → ", value("after")) :
-    null;
-  const region = regions.find((other) => other.output === finding.output);
+  const region = regions.findIndex((other) => other.output === finding.output);
   return html(
     "li", {}, html("span", {class: `badge ${WORSE.includes(finding.kind) ? "worse" : "better"}`}, finding.kind), " ",
-    finding.text ?? "", " ", change,
-    region ? [" ", html("a", {href: `#region-${regions.indexOf(region)}`}, "in the graph")] : null
+    short(finding.text ?? "", 400), " ", changeWords(finding, i),
+    region >= 0 && [" ", html("a", {href: `#region-${region}`}, "in the graph")]
   );
 }
 

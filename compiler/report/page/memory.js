@@ -11,7 +11,7 @@ function drawMemory() {
       "p", {}, "The arena takes ", number("/memory/arena_bytes", "bytes"),
       report.model.memory?.arena_per_thread ? " for each thread" : "", "; beside it each thread has ",
       number("/memory/scratch_bytes", "bytes"), " of scratch.",
-      before?.memory ? ` Before it was ${worded(before.memory.arena_bytes, "bytes")}, the dashed line.` : ""
+      before?.memory?.arena_bytes ? ` Before it was ${worded(before.memory.arena_bytes, "bytes")}, the dashed line.` : ""
     ));
     place.after(asTable(arenaTable(values)));
   } else
@@ -42,7 +42,7 @@ function arena(width, values) {
     height,
     parts: [
       svg("g", {class: "axes", "aria-hidden": "true"}, axes), values.map((value) => arenaBox(value, x, y)),
-      before?.memory ?
+      before?.memory?.arena_bytes ?
         svg(
           "line", {x1: left, x2: right, y1: y(before.memory.arena_bytes), y2: y(before.memory.arena_bytes), class: "roof other"}
         ) :

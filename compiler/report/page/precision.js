@@ -2,6 +2,7 @@
 // float, with the reason.
 
 const PRECISIONS = [["bf16", "block"], ["int8", "gemm"]];
+const AS_FLOAT = 100;  // dB; beyond, a result is as exact as float's: 24 bits are 144
 
 function drawPrecision() {
   const place = byId("precision-chart"),
@@ -41,7 +42,7 @@ function precision(width, rows) {
   const wide = width > 600, left = wide ? 250 : 10, right = width - 16, high = wide ? 22 : 38, top = 8,
         bottom = top + rows.length * high, height = bottom + 44;
   const values = rows.flatMap((region) => PRECISIONS.map(([name]) => region.snr_db[name] ?? 0)),
-        most = Math.max(...values, 10) * 1.05, x = linear(0, most, left, right);
+        most = Math.min(Math.max(...values, 10) * 1.05, AS_FLOAT), x = (db) => linear(0, most, left, right)(Math.min(db, most));
   const axes = steps(
                  most, 6
   ).map((db) => [svg("line", {x1: x(db), x2: x(db), y1: top, y2: bottom}), label(x(db), bottom + 16, "middle", String(db))]);
@@ -49,7 +50,11 @@ function precision(width, rows) {
     height,
     parts: [
       svg(
-        "g", {class: "axes", "aria-hidden": "true"}, axes, label((left + right) / 2, bottom + 36, "middle", "signal to noise, dB")
+        "g", {class: "axes", "aria-hidden": "true"}, axes,
+        label(
+          (left + right) / 2, bottom + 36, "middle",
+          most < AS_FLOAT ? "signal to noise, dB" : "signal to noise, dB; at 100 and beyond as exact as float"
+        )
       ),
       rows.map((region, i) => precisionRow(region, x, top + i * high, wide, high))
     ]
@@ -95,17 +100,20 @@ function precisionTable(rows) {
 }
 
 function drawStayed() {
-  const stayed = report.precision?.int8?.stayed_float ?? [];
-  if (stayed.length)
-    byId("stayed").append(
-      html("h3", {}, "What stays in float with int8"),
-      table(
-        "What stays in float with int8",
-        [
-          {title: "Value", value: (row) => row.output, cell: (row) => nameOf(row.output)},
-          {title: "Why", value: (row) => row.why, cell: (row) => row.why}
-        ],
-        stayed
-      )
-    );
+  for (const [name] of PRECISIONS) {
+    const stayed = report.precision?.[name]?.stayed_float ?? [], title = `What stays in float with ${name}`;
+    if (stayed.length)
+      byId("stayed").append(
+        html("h3", {}, title),
+        table(
+          title,
+          [
+            {title: "Value", value: (row) => row.output, cell: (row) => nameOf(row.output)},
+            {title: "Operator", value: (row) => row.op, cell: (row) => row.op ?? ""},
+            {title: "Why", value: (row) => row.why, cell: (row) => row.why}
+          ],
+          stayed
+        )
+      );
+  }
 }

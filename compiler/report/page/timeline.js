@@ -63,7 +63,7 @@ function timeline(width, lanes) {
 }
 
 function spanOf(span, lane, names, x, y, high) {
-  const region = lane.source.regions[span.region], from = x(span.start_us), to = x(span.end_us),
+  const region = lane.source.regions?.[span.region], from = x(span.start_us), to = x(span.end_us),
         until = x(span.end_us + (span.wait_us ?? 0));
   const lines = [
     short(names[span.phase] ?? region?.output ?? ""), `${lane.name}, ${region?.kind ?? "phase"}`,
@@ -83,7 +83,8 @@ function spanOf(span, lane, names, x, y, high) {
 // The names of phases, by their places in a run.
 function phaseNames(source) {
   const names = [];
-  for (const phase of source.regions.flatMap((region) => region.phases)) names[phase.index ?? names.length] = phase.name;
+  for (const phase of (source.regions ?? []).flatMap((region) => region.phases ?? []))
+    names[phase.index ?? names.length] = phase.name;
   return names;
 }
 
