@@ -12,6 +12,7 @@
 #include "compiler/build/output.h"
 #include "compiler/build/prefix.h"
 #include "compiler/build/resource.h"
+#include "ir/base/listing.h"
 #include "ir/base/progress.h"
 #include "ir/print.h"
 
@@ -48,6 +49,19 @@ static void key_file_identity(Key *key, const char *path)
         return;
     int64_t identity[] = {(int64_t)s.st_size, (int64_t)s.st_mtim.tv_sec, (int64_t)s.st_mtim.tv_nsec};
     key_bytes(key, identity, sizeof identity);
+}
+
+/* All that may be linked: the runtime, and the libraries and stubs beside it. */
+static void key_runtime(Key *key, const char *dir, Arena *arena)
+{
+    StrList names = {0};
+    if (!dir || !listing_read(dir, arena, &names))
+        return;
+    for (int64_t i = 0; i < names.len; i++) {
+        const char *path = arena_printf(arena, "%s/%s", dir, names.at[i]);
+        if (!path_is_dir(path))
+            key_file_identity(key, path);
+    }
 }
 
 static void key_constants(Key *key, const Graph *graph)
@@ -126,8 +140,7 @@ static uint64_t build_key(const Build *build, ArtifactKind kind)
     XXH3_64bits_reset(key.state);
     key_text(&key, CNXC_VERSION);
     key_file_identity(&key, "/proc/self/exe");
-    key_file_identity(
-        &key, arena_printf(build->arena, "%s/libcnxrt.a", resource_dir(build->options.system, build->arena, build->diag)));
+    key_runtime(&key, resource_dir(build->options.system, build->arena, build->diag), build->arena);
     key_bytes(&key, &kind, sizeof kind);
     key_sizes(&key, &build->options.sizes);
     key_printed(&key, build);

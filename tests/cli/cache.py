@@ -177,8 +177,24 @@ def test_cached():
     assert "--cached goes with --emit=exe and shared, got asm" in cached("--emit=asm", code=2)
 
 
+# So does each library that is linked, of the compiler that links it.
+def test_libraries():
+    top = os.path.dirname(os.path.dirname(CNXC))
+    for name in "bin/cnxc", "lib/cnxc":
+        subprocess.run(["cp", "-r", "-p", "--parents", name, FOLDER], check=True, cwd=top)
+
+    def place():
+        return subprocess.run([f"{FOLDER}/bin/cnxc", "compile", "--cached", DIGITS], env=environment(), capture_output=True, text=True, check=True).stdout
+
+    before = place()
+    assert place() == before
+    os.utime(f"{FOLDER}/lib/cnxc/libwebp.a", (1, 1))
+    assert place() != before
+
+
 test_damage()
 test_limit()
 test_cached()
+test_libraries()
 test_sweep()
 test_many()
