@@ -53,8 +53,8 @@ config["pretrained_cfg"]["input_size"] = [3, 32, 32]
 with open("timm/config.json", "w") as f:
     json.dump(config, f)
 Image.open("cat.jpg").save("cat.gif")
-os.makedirs("resnet")
-with open("resnet/config.json", "w") as f:
+os.makedirs("resnet50")
+with open("resnet50/config.json", "w") as f:
     json.dump({"model_type": "resnet"}, f)
 with open("loop.onnxtxt", "w") as f:
     f.write('<ir_version: 9, opset_import: ["": 20]>\nm (float[N,4] x, int64 n, bool go) => (float[N,4] y)\n{\n   y = Loop<body = b (int64 i, bool c, float[N,4] v) => '
