@@ -28,7 +28,7 @@ json_t *parts_memory(const Build *build, const Groups *groups);
 
 /* One run, from what the program has traced. NULL after a diagnostic. */
 json_t *parts_timeline(const char *trace, const Groups *groups, Diag *diag);
-/* Of that run, into a report's time: how much of it the phases are, how long threads wait, and what is left. */
+/* Of that run, into a report's time: how much of it the phases are, how long threads wait, and what is left; of that, before and behind all phases. */
 void parts_account(const json_t *timeline, json_t *time);
 
 #endif

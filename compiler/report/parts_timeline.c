@@ -81,6 +81,15 @@ static Sum sum_of(const json_t *thread)
     return sum;
 }
 
+/* Before thread 0's first phase, while the others are woken, and behind its last, while they come home. */
+static void put_ends(json_t *time, const json_t *thread, double run)
+{
+    const json_t *first = json_array_get(thread, 0), *last = json_array_get(thread, json_array_size(thread) - 1);
+    double end = (number(last, "end_us") + number(last, "wait_us")) * 1e-3;
+    json_object_set_new(time, "wake_ms", json_real(number(first, "start_us") * 1e-3));
+    json_object_set_new(time, "home_ms", json_real(last ? run - end : 0));
+}
+
 /* The phases are those of thread 0, which takes part in all of them; waits are of all threads, on average. */
 void parts_account(const json_t *timeline, json_t *time)
 {
@@ -93,4 +102,5 @@ void parts_account(const json_t *timeline, json_t *time)
     json_object_set_new(time, "accounted", json_real(run > 0 ? (first.work + first.wait) / run : 0));
     json_object_set_new(time, "barrier_ms", json_real(wait));
     json_object_set_new(time, "other_ms", json_real(run - first.work - first.wait));
+    put_ends(time, json_array_get(threads, 0), run);
 }

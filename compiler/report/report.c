@@ -175,6 +175,7 @@ static bool compile(Report *r)
     r->origins = origins_of(build->model->graph, build->arena);
     r->program = build_optimize(build) ? build_linked(build, ARTIFACT_EXE, r->options->dir, "model") : NULL;
     r->trace = arena_printf(build->arena, "%s/trace.json", r->options->dir);
+    build_progress(build, -1, "measure");
     return r->program;
 }
 

@@ -67,4 +67,5 @@ for thread in threads:
     assert all(end <= stretch["start_us"] + 0.01 for end, stretch in zip(ends, thread)) and ends[-1] <= run_us + 0.01
     assert all(stretch["phase"] in [phase["index"] for phase in regions[stretch["region"]]["phases"]] for stretch in thread)
 in_phases = sum(stretch["end_us"] - stretch["start_us"] + stretch["wait_us"] for stretch in threads[0])
+assert time["wake_ms"] >= 0 and time["home_ms"] >= 0 and time["wake_ms"] + time["home_ms"] <= time["other_ms"] + 1e-5
 assert abs(time["accounted"] - in_phases / run_us) < 1e-5 and abs(time["other_ms"] - (run_us - in_phases) * 1e-3) < 1e-5
