@@ -3,8 +3,8 @@
 import json
 import sys
 
-# A report has nine digits of what is not whole.
-report, info = (json.load(open(path), parse_float=lambda text: float(f"{float(text):.8g}")) for path in sys.argv[1:3])
+# A report has nine digits of what is not whole: info's are cut to nine before both are to eight.
+report, info = (json.load(open(path), parse_float=lambda text: float(f"{float(f'{float(text):.9g}'):.8g}")) for path in sys.argv[1:3])
 assert report["format"] == "cnxc-report" and report["version"] == 1
 regions, nodes, how = report["regions"], report["graph"]["nodes"], report["how"]
 
