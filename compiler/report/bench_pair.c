@@ -9,7 +9,8 @@
  *
  * A program is also faster in one start than in the next, by some 2 %, for its memory comes to lie elsewhere; a thousand turns of
  * one start would agree on that as if it were a difference (Kalibera and Jones, Rigorous Benchmarking in Reasonable Time, ISMM
- * 2013). So each round starts both anew. */
+ * 2013). So each round starts both anew. Where a file's code lies in the page cache stays the same from start to start, and is not
+ * evened out: copies of one program were 1 % apart, seldom more. */
 #include "compiler/report/bench_pair.h"
 #include "compiler/report/json.h"
 #include "compiler/report/ratio.h"
