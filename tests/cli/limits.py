@@ -14,6 +14,11 @@ STEP = 128  # kB
 STEPS = 40
 
 
+def reaches_main(command, limit):
+    return subprocess.run([command[0], "--version"], preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, limit),
+                          capture_output=True).returncode != -6
+
+
 def run(command, kilobytes, folder):
     limit = (kilobytes * 1024, kilobytes * 1024)
     done = subprocess.run(command, cwd=folder, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, limit),
@@ -21,6 +26,7 @@ def run(command, kilobytes, folder):
     left = set(os.listdir(folder)) - {"model"}
     assert not left, f"{kilobytes} kB: left behind {left}"
     unmapped = done.returncode == -11 and not done.stderr  # so the kernel ends what it cannot even map
+    unmapped |= done.returncode == -6 and not reaches_main(command, limit)  # and C++ what has no memory for its libraries' own data
     assert done.returncode in (0, 4, 127) or unmapped, f"{kilobytes} kB: exit {done.returncode}: {done.stderr}"
     assert done.returncode != 4 or "error: " in done.stderr, f"{kilobytes} kB: no message"
     return done.returncode

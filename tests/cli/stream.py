@@ -119,4 +119,5 @@ give(program, paths[1])
 shown = os.read(controller, 4096).decode()
 assert shown.startswith("\r2 pictures, ") and " a second" in shown, shown
 program.communicate()
-assert program.returncode == 0 and os.read(controller, 4096).decode().endswith("\r\x1b[K")
+shown = os.read(controller, 4096).decode()
+assert program.returncode == 0 and shown.endswith("\r") and not shown.split("\r")[-2].strip() and "\x1b" not in shown, shown
