@@ -29,7 +29,8 @@ static bool read_model_type(HfConfig *config)
             config->family = (Family)i;
             return true;
         }
-    return key_unsupported(config->json, "model_type", "is %s, only convnext, convnextv2 and dinov3_convnext are supported",
+    return key_unsupported(config->json, "model_type",
+                           "is %s, only convnext, convnextv2, dinov3_convnext and upernet are supported",
                            type ? type : "not stated");
 }
 
