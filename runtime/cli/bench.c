@@ -154,11 +154,13 @@ static bool measure_and_print(Cli *cli, const Tensors *tensors)
     Bench bench = {0};
     bool ok = make_room(cli, tensors, &bench) && measure(cli, tensors, &bench);
     if (ok && cli->trace)
-        ok = record_median(cli, tensors, &bench) && trace_write(cli, &bench.traced) && outputs_commit(cli);
+        ok = record_median(cli, tensors, &bench) && trace_write(cli, &bench.traced);
     if (ok && cli->json)
         print_json(cli, &bench, tensors->batch);
     else if (ok)
         print_text(cli, &bench, tensors->batch);
+    if (ok && cli->trace && fflush(stdout) == 0) /* else cnxrt_main says why, and no trace is left */
+        ok = outputs_commit(cli);
     free(bench.seconds);
     free(bench.phase_ns);
     record_free(&bench.record);

@@ -197,7 +197,7 @@ bad_key("crop_size", "crop_size of three", do_center_crop=True, crop_size=[8, 8,
 bad_key("data_format", "data_format unknown", data_format="sideways")
 bad_key("input_data_format", "input_data_format is a number", input_data_format=1)
 bad_key("BeitImageProcessor", "another processor", exit=3, image_processor_type="BeitImageProcessor")
-in_folder("processor", "a list of one mean for three channels warns", r"warning: image_mean has 1 entries.*3 channels", exit=0,
+in_folder("processor", "a list of one mean for three channels warns", r"warning: image_mean has 1 entry,.*3 channels", exit=0,
           argv=("check", "m"), preprocessor_config__json=json.dumps({**PROCESSOR, "image_mean": [0.5], "image_std": [0.5]}))
 in_folder("processor", "duplicate key", r"preprocessor_config\.json:\d+:\d+: error: ", preprocessor_config__json='{"size": 16, "size": 16}')
 in_folder("processor", "a list", r"preprocessor_config\.json:\d+:\d+: error: ", preprocessor_config__json="[]")
