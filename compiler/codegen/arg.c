@@ -67,18 +67,6 @@ static void arg_across(Emit *e, const Kernel *k, IrValue first, int n, int64_t a
                          emit_offset(e, out, i * e->lanes * PLACE), i + 1 < n ? e->lanes : active);
 }
 
-static void arg_side_by_side(Emit *e, const Kernel *k)
-{
-    int64_t group = SLOTS * e->lanes, groups = k->arg.width / group, rest = k->arg.width % group;
-    if (groups) {
-        Loop loop = emit_loop_begin(e, groups, NULL, 0);
-        arg_across(e, k, LLVMBuildMul(e->ir, loop.index, emit_i64(e, group), ""), SLOTS, e->lanes);
-        emit_loop_end(e, &loop, NULL);
-    }
-    if (rest)
-        arg_across(e, k, emit_i64(e, groups * group), (int)((rest + e->lanes - 1) / e->lanes), (rest - 1) % e->lanes + 1);
-}
-
 /* ── Along contiguous floats ─────────────────────────────────────────────────────────────────────────── */
 
 /* carried: the best of each slot, then their places. */
@@ -126,5 +114,5 @@ void kernel_arg(Emit *e, const Kernel *kernel)
     if (kernel->arg.width == 1 && kernel->arg.element == DT_FLOAT && kernel->arg.step == dtype_size(DT_FLOAT))
         arg_contiguous(e, kernel);
     else
-        arg_side_by_side(e, kernel);
+        emit_for_groups(e, kernel, kernel->arg.width, SLOTS, arg_across);
 }

@@ -382,6 +382,20 @@ void emit_loop_end(Emit *e, Loop *loop, IrValue *carried)
     LLVMPositionBuilderAtEnd(e->ir, done);
 }
 
+void emit_for_groups(Emit *e, const Kernel *kernel, int64_t width, int most, GroupBody *body)
+{
+    int64_t span = most * e->lanes, whole = width / span, rest = width % span;
+    if (whole) {
+        Loop loop = emit_loop_begin(e, whole, NULL, 0);
+        body(e, kernel, LLVMBuildNSWMul(e->ir, loop.index, emit_i64(e, span), ""), most, e->lanes);
+        emit_loop_end(e, &loop, NULL);
+    }
+    if (rest) {
+        int64_t n = (rest + e->lanes - 1) / e->lanes;
+        body(e, kernel, emit_i64(e, whole * span), (int)n, rest - (n - 1) * e->lanes);
+    }
+}
+
 bool emit_is_straight(const Emit *e, int64_t n) { return n <= MAX_STRAIGHT * e->lanes; }
 
 void emit_for_vectors(Emit *e, int64_t n, VectorBody *body, void *context, IrValue *carried, int n_carried)

@@ -119,6 +119,9 @@ void emit_loop_end(Emit *e, Loop *loop, IrValue *carried);
  * neighbours apart, so that sums may be kept in four accumulators. */
 typedef void VectorBody(Emit *e, void *context, IrValue first, int64_t active, int slot, IrValue *carried);
 void emit_for_vectors(Emit *e, int64_t n, VectorBody *body, void *context, IrValue *carried, int n_carried);
+/* Results side by side, `most` vectors of them at a time, the rest by straight code; the last vector has `active` lanes. */
+typedef void GroupBody(Emit *e, const Kernel *kernel, IrValue first, int n, int64_t active);
+void emit_for_groups(Emit *e, const Kernel *kernel, int64_t width, int most, GroupBody *body);
 bool emit_is_straight(const Emit *e, int64_t n);
 /* What body collects over the row into four slots from `start`, combined over slots, and over lanes: a scalar. */
 IrValue emit_collect_lanes(Emit *e, int64_t n, VectorBody *body, void *context, double start, EmitCombine *combine);

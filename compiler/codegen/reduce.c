@@ -142,24 +142,10 @@ static void reduce_group(Emit *e, const Kernel *k, IrValue first, int n, int64_t
     }
 }
 
-static void reduce_across(Emit *e, const Kernel *k)
-{
-    int64_t span = MAX_GROUP * e->lanes, whole = k->reduce.width / span, rest = k->reduce.width % span;
-    if (whole) {
-        Loop loop = emit_loop_begin(e, whole, NULL, 0);
-        reduce_group(e, k, LLVMBuildNSWMul(e->ir, loop.index, emit_i64(e, span), ""), MAX_GROUP, e->lanes);
-        emit_loop_end(e, &loop, NULL);
-    }
-    if (rest) {
-        int64_t n = (rest + e->lanes - 1) / e->lanes;
-        reduce_group(e, k, emit_i64(e, whole * span), (int)n, rest - (n - 1) * e->lanes);
-    }
-}
-
 void kernel_reduce(Emit *e, const Kernel *kernel)
 {
     if (kernel->reduce.width == 1 && kernel->reduce.step == F32)
         reduce_contiguous(e, kernel);
     else
-        reduce_across(e, kernel);
+        emit_for_groups(e, kernel, kernel->reduce.width, MAX_GROUP, reduce_group);
 }
