@@ -4,7 +4,8 @@
  *   UperNet-T at 512x512: an arena of 274 MB, logits of 157      105,000 pages of 4 KB   →   206 of 2 MB
  *
  * A processor keeps the places of some hundred or thousand pages; a virtual machine looks up the others in two tables after another.
- * Only whole huge pages are asked for, so that no more memory is in use than before. */
+ * Only whole huge pages are asked for, so that no more memory is in use than before. Copies of weights lie there, too: products read them
+ * equally fast wherever they come to lie. */
 #include "runtime/pages.h"
 #include "runtime/internal.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
-/* Memory that a run reads and writes: see pages.c. */
+/* Memory that runs read and write: see pages.c. */
 #ifndef CNXRT_PAGES_H
 #define CNXRT_PAGES_H
 

@@ -10,6 +10,7 @@
 #define _GNU_SOURCE
 #include "runtime/weights.h"
 #include "runtime/hash.h"
+#include "runtime/pages.h"
 #include "runtime/status.h"
 
 #include <dlfcn.h>
@@ -51,36 +52,17 @@ cnxrt_status weights_verify(const CnxrtModel *compiled, const Weights *weights)
     return hash_bytes(weights->data, bytes) == hash ? CNXRT_OK : CNXRT_ERROR_WEIGHTS_DAMAGED;
 }
 
-enum { HUGE_PAGE = 2 << 20 };
-
-/* Memory of our own, in huge pages where the kernel has them: products read weights faster from them, and equally fast wherever
- * they come to lie. MAP_FAILED: there is none. */
-static uint8_t *make_room(size_t bytes)
-{
-    size_t page = (size_t)sysconf(_SC_PAGESIZE), whole = (bytes + page - 1) / page * page;
-    uint8_t *room = mmap(NULL, whole + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (room == MAP_FAILED)
-        return room;
-    size_t before = -(uintptr_t)room % HUGE_PAGE;
-    if (before)
-        munmap(room, before);
-    if (HUGE_PAGE - before)
-        munmap(room + before + whole, HUGE_PAGE - before);
-    madvise(room + before, whole, MADV_HUGEPAGE);
-    return room + before;
-}
-
-/* The file's bytes there; MAP_FAILED: out of memory, or the file cannot be read or is shorter by now. */
+/* The file's bytes in memory of our own; NULL: out of memory, or the file cannot be read or is shorter by now. */
 static void *copy_file(int fd, size_t bytes)
 {
-    uint8_t *copy = make_room(bytes);
-    for (size_t done = 0; copy != MAP_FAILED && done < bytes;) {
+    uint8_t *copy = pages_new(bytes);
+    for (size_t done = 0; copy && done < bytes;) {
         ssize_t n = pread(fd, copy + done, bytes - done, (off_t)done);
         if (n > 0) {
             done += (size_t)n;
         } else if (n == 0 || errno != EINTR) {
-            munmap(copy, bytes);
-            return MAP_FAILED;
+            free(copy);
+            return NULL;
         }
     }
     return copy;
@@ -95,7 +77,7 @@ static cnxrt_status map_file(const CnxrtModel *compiled, int fd, bool copy, Weig
         return CNXRT_ERROR_WEIGHTS_FORMAT;
     size_t bytes = (size_t)info.st_size;
     void *map = copy ? copy_file(fd, bytes) : mmap(NULL, bytes, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (map == MAP_FAILED)
+    if (!map || map == MAP_FAILED)
         return CNXRT_ERROR_MEMORY;
     *weights = (Weights){(uint8_t *)map + sizeof(CnxrtWeightsHeader), map, bytes, copy ? -1 : fd, info.st_mtim};
     uint64_t hash;
@@ -174,22 +156,23 @@ cnxrt_status weights_open(const CnxrtModel *compiled, const char *path, bool cop
 cnxrt_status weights_move(const CnxrtModel *compiled, Weights *weights)
 {
     size_t bytes = (size_t)compiled->weights_bytes;
-    uint8_t *room = weights->mapped_bytes ? MAP_FAILED : make_room(bytes);
     if (weights->mapped_bytes)
         return CNXRT_OK;
-    if (room == MAP_FAILED)
+    uint8_t *copy = pages_new(bytes);
+    if (!copy)
         return CNXRT_ERROR_MEMORY;
-    memcpy(room, weights->header, bytes);
-    *weights = (Weights){room + sizeof(CnxrtWeightsHeader), room, bytes, .file = -1};
+    memcpy(copy, weights->header, bytes);
+    *weights = (Weights){copy + sizeof(CnxrtWeightsHeader), copy, bytes, .file = -1};
     return weights_verify(compiled, weights);
 }
 
 void weights_close(Weights *weights)
 {
-    if (weights->mapped_bytes) {
+    if (weights->mapped_bytes && weights->file >= 0) {
         munmap((void *)weights->header, weights->mapped_bytes);
-        if (weights->file >= 0)
-            close(weights->file);
+        close(weights->file);
+    } else if (weights->mapped_bytes) {
+        free((void *)weights->header);
     }
     *weights = (Weights){0};
 }

@@ -12,7 +12,7 @@
 typedef struct Weights {
     const uint8_t *data;   /* first byte after the header, 64-byte aligned */
     const uint8_t *header; /* the header's first byte */
-    size_t mapped_bytes;   /* 0: embedded, nothing to unmap */
+    size_t mapped_bytes;   /* or copied; 0: embedded, nothing to let go of */
     int file;              /* that is mapped, where mapped_bytes is not 0; -1: a copy, which nobody else can change */
     struct timespec time;  /* the file's last modification when it was checked */
 } Weights;
