@@ -6,6 +6,7 @@
  * that asks, which enlarges its signal frames: only who needs them asks (Documentation/arch/x86/xstate.rst). */
 #include "runtime/cpu.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -79,10 +80,10 @@ int64_t cpu_features(void)
     return found;
 }
 
-static bool tiles_granted(void)
+int cpu_tiles_refused(void)
 {
     enum { ARCH_REQ_XCOMP_PERM = 0x1023, TILE_DATA = 18 };
-    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, TILE_DATA) == 0;
+    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, TILE_DATA) == 0 ? 0 : errno;
 }
 #elif defined(__aarch64__)
 #include <asm/hwcap.h>
@@ -99,13 +100,13 @@ int64_t cpu_features(void) { return 0; }
 #endif
 
 #ifndef __x86_64__
-static bool tiles_granted(void) { return false; }
+int cpu_tiles_refused(void) { return ENOSYS; }
 #endif
 
 int64_t cpu_missing(int64_t needed)
 {
     int64_t missing = needed & ~cpu_features();
-    if ((needed & ~missing & CNXRT_CPU_AMX) && !tiles_granted())
+    if ((needed & ~missing & CNXRT_CPU_AMX) && cpu_tiles_refused())
         missing |= needed & CNXRT_CPU_AMX;
     return missing;
 }

@@ -15,6 +15,9 @@ int64_t cpu_features(void);
  * who ask only, if they are among the bits. */
 int64_t cpu_missing(int64_t needed);
 
+/* Asks the system for the tile registers; 0: this process has them, else errno. */
+int cpu_tiles_refused(void);
+
 /* The best variant that this machine runs; NULL: it runs none. */
 const CnxrtVariant *cpu_variant(const CnxrtModel *compiled);
 

@@ -6,6 +6,8 @@
  *   XCR0 bits 17 and 18                 what the kernel saves, from Linux 5.16 on              (Intel SDM volume 1, 13.3)
  *   arch_prctl(ARCH_REQ_XCOMP_PERM)     whether it gives this process tiles                    (Documentation/arch/x86/xstate.rst) */
 #include "compiler/target/amx.h"
+#include "compiler/target/cpu.h"
+#include "runtime/cpu.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -14,8 +16,6 @@
 
 #ifdef __x86_64__
 #include <cpuid.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 static unsigned saved_states(void)
 {
@@ -44,15 +44,8 @@ static void ask_processor(AmxFacts *facts)
     }
 }
 
-static int ask_kernel(void)
-{
-    enum { ARCH_REQ_XCOMP_PERM = 0x1023, TILE_DATA = 18 };
-    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, TILE_DATA) == 0 ? 0 : errno;
-}
 #else
 static void ask_processor(AmxFacts *facts) { (void)facts; }
-
-static int ask_kernel(void) { return ENOSYS; }
 #endif
 
 AmxFacts amx_facts(Arena *arena)
@@ -60,19 +53,17 @@ AmxFacts amx_facts(Arena *arena)
     AmxFacts facts = {0};
     struct utsname system;
     ask_processor(&facts);
-    facts.refused = ask_kernel();
+    facts.refused = cpu_tiles_refused();
     facts.kernel = uname(&system) == 0 ? arena_strdup(arena, system.release) : "";
     return facts;
 }
 
-/* Sapphire, Emerald and Granite Rapids, Sierra Forest's kin without it left out (Linux, asm/intel-family.h). */
+/* As the profile of that model says. */
 static bool has_by_model(const AmxFacts *facts)
 {
-    static const unsigned models[] = {0x8f, 0xcf, 0xad, 0xae};
-    for (int i = 0; facts->is_intel && facts->family == 6 && i < (int)(sizeof models / sizeof *models); i++)
-        if (facts->model == models[i])
-            return true;
-    return false;
+    const char *name = facts->is_intel && facts->family == 6 ? cpu_intel_name(facts->model, 0) : NULL;
+    const CpuProfile *profile = name ? cpu_find(name) : NULL;
+    return profile && (profile->runtime_features & CNXRT_CPU_AMX);
 }
 
 static const char *without_cpuid(const AmxFacts *facts, Arena *arena)

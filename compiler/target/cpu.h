@@ -65,6 +65,7 @@ typedef struct CpuProfile {
 } CpuProfile;
 
 const CpuProfile *cpu_find(const char *name); /* NULL: unknown; "native" is cpu_host() */
+const char *cpu_intel_name(unsigned model, int64_t features); /* of family 6; NULL: not one of ours */
 const CpuProfile *cpu_host(void);             /* what this machine is; NULL: none of the shipped ones runs here */
 CpuArch cpu_host_arch(void);
 int64_t cpu_count(void);                      /* of the shipped ones */

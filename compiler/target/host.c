@@ -29,19 +29,7 @@ static void read_line(const char *file, char line[static LINE])
     fclose(in);
 }
 
-#ifdef __x86_64__
-#include <cpuid.h>
-
-static const char *amd_name(unsigned family, unsigned model)
-{
-    if (family >= 0x1a)
-        return "znver5";
-    if (family == 0x19)
-        return (model >= 0x10 && model <= 0x1f) || (model >= 0x60 && model <= 0xaf) ? "znver4" : "znver3";
-    return family == 0x17 ? (model >= 0x30 ? "znver2" : "znver1") : NULL;
-}
-
-static const char *intel_name(unsigned model, int64_t features)
+const char *cpu_intel_name(unsigned model, int64_t features)
 {
     switch (model) {
     case 0x3c:
@@ -76,6 +64,18 @@ static const char *intel_name(unsigned model, int64_t features)
     }
 }
 
+#ifdef __x86_64__
+#include <cpuid.h>
+
+static const char *amd_name(unsigned family, unsigned model)
+{
+    if (family >= 0x1a)
+        return "znver5";
+    if (family == 0x19)
+        return (model >= 0x10 && model <= 0x1f) || (model >= 0x60 && model <= 0xaf) ? "znver4" : "znver3";
+    return family == 0x17 ? (model >= 0x30 ? "znver2" : "znver1") : NULL;
+}
+
 /* The profile's name by vendor, family and model (Intel SDM vol. 2, CPUID leaf 1); NULL: not one of ours. */
 static const char *host_name(int64_t features)
 {
@@ -88,7 +88,7 @@ static const char *host_name(int64_t features)
     unsigned family = (a >> 8) & 15, model = ((a >> 4) & 15) | ((a >> 12) & 0xf0);
     if (family == 15)
         family += (a >> 20) & 255;
-    return amd ? amd_name(family, model) : intel && family == 6 ? intel_name(model, features) : NULL;
+    return amd ? amd_name(family, model) : intel && family == 6 ? cpu_intel_name(model, features) : NULL;
 }
 
 static const CpuArch host_arch = ARCH_X86_64;

@@ -3,6 +3,7 @@
  *
  * The runtime's file is compiled here with another processor and another kernel under it. */
 #include <cpuid.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/syscall.h>
@@ -32,6 +33,7 @@ static int fake_cpuid_count(uint32_t leaf, uint32_t subleaf, uint32_t *a, uint32
 static long fake_syscall(long number, long code, long feature)
 {
     machine.asked += number == SYS_arch_prctl && code == 0x1023 && feature == 18;
+    errno = machine.grants ? 0 : EPERM;
     return machine.grants ? 0 : -1;
 }
 
