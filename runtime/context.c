@@ -292,7 +292,7 @@ static void point_at(cnxrt_context *context, int64_t thread, int64_t image, int6
     context->frames[thread].image = image;
 }
 
-static int64_t nanoseconds(void)
+int64_t context_clock(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -323,11 +323,11 @@ static void meet(cnxrt_context *context, int64_t thread)
     if (member->n == 1)
         return;
     if (thread == 0) {
-        before = nanoseconds();
+        before = context_clock();
         atomic_store_explicit(next, choose_next(context, member->n, before), memory_order_relaxed);
     }
     pool_barrier(context->pool, member->n);
-    int64_t waited = thread == 0 ? nanoseconds() - before : 0;
+    int64_t waited = thread == 0 ? context_clock() - before : 0;
     if (waited > STALL_NS)
         context->stalled_ns += waited;
     member->n = atomic_load_explicit(next, memory_order_relaxed);
@@ -339,7 +339,7 @@ static Stretch *stretch_new(const cnxrt_context *context, int64_t index, int64_t
     if (recorded->n == context->record->room)
         return NULL;
     Stretch *stretch = &recorded->at[recorded->n++];
-    *stretch = (Stretch){.phase = index, .image = context->frames[thread].image, .start = nanoseconds()};
+    *stretch = (Stretch){.phase = index, .image = context->frames[thread].image, .start = context_clock()};
     return stretch;
 }
 
@@ -352,13 +352,13 @@ static Stretch *stretch_begin(const cnxrt_context *context, int64_t index, int64
 static void stretch_worked(Stretch *stretch)
 {
     if (stretch)
-        stretch->worked = stretch->end = nanoseconds();
+        stretch->worked = stretch->end = context_clock();
 }
 
 static void stretch_end(Stretch *stretch)
 {
     if (stretch)
-        stretch->end = nanoseconds();
+        stretch->end = context_clock();
 }
 
 static void run_phase(cnxrt_context *context, int64_t index, int64_t thread)
@@ -461,12 +461,12 @@ static const double LEAST_STALL = 16; /* of a run */
 /* On as many of the pool's threads as were chosen. */
 static void run_on_pool(cnxrt_context *context, int64_t batch)
 {
-    int64_t start = nanoseconds();
+    int64_t start = context_clock();
     context->since_ns = start;
     context->stalled_ns = 0;
     context->least_stall_ns = (int64_t)(context->pace.ns[context->pace.level] * (double)batch / LEAST_STALL);
     long preempted = pool_run(context->pool, context->n_active, pace_is_busy(&context->pace), run_thread, context);
-    int64_t ns = nanoseconds() - start;
+    int64_t ns = context_clock() - start;
     pace_note(&context->pace, (double)ns / (double)batch, preempted > ns / PREEMPTION_NS);
 }
 

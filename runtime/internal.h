@@ -83,6 +83,7 @@ cnxrt_status context_run(cnxrt_context *context, const void *const *inputs, int6
 
 /* Calls job(argument, i) for each thread i of the context, and returns when all have returned. */
 void context_each_thread(cnxrt_context *context, void (*job)(void *argument, int64_t thread), void *argument);
+int64_t context_clock(void); /* ns of a clock that nobody sets back */
 
 /* What may have happened since create: a fork, a change of the weights file. */
 cnxrt_status context_check_surroundings(cnxrt_context *context);

@@ -11,7 +11,6 @@
 #include "compiler/report/saved.h"
 #include "ir/base/parallel.h"
 #include "ir/base/progress.h"
-#include "ir/base/progress.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -207,9 +206,7 @@ ExitCode subcommand_report(Driver *driver)
 {
     const Options *o = &driver->options;
     progress_begin("report");
-    progress_begin("report");
     json_t *report = check_words(driver) ? make(driver) : NULL;
-    progress_end();
     progress_end();
     if (!report)
         return driver_exit_code(driver);

@@ -3,15 +3,6 @@
 #include "runtime/cli/cli.h"
 #include "runtime/internal.h"
 
-#include <time.h>
-
-static int64_t nanoseconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 cnxrt_status cli_run_once(Cli *cli, const Tensors *tensors)
 {
     void *const *outputs = (void *const *)(tensors->buffers + cli->model->compiled->n_inputs);
@@ -23,9 +14,9 @@ double cli_run_timed(Cli *cli, const Tensors *tensors, Record *record, cnxrt_sta
     cli->context->record = record;
     if (record)
         record_clear(record);
-    int64_t start = nanoseconds();
+    int64_t start = context_clock();
     *status = cli_run_once(cli, tensors);
-    int64_t end = nanoseconds();
+    int64_t end = context_clock();
     cli->context->record = NULL;
     if (record)
         record->start = start, record->end = end;
