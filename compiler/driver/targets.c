@@ -6,11 +6,11 @@
  *     haswell         avx2    16 × 32 B   32K  256K    8M      4  Intel Haswell
  *
  * -mcpu=NAME or PROFILE.xml shows that one, --host this machine's, and what AMX needs that is not there; --xml writes it as a
- * profile. */
+ * profile; --peak measures what this machine does at best. */
 #include "compiler/driver/driver.h"
 #include "compiler/report/json.h"
+#include "compiler/report/machine.h"
 #include "compiler/target/amx.h"
-#include "compiler/target/peak.h"
 #include "ir/base/str.h"
 #include "ir/base/parallel.h"
 #include "ir/base/terminal.h"
@@ -74,10 +74,51 @@ static json_t *cpu_json(Shown shown)
     return o;
 }
 
-typedef struct Peak {
-    double one, all;
-    int64_t threads;
-} Peak; /* threads 0: not asked for */
+/* One thread's and all threads' together: they share clocks and memory. */
+static json_t *measure_peaks(void)
+{
+    json_t *list = json_array();
+    for (int64_t threads = 1; threads; threads = threads < parallel_cores() ? parallel_cores() : 0) {
+        json_t *peaks = json_pack("{s:I}", "threads", (json_int_t)threads), *measured = machine_peaks(threads);
+        json_object_update(peaks, measured);
+        json_decref(measured);
+        json_array_append_new(list, peaks);
+    }
+    return list;
+}
+
+static void print_rate(const json_t *list, const char *name, const char *key, const char *unit)
+{
+    size_t index;
+    json_t *peaks;
+    printf("  %-16s", name);
+    json_array_foreach (list, index, peaks) {
+        const json_t *rate = json_object_get(peaks, key);
+        char text[32] = "-";
+        if (json_is_real(rate))
+            snprintf(text, sizeof text, "%.1f", json_real_value(rate));
+        printf("%11s", text);
+    }
+    printf("  %s\n", unit);
+}
+
+static void print_peaks(const json_t *list)
+{
+    size_t index;
+    json_t *peaks;
+    printf("\n  %-16s", "measured peak");
+    json_array_foreach (list, index, peaks) {
+        long long threads = json_integer_value(json_object_get(peaks, "threads"));
+        char text[32];
+        snprintf(text, sizeof text, "%lld %s", threads, COUNTED(threads, "thread"));
+        printf("%11s", text);
+    }
+    putchar('\n');
+    print_rate(list, "f32", "f32_gflops", "GFLOP/s");
+    print_rate(list, "bf16", "bf16_gflops", "GFLOP/s");
+    print_rate(list, "int8", "int8_gops", "GOP/s");
+    print_rate(list, "memory, reading", "bandwidth_gbs", "GB/s");
+}
 
 static json_t *amx_json(Arena *arena)
 {
@@ -91,40 +132,31 @@ static void print_amx(Arena *arena)
 {
     AmxFacts facts = amx_facts(arena);
     bool usable;
-    fputs("AMX: ", stdout);
+    fputs("\nAMX: ", stdout);
     print_wrapped(stdout, amx_words(&facts, &usable, arena), 5, terminal_width(STDOUT_FILENO, 100));
 }
 
-/* amx: NULL, or of this machine. */
-static void print_json(const Shown *shown, int64_t count, Peak peak, json_t *amx)
+/* peaks, amx: NULL, or of this machine. */
+static void print_json(const Shown *shown, int64_t count, json_t *peaks, json_t *amx)
 {
     json_t *list = json_array(), *root = json_object();
     for (int64_t i = 0; i < count; i++)
         json_array_append_new(list, cpu_json(shown[i]));
     json_object_set_new(root, "cpus", list);
-    if (peak.threads)
-        json_object_set_new(root, "peak",
-                            json_pack("{s:f, s:f, s:I}", "gflops_1_thread", peak.one * 1e-9, "gflops_all_threads",
-                                      peak.all * 1e-9, "threads", (json_int_t)peak.threads));
+    if (peaks)
+        json_object_set(root, "peaks", peaks);
     if (amx)
         json_object_set_new(root, "amx", amx);
     json_print(root, 17);
 }
 
-static void print_table(const Shown *shown, int64_t count, Peak peak, Arena *arena)
+static void print_table(const Shown *shown, int64_t count, const json_t *peaks, Arena *arena)
 {
     printf("  %-16s %-7s %-9s   L1d     L2     L3  cores\n", "name", "isa", "vectors");
     for (int64_t i = 0; i < count; i++)
         print_cpu(shown[i], arena);
-    if (peak.threads)
-        printf("peak: %.0f GFLOP/s on 1 thread, %.0f on %lld %s\n", peak.one * 1e-9, peak.all * 1e-9, (long long)peak.threads,
-               COUNTED(peak.threads, "thread"));
-}
-
-static Peak measure_peak(void)
-{
-    int64_t threads = parallel_cores();
-    return (Peak){peak_flops(DT_FLOAT, 1), peak_flops(DT_FLOAT, threads), threads};
+    if (peaks)
+        print_peaks(peaks);
 }
 
 ExitCode subcommand_targets(Driver *driver)
@@ -147,11 +179,12 @@ ExitCode subcommand_targets(Driver *driver)
         cpu_write(shown[0].cpu, stdout);
         return EXIT_OK;
     }
-    Peak peak = o->peak ? measure_peak() : (Peak){0};
+    json_t *peaks = o->peak ? measure_peaks() : NULL;
     if (o->json)
-        print_json(shown, count, peak, o->host ? amx_json(driver->arena) : NULL);
+        print_json(shown, count, peaks, o->host ? amx_json(driver->arena) : NULL);
     else
-        print_table(shown, count, peak, driver->arena);
+        print_table(shown, count, peaks, driver->arena);
+    json_decref(peaks);
     if (o->host && !o->json)
         print_amx(driver->arena);
     return EXIT_OK;

@@ -9,7 +9,9 @@
 #include "compiler/report/machine.h"
 #include "compiler/build/bytes.h"
 #include "compiler/build/process.h"
+#include "compiler/target/bandwidth.h"
 #include "compiler/target/cpu.h"
+#include "compiler/target/peak.h"
 #include "ir/base/parallel.h"
 #include "ir/base/str.h"
 
@@ -72,6 +74,22 @@ json_t *machine_json(void)
     return json_pack("{s:o, s:s?, s:o, s:I, s:o, s:s}", "cpu", cpu_name(host), "profile", host ? host->name : NULL, "features",
                      features_json(host), "cores", (json_int_t)parallel_cores(), "caches", host ? caches_json(host) : json_null(),
                      "kernel", kernel);
+}
+
+/* ── What it does at best ────────────────────────────────────────────────────────────────────────────────── */
+
+static json_t *rate_json(double rate) { return rate > 0 ? json_real(rate * 1e-9) : json_null(); }
+
+static json_t *peak_json(DType precision, int64_t threads)
+{
+    return peak_is_own(precision) ? rate_json(peak_flops(precision, threads)) : json_null();
+}
+
+json_t *machine_peaks(int64_t threads)
+{
+    return json_pack("{s:o, s:o, s:o, s:o}", "f32_gflops", peak_json(DT_FLOAT, threads), "bf16_gflops",
+                     peak_json(DT_BFLOAT16, threads), "int8_gops", peak_json(DT_INT8, threads), "bandwidth_gbs",
+                     rate_json(bandwidth_read(threads)));
 }
 
 /* ── A program ───────────────────────────────────────────────────────────────────────────────────────── */

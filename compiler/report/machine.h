@@ -11,6 +11,10 @@
 
 json_t *machine_json(void); /* the caller's */
 
+/* What so many threads do together at best, measured: multiply-adds of each precision and reading memory, in 1e9 a second; null where
+ * it can't be measured, or the CPU has no instruction of its own for it. The caller's. */
+json_t *machine_peaks(int64_t threads);
+
 /* Is it something to run rather than a model: an executable, or a script that starts one? */
 bool machine_is_program(const char *path);
 

@@ -19,8 +19,6 @@
 #include "compiler/report/json.h"
 #include "compiler/report/machine.h"
 #include "compiler/report/parts.h"
-#include "compiler/target/bandwidth.h"
-#include "compiler/target/peak.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -98,21 +96,6 @@ static bool add_how(Report *r)
 
 /* ── What was measured ───────────────────────────────────────────────────────────────────────────────── */
 
-static json_t *rate_json(double rate) { return rate > 0 ? json_real(rate * 1e-9) : json_null(); }
-
-/* null where it can't be measured, or the CPU has no instruction of its own for it. */
-static json_t *peak_json(DType precision, int64_t cores)
-{
-    return peak_is_own(precision) ? rate_json(peak_flops(precision, cores)) : json_null();
-}
-
-static json_t *peaks_json(int64_t cores)
-{
-    return json_pack("{s:o, s:o, s:o, s:o}", "f32_gflops", peak_json(DT_FLOAT, cores), "bf16_gflops",
-                     peak_json(DT_BFLOAT16, cores), "int8_gops", peak_json(DT_INT8, cores), "bandwidth_gbs",
-                     rate_json(bandwidth_read(cores)));
-}
-
 static json_t *program_json(const char *path)
 {
     struct stat info;
@@ -144,7 +127,7 @@ static bool add_measured(Report *r)
 {
     const Build *build = r->build;
     int64_t cores = (int64_t)number(r->answer, "cores");
-    json_t *peaks = peaks_json(cores);
+    json_t *peaks = machine_peaks(cores);
     Groups groups = parts_groups(build);
     PartsMeasured measured = {json_object_get(r->answer, "per_op"), peaks, cores};
     bench_add_rates(build, r->answer, 1e9 * parts_peak(peaks, precision_name(build->options.pipeline.precision)));

@@ -6,7 +6,6 @@
  *   XCR0 bits 17 and 18                 what the kernel saves, from Linux 5.16 on              (Intel SDM volume 1, 13.3)
  *   arch_prctl(ARCH_REQ_XCOMP_PERM)     whether it gives this process tiles                    (Documentation/arch/x86/xstate.rst) */
 #include "compiler/target/amx.h"
-#include "compiler/target/cpu.h"
 #include "runtime/cpu.h"
 
 #include <errno.h>
@@ -29,12 +28,9 @@ static void ask_processor(AmxFacts *facts)
     const unsigned tiles = 3u << 17;
     unsigned a, b, c, d;
     facts->is_x86 = true;
-    if (!__get_cpuid(0, &a, &b, &c, &d))
+    facts->id = cpu_id();
+    if (!__get_cpuid(1, &a, &b, &c, &d))
         return;
-    facts->is_intel = b == signature_INTEL_ebx;
-    __get_cpuid(1, &a, &b, &c, &d);
-    facts->family = (a >> 8 & 15) + ((a >> 8 & 15) == 15 ? a >> 20 & 255 : 0);
-    facts->model = (a >> 4 & 15) | (a >> 12 & 0xf0);
     facts->is_guest = c >> 31 & 1;
     facts->saved = (c >> 27 & 1) && (saved_states() & tiles) == tiles;
     if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) {
@@ -61,7 +57,7 @@ AmxFacts amx_facts(Arena *arena)
 /* As the profile of that model says. */
 static bool has_by_model(const AmxFacts *facts)
 {
-    const char *name = facts->is_intel && facts->family == 6 ? cpu_intel_name(facts->model, 0) : NULL;
+    const char *name = cpu_id_name(facts->id, 0);
     const CpuProfile *profile = name ? cpu_find(name) : NULL;
     return profile && (profile->runtime_features & CNXRT_CPU_AMX);
 }
@@ -71,14 +67,14 @@ static const char *without_cpuid(const AmxFacts *facts, Arena *arena)
     const char *guest = "the hypervisor does not pass it on: the virtual machine's CPU must have amx-tile, amx-bf16 and amx-int8 "
                         "(QEMU and libvirt: -cpu host, host-passthrough), and the host a kernel from Linux 5.17 on";
     if (has_by_model(facts))
-        return arena_printf(arena, "the processor (Intel, model 0x%02x) has it, but %s", facts->model,
+        return arena_printf(arena, "the processor (Intel, model 0x%02x) has it, but %s", facts->id.model,
                             facts->is_guest ? guest : "it is switched off, in the firmware or by the kernel's clearcpuid=");
-    if (facts->is_intel && facts->is_guest)
+    if (facts->id.is_intel && facts->is_guest)
         return arena_printf(
             arena,
             "the processor that the hypervisor shows (Intel, model 0x%02x) has none; if it is a Xeon from Sapphire "
             "Rapids on, %s",
-            facts->model, guest);
+            facts->id.model, guest);
     return "the processor has none; Intel's Xeons have it from Sapphire Rapids (2023) on";
 }
 

@@ -3,13 +3,14 @@
 #ifndef CNXC_TARGET_AMX_H
 #define CNXC_TARGET_AMX_H
 
+#include "compiler/target/cpu.h"
 #include "ir/base/arena.h"
 
 #include <stdbool.h>
 
 typedef struct AmxFacts {
-    bool is_x86, is_intel, is_guest; /* is_guest: a hypervisor says that it is there */
-    unsigned family, model;          /* of CPUID leaf 1 */
+    bool is_x86, is_guest;           /* is_guest: a hypervisor says that it is there */
+    CpuId id;
     bool tile, bf16, int8;           /* CPUID lists the instructions */
     bool saved;                      /* the system saves tiles: bits 17 and 18 of XCR0 */
     int refused;                     /* errno of asking for them; 0: granted */

@@ -64,8 +64,16 @@ typedef struct CpuProfile {
     int64_t n_choices;
 } CpuProfile;
 
+/* What an x86-64 processor says of itself in CPUID leaves 0 and 1 (Intel SDM volume 2). */
+typedef struct CpuId {
+    bool is_intel, is_amd;
+    unsigned family, model;
+} CpuId;
+
+CpuId cpu_id(void); /* of this machine; all zero: it is no x86-64 */
+const char *cpu_id_name(CpuId id, int64_t features); /* its profile's name; NULL: not one of ours */
+
 const CpuProfile *cpu_find(const char *name); /* NULL: unknown; "native" is cpu_host() */
-const char *cpu_intel_name(unsigned model, int64_t features); /* of family 6; NULL: not one of ours */
 const CpuProfile *cpu_host(void);             /* what this machine is; NULL: none of the shipped ones runs here */
 CpuArch cpu_host_arch(void);
 int64_t cpu_count(void);                      /* of the shipped ones */

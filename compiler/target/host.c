@@ -29,7 +29,7 @@ static void read_line(const char *file, char line[static LINE])
     fclose(in);
 }
 
-const char *cpu_intel_name(unsigned model, int64_t features)
+static const char *intel_name(unsigned model, int64_t features)
 {
     switch (model) {
     case 0x3c:
@@ -64,9 +64,6 @@ const char *cpu_intel_name(unsigned model, int64_t features)
     }
 }
 
-#ifdef __x86_64__
-#include <cpuid.h>
-
 static const char *amd_name(unsigned family, unsigned model)
 {
     if (family >= 0x1a)
@@ -76,25 +73,38 @@ static const char *amd_name(unsigned family, unsigned model)
     return family == 0x17 ? (model >= 0x30 ? "znver2" : "znver1") : NULL;
 }
 
-/* The profile's name by vendor, family and model (Intel SDM vol. 2, CPUID leaf 1); NULL: not one of ours. */
-static const char *host_name(int64_t features)
+const char *cpu_id_name(CpuId id, int64_t features)
+{
+    return id.is_amd ? amd_name(id.family, id.model) : id.is_intel && id.family == 6 ? intel_name(id.model, features) : NULL;
+}
+
+#ifdef __x86_64__
+#include <cpuid.h>
+
+CpuId cpu_id(void)
 {
     unsigned a = 0, b = 0, c = 0, d = 0;
+    CpuId id = {0};
     if (!__get_cpuid(0, &a, &b, &c, &d))
-        return NULL;
-    bool amd = b == signature_AMD_ebx, intel = b == signature_INTEL_ebx;
-    if (!__get_cpuid(1, &a, &b, &c, &d))
-        return NULL;
-    unsigned family = (a >> 8) & 15, model = ((a >> 4) & 15) | ((a >> 12) & 0xf0);
-    if (family == 15)
-        family += (a >> 20) & 255;
-    return amd ? amd_name(family, model) : intel && family == 6 ? cpu_intel_name(model, features) : NULL;
+        return id;
+    id.is_amd = b == signature_AMD_ebx;
+    id.is_intel = b == signature_INTEL_ebx;
+    __get_cpuid(1, &a, &b, &c, &d);
+    id.family = (a >> 8) & 15;
+    id.model = ((a >> 4) & 15) | ((a >> 12) & 0xf0);
+    if (id.family == 15)
+        id.family += (a >> 20) & 255;
+    return id;
 }
+
+static const char *host_name(int64_t features) { return cpu_id_name(cpu_id(), features); }
 
 static const CpuArch host_arch = ARCH_X86_64;
 static const char *const generic_names[] = {"x86-64-v4", "x86-64-v3", "x86-64-v2", NULL}; /* best first */
 #else
-/* The same by MIDR: implementer in bits 24 to 31, part in bits 4 to 15 (Arm ARM, MIDR_EL1; Linux, asm/cputype.h). */
+CpuId cpu_id(void) { return (CpuId){0}; }
+
+/* The profile's name by MIDR: implementer in bits 24 to 31, part in bits 4 to 15 (Arm ARM, MIDR_EL1; Linux, asm/cputype.h). */
 static const char *host_name(int64_t features)
 {
     static const struct {

@@ -6,7 +6,7 @@
 For each model it writes a full-size checkpoint, compiles it, lets cnxc print the same graph as .onnx for the peers, and
 measures in one run:
 
-  machine   for each number of threads: the peak of fp32, bf16 and int8 multiply-adds, and of reading memory (peak.c)
+  machine   for each number of threads: the peak of fp32, bf16 and int8 multiply-adds, and of reading memory (cnxc targets --peak)
   engines   time of a run, all pinned to the same processors; within each round they take turns, medians count. In bf16 and int8
             those take part that have it; int8 models are made by the peers' own tools (quantise.py). Outputs in float32 are
             compared with the float64 reference where tests/goldens/full has one, and all with cnxc's in float32
@@ -77,10 +77,12 @@ def pinned(threads):
     return lambda: os.sched_setaffinity(0, processors)
 
 
-def build_peak(folder):
-    peak = os.path.join(folder, "peak")
-    subprocess.run(["cc", "-O2", "-pthread", os.path.join(HERE, "peak.c"), "-o", peak], check=True)
-    return peak
+def measure_peaks(cnxc, threads):
+    """In 1e9 a second; of a precision without instructions of its own, fp32's."""
+    answer = subprocess.check_output([cnxc, "targets", "--host", "--peak", "--json"], preexec_fn=pinned(threads))
+    peaks = json.loads(answer)["peaks"][-1]
+    return {"f32": peaks["f32_gflops"], "bf16": peaks["bf16_gflops"] or peaks["f32_gflops"],
+            "int8": peaks["int8_gops"] or peaks["f32_gflops"], "memory_gb_per_s": peaks["bandwidth_gbs"]}
 
 
 def cpu_name():
@@ -256,8 +258,7 @@ def arguments():
 def main():
     a = arguments()
     with tempfile.TemporaryDirectory(prefix="cnxc-bench-") as folder:
-        program = build_peak(folder)
-        peaks = {t: json.loads(subprocess.check_output([program, "0.5", str(t)], preexec_fn=pinned(t))) for t in a.threads}
+        peaks = {threads: measure_peaks(a.cnxc, threads) for threads in a.threads}
         result = {"machine": {"cpu": cpu_name(), "cores": os.cpu_count(), "peak": peaks},
                   "cnxc": subprocess.check_output([a.cnxc, "--version"], text=True).split()[-1], "mcpu": a.mcpu, "precision": a.precision, "models": []}
         print(json.dumps(result["machine"]), flush=True)

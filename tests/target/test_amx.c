@@ -13,9 +13,9 @@
 
 /* Sapphire Rapids without a hypervisor: all is there. */
 static const AmxFacts good = {.is_x86 = true,
-                              .is_intel = true,
-                              .family = 6,
-                              .model = 0x8f,
+                              .id.is_intel = true,
+                              .id.family = 6,
+                              .id.model = 0x8f,
                               .tile = true,
                               .bf16 = true,
                               .int8 = true,
@@ -51,11 +51,11 @@ static void test_no_processor(void **state)
     assert_says(facts, false, "(Intel, model 0x8f) has it, but it is switched off");
     facts.is_guest = true;
     assert_says(facts, false, "(Intel, model 0x8f) has it, but the hypervisor does not pass it on");
-    facts.model = 0x6a;
+    facts.id.model = 0x6a;
     assert_says(facts, false, "(Intel, model 0x6a) has none; if it is a Xeon from Sapphire Rapids on, the hypervisor");
     facts.is_guest = false;
     assert_says(facts, false, "the processor has none");
-    facts.is_intel = false;
+    facts.id.is_intel = false;
     facts.is_guest = true;
     assert_says(facts, false, "the processor has none");
     facts.is_x86 = false;
