@@ -268,6 +268,8 @@ bad_h5("another width", H5, r"tensor convnext\.encoder\.stages\.3\.\S* has shape
 bad_h5("tensors missing, near names there", H5.replace(b"pwconv2", b"pwconv3"),
        r"tensor convnext\.\S*pwconv2\.kernel \[8,32\] is missing; the nearest that nothing uses is convnext\.\S*pwconv3\.kernel \[8,32\]")
 bad_h5("only the signature", H5[:8], "broken HDF5 file")
+with open(os.path.join(os.path.dirname(GOLDENS), "checkpoint", "Inputs", "crash.h5"), "rb") as f:
+    bad_h5("what libhdf5 crashes over (fuzzing)", f.read(), "broken HDF5 file")
 for name in ("chunks", "compact", "elsewhere", "virtual"):
     with open(os.path.join(os.path.dirname(GOLDENS), "checkpoint", "Inputs", name + ".h5"), "rb") as f:
         bad_h5("stored otherwise: " + name, f.read(), f"dataset {name} in chunks, compressed or stored elsewhere is not supported", exit=3)
