@@ -9,6 +9,8 @@
  *     a0 a1 a2 a3 …   b0 b1 b2 b3 …   c…   d…      →     a0 b0 c0 d0 …   a1 b1 c1 d1 …   a2 …   a3 …                */
 #include "compiler/codegen/emit.h"
 
+#include <assert.h>
+
 enum { BITS32 = 4, MOST_LANES = 16, QUARTER = 4 };
 
 /* Elements of both vectors, by a rule: the result's lane `lane` is element pick(lane) of a, or of b from `lanes` on. */
@@ -70,9 +72,11 @@ static void turn_quarters(Emit *e, IrValue *v)
 static void turn_square(Emit *e, const Kernel *k, IrValue in, IrValue out, int64_t rows, int64_t columns)
 {
     IrValue v[MOST_LANES];
-    for (int64_t i = 0; i < e->lanes; i++)
-        v[i] =
-            i < columns ? emit_load_lanes(e, e->f32, emit_offset(e, in, i * k->transpose.in_row), rows) : emit_splat_const(e, 0);
+    assert(e->lanes >= QUARTER && rows <= e->lanes);
+    for (int64_t i = 0; i < e->lanes; i += QUARTER)
+        for (int64_t j = i; j < i + QUARTER; j++)
+            v[j] = j < columns ? emit_load_lanes(e, e->f32, emit_offset(e, in, j * k->transpose.in_row), rows)
+                               : emit_splat_const(e, 0);
     for (int64_t i = 0; i < e->lanes; i += QUARTER)
         turn_four(e, v + i);
     for (int64_t i = 0; i < QUARTER && e->lanes > QUARTER; i++)
