@@ -163,15 +163,24 @@ static bool refuse(const uint8_t *bytes, size_t size, ImageError *error)
     return image_fail(error, CNXRT_ERROR_IMAGE, "not a JPEG, PNG or WebP picture");
 }
 
-static bool decode(const uint8_t *bytes, size_t size, Decoded *decoded, ImageError *error)
+typedef bool Decoder(const uint8_t *bytes, size_t size, Decoded *decoded, ImageError *error);
+
+static Decoder *find_decoder(const uint8_t *bytes, size_t size)
 {
     if (starts_with(bytes, size, "\xff\xd8\xff", 3))
-        return jpeg_decode(bytes, size, decoded, error);
+        return jpeg_decode;
     if (starts_with(bytes, size, "\x89PNG\r\n\x1a\n", 8))
-        return png_decode(bytes, size, decoded, error);
-    if (starts_with(bytes, size, "RIFF", 4) && size >= 12 && memcmp(bytes + 8, "WEBP", 4) == 0)
-        return webp_decode(bytes, size, decoded, error);
-    return refuse(bytes, size, error);
+        return png_decode;
+    bool webp = starts_with(bytes, size, "RIFF", 4) && size >= 12 && memcmp(bytes + 8, "WEBP", 4) == 0;
+    return webp ? webp_decode : NULL;
+}
+
+bool image_is_known(const uint8_t *bytes, size_t size) { return find_decoder(bytes, size); }
+
+static bool decode(const uint8_t *bytes, size_t size, Decoded *decoded, ImageError *error)
+{
+    Decoder *decoder = find_decoder(bytes, size);
+    return decoder ? decoder(bytes, size, decoded, error) : refuse(bytes, size, error);
 }
 
 static bool convert(Decoded *decoded, ImageMode mode, ImageError *error)

@@ -31,6 +31,7 @@ typedef struct ImageError {
 
 /* By content: JPEG, PNG or WebP. False after error was set; image then owns nothing. */
 bool image_decode(const uint8_t *bytes, size_t size, ImageMode mode, Image *image, ImageError *error);
+bool image_is_known(const uint8_t *bytes, size_t size); /* as one of the three; the first 12 bytes say so */
 void image_free(Image *image);
 
 /* The size that the processor makes of the picture. */
@@ -47,5 +48,6 @@ double image_prepare_room(const Image *largest, const CnxrtPreprocessor *how, in
 bool image_fail(ImageError *error, cnxrt_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 bool image_check_size(int64_t width, int64_t height, ImageError *error); /* before a library allocates for it */
 bool image_allocate(Image *image, int64_t width, int64_t height, int64_t channels, ImageError *error);
+bool image_allocate_clear(Image *image, int64_t width, int64_t height, int64_t channels, ImageError *error); /* zeros */
 
 #endif

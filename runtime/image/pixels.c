@@ -28,16 +28,27 @@ bool image_check_size(int64_t width, int64_t height, ImageError *error)
     return true;
 }
 
-bool image_allocate(Image *image, int64_t width, int64_t height, int64_t channels, ImageError *error)
+static bool allocate(Image *image, int64_t width, int64_t height, int64_t channels, bool clear, ImageError *error)
 {
     *image = (Image){0};
     if (!image_check_size(width, height, error))
         return false;
     *image = (Image){.width = width, .height = height, .channels = channels, .row = width * channels};
-    image->pixels = malloc((size_t)(width * height * channels));
+    size_t bytes = (size_t)(width * height * channels);
+    image->pixels = clear ? calloc(bytes, 1) : malloc(bytes);
     if (!image->pixels)
         return image_fail(error, CNXRT_ERROR_MEMORY, "out of memory for %lldx%lld pixels", (long long)width, (long long)height);
     return true;
+}
+
+bool image_allocate(Image *image, int64_t width, int64_t height, int64_t channels, ImageError *error)
+{
+    return allocate(image, width, height, channels, false, error);
+}
+
+bool image_allocate_clear(Image *image, int64_t width, int64_t height, int64_t channels, ImageError *error)
+{
+    return allocate(image, width, height, channels, true, error);
 }
 
 void image_free(Image *image)

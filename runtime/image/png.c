@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* PNG through libpng: samples as they are stored, unpacked to bytes but never scaled or blended, so that Pillow's own
  * conversions can follow. Text and colour profiles are never decompressed, so a bomb there is harmless; the one text
- * that may matter, an XMP packet, is read up to Pillow's limit. */
+ * that may matter, an XMP packet, is read up to Pillow's limit. A file with less data than deflate needs at the least for its
+ * rows is cut short for certain, and no row of it is read. */
 #include "runtime/image/decode.h"
 
 #include <setjmp.h>
@@ -11,11 +12,14 @@
 #include <png.h>
 #include <zlib.h>
 
-enum { MAX_TEXT_BYTES = 1 << 20 }; /* decompressed; Pillow's MAX_TEXT_CHUNK */
+enum {
+    SIGNATURE_BYTES = 8,
+    MAX_TEXT_BYTES = 1 << 20, /* decompressed; Pillow's MAX_TEXT_CHUNK */
+};
 
 typedef struct Reader {
-    const uint8_t *at;
-    size_t left;
+    const uint8_t *bytes;
+    size_t size, at;
     ImageError *error;
     bool out_of_memory;
     jmp_buf fail;
@@ -47,11 +51,10 @@ static void on_free(png_structp png, png_voidp memory)
 static void on_read(png_structp png, png_bytep to, size_t n)
 {
     Reader *reader = png_get_io_ptr(png);
-    if (n > reader->left)
+    if (n > reader->size - reader->at)
         png_error(png, "the file is cut short");
-    memcpy(to, reader->at, n);
+    memcpy(to, reader->bytes + reader->at, n);
     reader->at += n;
-    reader->left -= n;
 }
 
 /* ── Chunks that libpng does not get to see ──────────────────────────────────────────────────────────── */
@@ -90,22 +93,47 @@ static int text_orientation(const uint8_t *body, size_t size)
     return orientation;
 }
 
+typedef struct Chunk {
+    const uint8_t *type, *body;
+    size_t length;
+} Chunk;
+
+/* The whole chunk at *at, and *at behind it. */
+static bool next_chunk(const uint8_t *bytes, size_t size, size_t *at, Chunk *chunk)
+{
+    if (*at + 12 > size)
+        return false;
+    const uint8_t *p = bytes + *at;
+    *chunk = (Chunk){p + 4, p + 8, (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3]};
+    if (chunk->length > size - *at - 12)
+        return false;
+    *at += 12 + chunk->length;
+    return true;
+}
+
+static bool is_type(const Chunk *chunk, const char *type) { return memcmp(chunk->type, type, 4) == 0; }
+
 /* From eXIf or else XMP, wherever they stand. */
 static int find_orientation(const uint8_t *bytes, size_t size)
 {
     int exif = 0, xmp = 0;
-    for (size_t at = 8; at + 12 <= size;) {
-        const uint8_t *type = bytes + at + 4, *body = bytes + at + 8;
-        size_t length = (size_t)bytes[at] << 24 | (size_t)bytes[at + 1] << 16 | (size_t)bytes[at + 2] << 8 | bytes[at + 3];
-        if (length > size - at - 12)
-            break;
-        if (memcmp(type, "eXIf", 4) == 0)
-            exif = exif_orientation(body, length);
-        else if (memcmp(type, "iTXt", 4) == 0 && !xmp)
-            xmp = text_orientation(body, length);
-        at += 12 + length;
-    }
+    Chunk chunk;
+    for (size_t at = SIGNATURE_BYTES; next_chunk(bytes, size, &at, &chunk);)
+        if (is_type(&chunk, "eXIf"))
+            exif = exif_orientation(chunk.body, chunk.length);
+        else if (is_type(&chunk, "iTXt") && !xmp)
+            xmp = text_orientation(chunk.body, chunk.length);
     return exif ? exif : xmp;
+}
+
+/* Whether there is data enough for so many bytes, if deflate does its best: 258 of them in two bits. */
+static bool may_hold(const uint8_t *bytes, size_t size, double rows)
+{
+    double data = 0;
+    Chunk chunk;
+    for (size_t at = SIGNATURE_BYTES; next_chunk(bytes, size, &at, &chunk);)
+        data += is_type(&chunk, "IDAT") ? (double)chunk.length : 0;
+    return rows <= data * (258 * 8 / 2);
 }
 
 /* ── Decode ──────────────────────────────────────────────────────────────────────────────────────────── */
@@ -179,6 +207,8 @@ static bool read_picture(png_structp png, png_infop info, Reader *reader, Decode
                              .channels = png_get_channels(png, info)};
     if (!image_check_size(decoded->image.width, decoded->image.height, reader->error)) /* libpng goes on to allocate rows */
         return false;
+    if (!may_hold(reader->bytes, reader->size, (double)png_get_rowbytes(png, info) * (double)decoded->image.height))
+        png_error(png, "the file is cut short");
     if (type == PNG_COLOR_TYPE_PALETTE)
         read_palette(png, info, decoded);
     read_transparency(png, info, decoded);
@@ -199,7 +229,7 @@ static bool read_picture(png_structp png, png_infop info, Reader *reader, Decode
 
 bool png_decode(const uint8_t *bytes, size_t size, Decoded *decoded, ImageError *error)
 {
-    Reader reader = {.at = bytes, .left = size, .error = error};
+    Reader reader = {.bytes = bytes, .size = size, .error = error};
     png_structp png =
         png_create_read_struct_2(PNG_LIBPNG_VER_STRING, &reader, on_error, on_warning, &reader, on_allocate, on_free);
     png_infop info = png ? png_create_info_struct(png) : NULL;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
-/* WebP through libwebp's animation decoder, as Pillow does: the first frame, on a transparent canvas. */
+/* WebP through libwebp: the first frame, on a transparent canvas, as its animation decoder and so Pillow give it. That one
+ * clears two canvases of RGBA before it looks at a frame's bits; here the frame's rows go straight to the picture, whose
+ * pages are the system's zeros until then: a file that is refused takes none. */
 #include "runtime/image/decode.h"
-
-#include <string.h>
 
 #include <webp/decode.h>
 #include <webp/demux.h>
@@ -22,45 +22,55 @@ static int find_orientation(const WebPDemuxer *demuxer)
     return orientation;
 }
 
-/* RGBA rows to the image's own channels. */
-static void copy_pixels(const uint8_t *rgba, Image *image)
+static bool cut_short(ImageError *error)
 {
-    int64_t n = image->width * image->height;
-    for (int64_t i = 0; i < n; i++)
-        memcpy(image->pixels + i * image->channels, rgba + i * 4, (size_t)image->channels);
+    return image_fail(error, CNXRT_ERROR_IMAGE, "WebP: the file is damaged or cut short");
 }
 
-static bool read_first_frame(WebPAnimDecoder *decoder, bool alpha, Decoded *decoded, ImageError *error)
+/* The frame's pixels to its place on the canvas. */
+static bool read_frame(const WebPIterator *frame, Image *canvas, ImageError *error)
 {
-    WebPAnimInfo info;
-    uint8_t *rgba;
-    int time;
-    if (!WebPAnimDecoderGetInfo(decoder, &info))
-        return image_fail(error, CNXRT_ERROR_IMAGE, "WebP: damaged header");
-    if (!image_allocate(&decoded->image, info.canvas_width, info.canvas_height, alpha ? 4 : 3, error))
-        return false;
-    if (!WebPAnimDecoderGetNext(decoder, &rgba, &time))
-        return image_fail(error, CNXRT_ERROR_IMAGE, "WebP: the file is damaged or cut short");
-    copy_pixels(rgba, &decoded->image);
-    decoded->orientation = find_orientation(WebPAnimDecoderGetDemuxer(decoder));
-    return true;
+    WebPDecoderConfig config;
+    if (!WebPInitDecoderConfig(&config))
+        return cut_short(error);
+    config.output.colorspace = canvas->channels == 4 ? MODE_RGBA : MODE_RGB;
+    config.output.is_external_memory = 1;
+    config.output.u.RGBA = (WebPRGBABuffer){
+        .rgba = canvas->pixels + frame->y_offset * canvas->row + frame->x_offset * canvas->channels,
+        .stride = (int)canvas->row,
+        .size = (size_t)(canvas->row * (frame->height - 1) + frame->width * canvas->channels),
+    };
+    VP8StatusCode status = WebPDecode(frame->fragment.bytes, frame->fragment.size, &config);
+    if (status == VP8_STATUS_OUT_OF_MEMORY)
+        return image_fail(error, CNXRT_ERROR_MEMORY, "out of memory");
+    return status == VP8_STATUS_OK || cut_short(error);
+}
+
+static bool read_first_frame(const WebPDemuxer *demuxer, bool alpha, Decoded *decoded, ImageError *error)
+{
+    WebPIterator frame;
+    int64_t width = WebPDemuxGetI(demuxer, WEBP_FF_CANVAS_WIDTH), height = WebPDemuxGetI(demuxer, WEBP_FF_CANVAS_HEIGHT);
+    if (!WebPDemuxGetFrame(demuxer, 1, &frame))
+        return cut_short(error);
+    Image *canvas = &decoded->image;
+    bool ok = image_allocate_clear(canvas, width, height, alpha ? 4 : 3, error) && read_frame(&frame, canvas, error);
+    WebPDemuxReleaseIterator(&frame);
+    decoded->orientation = find_orientation(demuxer);
+    return ok;
 }
 
 bool webp_decode(const uint8_t *bytes, size_t size, Decoded *decoded, ImageError *error)
 {
     WebPBitstreamFeatures features;
-    WebPAnimDecoderOptions options;
-    if (WebPGetFeatures(bytes, size, &features) != VP8_STATUS_OK || !WebPAnimDecoderOptionsInit(&options))
-        return image_fail(error, CNXRT_ERROR_IMAGE, "WebP: the file is damaged or cut short");
-    if (!image_check_size(features.width, features.height, error)) /* before the decoder allocates its canvas */
-        return false;
-    options.color_mode = MODE_RGBA;
-    options.use_threads = 0;
     WebPData data = {bytes, size};
-    WebPAnimDecoder *decoder = WebPAnimDecoderNew(&data, &options);
-    if (!decoder)
-        return image_fail(error, CNXRT_ERROR_IMAGE, "WebP: the file is damaged or cut short");
-    bool ok = read_first_frame(decoder, features.has_alpha, decoded, error);
-    WebPAnimDecoderDelete(decoder);
+    if (WebPGetFeatures(bytes, size, &features) != VP8_STATUS_OK)
+        return cut_short(error);
+    if (!image_check_size(features.width, features.height, error))
+        return false;
+    WebPDemuxer *demuxer = WebPDemux(&data);
+    if (!demuxer)
+        return cut_short(error);
+    bool ok = read_first_frame(demuxer, features.has_alpha, decoded, error);
+    WebPDemuxDelete(demuxer);
     return ok;
 }

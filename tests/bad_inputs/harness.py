@@ -57,7 +57,7 @@ def _environment(programs):
 
 # Runs a command and says on standard error how many kB it had at its peak, at least those of this small Python.
 PEAK = """import os, resource, sys
-child = os.spawnv(os.P_WAIT, sys.argv[1], sys.argv[1:])
+child = os.spawnvp(os.P_WAIT, sys.argv[1], sys.argv[1:])
 print("peak", resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
 sys.exit(child)"""
 

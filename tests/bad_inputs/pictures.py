@@ -35,6 +35,9 @@ for width, height in ((2**31 - 1, 1), (10**9, 1), (1, 2**31 - 1), (178956971, 1)
             chunk(b"IDAT", b"x\x9c\x03\0\0\0\0\1"), r"p\.png.*pixels", peak_mb=16)
 picture("progressive arithmetic JPEG of 13370x13370 in 430 bytes, cut short",
         bytes.fromhex("ffd8ffdb004300" + "01" * 64 + "ffca000b08343a343a01011100ffda00080101000000") + b"\0" * 339, r"p\.jpg.*cut short", file="p.jpg", peak_mb=16)
+HEAD = PNG + chunk(b"IHDR", struct.pack(">IIBBBBB", 13370, 13370, 8, 2, 0, 0, 0))
+picture("PNG of 13370x13370 with a third of its rows", HEAD + chunk(b"IDAT", zlib.compress(b"\0" * (200 << 20), 9)) + chunk(b"IEND", b""),
+        r"p\.png.*cut short", peak_mb=16)
 picture("PNG of many short rows", png(1, 4000000), "", exit=0, peak_mb=80)  # 12 of RGB, 32 of libpng's and zlib's own at the most
 picture("truncated PNG", png(64, 64)[:60], r"p\.png")
 picture("PNG without data", PNG + chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 0, 0, 0, 0)) + chunk(b"IEND", b""), r"p\.png")
@@ -95,6 +98,31 @@ jpeg("truncated JPEG", golden("jpg_420_odd")[:900], r"p\.jpg.*cut short")
 jpeg("JPEG without its end", golden("jpg_420_odd")[:-2], r"p\.jpg.*cut short")
 jpeg("EXIF that points past its end", with_exif_offset(golden("jpg_exif_6"), b"\xff" * 4), "", exit=0)
 picture("WebP header and nothing more, named .jpg", b"RIFF\x24\0\0\0WEBPVP8 \x18\0\0\0", r"p\.jpg.*WebP", file="p.jpg")
+
+
+def webp(*chunks):
+    body = b"".join(kind + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2) for kind, data in chunks)
+    return b"RIFF" + struct.pack("<I", len(body) + 4) + b"WEBP" + body
+
+
+def three(*numbers):
+    """Numbers of 24 bits."""
+    return b"".join(struct.pack("<I", n)[:3] for n in numbers)
+
+
+# libwebp's animation decoder would clear two canvases of 715 MB before it looks at a frame's bits.
+LOSSY = b"\x10\x02\0\x9d\x01\x2a" + struct.pack("<HH", 13370, 13370) + b"\0" * 40
+LOSSLESS = b"\x2f" + struct.pack("<I", 13369 | 13369 << 14)
+
+
+def animated(frame):
+    return webp((b"VP8X", b"\x02\0\0\0" + three(13369, 13369)), (b"ANIM", b"\0" * 6), (b"ANMF", three(0, 0, 15, 15, 100) + b"\0" + frame))
+
+
+BAD_FRAME = b"VP8L" + struct.pack("<I", 20) + b"\x2f\x0f\xc0\x03" + b"\xff" * 16  # of 16x16
+for name, content in (("lossy", webp((b"VP8 ", LOSSY))), ("lossless", webp((b"VP8L", LOSSLESS + b"\0" * 40))),
+                      ("lossless, its bits cut", webp((b"VP8L", LOSSLESS + b"\xff" * 3))), ("animated", animated(BAD_FRAME))):
+    picture(f"WebP of 13370x13370 in a few bytes: {name}", content, r"p\.webp.*damaged or cut short", file="p.webp", peak_mb=16)
 GRAY = png(64, 64)
 END = len(GRAY) - 12  # of the IDAT chunk
 picture("PNG with a bad CRC in IDAT", GRAY[:END - 1] + bytes([GRAY[END - 1] ^ 1]) + GRAY[END:], r"p\.png.*CRC")
@@ -133,6 +161,22 @@ def npy(shape=(1, 3, 32, 32), descr="<f4", order="False", data=None, header=None
             n *= d
         data = b"\0" * n
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + data
+
+
+def hole(name, size):
+    """Makes a file's rest zeros that take no disk."""
+    return lambda folder: os.truncate(os.path.join(folder, name), size)
+
+
+# What its first bytes tell is no picture or no fitting tensor is not read on, however long it is.
+picture("a picture of a gigabyte of zeros", b"", r"p\.png.*not a JPEG, PNG or WebP", setup=hole("p.png", 1 << 30), peak_mb=16)
+case("pictures", "a gigabyte of zeros piped as a picture", program="model", exit=1, message="-: error: not a JPEG, PNG or WebP", shell='head -c 1G /dev/zero | "$MODEL" -', peak_mb=16)
+TENSOR = ["--input", "pixel_values=x.npy", "--output", "logits=y.npy"]
+for name, content, message in (("four gigabytes of zeros", b"", "not a .npy file"), ("four gigabytes behind another shape", npy((1, 3, 32, 31)), "its shape is 1x3x32x31"),
+                               ("four gigabytes behind a tensor", npy(), "there are bytes after the data")):
+    case("tensors", name, program="model", exit=1, message=r"x\.npy: error: " + message, files={"x.npy": content}, setup=hole("x.npy", 4 << 30), argv=TENSOR, peak_mb=16)
+case("tensors", "a gigabyte of zeros piped as a tensor", program="model", exit=1, message="-: error: not a .npy file", peak_mb=16,
+     shell='head -c 1G /dev/zero | "$MODEL" --input pixel_values=- --output logits=y.npy')
 
 
 def tensor(name, content, message, exit=1, input="pixel_values"):

@@ -101,6 +101,35 @@ def write_photo(rng, path):
     return f"photo {w}x{h} {options}"
 
 
+def riff(chunks):
+    body = b"".join(kind + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2) for kind, data in chunks)
+    return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body
+
+
+def frame_bits(data):
+    """The chunks of a still WebP's picture."""
+    at, bits = 12, b""
+    while at < len(data):
+        size = struct.unpack_from("<I", data, at + 4)[0]
+        end = at + 8 + size + size % 2
+        if data[at:at + 4] in (b"ALPH", b"VP8 ", b"VP8L"):
+            bits += data[at:end]
+        at = end
+    return bits
+
+
+def put_on_canvas(rng, path, size):
+    """The still WebP becomes an animation's first frame, somewhere on a canvas that is larger."""
+    with open(path, "rb") as f:
+        bits = frame_bits(f.read())
+    x, y, right, below = (2 * int(rng.integers(0, 8)) for _ in range(4))
+    width, height = size
+    three = lambda *numbers: b"".join(struct.pack("<I", n)[:3] for n in numbers)  # noqa: E731
+    with open(path, "wb") as f:
+        f.write(riff([(b"VP8X", bytes([0x12, 0, 0, 0]) + three(x + width + right - 1, y + height + below - 1)), (b"ANIM", rng.bytes(4) + b"\0\0"),
+                      (b"ANMF", three(x // 2, y // 2, width - 1, height - 1, 100) + bytes([int(rng.integers(4))]) + bits)]))
+
+
 def write_webp(rng, channels, path):
     mode = "RGBA" if channels == 4 else str(rng.choice(["RGB", "RGBA"]))
     options = {"quality": int(rng.integers(0, 101)), "method": int(rng.integers(0, 4)), "lossless": bool(rng.integers(2)),
@@ -109,6 +138,9 @@ def write_webp(rng, channels, path):
     if chance(rng, 0.15):
         options.update(save_all=True, append_images=[Image.fromarray(samples(rng, *image.size, len(mode)), mode)])
     image.save(path, "WEBP", **options)
+    if chance(rng, 0.15) and "save_all" not in options:
+        put_on_canvas(rng, path, image.size)
+        mode += " on a larger canvas"
     return f"WebP {mode} {options}"
 
 
