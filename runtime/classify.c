@@ -108,7 +108,7 @@ cnxrt_status cnxrt_classify_memory(cnxrt_context *context, const void *encoded, 
 static cnxrt_status classify_file(cnxrt_context *context, const char *path, int64_t k, cnxrt_prediction *predictions, int64_t *n)
 {
     FileBytes bytes;
-    int error = path ? file_read(path, MAX_PICTURE_BYTES, &bytes) : 0;
+    int error = path ? file_read(path, picture_limit, NULL, &bytes) : 0;
     if (!path)
         return context_fail(context, CNXRT_ERROR_ARGUMENT, "the path is NULL");
     if (error)

@@ -11,8 +11,13 @@ typedef struct FileBytes {
     size_t size;
 } FileBytes;
 
-/* 0 or an errno value: EISDIR for a folder, EINVAL for a device, EFBIG beyond limit bytes, ENOMEM … */
-int file_read(const char *path, size_t limit, FileBytes *bytes);
-int file_read_fd(int fd, size_t limit, FileBytes *bytes); /* to the end; fd may be a pipe */
+/* How many bytes there may be, by what the file begins with: all of it, or FILE_HEAD_BYTES. 0: these are enough to refuse it, and
+ * no more is read. */
+typedef size_t FileLimit(const uint8_t *head, size_t n, void *user);
+enum { FILE_HEAD_BYTES = 1 << 17 };
+
+/* 0 or an errno value: EISDIR for a folder, EINVAL for a device, EFBIG beyond the limit (NULL: none), ENOMEM … */
+int file_read(const char *path, FileLimit *limit, void *user, FileBytes *bytes);
+int file_read_fd(int fd, FileLimit *limit, void *user, FileBytes *bytes); /* to the end; fd may be a pipe */
 
 #endif

@@ -21,6 +21,13 @@ static const CnxrtTensor *pixel_tensor(const cnxrt_context *context) /* batch, c
     return &compiled->tensors[compiled->pixel_input];
 }
 
+size_t picture_limit(const uint8_t *head, size_t n, void *user)
+{
+    enum { MOST = 1 << 30 };
+    (void)user;
+    return image_is_known(head, n) ? MOST : 0;
+}
+
 /* ── What the model takes ────────────────────────────────────────────────────────────────────────────── */
 
 static cnxrt_status check_has_pixels(cnxrt_context *context)

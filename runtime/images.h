@@ -5,7 +5,8 @@
 
 #include "runtime/internal.h"
 
-enum { MAX_PICTURE_BYTES = 1 << 30 }; /* of an encoded file */
+/* Of a picture's file; user is unused. */
+size_t picture_limit(const uint8_t *head, size_t n, void *user);
 
 /* Whether it takes pictures, one at a time. */
 cnxrt_status check_takes_pictures(cnxrt_context *context);

@@ -211,7 +211,7 @@ static cnxrt_status segment_file(cnxrt_context *context, const char *path, cnxrt
 {
     FileBytes bytes;
     cnxrt_status status = check_segments(context, path, result);
-    int error = status == CNXRT_OK ? file_read(path, MAX_PICTURE_BYTES, &bytes) : 0;
+    int error = status == CNXRT_OK ? file_read(path, picture_limit, NULL, &bytes) : 0;
     if (error)
         return context_fail(context, error == ENOMEM ? CNXRT_ERROR_MEMORY : CNXRT_ERROR_FILE, "%s", strerror(error));
     if (status != CNXRT_OK)

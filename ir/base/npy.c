@@ -160,7 +160,7 @@ static bool count_bytes(NpyArray *array)
     return true;
 }
 
-bool npy_parse(const uint8_t *bytes, size_t size, NpyArray *array, const char **problem)
+bool npy_parse_header(const uint8_t *bytes, size_t size, NpyArray *array, const char **problem)
 {
     *array = (NpyArray){0};
     *problem = "not a .npy file";
@@ -185,8 +185,16 @@ bool npy_parse(const uint8_t *bytes, size_t size, NpyArray *array, const char **
     if (!count_bytes(array))
         return false;
     array->data = bytes + start + length;
-    *problem = array->bytes > size - start - length ? "the file is cut short" : "there are bytes after the data";
-    return array->bytes == size - start - length;
+    return true;
+}
+
+bool npy_parse(const uint8_t *bytes, size_t size, NpyArray *array, const char **problem)
+{
+    if (!npy_parse_header(bytes, size, array, problem))
+        return false;
+    size_t there = size - (size_t)(array->data - bytes);
+    *problem = array->bytes > there ? "the file is cut short" : "there are bytes after the data";
+    return array->bytes == there;
 }
 
 /* ── Writing ─────────────────────────────────────────────────────────────────────────────────────────── */

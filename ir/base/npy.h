@@ -25,6 +25,9 @@ typedef struct NpyArray {
 /* False: *problem says what is wrong with these bytes. */
 bool npy_parse(const uint8_t *bytes, size_t size, NpyArray *array, const char **problem);
 
+/* The same of the header alone: the data need not be there. */
+bool npy_parse_header(const uint8_t *bytes, size_t size, NpyArray *array, const char **problem);
+
 /* Header and data, C order. False: errno says why. */
 bool npy_write(FILE *out, int64_t dtype, int64_t rank, const int64_t *dims, const void *data, size_t bytes);
 

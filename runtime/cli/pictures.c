@@ -14,8 +14,8 @@
 int cli_read_picture(const char *path, bool standard, FileBytes *bytes)
 {
     if (!standard)
-        return file_read(path, MAX_PICTURE_BYTES, bytes);
-    return signals_wait(STDIN_FILENO) ? file_read_fd(STDIN_FILENO, MAX_PICTURE_BYTES, bytes) : EINTR;
+        return file_read(path, picture_limit, NULL, bytes);
+    return signals_wait(STDIN_FILENO) ? file_read_fd(STDIN_FILENO, picture_limit, NULL, bytes) : EINTR;
 }
 
 static bool prepare_one(Cli *cli, const char *path, float *pixels)
@@ -36,7 +36,7 @@ void cli_follow_picture(Cli *cli)
     int64_t height, width;
     if (cli->image_size || !cli->model->compiled->n_sizes || !cli->n_pictures || strcmp(cli->pictures[0], "-") == 0 ||
         stat(cli->pictures[0], &info) != 0 || !S_ISREG(info.st_mode) || /* a pipe can be read once */
-        file_read(cli->pictures[0], MAX_PICTURE_BYTES, &bytes))
+        file_read(cli->pictures[0], picture_limit, NULL, &bytes))
         return;
     if (picture_size(cli->context, bytes.data, bytes.size, &height, &width) && size_find(cli->model, height, width))
         cli_follow_size(cli, cli->pictures[0], height, width);

@@ -13,12 +13,12 @@
 #include "runtime/pages.h"
 #include "ir/base/npy.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static const size_t max_file_bytes = (size_t)1 << 40;
 static const char labels_of_floats[] = "labels.multi_label", loss_of_floats[] = "loss.multi_label";
 
 static const NamedFile *find_file(const NamedFile *files, int64_t n, const char *name)
@@ -185,26 +185,50 @@ static bool check_array(Cli *cli, const char *file, const NpyArray *array, int64
     return true;
 }
 
-static bool read_tensor(Cli *cli, const char *file, int64_t i, Tensors *tensors)
+/* An input's file while it is read. */
+typedef struct InputFile {
+    Cli *cli;
+    const char *path;
+    int64_t input, target; /* the input that it is given for, and that it is of */
+    Tensors *tensors;
+    bool refused;          /* by its header, and that is said */
+} InputFile;
+
+/* The header has to be right before room is made for what it promises. */
+static size_t limit_tensor(const uint8_t *head, size_t n, void *user)
+{
+    InputFile *file = user;
+    NpyArray array;
+    const char *problem;
+    file->refused = true;
+    if (!npy_parse_header(head, n, &array, &problem)) {
+        cli_error(file->cli, CLI_INPUT, file->path, "%s", problem);
+        return 0;
+    }
+    file->target = input_for(file->cli->model->compiled, file->input, &array);
+    if (!check_array(file->cli, file->path, &array, file->target, file->tensors))
+        return 0;
+    file->refused = false;
+    return (size_t)(array.data - head) + array.bytes;
+}
+
+static bool read_tensor(Cli *cli, const char *path, int64_t i, Tensors *tensors)
 {
     FileBytes bytes;
     NpyArray array;
-    const char *problem;
-    int error =
-        strcmp(file, "-") == 0 ? file_read_fd(STDIN_FILENO, max_file_bytes, &bytes) : file_read(file, max_file_bytes, &bytes);
-    if (error)
-        return cli_error(cli, CLI_RESOURCE, file, "cannot read: %s", strerror(error));
-    bool ok = npy_parse(bytes.data, bytes.size, &array, &problem);
-    int64_t target = ok ? input_for(cli->model->compiled, i, &array) : i;
-    if (!ok)
-        cli_error(cli, CLI_INPUT, file, "%s", problem);
-    if (!ok || !check_array(cli, file, &array, target, tensors)) {
+    const char *problem = "there are bytes after the data";
+    InputFile file = {.cli = cli, .path = path, .input = i, .tensors = tensors};
+    int error = strcmp(path, "-") == 0 ? file_read_fd(STDIN_FILENO, limit_tensor, &file, &bytes)
+                                       : file_read(path, limit_tensor, &file, &bytes);
+    if (error && error != EFBIG)
+        return cli_error(cli, CLI_RESOURCE, path, "cannot read: %s", strerror(error));
+    if (error || file.refused || !npy_parse(bytes.data, bytes.size, &array, &problem)) {
         free(bytes.data);
-        return false;
+        return !file.refused ? cli_error(cli, CLI_INPUT, path, "%s", problem) : false;
     }
-    tensors->float_labels |= target != i;
-    tensors->buffers[target] = take_data(cli, file, &bytes, &array, &cli->model->compiled->tensors[target]);
-    return tensors->buffers[target] != NULL;
+    tensors->float_labels |= file.target != i;
+    tensors->buffers[file.target] = take_data(cli, path, &bytes, &array, &cli->model->compiled->tensors[file.target]);
+    return tensors->buffers[file.target] != NULL;
 }
 
 /* ── All buffers of a run ────────────────────────────────────────────────────────────────────────────── */

@@ -470,7 +470,7 @@ int main(void)
         cmocka_unit_test(test_room_is_enough),
     };
     ImageError error;
-    if (file_read(TEST_SOURCE_DIR "/tests/goldens/images/png_rgb_bicubic/input.png", 1 << 20, &png) ||
+    if (file_read(TEST_SOURCE_DIR "/tests/goldens/images/png_rgb_bicubic/input.png", NULL, NULL, &png) ||
         !image_decode(png.data, png.size, IMAGE_RGB, &rgb, &error))
         return 1;
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
