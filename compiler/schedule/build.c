@@ -16,18 +16,12 @@
 
 /* ── Buffers ─────────────────────────────────────────────────────────────────────────────────────────── */
 
-static bool name_taken(const Program *program, const char *name)
-{
-    for (int64_t i = 0; i < program->buffers.len; i++)
-        if (strcmp(program->buffers.at[i]->name, name) == 0)
-            return true;
-    return false;
-}
-
 Buffer *buffer_new(Lowering *l, const char *name, Space space, DType dtype, int64_t bytes)
 {
     Buffer *buffer = NEW(l->arena, Buffer);
-    buffer->name = name_taken(l->program, name) ? arena_printf(l->arena, "%s.%lld", name, (long long)++l->n_names) : name;
+    bool taken = strmap_get(&l->buffers, name) != NULL;
+    buffer->name = taken ? arena_printf(l->arena, "%s.%lld", name, (long long)++l->n_names) : name;
+    strmap_put(&l->buffers, buffer->name, buffer);
     buffer->space = space;
     buffer->dtype = dtype;
     buffer->bytes = bytes;

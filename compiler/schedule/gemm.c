@@ -545,34 +545,62 @@ int64_t gemm_part_k(const CpuProfile *cpu, int64_t m, const Panels *p, int64_t k
     return at_most(k, round_up((k + parts - 1) / parts, 16));
 }
 
-/* Its left operand's columns stay in L2 while the panels pass by. What is read after the last panel: the same panels' next part, or
- * the first of those that follow. */
+/* A part of K from `start` on. What is read after its last panel: the same panels from `behind` on, or at the end the first of those
+ * that follow. */
+static void emit_part(Lowering *l, const Gemm *g, const GemmPart *of, Pos start, Pos behind, bool first, bool last)
+{
+    Gemm part = *g;
+    int64_t group = g->panels->nr * product_group_bytes(g->panels->product);
+    Panels panels = panels_slice(*g->panels, start, 1, of->k);
+    part.panels = &panels;
+    part.a.dims[1] = of->k;
+    part.init = first ? g->init : GEMM_INIT_C;
+    part.epilogue = last ? g->epilogue : NULL;
+    if (g->panels->constant && g->count) {
+        part.next = ref_pos(g->panels->full, pos_add(pos_at(g->first), g->panel), g->panels->panel_bytes);
+        part.next = last ? ref_shift(part.next, g->count * g->panels->panel_bytes) : ref_pos(part.next, behind, group);
+    }
+    gemm_emit(l, &part);
+}
+
+/* Its left operand's columns stay in L2 while the panels pass by. */
 void gemm_parts(Lowering *l, const Gemm *g, const GemmPart *parts, int64_t n)
 {
-    Pos first = pos_add(pos_at(g->first), g->panel);
     for (int64_t i = 0; i < n; i++) {
         Gemm part = *g;
-        bool last = i + 1 == n;
-        Panels panels = panels_slice(*g->panels, pos_at(parts[i].start), 1, parts[i].k);
-        part.panels = &panels;
         part.a.ref = ref_shift(g->a.ref, parts[i].bytes);
-        part.a.dims[1] = parts[i].k;
-        part.init = i ? GEMM_INIT_C : g->init;
-        part.epilogue = last ? g->epilogue : NULL;
-        if (g->panels->constant && g->count) {
-            part.next = ref_pos(g->panels->full, first, g->panels->panel_bytes);
-            int64_t behind = last ? 0 : parts[i + 1].start * g->panels->nr * product_group_bytes(g->panels->product);
-            part.next = ref_shift(part.next, last ? g->count * g->panels->panel_bytes : behind);
-        }
-        gemm_emit(l, &part);
+        bool last = i + 1 == n;
+        emit_part(l, &part, &parts[i], pos_at(parts[i].start), pos_at(last ? 0 : parts[i + 1].start), i == 0, last);
     }
 }
+
+/* The same of parts of `step` each, those between the first and the last as a loop. */
+static void looped_parts(Lowering *l, const Gemm *g, int64_t k, int64_t step)
+{
+    GemmPart part = {.k = step};
+    Gemm inner = *g;
+    int64_t n = (k + step - 1) / step;
+    emit_part(l, g, &part, pos_at(0), pos_at(step), true, false);
+    Pos start = pos_loop(pos_at(step), loop_open(l, n - 2), step);
+    inner.a.ref = ref_pos(g->a.ref, start, g->a.strides[1]);
+    emit_part(l, &inner, &part, start, pos_add(start, pos_at(step)), false, false);
+    loop_close(l);
+    part.k = k - (n - 1) * step;
+    inner.a.ref = ref_shift(g->a.ref, (n - 1) * step * g->a.strides[1]);
+    emit_part(l, &inner, &part, pos_at((n - 1) * step), pos_at(0), false, true);
+}
+
+enum { MOST_PARTS = 32 }; /* of code of their own */
 
 /* A long sum in parts. Columns of bytes have no place for sums. */
 static void emit_slices(Lowering *l, const Gemm *g)
 {
     bool keeps_sums = dtype_size(g->c.dtype) == product_sum_bytes(g->panels->product);
     int64_t k = g->panels->k, step = keeps_sums ? gemm_part_k(l->cpu, g->a.dims[0], g->panels, k) : k, n = 0;
+    if (k / step >= MOST_PARTS) {
+        looped_parts(l, g, k, step);
+        return;
+    }
     GemmPart *parts = NEW_ARRAY(l->arena, GemmPart, (k + step - 1) / step);
     for (int64_t start = 0; start < k; start += step)
         parts[n++] = (GemmPart){start, at_most(step, k - start), start * g->a.strides[1]};

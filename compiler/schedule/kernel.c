@@ -170,14 +170,6 @@ static uint32_t hash_text(const char *text)
     return (uint32_t)(hash ^ hash >> 32);
 }
 
-static const Kernel *find_named(const Program *program, const char *name)
-{
-    for (int64_t i = 0; i < program->kernels.len; i++)
-        if (strcmp(program->kernels.at[i]->name, name) == 0)
-            return program->kernels.at[i];
-    return NULL;
-}
-
 const Kernel *kernel_intern(Program *program, const Kernel *kernel)
 {
     const char *description = kernel_text(program->arena, kernel);
@@ -185,7 +177,7 @@ const Kernel *kernel_intern(Program *program, const Kernel *kernel)
         StrBuf sb = {.arena = program->arena};
         put_stem(&sb, kernel);
         sb_printf(&sb, "_%08x__%s", hash, kernel->kind == KERNEL_TILES ? program->cpu->tile_isa : program->cpu->isa);
-        const Kernel *known = find_named(program, sb.text);
+        const Kernel *known = strmap_get(&program->named, sb.text);
         if (known && strcmp(kernel_text(program->arena, known), description) == 0)
             return known;
         if (known)
@@ -194,6 +186,8 @@ const Kernel *kernel_intern(Program *program, const Kernel *kernel)
         *made = *kernel;
         made->name = sb.text;
         vec_push(program->arena, &program->kernels, made);
+        program->named.arena = program->arena;
+        strmap_put(&program->named, made->name, made);
         return made;
     }
 }

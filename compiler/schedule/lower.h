@@ -31,6 +31,8 @@ struct Lowering {
     Arena *arena;
     Diag *diag;
     ViewMap views;
+    StrMap buffers;         /* of the program, by name */
+    StrMap results;         /* the tensor that each output of the graph is first, by the output's name */
     const Node *node;       /* being lowered */
     const Node *origin;     /* the node of the graph that phases are made for; NULL: none */
     const Scope *scope;     /* the regions whose bodies are being lowered, from the inside out; NULL: none */

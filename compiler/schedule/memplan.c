@@ -99,41 +99,36 @@ static int by_size(const void *left, const void *right)
 
 static bool live_together(const Buffer *a, const Buffer *b) { return a->first <= b->last && b->first <= a->last; }
 
-/* Keeps the buffers placed so far that live with `buffer`, by offset: the walk over gaps needs that order. */
-static int64_t neighbours(Placed *placed, int64_t count, const Buffer *buffer, Buffer **found)
+/* Of n buffers by offset, the gaps between those that live with `buffer`. */
+static int64_t best_gap(Buffer *const *by_offset, int64_t n, const Buffer *buffer)
 {
-    int64_t n = 0;
-    for (int64_t i = 0; i < count; i++) {
-        Buffer *other = placed[i].buffer;
+    int64_t end = 0, best = -1, best_size = 0, bytes = align_up(buffer->bytes);
+    for (int64_t i = 0; i < n; i++) {
+        const Buffer *other = by_offset[i];
         if (!live_together(buffer, other))
             continue;
-        int64_t at = n++;
-        for (; at > 0 && found[at - 1]->offset > other->offset; at--)
-            found[at] = found[at - 1];
-        found[at] = other;
-    }
-    return n;
-}
-
-static int64_t best_gap(Buffer *const *found, int64_t n, int64_t bytes)
-{
-    int64_t end = 0, best = -1, best_size = 0;
-    for (int64_t i = 0; i < n; i++) {
-        int64_t gap = found[i]->offset - end;
+        int64_t gap = other->offset - end;
         if (gap >= bytes && (best < 0 || gap < best_size)) {
             best = end;
             best_size = gap;
         }
-        int64_t after = found[i]->offset + align_up(found[i]->bytes);
+        int64_t after = other->offset + align_up(other->bytes);
         end = after > end ? after : end;
     }
     return best < 0 ? end : best;
 }
 
+static void insert(Buffer **by_offset, int64_t n, Buffer *buffer)
+{
+    for (; n > 0 && by_offset[n - 1]->offset > buffer->offset; n--)
+        by_offset[n] = by_offset[n - 1];
+    by_offset[n] = buffer;
+}
+
 static void place_arena(Program *program)
 {
     Placed *placed = NEW_ARRAY(program->arena, Placed, program->buffers.len);
-    Buffer **found = NEW_ARRAY(program->arena, Buffer *, program->buffers.len);
+    Buffer **by_offset = NEW_ARRAY(program->arena, Buffer *, program->buffers.len);
     int64_t n = 0;
     for (int64_t i = 0; i < program->buffers.len; i++)
         if (program->buffers.at[i]->space == SPACE_ARENA && program->buffers.at[i]->first >= 0)
@@ -143,10 +138,11 @@ static void place_arena(Program *program)
     program->arena_bytes = 0;
     for (int64_t i = 0; i < n; i++) {
         Buffer *buffer = placed[i].buffer;
-        int64_t bytes = align_up(buffer->bytes);
-        buffer->offset = best_gap(found, neighbours(placed, i, buffer, found), bytes);
-        if (buffer->offset + bytes > program->arena_bytes)
-            program->arena_bytes = buffer->offset + bytes;
+        int64_t end;
+        buffer->offset = best_gap(by_offset, i, buffer);
+        insert(by_offset, i, buffer);
+        end = buffer->offset + align_up(buffer->bytes);
+        program->arena_bytes = end > program->arena_bytes ? end : program->arena_bytes;
     }
 }
 

@@ -184,6 +184,7 @@ typedef struct Program {
     VEC(Phase *) begin, image, end; /* once before, for each image, once after */
     VEC(Buffer *) buffers;
     VEC(Kernel *) kernels;          /* in order of first use, distinct names */
+    StrMap named;                   /* the same, by name */
     int64_t arena_bytes, scratch_bytes, weights_bytes; /* set by memory planning; weights without the header */
     bool batch_free;                /* image phases run once for each image of a free batch */
     bool by_image;                  /* threads share out a batch's images, each with an arena of its own */

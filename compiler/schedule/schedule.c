@@ -61,29 +61,27 @@ static bool check_values(Lowering *l, const Graph *graph)
 
 /* ── What is needed ──────────────────────────────────────────────────────────────────────────────────── */
 
-static bool is_read_by(const Value *value, const Node *user)
+/* Marks what a node reads, whose users stand behind it. */
+static void mark_read(const Node *node)
 {
-    for (int64_t i = 0; i < user->inputs.len; i++)
-        if (user->inputs.at[i] == value && node_reads(user, i))
-            return true;
-    return false;
-}
-
-static bool is_needed(const Value *value)
-{
-    for (int64_t i = 0; value && i < value->users.len; i++)
-        if (value->users.at[i]->mark && is_read_by(value, value->users.at[i]))
-            return true;
-    return value && value->is_output;
+    for (int64_t i = 0; i < node->inputs.len; i++)
+        if (node->inputs.at[i] && node_reads(node, i))
+            node->inputs.at[i]->mark = 1;
 }
 
 /* Types already say which shapes are meant: the arithmetic on Shape that makes them, with a free batch in it, has no code. */
 static void mark_needed(const Graph *graph)
 {
+    FOR_NODES (node, graph)
+        for (int64_t i = 0; i < node->outputs.len; i++)
+            if (node->outputs.at[i])
+                node->outputs.at[i]->mark = node->outputs.at[i]->is_output;
     for (Node *node = graph->last; node; node = node->prev) {
         node->mark = 0;
         for (int64_t i = 0; i < node->outputs.len; i++)
-            node->mark |= is_needed(node->outputs.at[i]);
+            node->mark |= node->outputs.at[i] && node->outputs.at[i]->mark;
+        if (node->mark)
+            mark_read(node);
     }
 }
 
@@ -153,6 +151,8 @@ static void add_tensors(Lowering *l)
         const Value *value = l->graph->outputs.at[i];
         Buffer *buffer = buffer_new(l, value->name, SPACE_TENSOR, value->type.dtype, value_bytes(value));
         buffer->index = l->graph->inputs.len + i;
+        if (!strmap_get(&l->results, value->name))
+            strmap_put(&l->results, value->name, buffer);
     }
 }
 
@@ -250,6 +250,7 @@ Program *schedule_graph(Graph *graph, DType precision, const CpuProfile *cpu, co
     *program = (Program){.arena = arena, .cpu = cpu, .precision = precision, .batch_free = is_batch_free(graph)};
     Lowering lowering = {
         .program = program, .graph = graph, .cpu = cpu, .limits = limits, .shared = shared, .arena = arena, .diag = diag};
+    lowering.buffers.arena = lowering.results.arena = arena;
     if (!lower_graph(&lowering))
         return NULL;
     drop_unused(program);

@@ -99,19 +99,6 @@ bool value_is_result(const Lowering *l, const Value *value)
     return outer->is_output && outer->graph == l->graph;
 }
 
-/* The buffer of the graph output that this value is; NULL: it is none. */
-static Buffer *output_buffer(const Lowering *l, const Value *value)
-{
-    for (int64_t i = 0; i < l->graph->outputs.len; i++)
-        if (l->graph->outputs.at[i] == value)
-            for (int64_t j = 0; j < l->program->buffers.len; j++) {
-                Buffer *buffer = l->program->buffers.at[j];
-                if (buffer->space == SPACE_TENSOR && buffer->index == l->graph->inputs.len + i)
-                    return buffer;
-            }
-    return NULL;
-}
-
 static bool is_row_major(int rank, const int64_t *dims, const int *order)
 {
     int last = -1;
@@ -130,7 +117,7 @@ View view_output(Lowering *l, const Value *value, const int *order, bool pad)
     const Value *outer = outer_value(l, value);
     int64_t dims[MAX_RANK];
     int rank = value_dims(outer, dims);
-    Buffer *buffer = value_is_result(l, value) && is_row_major(rank, dims, order) ? output_buffer(l, outer) : NULL;
+    Buffer *buffer = value_is_result(l, value) && is_row_major(rank, dims, order) ? strmap_get(&l->results, outer->name) : NULL;
     View view = buffer ? view_dense(ref_to(buffer), outer->type.dtype, rank, dims)
                        : view_ordered(l, outer->name, SPACE_ARENA, outer->type.dtype, rank, dims, order, pad);
     view.when = l->when;
