@@ -27,7 +27,10 @@
 #include <math.h>
 
 #define EXACT ((double)(1 << 24))
-enum { FEW_TERMS = 64 }; /* of a convolution; fewer are as fast in floats, and no more work to lay out */
+enum {
+    FEW_TERMS = 64, /* of a convolution; fewer are as fast in floats, and no more work to lay out */
+    MOST_RANGES = 256, /* of what is summed up */
+};
 
 /* Weights as rows that are summed up: index o, k, i of [outer][k][inner] belongs to row k. */
 typedef struct Rows {
@@ -141,12 +144,12 @@ static void by_ranges(Node *node, OpKind kind, const Factors *f, const Rows *row
     Arena *scratch = arena_new();
     double *sums = NEW_ARRAY(scratch, double, rows->outer * rows->inner);
     Value *sum = NULL;
-    bool may_cut = kind == OP_MatMul || node_attr_int(node, "group") == 1;
+    int64_t most = kind == OP_MatMul || node_attr_int(node, "group") == 1 ? MOST_RANGES : 1, n = 0;
     for (int64_t first = 0, end; first < rows->k || !sum; first = end) {
         end = longest_range(rows, first, sums);
-        if ((end == first && rows->k) || (end < rows->k && !may_cut)) {
-            diag_unsupported(node->graph->model->diag, node->span, "%s with sums of so many terms in a group is not supported",
-                             node->op->name);
+        if ((end == first && rows->k) || (end < rows->k && ++n == most)) {
+            diag_unsupported(node->graph->model->diag, node->span, "%s with sums of so many terms%s is not supported",
+                             node->op->name, most == 1 ? " in a group" : "");
             break;
         }
         Value *part = partial_sum(node, kind, f, rows, first, end);

@@ -118,6 +118,26 @@ void phases_joined(Lowering *l)
     loop_close(l);
 }
 
+enum { MOST_SINGLE = 64 }; /* phases that are each one of their own, and chunks of what is one for them */
+
+static int64_t bundle_size(int64_t count) { return (count + MOST_SINGLE - 1) / MOST_SINGLE; }
+
+void bundle_open(Lowering *l, const char *name, int64_t i, int64_t count)
+{
+    if (count <= MOST_SINGLE || i % bundle_size(count))
+        return;
+    if (i == 0)
+        phase_open(l, name, 0);
+    section_open(l, 1);
+    l->joined = true;
+}
+
+void bundle_close(Lowering *l, int64_t i, int64_t count)
+{
+    if (count > MOST_SINGLE && ((i + 1) % bundle_size(count) == 0 || i + 1 == count))
+        phases_joined(l);
+}
+
 Stmt *section_open(Lowering *l, int64_t extent)
 {
     if (l->joined)
@@ -151,6 +171,7 @@ void emit_call(Lowering *l, const Kernel *kernel, const Ref *args, int n_args)
     Stmt *call = NEW(l->arena, Stmt);
     call->kind = STMT_CALL;
     call->kernel = kernel_intern(l->program, kernel);
+    call->args = NEW_ARRAY(l->arena, Ref, n_args);
     memcpy(call->args, args, (size_t)n_args * sizeof *args);
     call->n_args = n_args;
     append(l, call);

@@ -14,7 +14,7 @@ typedef struct Pos {
     struct {
         const Stmt *loop;
         int64_t step;
-    } terms[4];
+    } terms[MAX_RANK - 2];
 } Pos;
 
 Buffer *buffer_new(Lowering *l, const char *name, Space space, DType dtype, int64_t bytes);
@@ -27,9 +27,12 @@ Stmt *section_open(Lowering *l, int64_t extent); /* a parallel loop of the open 
 /* What is opened between these two is small: it runs as one phase, in order, on one thread. */
 void phases_join(Lowering *l, const char *name);
 void phases_joined(Lowering *l);
-Stmt *loop_open(Lowering *l, int64_t extent);    /* NULL if extent is 1; close it all the same */
-Stmt *any_open(Lowering *l, int64_t extent);     /* a section where none is open, else a loop */
-void loop_close(Lowering *l);                    /* the innermost loop or section */
+/* Around number i of `count` phases that don't wait for each other: where they are very many, each chunk of one phase is several. */
+void bundle_open(Lowering *l, const char *name, int64_t i, int64_t count);
+void bundle_close(Lowering *l, int64_t i, int64_t count);
+Stmt *loop_open(Lowering *l, int64_t extent); /* NULL if extent is 1; close it all the same */
+Stmt *any_open(Lowering *l, int64_t extent); /* a section where none is open, else a loop */
+void loop_close(Lowering *l); /* the innermost loop or section */
 void emit_call(Lowering *l, const Kernel *kernel, const Ref *args, int n_args);
 
 Ref ref_to(Buffer *buffer);

@@ -25,6 +25,8 @@
 
 #include <string.h>
 
+enum { MAX_CONV_RANK = (VIEW_RANK + 2) / 2 }; /* patches have its kernel's dimensions, too */
+
 typedef struct Conv {
     View x, out;            /* channels last: [N, in…, C], [N, out…, M] */
     View operands[MAX_OPERANDS]; /* of the epilogue, likewise */
@@ -575,6 +577,8 @@ bool conv_lower(Lowering *l, const Node *node, Epilogue *epilogue)
     conv.x = view_permute(view_float(l, *view_of(l, node->inputs.at[0])), order);
     View out = float_output(l, result, order, true);
     conv.out = view_permute(out, order);
+    if (rank > MAX_CONV_RANK)
+        return lower_unsupported(l, "a convolution over more than 5 dimensions");
     if (w.per_image)
         return mixes_images(l, "a convolution with weights for each image of a free batch");
     node_window(node, &conv.window);

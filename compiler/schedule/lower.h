@@ -48,6 +48,8 @@ struct Lowering {
 };
 
 bool lower_unsupported(Lowering *l, const char *what);    /* reports at the node that it is not supported; false */
+/* Counts what a small model makes large constants of; false after a report that they are too many. */
+bool lower_may_compute(Lowering *l, int64_t bytes);
 bool mixes_images(Lowering *l, const char *what);   /* likewise, and names the flag that fixes the batch */
 const char *node_label(const Node *node);          /* its output's name */
 

@@ -107,6 +107,8 @@ static bool constant_product(Lowering *l, const Node *node, View a, const View *
 
 /* ── Batches of products, both operands computed ─────────────────────────────────────────────────────── */
 
+enum { MOST_ITEMS = 64 }; /* of a batch, with code of their own */
+
 /* Views with equal batch dimensions before the last two. */
 typedef struct Batch {
     View a, b, c;
@@ -163,13 +165,16 @@ static void batch_loops(Lowering *l, const Batch *batch, const Panels *panels, G
         loop_close(l);
 }
 
-/* Enough products for all threads that a chunk may be some of them whole. */
+/* Enough products for all threads that a chunk may be some of them whole, or too many for code of their own. */
 static bool goes_by_loops(const Lowering *l, const Batch *batch, int *longest)
 {
+    int64_t items = 1;
     *longest = 0;
-    for (int i = 1; i < batch->rank; i++)
+    for (int i = 0; i < batch->rank; i++) {
         *longest = batch->c.dims[i] > batch->c.dims[*longest] ? i : *longest;
-    return batch->rank && batch->rank <= 4 && batch->c.dims[*longest] >= schedule_threads(l->cpu);
+        items *= batch->c.dims[i];
+    }
+    return batch->rank && ((batch->rank <= 4 && batch->c.dims[*longest] >= schedule_threads(l->cpu)) || items > MOST_ITEMS);
 }
 
 static bool next_index(int64_t *index, const int64_t *dims, int rank)

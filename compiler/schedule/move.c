@@ -96,15 +96,13 @@ bool lower_Split(Lowering *l, const Node *node)
 {
     View view = view_of_input(l, node, 0);
     int axis = node_axis(node);
+    const int64_t *parts = node_parts(node);
     int64_t at = 0;
     if (view.per_image && axis == 0)
         return mixes_images(l, "Split of the images of a free batch");
-    for (int64_t i = 0; i < node->outputs.len; i++) {
-        int64_t size = node_part(node, i);
+    for (int64_t i = 0; i < node->outputs.len; at += parts[i++])
         if (node->outputs.at[i])
-            view_set(l, node->outputs.at[i], view_slice(view, axis, pos_at(at), size, 1));
-        at += size;
-    }
+            view_set(l, node->outputs.at[i], view_slice(view, axis, pos_at(at), parts[i], 1));
     return true;
 }
 
@@ -122,7 +120,9 @@ bool lower_Concat(Lowering *l, const Node *node)
             return mixes_images(l, "Concat along the images of a free batch");
         if (in.per_image != out.per_image)
             return mixes_images(l, "Concat of a free batch with a fixed one");
+        bundle_open(l, value->name, i, node->inputs.len);
         copy_phase(l, value->name, view_slice(out, axis, pos_at(at), in.dims[axis], 1), in);
+        bundle_close(l, i, node->inputs.len);
         at += in.dims[axis];
     }
     view_set(l, value, out);
@@ -213,16 +213,13 @@ static bool lower_known(Lowering *l, const Node *node)
 bool lower_Shape(Lowering *l, const Node *node) { return lower_known(l, node); }
 bool lower_Size(Lowering *l, const Node *node) { return lower_known(l, node); }
 
-enum { MOST_COMPUTED = 256 << 20 };
-
 /* All inputs are constants: the reference interpreter computes it. */
 static bool lower_computed(Lowering *l, const Node *node)
 {
     Tensor *inputs[3] = {NULL}, *output = NULL;
     const Type *type = &node->outputs.at[0]->type;
-    l->computed_bytes += shape_count(&type->shape) * dtype_size(type->dtype);
-    if (l->computed_bytes > MOST_COMPUTED)
-        return lower_unsupported(l, "a constant that has to be computed, with which there are more than 256 MiB of them,");
+    if (!lower_may_compute(l, shape_count(&type->shape) * dtype_size(type->dtype)))
+        return false;
     for (int64_t i = 0; i < node->inputs.len && i < countof(inputs); i++) {
         inputs[i] = (Tensor *)value_constant(node->inputs.at[i]);
         if (!inputs[i])

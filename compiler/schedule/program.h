@@ -68,7 +68,7 @@ typedef struct Ref {
     struct {
         const Stmt *loop;
         int64_t stride;
-    } terms[8];
+    } terms[12];
 } Ref;
 
 /* ── Scalar expressions ──────────────────────────────────────────────────────────────────────────────── */
@@ -164,7 +164,7 @@ struct Stmt {
     int64_t extent;
     VEC(Stmt *) body;
     const Kernel *kernel;  /* CALL */
-    Ref args[MAX_ARGS];
+    Ref *args;
     int n_args;
 };
 

@@ -158,18 +158,35 @@ static void add_tensors(Lowering *l)
 
 static Buffer *tensor_buffer(const Program *program, int64_t index) { return program->buffers.at[index]; /* they come first */ }
 
-/* Copies what was not written to its place: views, constants, a value that is an output twice. */
+static Buffer *result_buffer(const Lowering *l, int64_t i) { return tensor_buffer(l->program, l->graph->inputs.len + i); }
+
+typedef VEC(int64_t) Indices;
+
+/* Outputs known at l->when that were not written to their place: views, constants, a value that is an output twice. */
+static Indices unwritten(Lowering *l)
+{
+    Indices list = {0};
+    for (int64_t i = 0; i < l->graph->outputs.len; i++) {
+        const View *view = view_of(l, l->graph->outputs.at[i]);
+        bool written = view->ref.buffer == result_buffer(l, i) && !view->ref.offset && view_is_dense(view);
+        if (!written && view->when == l->when)
+            vec_push(l->arena, &list, i);
+    }
+    return list;
+}
+
 static void write_outputs(Lowering *l)
 {
-    for (int64_t i = 0; i < l->graph->outputs.len; i++) {
-        const Value *value = l->graph->outputs.at[i];
-        const View *view = view_of(l, value);
-        Buffer *buffer = tensor_buffer(l->program, l->graph->inputs.len + i);
-        if (view->ref.buffer == buffer && !view->ref.offset && view_is_dense(view))
-            continue;
-        View out = view_dense(ref_to(buffer), view->dtype, view->rank, view->dims);
-        l->when = view->when;
-        copy_phase(l, value->name, out, *view);
+    for (l->when = WHEN_BEGIN; l->when <= WHEN_END; l->when++) {
+        Indices list = unwritten(l);
+        for (int64_t i = 0; i < list.len; i++) {
+            const Value *value = l->graph->outputs.at[list.at[i]];
+            const View *view = view_of(l, value);
+            View out = view_dense(ref_to(result_buffer(l, list.at[i])), view->dtype, view->rank, view->dims);
+            bundle_open(l, value->name, i, list.len);
+            copy_phase(l, value->name, out, *view);
+            bundle_close(l, i, list.len);
+        }
     }
 }
 

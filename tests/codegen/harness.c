@@ -194,6 +194,7 @@ static Phase *case_phase(Suite *suite, Program *program, const Case *c, int64_t 
     call->kind = STMT_CALL;
     call->kernel = kernel_intern(program, &c->kernel);
     call->n_args = c->n_args;
+    call->args = NEW_ARRAY(suite->arena, Ref, c->n_args);
     for (int i = 0; i < c->n_args; i++) {
         if (!c->args[i])
             continue;

@@ -51,6 +51,7 @@ static Stmt *add_copy(Program *p, Buffer *from, Buffer *to, int64_t extent, int6
     call->kind = STMT_CALL;
     call->kernel = kernel_intern(p, &kernel);
     call->n_args = 2;
+    call->args = NEW_ARRAY(p->arena, Ref, 2);
     call->args[0] = (Ref){.buffer = to, .n_terms = 1, .terms = {{loop, n * 4}}};
     call->args[1] = (Ref){.buffer = from, .n_terms = 1, .terms = {{loop, n * 4}}};
     vec_push(p->arena, &loop->body, call);
