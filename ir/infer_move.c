@@ -349,7 +349,7 @@ bool infer_Slice(Node *node, Diag *diag)
 static bool check_equal_parts(const Node *node, int64_t size, Diag *diag)
 {
     int64_t n = node->outputs.len;
-    if ((node_attr(node, "num_outputs") || size % n == 0) && node_part(node, n - 1) >= 0)
+    if ((node_attr(node, "num_outputs") || size % n == 0) && node_parts(node)[n - 1] >= 0)
         return true;
     return FAIL(node, diag, "Split can't part dimension %lld into %lld outputs", (long long)size, (long long)n);
 }
@@ -382,9 +382,10 @@ bool infer_Split(Node *node, Diag *diag)
     if (!infer_axis(node, node_attr_int(node, "axis"), in->rank, &axis, diag) || !infer_ints(node, "split", 1, &parts, diag) ||
         !check_parts(node, &parts, in->dims[axis], diag))
         return false;
+    const int64_t *lengths = node_parts(node);
     for (int64_t i = 0; i < node->outputs.len; i++) {
         Shape out = *in;
-        out.dims[axis] = dim_of(node_part(node, i));
+        out.dims[axis] = dim_of(lengths[i]);
         node_set_output(node, i, node_input_dtype(node, 0), out);
     }
     return true;
@@ -453,12 +454,9 @@ bool infer_Tile(Node *node, Diag *diag)
 
 static bool check_mode(const Node *node, Diag *diag)
 {
-    static const char *const modes[] = {"constant", "reflect", "edge", "wrap"};
-    const char *mode = node_attr_string(node, "mode");
-    for (int64_t i = 0; i < countof(modes); i++)
-        if (strcmp(mode, modes[i]) == 0)
-            return true;
-    return FAIL(node, diag, "mode of Pad is '%s', expected 'constant', 'reflect', 'edge' or 'wrap'", mode);
+    return node_pad_mode(node) != N_PAD_MODES ||
+           FAIL(node, diag, "mode of Pad is '%s', expected 'constant', 'reflect', 'edge' or 'wrap'",
+                node_attr_string(node, "mode"));
 }
 
 /* Where something is added that is no constant, something is left to take it from. */
@@ -473,8 +471,7 @@ static bool pad_dim(const Node *node, Dim *dim, int64_t before, int64_t after, D
     if (beyond || __builtin_add_overflow(dim->size, before, &size) || __builtin_add_overflow(size, after, &size) || size < 0)
         return FAIL(node, diag, "Pad makes a dimension of %lld by %lld and %lld, expected a size of at least 0",
                     (long long)dim->size, (long long)before, (long long)after);
-    bool changes = before || after, adds = before > 0 || after > 0,
-         picks = !str_equal(node_attr_string(node, "mode"), "constant");
+    bool changes = before || after, adds = before > 0 || after > 0, picks = node_pad_mode(node) != PAD_CONSTANT;
     if (picks && adds && dim->size - (before < 0 ? -before : 0) - (after < 0 ? -after : 0) < 1)
         return FAIL(node, diag, "Pad continues a dimension that has no element left");
     *dim = dim_of(size);

@@ -106,13 +106,14 @@ REF(Pad)
     int64_t before[MAX_RANK], after[MAX_RANK], strides[MAX_RANK];
     Tensor *out = outputs[0];
     node_pads(node, before, after);
+    PadMode mode = node_pad_mode(node);
     Walk walk = walk_over(in->rank, out->dims);
     dense_strides(in->rank, in->dims, strides);
     for (int64_t i = 0; i < out->count; i++, walk_next(&walk)) {
         int64_t from = 0;
         bool inside = true;
         for (int d = 0; d < in->rank; d++) {
-            int64_t at = node_pad_source(node, in->dims[d], before[d], after[d], walk.at[d]);
+            int64_t at = pad_source(mode, in->dims[d], before[d], after[d], walk.at[d]);
             inside &= at >= 0;
             from += at * strides[d];
         }
@@ -172,11 +173,10 @@ REF(Split)
 {
     (void)diag;
     int64_t axis = node_axis(node), first = 0;
-    for (int64_t i = 0; i < node->outputs.len; i++) {
+    const int64_t *parts = node_parts(node);
+    for (int64_t i = 0; i < node->outputs.len; first += parts[i++])
         if (outputs[i])
             copy_part(inputs[0], first, outputs[i], axis, true);
-        first += node_part(node, i);
-    }
     return true;
 }
 

@@ -157,30 +157,41 @@ void node_pads(const Node *node, int64_t before[MAX_RANK], int64_t after[MAX_RAN
 
 static int64_t floor_mod(int64_t a, int64_t b) { return (a % b + b) % b; }
 
-/* What is taken away goes first; what is left is continued. */
-int64_t node_pad_source(const Node *node, int64_t size, int64_t before, int64_t after, int64_t i)
+PadMode node_pad_mode(const Node *node)
 {
-    const char *mode = node_attr_string(node, "mode");
+    static const char *const modes[] = {"constant", "reflect", "edge", "wrap"};
+    int mode = PAD_CONSTANT;
+    while (mode < N_PAD_MODES && strcmp(node_attr_string(node, "mode"), modes[mode]) != 0)
+        mode++;
+    return (PadMode)mode;
+}
+
+/* What is taken away goes first; what is left is continued. */
+int64_t pad_source(PadMode mode, int64_t size, int64_t before, int64_t after, int64_t i)
+{
     int64_t skip = before < 0 ? -before : 0, n = size - skip - (after < 0 ? -after : 0), at = i - (before > 0 ? before : 0);
     if (at >= 0 && at < n)
         return skip + at;
-    if (n < 1 || strcmp(mode, "constant") == 0)
+    if (n < 1 || mode == PAD_CONSTANT)
         return -1;
-    if (strcmp(mode, "wrap") == 0)
+    if (mode == PAD_WRAP)
         return skip + floor_mod(at, n);
-    if (strcmp(mode, "edge") == 0 || n == 1)
+    if (mode == PAD_EDGE || n == 1)
         return skip + clamp(at, 0, n - 1);
     at = floor_mod(at, 2 * (n - 1));
     return skip + (at < n ? at : 2 * (n - 1) - at);
 }
 
-int64_t node_part(const Node *node, int64_t i)
+const int64_t *node_parts(const Node *node)
 {
-    Ints parts = node_ints(node, "split", 1);
-    if (parts.given)
-        return parts.at[i];
-    int64_t n = node->outputs.len, size = input_shape(node)->dims[node_axis(node)].size, part = (size + n - 1) / n;
-    return i + 1 < n ? part : size - part * (n - 1);
+    Ints given = node_ints(node, "split", 1);
+    if (given.given)
+        return given.at;
+    int64_t n = node->outputs.len, size = input_shape(node)->dims[node_axis(node)].size;
+    int64_t *parts = NEW_ARRAY(node->graph->model->arena, int64_t, n);
+    for (int64_t i = 0; i < n; i++)
+        parts[i] = i + 1 < n ? (size + n - 1) / n : size - (size + n - 1) / n * (n - 1);
+    return parts;
 }
 
 /* ── Windows ─────────────────────────────────────────────────────────────────────────────────────────── */

@@ -40,10 +40,12 @@ void node_slices(const Node *node, Slice slices[MAX_RANK]); /* one for each dime
 
 /* Pad: elements put before and after each dimension; taken away where negative. */
 void node_pads(const Node *node, int64_t before[MAX_RANK], int64_t after[MAX_RANK]);
+typedef enum PadMode { PAD_CONSTANT, PAD_REFLECT, PAD_EDGE, PAD_WRAP, N_PAD_MODES } PadMode;
+PadMode node_pad_mode(const Node *node); /* N_PAD_MODES: there is no such mode */
 /* Which element of a dimension of that size stands at place i of the result; -1: the constant does. */
-int64_t node_pad_source(const Node *node, int64_t size, int64_t before, int64_t after, int64_t i);
+int64_t pad_source(PadMode mode, int64_t size, int64_t before, int64_t after, int64_t i);
 
-int64_t node_part(const Node *node, int64_t i); /* the length of Split's output i, be it left out or not */
+const int64_t *node_parts(const Node *node); /* the lengths of Split's outputs, be they left out or not */
 
 void node_shape_range(const Node *node, int64_t *start, int64_t *end); /* Shape: the dimensions [start, end) */
 

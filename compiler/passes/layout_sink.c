@@ -259,18 +259,17 @@ bool sink_through_split(Node *node)
     if (!transpose || !dim_is_fixed(node->inputs.at[0]->type.shape.dims[node_axis(node)]))
         return false;
     int rank = value_rank(transpose->inputs.at[0]);
-    for (int64_t i = 0; i < node->outputs.len; i++) {
+    const int64_t *lengths = node_parts(node);
+    for (int64_t i = 0; i < node->outputs.len; from += lengths[i++]) {
         Value *part = node->outputs.at[i];
-        int64_t length = node_part(node, i);
         if (part) {
-            Node *slice = slice_of(node, transpose->inputs.at[0], perm[node_axis(node)], from, from + length, part->name);
+            Node *slice = slice_of(node, transpose->inputs.at[0], perm[node_axis(node)], from, from + lengths[i], part->name);
             Node *back = graph_insert_node(node->graph, node, op_get(OP_Transpose), node->span);
             node_add_input(back, slice->outputs.at[0]);
             node_add_output(back, part);
             node_set_ints(back, "perm", perm, rank);
             node_infer(back);
         }
-        from += length;
     }
     node_remove(node);
     return true;

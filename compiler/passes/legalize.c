@@ -224,10 +224,7 @@ static bool split_is_legal(const Node *node) { return node_input(node, 1) && !no
 static void make_split(Node *node)
 {
     Arena *arena = node->graph->model->arena;
-    int64_t *parts = NEW_ARRAY(arena, int64_t, node->outputs.len);
-    for (int64_t i = 0; i < node->outputs.len; i++)
-        parts[i] = node_part(node, i);
-    put_input(node, 1, "split", tensor_from_i64(arena, parts, node->outputs.len));
+    put_input(node, 1, "split", tensor_from_i64(arena, node_parts(node), node->outputs.len));
     node_drop_attr(node, "num_outputs");
 }
 
@@ -406,15 +403,16 @@ static void make_binary(Node *node)
         become(node, node->op->kind, (Value *[]){value, node->inputs.at[node->inputs.len - 1]}, 2);
 }
 
-static bool pad_is_legal(const Node *node) { return str_equal(node_attr_string(node, "mode"), "constant"); }
+static bool pad_is_legal(const Node *node) { return node_pad_mode(node) == PAD_CONSTANT; }
 
 /* x with elements `before` and `after` added along axis as the Pad says. */
 static Value *pad_along(Node *pad, Value *x, int axis, int64_t before, int64_t after)
 {
     int64_t size = x->type.shape.dims[axis].size, n = size + before + after;
     int64_t *sources = NEW_ARRAY(pad->graph->model->arena, int64_t, n);
+    PadMode mode = node_pad_mode(pad);
     for (int64_t i = 0; i < n; i++)
-        sources[i] = node_pad_source(pad, size, before, after, i);
+        sources[i] = pad_source(mode, size, before, after, i);
     Value *index = constant_new(pad->graph, "sources", tensor_from_i64(pad->graph->model->arena, sources, n), pad->span);
     Node *gather = node_before(pad, OP_Gather, (Value *[]){x, index}, 2, pad->outputs.at[0]->name);
     node_set_int(gather, "axis", axis);

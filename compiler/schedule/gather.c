@@ -10,6 +10,7 @@
 
 #include "compiler/schedule/map.h"
 #include "compiler/schedule/node.h"
+#include "compiler/schedule/places.h"
 
 #include "ir/infer.h"
 #include "ir/params.h"
@@ -71,26 +72,6 @@ bool lower_Gather(Lowering *l, const Node *node)
 
 /* ── Where rows stand ────────────────────────────────────────────────────────────────────────────────── */
 
-/* What the place in the result says of where its row stands: Σ place * stride. */
-static View places(Lowering *l, const Node *node, int rank, const int64_t *dims, const int64_t *strides)
-{
-    int64_t used[MAX_RANK];
-    for (int i = 0; i < rank; i++)
-        used[i] = strides[i] ? dims[i] : 1;
-    Tensor *tensor = tensor_new(l->arena, DT_INT64, rank, used);
-    if (!tensor)
-        out_of_memory();
-    for (int64_t e = 0; e < tensor->count; e++) {
-        int64_t rest = e, sum = 0;
-        for (int i = rank - 1; i >= 0; rest /= used[i], i--)
-            sum += rest % used[i] * strides[i];
-        tensor_set_int(tensor, e, sum);
-    }
-    View view = view_constant(l, tensor, arena_printf(l->arena, "%s.places", node_label(node)));
-    view_broadcast(&view, rank, dims);
-    return view;
-}
-
 /* at = so_far + stride * index, which counts from the end where it is negative and is taken to the nearest of n. */
 static void add_coordinate(Lowering *l, const Node *node, View at, View so_far, View index, int64_t n, int64_t stride)
 {
@@ -119,7 +100,7 @@ static View element_places(Lowering *l, const Node *node, View data, View index)
         strides[i] = i == axis ? 0 : stride;
     }
     View at = view_temp(l, SPACE_ARENA, DT_INT64, index.rank, index.dims, false);
-    add_coordinate(l, node, at, places(l, node, index.rank, index.dims, strides), index, data.dims[axis], along);
+    add_coordinate(l, node, at, places_of(l, node_label(node), index.rank, index.dims, strides), index, data.dims[axis], along);
     return at;
 }
 
@@ -136,7 +117,7 @@ static View slice_places(Lowering *l, const Node *node, View data, View index, i
         if (i < batch)
             strides[i] = stride;
     }
-    View so_far = places(l, node, last, index.dims, strides);
+    View so_far = places_of(l, node_label(node), last, index.dims, strides);
     for (int i = 0; i < n; i++, so_far = at)
         add_coordinate(l, node, at, so_far, view_drop(view_slice(index, last, pos_at(i), 1, 1), last), data.dims[batch + i],
                        along[batch + i]);

@@ -18,6 +18,14 @@ bool lower_unsupported(Lowering *l, const char *what)
     return false;
 }
 
+bool lower_may_compute(Lowering *l, int64_t bytes)
+{
+    enum { MOST = 256 << 20 };
+    l->computed_bytes += bytes;
+    return l->computed_bytes <= MOST ||
+           lower_unsupported(l, "a constant that has to be computed, with which there are more than 256 MiB of them,");
+}
+
 bool mixes_images(Lowering *l, const char *what)
 {
     const char *symbol = graph_batch_symbol(l->graph);

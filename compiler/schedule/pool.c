@@ -13,6 +13,7 @@
 
 #include "compiler/schedule/map.h"
 #include "compiler/schedule/node.h"
+#include "compiler/schedule/places.h"
 
 #include "ir/params.h"
 
@@ -172,12 +173,9 @@ static void pool(Lowering *l, const char *name, OpKind op, View out, Taps *taps,
 /* For each element of x, its number in all of x: what Indices hold. */
 static View numbers_of(Lowering *l, const Node *node, const View *x)
 {
-    Tensor *numbers = tensor_new(l->arena, DT_INT64, x->rank, x->dims);
-    if (!numbers)
-        out_of_memory();
-    for (int64_t i = 0; i < numbers->count; i++)
-        tensor_set_int(numbers, i, i);
-    return view_constant(l, numbers, arena_printf(l->arena, "%s.numbers", node_label(node)));
+    View numbers = places_along(l, node_label(node), view_count(x));
+    view_reshape(&numbers, x->rank, x->dims);
+    return numbers;
 }
 
 /* Where x is greater than the best so far, or NaN, or nothing was seen yet, its number. */
@@ -249,37 +247,62 @@ static int64_t taps_counted(const Taps *taps, int i, int64_t at, bool padding)
     return padding ? taps_before(w, i, from, size + w->end[i]) : taps_before(w, i, from, size) - taps_before(w, i, from, 0);
 }
 
-/* One over the number of elements in each window: a product over the dimensions. */
-static View reciprocals(Lowering *l, const Node *node, const Taps *taps)
+/* Dimensions from `first` to `end`: one over the number of elements in each window, a product over the dimensions. */
+static View reciprocals(Lowering *l, const Node *node, const Taps *taps, int first, int end)
 {
-    int n = taps->window.n;
     bool padding = node_attr_int(node, "count_include_pad");
-    Tensor *tensor = tensor_new(l->arena, DT_FLOAT, n, taps->out);
+    Tensor *tensor = tensor_new(l->arena, DT_FLOAT, end - first, taps->out + first);
     if (!tensor)
         out_of_memory();
     for (int64_t e = 0; e < tensor->count; e++) {
         int64_t rest = e, count = 1;
-        for (int i = n - 1; i >= 0; rest /= taps->out[i], i--)
+        for (int i = end - 1; i >= first; rest /= taps->out[i], i--)
             count *= taps_counted(taps, i, rest % taps->out[i], padding);
         tensor_set(tensor, e, 1.0 / (double)count);
     }
     return view_constant(l, tensor, arena_printf(l->arena, "%s.counts", node_label(node)));
 }
 
+/* out = out * scale, which lacks the dimensions before its own and `behind` it. */
+static void scale_by(Lowering *l, const char *name, View out, View scale, int behind)
+{
+    Expr expr = {.n_operands = 2,
+                 .n_steps = 2,
+                 .steps = {{.op = OP_Cast, .in = {1}, .dtype = out.dtype}, {.op = OP_Mul, .in = {0, 2}, .dtype = out.dtype}}};
+    while (behind--)
+        scale = view_insert(scale, scale.rank, 1, 0);
+    view_broadcast(&scale, out.rank, out.dims);
+    map_phase(l, name, &expr, out, (View[]){out, scale});
+}
+
+enum { MOST_TABLED = 1 << 16 }; /* windows whose reciprocals are one table */
+
+/* In one step, or for many windows dimension by dimension. */
+static bool divide(Lowering *l, const Node *node, const Taps *taps, View out)
+{
+    int64_t windows = 1;
+    int n = taps->window.n;
+    for (int i = 0; i < n; i++)
+        windows *= taps->out[i];
+    if (windows <= MOST_TABLED) {
+        scale_by(l, node_label(node), out, reciprocals(l, node, taps, 0, n), 0);
+        return true;
+    }
+    for (int i = 0; i < n; i++) {
+        if (!lower_may_compute(l, taps->out[i] * dtype_size(DT_FLOAT)))
+            return false;
+        scale_by(l, node_label(node), out, reciprocals(l, node, taps, i, i + 1), n - 1 - i);
+    }
+    return true;
+}
+
 bool lower_AveragePool(Lowering *l, const Node *node)
 {
-    const char *name = node_label(node);
     Taps taps = taps_of(l, node);
     View out = output_like(l, node->outputs.at[0], &taps.x);
     view_set(l, node->outputs.at[0], out);
     if (!view_count(&out))
         return true;
-    pool(l, name, OP_Add, out, &taps, 0);
-    View scale = reciprocals(l, node, &taps);
-    view_broadcast(&scale, out.rank, out.dims);
-    Expr expr = {.n_operands = 2,
-                 .n_steps = 2,
-                 .steps = {{.op = OP_Cast, .in = {1}, .dtype = out.dtype}, {.op = OP_Mul, .in = {0, 2}, .dtype = out.dtype}}};
-    map_phase(l, name, &expr, out, (View[]){out, scale});
-    return true;
+    pool(l, node_label(node), OP_Add, out, &taps, 0);
+    return divide(l, node, &taps, out);
 }
