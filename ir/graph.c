@@ -62,11 +62,27 @@ Graph *graph_new(Model *model, const char *name)
 
 Value *graph_find(const Graph *graph, const char *name) { return strmap_get(&graph->names, name); }
 
+/* The last number that was given to a base, of which the first few are taken. */
+static int64_t *last_number(Graph *graph, const char *base, int64_t few)
+{
+    int64_t *last = strmap_get(&graph->numbered, base);
+    if (last)
+        return last;
+    last = NEW(graph->model->arena, int64_t);
+    *last = few;
+    graph->numbered.arena = graph->model->arena;
+    strmap_put(&graph->numbered, base, last);
+    return last;
+}
+
 const char *graph_fresh_name(Graph *graph, const char *base)
 {
+    enum { FEW = 16 };
     const char *name = base;
-    for (int64_t i = 1; graph_find(graph, name); i++)
+    for (int64_t i = 1; i <= FEW && graph_find(graph, name); i++)
         name = arena_printf(graph->model->arena, "%s_%lld", base, (long long)i);
+    while (graph_find(graph, name))
+        name = arena_printf(graph->model->arena, "%s_%lld", base, (long long)++*last_number(graph, base, FEW));
     return name;
 }
 

@@ -92,6 +92,7 @@ struct Graph {
     Node *first, *last;
     int64_t n_nodes;
     StrMap names;                  /* name → Value, all values of the graph */
+    StrMap numbered;               /* base of a fresh name → the last number tried, where it was looked for often */
     Span span;
 };
 
