@@ -118,15 +118,15 @@ void phases_joined(Lowering *l)
     loop_close(l);
 }
 
-enum { MOST_SINGLE = 64 }; /* phases that are each one of their own, and chunks of what is one for them */
-
-static int64_t bundle_size(int64_t count) { return (count + MOST_SINGLE - 1) / MOST_SINGLE; }
+/* Up to so many phases are each one of their own; of more, so many chunks of so many each are one. LLVM takes longer over large
+ * functions than over as many small ones. */
+enum { MOST_SINGLE = 64, IN_A_CHUNK = 8 };
 
 void bundle_open(Lowering *l, const char *name, int64_t i, int64_t count)
 {
-    if (count <= MOST_SINGLE || i % bundle_size(count))
+    if (count <= MOST_SINGLE || i % IN_A_CHUNK)
         return;
-    if (i == 0)
+    if (i % (IN_A_CHUNK * MOST_SINGLE) == 0)
         phase_open(l, name, 0);
     section_open(l, 1);
     l->joined = true;
@@ -134,7 +134,7 @@ void bundle_open(Lowering *l, const char *name, int64_t i, int64_t count)
 
 void bundle_close(Lowering *l, int64_t i, int64_t count)
 {
-    if (count > MOST_SINGLE && ((i + 1) % bundle_size(count) == 0 || i + 1 == count))
+    if (count > MOST_SINGLE && ((i + 1) % IN_A_CHUNK == 0 || i + 1 == count))
         phases_joined(l);
 }
 

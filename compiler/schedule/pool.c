@@ -76,10 +76,19 @@ static Taps taps_of(Lowering *l, const Node *node)
     return taps;
 }
 
+/* A phase of its own, or part of the loops that are open where there is no name for one. */
+static void map_in_place(Lowering *l, const char *name, const Expr *expr, View out, const View *operands)
+{
+    if (name)
+        map_phase(l, name, expr, out, operands);
+    else
+        map_emit(l, expr, out, operands);
+}
+
 static void combine(Lowering *l, const char *name, OpKind op, View out, View a, View b)
 {
     Expr expr = {.n_operands = 2, .n_steps = 1, .steps[0] = {.op = op, .in = {0, 1}, .dtype = out.dtype}};
-    map_phase(l, name, &expr, out, (View[]){a, b});
+    map_in_place(l, name, &expr, out, (View[]){a, b});
 }
 
 /* ── Large windows ───────────────────────────────────────────────────────────────────────────────────── */
@@ -191,7 +200,38 @@ static void update_indices(Lowering *l, const char *name, View index, View best,
                            {.op = OP_Less, .in = {0, 8}, .dtype = DT_BOOL},     /* 9: index < 0 */
                            {.op = OP_Or, .in = {7, 9}, .dtype = DT_BOOL},       /* 10 */
                            {.op = OP_Where, .in = {10, 3, 0}, .dtype = DT_INT64}}};
-    map_phase(l, name, &expr, index, (View[]){index, x, best, numbers});
+    map_in_place(l, name, &expr, index, (View[]){index, x, best, numbers});
+}
+
+/* x with what windows reach around it, for loops over their taps. */
+static View padded_all(Lowering *l, const char *name, View x, const Taps *taps, double neutral)
+{
+    for (int i = 0; i < taps->window.n; i++)
+        x = padded(l, name, x, &taps->window, i, taps->out[i], neutral);
+    return x;
+}
+
+/* Taps by loops, for each image and channel: what lies around x is as low as can be, and has the number of nothing. */
+static void loop_with_indices(Lowering *l, const char *name, const Taps *taps, View out, View index, View numbers)
+{
+    const Window *w = &taps->window;
+    View x = padded_all(l, name, taps->x, taps, dtype_lowest(out.dtype)), all[4] = {out, index, x, numbers};
+    all[3] = padded_all(l, name, numbers, taps, -1);
+    phase_open(l, name, 0);
+    for (int d = 0; d < 2; d++) {
+        Pos at = pos_loop(pos_at(0), d ? loop_open(l, out.dims[1]) : section_open(l, out.dims[0]), 1);
+        for (int i = 0; i < 4; i++)
+            all[i] = view_slice(all[i], d, at, 1, 1);
+    }
+    for (int i = 0; i < w->n; i++) {
+        Pos at = pos_loop(pos_at(0), loop_open(l, w->kernel[i]), w->dilation[i]);
+        for (int k = 2; k < 4; k++)
+            all[k] = view_slice(all[k], i + 2, at, out.dims[i + 2], w->stride[i]);
+    }
+    update_indices(l, NULL, all[1], all[0], all[2], all[3]);
+    combine(l, NULL, OP_Max, all[0], all[0], all[2]);
+    for (int i = 0; i < w->n + 2; i++)
+        loop_close(l);
 }
 
 static void max_with_indices(Lowering *l, const Node *node, Taps *taps, View out, View index)
@@ -200,6 +240,10 @@ static void max_with_indices(Lowering *l, const Node *node, Taps *taps, View out
     View numbers = numbers_of(l, node, &taps->x);
     fill_phase(l, name, out, dtype_lowest(out.dtype));
     fill_phase(l, name, index, -1);
+    if (count_taps(&taps->window) > MANY_TAPS) {
+        loop_with_indices(l, name, taps, out, index, numbers);
+        return;
+    }
     do {
         View to[2] = {out, index}, from[2] = {taps->x, numbers};
         if (!narrow(taps, to, 2, from, 2))
