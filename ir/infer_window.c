@@ -175,13 +175,13 @@ bool infer_ConvNHWC(Node *node, Diag *diag) { return conv(node, diag); }
 /* Strides up to here: each of their phases is a column of the product that it is spelled by. */
 enum { MAX_PHASES = 4096, MAX_TRANSPOSED = 3, MAX_SPREAD = 1 << 24 };
 
-/* Elements of the kernel with its dilations, which are zeros there, in whole strides. */
+/* Elements of the kernel with its dilations, which are zeros there, in whole strides; INT64_MAX: far too many. */
 static int64_t spread_elements(const Window *w)
 {
     int64_t n = 1;
     for (int i = 0; i < w->n; i++) {
         int64_t extent = (w->kernel[i] - 1) * w->dilation[i] + 1, taps = (extent + w->stride[i] - 1) / w->stride[i];
-        if (__builtin_mul_overflow(n, taps * w->stride[i], &n))
+        if (taps > MAX_KERNEL || __builtin_mul_overflow(n, taps * w->stride[i], &n))
             return INT64_MAX;
     }
     return n;
@@ -227,8 +227,10 @@ static bool transposed_dims(const Node *node, Shape *out, Diag *diag)
         diag_unsupported(diag, node->span, "%s with strides whose product is above %d is not supported", node->op->name,
                          MAX_PHASES);
     else if (spread_elements(&w) > MAX_SPREAD)
-        diag_unsupported(diag, node->span, "%s with dilations that make its kernel one of more than %d elements is not supported",
-                         node->op->name, MAX_SPREAD);
+        diag_unsupported(diag, node->span,
+                         "%s with dilations that make its kernel one of more than %d elements, or %d along a dimension, is not "
+                         "supported",
+                         node->op->name, MAX_SPREAD, MAX_KERNEL);
     else
         return true;
     return false;

@@ -118,25 +118,33 @@ static Value *ones(Node *node, DType dtype, const Window *w)
     return spell_constant(node, tensor);
 }
 
-/* Sums of windows; the last one of ceil_mode may need more padding. */
+/* Sums of windows; the last one of ceil_mode may need more padding. Large ones are means times their elements: AveragePool's way
+ * does not take each element by itself. */
 static Value *window_sums(Node *node, Value *x)
 {
+    enum { MANY_TAPS = 64 };
     Window w;
     int64_t pads[2 * MAX_RANK];
+    double taps = 1;
     const Shape *in = &x->type.shape, *out = &node->outputs.at[0]->type.shape;
     node_window(node, &w);
     for (int i = 0; i < w.n; i++) {
         int64_t last = (out->dims[i + 2].size - 1) * w.stride[i] + (w.kernel[i] - 1) * w.dilation[i] + 1;
         int64_t more = last - w.begin[i] - in->dims[i + 2].size;
+        taps *= (double)w.kernel[i];
         pads[i] = w.begin[i];
         pads[w.n + i] = more > w.end[i] ? more : w.end[i];
     }
-    Node *conv = spell_node(node, OP_Conv, (Value *[]){x, ones(node, x->type.dtype, &w)}, 2);
-    node_set_int(conv, "group", in->dims[1].size);
-    node_set_ints(conv, "pads", pads, 2 * w.n);
-    node_set_ints(conv, "strides", w.stride, w.n);
-    node_set_ints(conv, "dilations", w.dilation, w.n);
-    return spelled(conv);
+    bool many = taps > MANY_TAPS;
+    Node *sums = many ? spell_node(node, OP_AveragePool, &x, 1)
+                      : spell_node(node, OP_Conv, (Value *[]){x, ones(node, x->type.dtype, &w)}, 2);
+    if (many)
+        node_set_ints(sums, "kernel_shape", w.kernel, w.n);
+    node_set_int(sums, many ? "count_include_pad" : "group", many ? 1 : in->dims[1].size);
+    node_set_ints(sums, "pads", pads, 2 * w.n);
+    node_set_ints(sums, "strides", w.stride, w.n);
+    node_set_ints(sums, "dilations", w.dilation, w.n);
+    return many ? SPELL(node, OP_Mul, spelled(sums), spell_number(node, x->type.dtype, taps)) : spelled(sums);
 }
 
 void spell_LpPool(Node *node)
