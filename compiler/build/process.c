@@ -10,6 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+enum { MOST_OUTPUT = 64 << 20 }; /* of a program that is read */
+
 int process_run(const char *const *arguments, StrBuf *output, Diag *diag)
 {
     terminal_clear();
@@ -20,9 +22,11 @@ int process_run(const char *const *arguments, StrBuf *output, Diag *diag)
         diag_resource(diag, NO_SPAN, "'%s' can't be run: %s", arguments[0], strerror(error));
         return -1;
     }
-    if (output)
-        sb_put_file(output, child.output);
-    if (!child_wait(&child, &status))
+    bool all = !output || sb_put_file(output, child.output, MOST_OUTPUT);
+    bool waited = child_wait(&child, &status); /* which closes the pipe: it does not go on for ever */
+    if (!all)
+        diag_resource(diag, NO_SPAN, "'%s' says more than %d MB", arguments[0], MOST_OUTPUT >> 20);
+    else if (!waited)
         diag_resource(diag, NO_SPAN, "can't wait for '%s': %s", arguments[0], strerror(errno));
     else if (WIFSIGNALED(status))
         diag_resource(diag, NO_SPAN, "'%s' was ended by signal %d (%s)", arguments[0], WTERMSIG(status),

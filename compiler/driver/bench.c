@@ -84,7 +84,7 @@ static ExitCode answer_one(Driver *driver)
 static bool describe(Driver *driver, json_t *side, const char *name, const char *program)
 {
     json_t *info = machine_program(program, driver->arena, &driver->diag);
-    json_object_set_new(side, "name", json_string(name));
+    json_object_set_new(side, "name", json_text(name));
     for (const char *const *key = (const char *const[]){"precision", "cpu", "hashes", NULL}; info && *key; key++)
         json_object_set(side, *key, json_object_get(info, *key));
     json_decref(info);

@@ -117,6 +117,10 @@ const CpuProfile *options_profile(Driver *driver); /* of -mcpu; NULL after a dia
 /* Those of -mcpu=A,B…: code can be made for all, the most demanding first. False after a diagnostic. */
 bool options_choose_cpus(Driver *driver, Build *build);
 
+/* May path be written? It is none of the files of the arguments; once a model is loaded, none of its weights either. False after a
+ * diagnostic. */
+bool options_spare_inputs(Driver *driver, const char *path);
+
 /* An error of the command line: exit code 2. */
 void usage_error(Driver *driver, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

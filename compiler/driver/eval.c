@@ -124,10 +124,21 @@ static void print_json(const Eval *e)
     json_print(root, 9);
 }
 
+/* Neither the model nor a picture. */
+static bool spares_inputs(const Eval *e, const char *path)
+{
+    bool spared = options_spare_inputs(e->driver, path);
+    for (int64_t i = 0; spared && i < e->album.pictures.len; i++)
+        spared = output_check(path, e->album.pictures.at[i].path, &e->driver->diag);
+    return spared;
+}
+
 static bool write_confusion(const Eval *e)
 {
     Driver *driver = e->driver;
     const char *path = driver->options.confusion, *made = arena_printf(driver->arena, "%s/confusion.csv", e->dir);
+    if (!spares_inputs(e, path))
+        return false;
     if (answers_write_confusion(&e->answers, &e->album, made))
         return output_commit(made, path, &driver->diag);
     diag_resource(&driver->diag, NO_SPAN, "can't write '%s': %s", path, strerror(errno));
@@ -150,7 +161,7 @@ ExitCode subcommand_eval(Driver *driver)
 {
     const Options *o = &driver->options;
     Eval e = {.driver = driver, .precision = o->precision ? o->precision : "f32"};
-    if (o->confusion && !output_check(o->confusion, o->arguments.at[0], &driver->diag))
+    if (o->confusion && !options_spare_inputs(driver, o->confusion))
         return driver_exit_code(driver);
     progress_begin("eval");
     bool ok =

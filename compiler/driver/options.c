@@ -10,6 +10,7 @@
  * --help and --version, which every command has, are the program's behind MODEL. Behind "--" all is the program's. */
 #include "compiler/driver/driver.h"
 #include "compiler/build/calibrate/calibrate.h"
+#include "compiler/build/output.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -617,6 +618,17 @@ Build options_build_in(Driver *driver, const char *precision)
     Build build = options_build(driver);
     driver->options.precision = asked;
     return build;
+}
+
+bool options_spare_inputs(Driver *driver, const char *path)
+{
+    Build build = options_build(driver);
+    bool spared = true;
+    for (int64_t i = 0; spared && i < driver->options.arguments.len; i++) {
+        build.options.input = driver->options.arguments.at[i];
+        spared = output_check_parts(path, &build.options, driver->arena, &driver->diag);
+    }
+    return spared;
 }
 
 static const CpuProfile *profile_named(Driver *driver, const char *name)

@@ -31,7 +31,7 @@ static bool check_words(Driver *driver)
         usage_error(driver, "where to write: -o FILE.html, -o FILE.json, or --json for standard output");
     else if (o->output && o->json && !str_ends_with(o->output, ".json"))
         usage_error(driver, "--json goes with -o FILE.json, or without -o");
-    return !diag_failed(&driver->diag) && (!o->output || output_check(o->output, o->arguments.at[0], &driver->diag));
+    return !diag_failed(&driver->diag) && (!o->output || options_spare_inputs(driver, o->output));
 }
 
 enum { DIGITS = 9 }; /* of what is measured */
@@ -65,7 +65,7 @@ static bool write_file(Driver *driver, const json_t *report)
     ok = file && fclose(file) == 0 && ok;
     if (path && !ok)
         diag_resource(&driver->diag, NO_SPAN, "can't write '%s': %s", output, strerror(errno));
-    return ok && output_commit(path, output, &driver->diag);
+    return ok && options_spare_inputs(driver, output) && output_commit(path, output, &driver->diag);
 }
 
 /* ── Sides ───────────────────────────────────────────────────────────────────────────────────────────── */

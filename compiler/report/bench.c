@@ -146,6 +146,13 @@ static bool predict(Build *build, json_t *answer)
     return true;
 }
 
+static const JsonRule rules[] = {
+    {NULL, "median_ms", NEED_NUMBER},  {NULL, "p90_ms", NEED_NUMBER},  {NULL, "p99_ms", NEED_NUMBER},
+    {NULL, "runs", NEED_NUMBER},       {NULL, "threads", NEED_NUMBER}, {NULL, "batch", NEED_NUMBER},
+    {NULL, "gflops", NEED_NUMBER},     {"per_op", "name", NEED_TEXT},  {"per_op", "ms", NEED_NUMBER},
+    {"per_op", "gflops", NEED_NUMBER},
+};
+
 json_t *bench_ask(const Build *build, const char *program, const BenchOptions *options)
 {
     const char *threads = arena_printf(build->arena, "%lld", (long long)options->threads);
@@ -158,9 +165,12 @@ json_t *bench_ask(const Build *build, const char *program, const BenchOptions *o
     if (options->trace)
         arguments[n++] = "--trace", arguments[n++] = options->trace;
     json_t *answer = json_answer(arguments, build->arena, build->diag);
-    if (answer)
+    if (answer && json_is_of_program(answer, rules, countof(rules), program, build->diag)) {
         json_object_set_new(answer, "cores", json_integer(cores));
-    return answer;
+        return answer;
+    }
+    json_decref(answer);
+    return NULL;
 }
 
 static void add_peak(json_t *answer, double peak)

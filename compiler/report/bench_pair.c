@@ -60,8 +60,10 @@ static int by_value(const void *a, const void *b)
 /* They are sorted. */
 static double median(double *values, int64_t n)
 {
+    if (!n)
+        return 0;
     qsort(values, (size_t)n, sizeof *values, by_value);
-    return n ? (values[(n - 1) / 2] + values[n / 2]) / 2 : 0;
+    return (values[(n - 1) / 2] + values[n / 2]) / 2;
 }
 
 static double median_of(const Doubles *list, Arena *arena)
@@ -201,7 +203,7 @@ static void put_ratio(json_t *object, Ratio ratio)
 static json_t *side_json(const Side *side, Arena *arena)
 {
     double ms = median_of(&side->medians, arena), flops = json_number_value(json_object_get(side->greeting, "flops"));
-    return json_pack("{s:f, s:f}", "median_ms", ms, "gflops", ms > 0 ? flops / ms * 1e-6 : 0);
+    return json_pack("{s:f, s:o}", "median_ms", ms, "gflops", json_finite(ms > 0 ? flops / ms * 1e-6 : 0));
 }
 
 static json_t *phases_json(const Pair *pair)
@@ -271,8 +273,10 @@ static const char *percent_text(char text[PERCENT_TEXT], double ratio)
 
 static void print_side(const char *letter, const json_t *side)
 {
-    printf("%s %12.4g ms %9.1f GFLOP/s   %s   ", letter, number(side, "median_ms"), number(side, "gflops"),
-           json_string_value(json_object_get(side, "precision")));
+    const char *precision = json_string_value(json_object_get(side, "precision"));
+    printf("%s %12.4g ms %9.1f GFLOP/s   ", letter, number(side, "median_ms"), number(side, "gflops"));
+    put_escaped(stdout, precision ? precision : "?");
+    fputs("   ", stdout);
     put_escaped(stdout, json_string_value(json_object_get(side, "name")));
     putchar('\n');
 }

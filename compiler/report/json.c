@@ -18,6 +18,47 @@ json_t *json_answer(const char *const *arguments, Arena *arena, Diag *diag)
     return answer;
 }
 
+static bool fits(const json_t *value, JsonNeed need)
+{
+    return need == NEED_OBJECT ? json_is_object(value)
+           : need == NEED_LIST ? json_is_array(value)
+           : need == NEED_TEXT ? json_is_string(value)
+                               : json_is_number(value);
+}
+
+static bool keeps(const json_t *root, const JsonRule *rule, const char *path, const char *what, Diag *diag)
+{
+    static const char *const names[] = {
+        [NEED_OBJECT] = "an object", [NEED_LIST] = "a list", [NEED_TEXT] = "a string", [NEED_NUMBER] = "a number"};
+    const json_t *list = rule->list ? json_object_get(root, rule->list) : NULL;
+    size_t n = rule->list ? json_array_size(list) : 1;
+    for (size_t i = 0; i < n; i++) {
+        const json_t *item = rule->list ? json_array_get(list, i) : root;
+        if (fits(rule->key ? json_object_get(item, rule->key) : item, rule->need))
+            continue;
+        if (rule->list)
+            diag_error(diag, NO_SPAN, "'%s' is no %s: %s[%zu]%s%s is not %s", path, what, rule->list, i, rule->key ? "." : "",
+                       rule->key ? rule->key : "", names[rule->need]);
+        else
+            diag_error(diag, NO_SPAN, "'%s' is no %s: %s is not %s", path, what, rule->key, names[rule->need]);
+        return false;
+    }
+    return true;
+}
+
+bool json_keeps(const json_t *root, const JsonRule *rules, int64_t n, const char *path, const char *what, Diag *diag)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (!keeps(root, &rules[i], path, what, diag))
+            return false;
+    return true;
+}
+
+bool json_is_of_program(const json_t *root, const JsonRule *rules, int64_t n, const char *program, Diag *diag)
+{
+    return json_keeps(root, rules, n, program, "program that cnxc has made", diag);
+}
+
 void json_write(const json_t *answer, size_t layout, FILE *out)
 {
     char *text = json_dumps(answer, layout | JSON_PRESERVE_ORDER);

@@ -7,6 +7,21 @@
 
 #include <jansson.h>
 
+/* What is relied on of JSON that may come from anywhere: a key that is there, and of a type. */
+typedef enum JsonNeed { NEED_OBJECT, NEED_LIST, NEED_TEXT, NEED_NUMBER } JsonNeed;
+
+typedef struct JsonRule {
+    const char *list; /* of each item of a list at the top; NULL: of the top itself */
+    const char *key;  /* NULL: the item itself */
+    JsonNeed need;
+} JsonRule;
+
+/* Whether `root`, which is of the file at path, keeps n rules; false after a diagnostic: "'path' is no <what>: …". */
+bool json_keeps(const json_t *root, const JsonRule *rules, int64_t n, const char *path, const char *what, Diag *diag);
+
+/* The same of what a program answers. */
+bool json_is_of_program(const json_t *root, const JsonRule *rules, int64_t n, const char *program, Diag *diag);
+
 /* What the program arguments[0] says as JSON; NULL after a diagnostic. */
 json_t *json_answer(const char *const *arguments, Arena *arena, Diag *diag);
 

@@ -9,6 +9,7 @@
 #include "compiler/report/machine.h"
 #include "compiler/build/bytes.h"
 #include "compiler/build/process.h"
+#include "compiler/report/json.h"
 #include "compiler/target/bandwidth.h"
 #include "compiler/target/cpu.h"
 #include "compiler/target/peak.h"
@@ -137,12 +138,16 @@ static json_t *ask(const char *program, Arena *arena, Diag *diag)
     return code == 0 && text.text ? json_loads(text.text, 0, NULL) : NULL;
 }
 
+static const JsonRule rules[] = {{NULL, "graph_hash", NEED_TEXT}, {NULL, "weights_hash", NEED_TEXT}};
+
 json_t *machine_program(const char *program, Arena *arena, Diag *diag)
 {
     uint64_t hash;
     json_t *info = ask(program, arena, diag), *hashes = NULL;
-    if (!diag_failed(diag) && hash_file(program, &hash, diag) && !(hashes = hashes_json(hash, info)))
+    if (!diag_failed(diag) && !info)
         diag_error(diag, NO_SPAN, "'%s' is no program that cnxc has made", program);
+    else if (info && json_is_of_program(info, rules, countof(rules), program, diag) && hash_file(program, &hash, diag))
+        hashes = hashes_json(hash, info);
     if (!hashes) {
         json_decref(info);
         return NULL;

@@ -6,7 +6,9 @@
  * From start to end the thread works on the phase; then it waits for the others. What of a run is in no phase goes by while threads
  * are woken, before the first, and while the last of them come home. */
 #include "compiler/report/parts.h"
+#include "compiler/target/rounds.h"
 
+#include <math.h>
 #include <string.h>
 
 static double number(const json_t *object, const char *key) { return json_number_value(json_object_get(object, key)); }
@@ -54,7 +56,7 @@ json_t *parts_timeline(const char *trace, const Groups *groups, Diag *diag)
         return NULL;
     }
     const json_t *other = json_object_get(root, "otherData");
-    for (int64_t t = 0; t < (int64_t)number(other, "threads"); t++)
+    for (double t = 0; t < fmin(number(other, "threads"), ROUNDS_MOST_THREADS); t++)
         json_array_append_new(threads, json_array());
     json_array_foreach (json_object_get(root, "traceEvents"), i, event)
         add_event(threads, event, groups);

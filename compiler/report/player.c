@@ -4,12 +4,15 @@
  *
  *   player_turn(&a, 1, 3)   →   "1 3"   →   {"ms": [12.1, 12.3, 12.2], "phases_ms": []} */
 #include "compiler/report/player.h"
+#include "compiler/report/json.h"
 #include "ir/base/str.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+enum { MOST_LINE = 4 << 20 }; /* of an answer: a longer one is none */
 
 static const char *words_of_end(int status)
 {
@@ -29,19 +32,30 @@ static json_t *fail(Player *player)
     return NULL;
 }
 
-static json_t *read_answer(Player *player)
+static const JsonRule greeting_rules[] = {
+    {NULL, "threads", NEED_NUMBER}, {NULL, "batch", NEED_NUMBER}, {NULL, "flops", NEED_NUMBER},
+    {NULL, "phases", NEED_LIST},    {"phases", NULL, NEED_TEXT},
+};
+static const JsonRule turn_rules[] = {
+    {NULL, "ms", NEED_LIST},
+    {"ms", NULL, NEED_NUMBER},
+    {NULL, "phases_ms", NEED_LIST},
+    {"phases_ms", NULL, NEED_NUMBER},
+};
+
+static json_t *read_answer(Player *player, const JsonRule *rules, int64_t n_rules)
 {
-    char *line = NULL;
-    size_t room = 0;
-    bool read = getline(&line, &room, player->answers) > 0;
-    json_t *answer = read ? json_loads(line, 0, NULL) : NULL;
-    free(line);
-    return answer ? answer : fail(player);
+    bool read = fgets(player->line, MOST_LINE, player->answers);
+    json_t *answer = read ? json_loads(player->line, 0, NULL) : NULL;
+    if (!answer || json_is_of_program(answer, rules, n_rules, player->program, player->diag))
+        return answer ? answer : fail(player);
+    json_decref(answer);
+    return NULL;
 }
 
 bool player_start(Player *player, const char *program, const PlayerOptions *options, Arena *arena, Diag *diag)
 {
-    *player = (Player){.program = program, .diag = diag};
+    *player = (Player){.program = program, .line = memory_new(MOST_LINE), .diag = diag};
     char *words[] = {(char *)(uintptr_t)program,
                      "--bench",
                      "--turns",
@@ -63,14 +77,14 @@ bool player_start(Player *player, const char *program, const PlayerOptions *opti
     if (!(player->answers = fdopen(player->child.output, "r")))
         out_of_memory();
     player->child.output = -1;
-    return (player->greeting = read_answer(player));
+    return (player->greeting = read_answer(player, greeting_rules, countof(greeting_rules)));
 }
 
 json_t *player_turn(Player *player, int64_t uncounted, int64_t counted)
 {
     if (dprintf(player->child.input, "%lld %lld\n", (long long)uncounted, (long long)counted) < 0)
         return fail(player);
-    return read_answer(player);
+    return read_answer(player, turn_rules, countof(turn_rules));
 }
 
 void player_end(Player *player)
@@ -80,6 +94,7 @@ void player_end(Player *player)
         child_wait(&player->child, &status);
     if (player->answers)
         fclose(player->answers);
+    free(player->line);
     json_decref(player->greeting);
     *player = (Player){0};
 }

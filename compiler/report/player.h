@@ -13,6 +13,7 @@ typedef struct Player {
     const char *program;     /* its path */
     Child child;
     FILE *answers;
+    char *line;              /* room for one of them */
     json_t *greeting;        /* threads, batch, flops, names of phases */
     Diag *diag;
 } Player;

@@ -206,12 +206,12 @@ static json_t *lone_report(const char *program, const json_t *info, const json_t
     json_t *time = json_object();
     for (int64_t i = 0; i < countof(time_keys); i++)
         json_object_set(time, time_keys[i], json_object_get(answer, time_keys[i]));
-    json_t *options = json_pack("{s:O, s:O, s:O, s:O}", "level", json_object_get(info, "opt_level"), "precision",
+    json_t *options = json_pack("{s:O?, s:O?, s:O?, s:O}", "level", json_object_get(info, "opt_level"), "precision",
                                 json_object_get(info, "precision"), "mcpu", json_object_get(info, "cpu"), "threads",
                                 json_object_get(answer, "threads"));
-    json_t *how = json_pack("{s:O, s:o, s:o, s:O}", "cnxc", json_object_get(info, "version"), "options", options, "machine",
+    json_t *how = json_pack("{s:O?, s:o, s:o, s:O}", "cnxc", json_object_get(info, "version"), "options", options, "machine",
                             machine_json(), "hashes", json_object_get(info, "hashes"));
-    return json_pack("{s:s, s:i, s:{s:o, s:O}, s:o, s:n, s:{s:[]}, s:o, s:[], s:o, s:n, s:n, s:o, s:n, s:s, s:n}", "format",
+    return json_pack("{s:s, s:i, s:{s:o, s:O?}, s:o, s:n, s:{s:[]}, s:o, s:[], s:o, s:n, s:n, s:o, s:n, s:s, s:n}", "format",
                      "cnxc-report", "version", 1, "model", "model", json_text(program), "task", json_object_get(info, "task"),
                      "how", how, "peaks", "graph", "nodes", "regions", lone_phases(answer), "unfused", "time", time, "timeline",
                      "memory", "program", program_json(program), "precision", "precision_why",

@@ -5,7 +5,9 @@
  *   old.json   {"format": "cnxc-report", …}
  *   old.html   <!doctype html>… <script type="application/json" id="report">{"format": …}</script> …   in which < is \u003c */
 #include "compiler/report/saved.h"
+#include "compiler/report/json.h"
 #include "compiler/report/page.h"
+#include "ir/base/vec.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +17,7 @@
 #include <unistd.h>
 
 static const int64_t MOST_BYTES = 256 << 20;
+enum { MOST_LEVELS = 32 }; /* of objects and lists; a comparison holds a report two levels further in, and is read again */
 
 /* Of a file that is not there, or may not be read, others will say so. */
 static bool is_about_files(int error)
@@ -64,41 +67,26 @@ static char *read_text(const char *path, size_t *length)
 
 /* ── What is relied on ───────────────────────────────────────────────────────────────────────────────── */
 
-typedef enum Need { OBJECT, LIST, TEXT, NUMBER } Need;
-
-static const struct Rule {
-    const char *list, *key; /* of each item of a list at the top; NULL: of the top itself */
-    Need need;
-} rules[] = {
-    {NULL, "model", OBJECT},     {NULL, "how", OBJECT},     {NULL, "time", OBJECT},    {NULL, "regions", LIST},
-    {"regions", "output", TEXT}, {"regions", "kind", TEXT}, {"regions", "ms", NUMBER}, {"regions", "phases", LIST},
+static const JsonRule rules[] = {
+    {NULL, "model", NEED_OBJECT},   {NULL, "how", NEED_OBJECT},       {NULL, "time", NEED_OBJECT},
+    {NULL, "regions", NEED_LIST},   {"regions", "output", NEED_TEXT}, {"regions", "kind", NEED_TEXT},
+    {"regions", "ms", NEED_NUMBER}, {"regions", "phases", NEED_LIST},
 };
 
-static bool fits(const json_t *value, Need need)
+/* Whether there is more in it than `most` levels of objects and lists. */
+static bool is_deeper(const json_t *value, int most)
 {
-    return need == OBJECT ? json_is_object(value)
-           : need == LIST ? json_is_array(value)
-           : need == TEXT ? json_is_string(value)
-                          : json_is_number(value);
-}
-
-static bool check_rule(const json_t *root, const struct Rule *rule, const char *path, Diag *diag)
-{
-    static const char *const names[] = {[OBJECT] = "an object", [LIST] = "a list", [TEXT] = "a string", [NUMBER] = "a number"};
-    const json_t *list = rule->list ? json_object_get(root, rule->list) : NULL;
-    size_t n = rule->list ? json_array_size(list) : 1;
-    for (size_t i = 0; i < n; i++) {
-        const json_t *object = rule->list ? json_array_get(list, i) : root;
-        if (fits(json_object_get(object, rule->key), rule->need))
-            continue;
-        if (rule->list)
-            diag_error(diag, NO_SPAN, "'%s' is no report: %s[%zu].%s is not %s", path, rule->list, i, rule->key,
-                       names[rule->need]);
-        else
-            diag_error(diag, NO_SPAN, "'%s' is no report: %s is not %s", path, rule->key, names[rule->need]);
-        return false;
+    size_t i;
+    const char *key;
+    json_t *item;
+    bool deeper = !most && (json_is_object(value) || json_is_array(value));
+    if (most) {
+        json_array_foreach (value, i, item)
+            deeper = deeper || is_deeper(item, most - 1);
+        json_object_foreach ((json_t *)(uintptr_t)value, key, item)
+            deeper = deeper || is_deeper(item, most - 1);
     }
-    return true;
+    return deeper;
 }
 
 static bool check(const json_t *root, const char *path, Diag *diag)
@@ -109,9 +97,9 @@ static bool check(const json_t *root, const char *path, Diag *diag)
         diag_error(diag, NO_SPAN, "'%s' is no report that cnxc has written", path);
     else if (version != 1)
         diag_error(diag, NO_SPAN, "'%s' is a report of version %lld, expected 1", path, (long long)version);
-    for (size_t i = 0; !diag_failed(diag) && i < sizeof rules / sizeof *rules; i++)
-        check_rule(root, &rules[i], path, diag);
-    return !diag_failed(diag);
+    else if (is_deeper(root, MOST_LEVELS))
+        diag_error(diag, NO_SPAN, "'%s' is no report: it has more than %d levels", path, MOST_LEVELS);
+    return !diag_failed(diag) && json_keeps(root, rules, countof(rules), path, "report", diag);
 }
 
 /* ── The whole ───────────────────────────────────────────────────────────────────────────────────────── */
@@ -124,7 +112,7 @@ static json_t *parse(const char *text, size_t length, const char *path, Diag *di
         diag_error(diag, NO_SPAN, "'%s' is a page without a report of cnxc", path);
         return NULL;
     }
-    json_t *root = json_loadb(report, report == text ? length : strcspn(report, "<"), 0, &error);
+    json_t *root = json_loadb(report, report == text ? length : strcspn(report, "<"), JSON_REJECT_DUPLICATES, &error);
     if (!root)
         diag_error(diag, NO_SPAN, "'%s' is no report: line %d: %s", path, error.line, error.text);
     return root;

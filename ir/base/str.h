@@ -22,7 +22,7 @@ typedef struct StrBuf {
 void sb_put(StrBuf *sb, const char *text);
 void sb_put_n(StrBuf *sb, const char *text, int64_t length);
 void sb_printf(StrBuf *sb, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void sb_put_file(StrBuf *sb, int file); /* what can be read from a descriptor, to its end */
+bool sb_put_file(StrBuf *sb, int file, int64_t most); /* what can be read from a descriptor, to its end; false: it is more */
 
 const char *escaped(Arena *arena, const char *text); /* as put_escaped() prints it */
 
