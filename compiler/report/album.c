@@ -46,18 +46,16 @@ static bool add_pictures(Album *album, const char *dir, int64_t class)
         return false;
     for (int64_t i = 0; i < names.len; i++) {
         const char *path = arena_printf(album->arena, "%s/%s", dir, names.at[i]);
-        if (ends_like_picture(path))
+        if (ends_like_picture(path) && !path_is_dir(path))
             vec_push(album->arena, &album->pictures, (Picture){path, class});
     }
     return true;
 }
 
 /* From the last label to the first, which stays. */
-static void index_names(Album *album)
+static void index_labels(Album *album)
 {
-    album->by_path.arena = album->by_label.arena = album->arena;
-    for (int64_t i = 0; i < album->pictures.len; i++)
-        strmap_put(&album->by_path, album->pictures.at[i].path, &album->pictures.at[i]);
+    album->by_label.arena = album->arena;
     for (int64_t i = album->n_labels - 1; i >= 0; i--)
         strmap_put(&album->by_label, album->labels[i], (void *)(uintptr_t)&album->labels[i]);
 }
@@ -77,14 +75,8 @@ bool album_read(Album *album, const char *dir)
     }
     if (!album->pictures.len && !diag_failed(album->diag))
         diag_error(album->diag, NO_SPAN, "'%s' holds no folders with pictures", dir);
-    index_names(album);
+    index_labels(album);
     return !diag_failed(album->diag);
-}
-
-int64_t album_find(const Album *album, const char *path)
-{
-    const Picture *picture = strmap_get(&album->by_path, path);
-    return picture ? picture - album->pictures.at : -1;
 }
 
 int64_t album_label(const Album *album, const char *label)

@@ -17,11 +17,10 @@ typedef struct Album {
     const char *const *labels; /* of the model's classes */
     int64_t n_labels;
     VEC(Picture) pictures;     /* sorted by folder, then by name */
-    StrMap by_path, by_label;  /* → Picture; → the first of the labels that reads so */
+    StrMap by_label;           /* → the first of the labels that reads so */
 } Album;
 
 bool album_read(Album *album, const char *dir); /* false after a diagnostic */
-int64_t album_find(const Album *album, const char *path);      /* a picture; -1: none */
-int64_t album_label(const Album *album, const char *label);    /* the first class of this label; -1: none */
+int64_t album_label(const Album *album, const char *label); /* the first class of this label; -1: none */
 
 #endif

@@ -4,7 +4,7 @@
  *   program -k 5 --json -- a.png b.png …              labels, best first; of a picture that can't be read there are none
  *   program --output logits=y.npy -- a.png b.png …    what the labels come from, a row each
  *
- * Paths go to programs as they are, and come back in the answer. */
+ * Paths go to programs as they are; answers come in their order, and are told by that: of a path that is not UTF-8 JSON has no word. */
 #include "compiler/report/answers.h"
 #include "compiler/build/process.h"
 #include "ir/npy.h"
@@ -33,15 +33,11 @@ static StrList command(const Answers *answers, Arena *arena)
 
 /* ── Labels ──────────────────────────────────────────────────────────────────────────────────────────── */
 
-static void take_answer(Answers *a, const Album *album, const json_t *answer)
+static void take_answer(Answers *a, const Album *album, int64_t picture, const json_t *answer)
 {
-    const char *path = json_string_value(json_object_get(answer, "path"));
-    int64_t picture = path ? album_find(album, path) : -1;
     a->unreadable += json_object_get(answer, "error") != NULL;
     size_t rank;
     json_t *prediction;
-    if (picture < 0)
-        return;
     const char *right = album->labels[album->pictures.at[picture].class];
     json_array_foreach (json_object_get(answer, "predictions"), rank, prediction) {
         const char *label = json_string_value(json_object_get(prediction, "label"));
@@ -69,10 +65,12 @@ static bool ask(Answers *a, const Album *album, int64_t begin, int64_t end, Aren
     json_t *answers = code >= 0 && text.text ? json_loads(text.text, 0, NULL) : NULL;
     size_t index;
     json_t *answer;
-    json_array_foreach (answers, index, answer)
-        take_answer(a, album, answer);
-    if (!json_is_array(answers) && code >= 0)
-        diag_resource(album->diag, NO_SPAN, "the compiled program ended with exit code %d", code);
+    if (json_array_size(answers) == (size_t)(end - begin))
+        json_array_foreach (answers, index, answer)
+            take_answer(a, album, begin + (int64_t)index, answer);
+    else if (code >= 0)
+        diag_resource(album->diag, NO_SPAN, "the compiled program answered %zu of %lld %s; its exit code is %d",
+                      json_array_size(answers), (long long)(end - begin), COUNTED(end - begin, "picture"), code);
     json_decref(answers);
     return !diag_failed(album->diag);
 }

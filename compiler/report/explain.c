@@ -145,7 +145,7 @@ static void say_stored(StrBuf *text, json_t *json, const Tensor *tensor)
     if (!tensor->location)
         return;
     sb_printf(text, "%lld bytes at %lld of %s", (long long)bytes, (long long)tensor->offset, tensor->location);
-    json_object_set_new(json, "file", json_string(tensor->location));
+    json_object_set_new(json, "file", json_text(tensor->location));
     json_object_set_new(json, "offset", json_integer((json_int_t)tensor->offset));
     json_object_set_new(json, "bytes", json_integer((json_int_t)bytes));
 }
@@ -167,7 +167,7 @@ static void say_place(StrBuf *text, json_t *json, Span span, Arena *arena)
         return;
     const char *place = span_place(arena, span);
     sb_printf(text, "%s%s", text->len ? ", " : "", place);
-    json_object_set_new(json, "place", json_string(place));
+    json_object_set_new(json, "place", json_text(place));
 }
 
 enum { MOST_READERS = 4 };
@@ -209,7 +209,7 @@ static json_t *from_json(const Build *build, const Value *value)
         json_object_set_new(json, "config", config);
     }
     say_readers(&text, json, value);
-    json_object_set_new(json, "text", json_string(text.text ? text.text : "nothing says"));
+    json_object_set_new(json, "text", json_text(text.text ? text.text : "nothing says"));
     return json;
 }
 

@@ -123,15 +123,16 @@ json_t *info_json(const Build *build, const Layers *layers)
     const Graph *graph = build->model->graph;
     const char *task = model_prop(build->model, "cnxc.task");
     const char *const *labels;
-    json_t *root = json_pack(
-        "{s:s, s:s, s:o, s:o, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:s, s:o, s:o, s:o}", "model", build->options.input,
-        "task", task ? task : "raw", "inputs", values_json(build, graph->inputs.at, graph->inputs.len), "outputs",
-        values_json(build, graph->outputs.at, graph->outputs.len), "n_labels",
-        (json_int_t)prop_strings(build->model, "cnxc.labels", &labels), "layers", layers_json(layers), "nodes",
-        (json_int_t)layers->n_nodes, "halves", (json_int_t)layers->n_halves, "macs", (json_int_t)layers->cost.macs, "parameters",
-        (json_int_t)layers->cost.parameters, "parameter_bytes", (json_int_t)layers->cost.parameter_bytes, "memory",
-        memory_json(build), "estimate", estimate_json(build->program), "cpu", build->cpu->name, "caches", caches_json(build),
-        "regions", regions_json(build), "unfused", unfused_json(build));
+    json_t *root =
+        json_pack("{s:o, s:s, s:o, s:o, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:s, s:o, s:o, s:o}", "model",
+                  json_text(build->options.input), "task", task ? task : "raw", "inputs",
+                  values_json(build, graph->inputs.at, graph->inputs.len), "outputs",
+                  values_json(build, graph->outputs.at, graph->outputs.len), "n_labels",
+                  (json_int_t)prop_strings(build->model, "cnxc.labels", &labels), "layers", layers_json(layers), "nodes",
+                  (json_int_t)layers->n_nodes, "halves", (json_int_t)layers->n_halves, "macs", (json_int_t)layers->cost.macs,
+                  "parameters", (json_int_t)layers->cost.parameters, "parameter_bytes", (json_int_t)layers->cost.parameter_bytes,
+                  "memory", memory_json(build), "estimate", estimate_json(build->program), "cpu", build->cpu->name, "caches",
+                  caches_json(build), "regions", regions_json(build), "unfused", unfused_json(build));
     const CnxrtPreprocessor *pictures = artifact_pictures(build);
     json_object_set_new(root, "pictures", pictures ? json_string(preprocessor_name(pictures)) : json_null());
     return root;

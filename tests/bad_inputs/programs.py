@@ -70,3 +70,11 @@ for name in ("config.json", "model.safetensors", "preprocessor_config.json"):
              shell=f'cp -r "$DIGITS" m; XDG_CACHE_HOME=m "$CNXC" {command.format(name)}; c=$?; cmp m/{name} "$DIGITS/{name}" && rm -r m && exit $c')
 case("reports", "eval: the output is a picture", exit=4, message="the output 'm/test/eight/4000.png' is the input",
      shell='cp -r "$DIGITS" m; XDG_CACHE_HOME=m "$CNXC" eval m m/test --confusion=m/test/eight/4000.png; c=$?; rm -r m; exit $c')
+
+ODD = r"""cp -r "$DIGITS" m; d=$(printf 'm\377\033'); mv m "$d"; """
+for command in ("explain {} logits", "explain {} classifier.weight --json", "info {} --json", "report {} --snr=none --json"):
+    case("reports", f"a folder whose name is not UTF-8 (control): {command.split()[0]}", exit=0, message="",
+         shell=f'{ODD} "$CNXC" {command.format(chr(34) + "$d" + chr(34))} > said; c=$?; grep -q logits said && ! grep -q "$(printf "\\377")" said && rm -r "$d" said; exit $c')
+case("reports", "a picture whose name is not UTF-8 is one that was answered (control)", exit=0, message="",
+     shell=r"""mkdir -p a/eight; cp "$DIGITS/test/eight/4000.png" "$(printf 'a/eight/x\377.png')"; mkdir a/eight/folder.png
+     XDG_CACHE_HOME=a "$CNXC" eval "$DIGITS" a > said; grep -q '^top-1 100.00 % .* 1 picture$' said && rm -r a said""")

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Failing allocations and system calls: run.py CNXC PRELOAD [--all] [--turn N] [--only allocations|calls|limits].
+"""Failing allocations and system calls: run.py CNXC PRELOAD [--all] [--stride N] [--turn N] [--only allocations|calls|limits].
 
 Each allocation, and each call of the system, of a compilation, of a program in each of its modes and of a library's calls
 fails once. Whatever fails must end with exit code 4 and a message (a library: with a status), or not matter; nothing may be
 left behind, no signal may end it, and (--all) the same command afterwards must be right.
 
-A compilation has some thousands of such places: here each STRIDE-th is tried, from another one on each day (--turn: the day);
+A compilation has some thousands of such places: here each STRIDE-th is tried (--stride), from another one on each day (--turn: the day);
 --all tries all but those inside LLVM, of which there are a thousand times more and a stride remains. Calls of the system are
 made to fail by strace. Ends with "N passed, N failed", where N counts the places.
 """
@@ -127,8 +127,8 @@ def allocation_work(command, preload, args):
         assert command.run(folder, {**env, "CNX_FAIL_COUNT": f"{folder}/count"}).returncode == 0
         with open(f"{folder}/count") as f:
             others, llvms = map(int, f.read().split())
-    few = others < 1000  # a program has few, and all are tried
-    for at in range(1 if args.all or few else 1 + args.turn % STRIDE, others + 1, 1 if args.all or few else STRIDE):
+    stride = 1 if args.all or others < 1000 else args.stride  # a program has few, and all are tried
+    for at in range(1 + args.turn % stride, others + 1, stride):
         yield f"{command.name}: allocation {at} of {others}", command, right, {**env, "CNX_FAIL_AT": str(at)}, ()
     for at in range(1 + args.turn * 101 % LLVM_STRIDE, llvms + 1, LLVM_STRIDE):
         yield f"{command.name}: allocation {at} of {llvms} in LLVM", command, right, {**env, "CNX_FAIL_LLVM_AT": str(at)}, ()
@@ -197,6 +197,7 @@ def main():
     ap.add_argument("cnxc", type=os.path.abspath)
     ap.add_argument("preload", type=os.path.abspath)
     ap.add_argument("--all", action="store_true")
+    ap.add_argument("--stride", type=int, default=STRIDE)
     ap.add_argument("--turn", type=int, default=datetime.date.today().toordinal())
     ap.add_argument("--only", default="allocations,calls,limits")
     ap.add_argument("--command", default="")
@@ -227,7 +228,7 @@ def main():
         if "allocations" in args.only and not args.command:
             passed, failed = library(args.cnxc, args.preload, folder)
         with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-            for item, problem in zip(work, pool.map(lambda w: attempt(*w[1:], again=args.all), work)):
+            for item, problem in zip(work, pool.map(lambda w: attempt(*w[1:], again=args.all or args.stride < STRIDE), work)):
                 passed, failed = passed + (not problem), failed + bool(problem)
                 if problem:
                     print(f"FAIL {item[0]}: {problem}", flush=True)
