@@ -9,6 +9,7 @@
 #include "compiler/frontend/input/file.h"
 #include "ir/base/child.h"
 #include "ir/base/path.h"
+#include "ir/base/reads.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -204,8 +205,14 @@ bool output_check_parts(const char *path, const BuildOptions *options, Arena *ar
     for (int64_t i = 0; i < countof(inputs); i++)
         if (inputs[i] && !spares(path, inputs[i], arena, diag))
             return false;
-    if (strcmp(path, "-") == 0 || !external_is_open(path, arena))
+    if (strcmp(path, "-") == 0 || output_is_stream(path) || !reads_hold(path))
         return true;
-    diag_resource(diag, NO_SPAN, "the output '%s' holds weights of the input", path);
+    diag_resource(diag, NO_SPAN, "the output '%s' %s", path,
+                  external_is_open(path, arena) ? "holds weights of the input" : "is an input, too");
     return false;
+}
+
+bool output_same_place(const char *a, const char *b, Arena *arena)
+{
+    return strcmp(path_base(a), path_base(b)) == 0 && same_file(path_directory(arena, a), path_directory(arena, b));
 }

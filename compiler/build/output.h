@@ -22,7 +22,10 @@ bool output_commit(const char *from, const char *to, Diag *diag);
 
 /* May path be written? Refuses folders, and the same file as one of the inputs. False after a diagnostic. */
 bool output_check(const char *path, const char *input, Diag *diag);
-/* Likewise for a model that is loaded: none of its files. */
+/* Likewise for a model: none of its files, and once it is loaded none that was read for it. */
 bool output_check_parts(const char *path, const BuildOptions *options, Arena *arena, Diag *diag);
+
+/* Whether both would be the same file, be it there or not. */
+bool output_same_place(const char *a, const char *b, Arena *arena);
 
 #endif

@@ -226,6 +226,20 @@ static const Emit *chosen_emit(const Options *o)
 
 static bool separate_weights(const Options *o) { return o->weights && strcmp(o->weights, "embed") != 0; }
 
+/* All that is written has a place of its own. */
+static void check_distinct(Compile *c)
+{
+    const Options *o = c->options;
+    Arena *arena = c->build.arena;
+    const char *const places[] = {o->output, o->depfile, separate_weights(o) ? o->weights : NULL,
+                                  c->emit->has_header ? link_header_path(o->output, arena) : NULL,
+                                  c->emit->is_text ? arena_printf(arena, "%s.data", o->output) : NULL};
+    for (int64_t i = 0; i < countof(places); i++)
+        for (int64_t j = 0; j < i; j++)
+            if (places[i] && places[j] && output_same_place(places[i], places[j], arena))
+                usage_error(c->driver, "'%s' is named for two outputs", places[i]);
+}
+
 /* What the options ask for together; each alone was checked by the parser. */
 static bool check_output(Compile *c)
 {
@@ -257,6 +271,8 @@ static bool check_output(Compile *c)
                     package_refuses_name(c->build.prefix));
     else if (separate_weights(o) && strcmp(o->weights, o->output) == 0)
         usage_error(c->driver, "the weights and the output are the same file '%s'", o->output);
+    else
+        check_distinct(c);
     if (diag_failed(c->build.diag))
         return false;
     if (c->emit->is_package)
@@ -374,6 +390,9 @@ static bool commit_all(Compile *c, const char *path)
     if (c->emit->has_header)
         parts[n][0] = link_header_path(path, arena), parts[n++][1] = link_header_path(o->output, arena);
     parts[n][0] = path, parts[n++][1] = o->output;
+    for (int i = 0; i < n; i++) /* pictures of --calibrate are known by now */
+        if (!c->emit->is_package && !check_place(c, parts[i][1]))
+            return false;
     for (int i = 0; i < n; i++)
         if (!commit(c, parts[i][0], parts[i][1])) {
             while (i-- > 0)
@@ -439,8 +458,6 @@ ExitCode subcommand_compile(Driver *driver)
         return compile_cached(&c);
     if (!o->output && c.emit->is_text)
         o->output = "-";
-    if (o->depfile)
-        reads_keep();
     if (c.emit->is_package)
         o->output = without_slashes(o->output, driver->arena);
     c.build.prefix = o->prefix || !o->output ? o->prefix : prefix_from_path(driver->arena, o->output);

@@ -124,21 +124,10 @@ static void print_json(const Eval *e)
     json_print(root, 9);
 }
 
-/* Neither the model nor a picture. */
-static bool spares_inputs(const Eval *e, const char *path)
-{
-    bool spared = options_spare_inputs(e->driver, path);
-    for (int64_t i = 0; spared && i < e->album.pictures.len; i++)
-        spared = output_check(path, e->album.pictures.at[i].path, &e->driver->diag);
-    return spared;
-}
-
 static bool write_confusion(const Eval *e)
 {
     Driver *driver = e->driver;
     const char *path = driver->options.confusion, *made = arena_printf(driver->arena, "%s/confusion.csv", e->dir);
-    if (!spares_inputs(e, path))
-        return false;
     if (answers_write_confusion(&e->answers, &e->album, made))
         return output_commit(made, path, &driver->diag);
     diag_resource(&driver->diag, NO_SPAN, "can't write '%s': %s", path, strerror(errno));
@@ -154,7 +143,8 @@ static bool evaluate(Eval *e)
         return false;
     if ((o->against || o->confusion) && !(e->dir = output_temp_dir(o->confusion, e->driver->arena, &e->driver->diag)))
         return false;
-    return answers_ask(&e->answers, &e->album) && (!o->against || compare(e)) && (!o->confusion || write_confusion(e));
+    return (!o->confusion || options_spare_inputs(e->driver, o->confusion)) && /* pictures are known by now */
+           answers_ask(&e->answers, &e->album) && (!o->against || compare(e)) && (!o->confusion || write_confusion(e));
 }
 
 ExitCode subcommand_eval(Driver *driver)

@@ -4,6 +4,7 @@
 #include "compiler/build/output.h"
 #include "ir/base/parallel.h"
 #include "ir/base/progress.h"
+#include "ir/base/reads.h"
 #include "ir/base/terminal.h"
 #include "runtime/licenses.h"
 
@@ -96,6 +97,7 @@ int main(int argc, char **argv)
     open_standard_streams();
     signal(SIGPIPE, SIG_IGN); /* a reader that went away is a failed write, not a death that leaves files */
     output_guard();
+    reads_keep();
     Arena *arena = arena_new();
     Driver driver = {.arena = arena};
     driver.diag.json = asks_for(argc, argv, "diagnostics=json");

@@ -10,6 +10,7 @@
 #include "compiler/build/classes.h"
 #include "ir/base/endings.h"
 #include "ir/base/listing.h"
+#include "ir/base/reads.h"
 
 #include <errno.h>
 #include <string.h>
@@ -46,8 +47,10 @@ static bool add_pictures(Album *album, const char *dir, int64_t class)
         return false;
     for (int64_t i = 0; i < names.len; i++) {
         const char *path = arena_printf(album->arena, "%s/%s", dir, names.at[i]);
-        if (ends_like_picture(path) && !path_is_dir(path))
-            vec_push(album->arena, &album->pictures, (Picture){path, class});
+        if (!ends_like_picture(path) || path_is_dir(path))
+            continue;
+        reads_note(path);
+        vec_push(album->arena, &album->pictures, (Picture){path, class});
     }
     return true;
 }

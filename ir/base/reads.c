@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static Arena *arena_of_list; /* NULL: nobody wants to know */
@@ -17,22 +18,32 @@ void reads_keep(void)
         arena_of_list = arena_new();
 }
 
-static bool is_listed(const char *path)
-{
-    for (int64_t i = 0; i < list.len; i++)
-        if (strcmp(list.at[i], path) == 0)
-            return true;
-    return false;
-}
-
 void reads_note(const char *path)
 {
     if (!arena_of_list)
         return;
     pthread_mutex_lock(&lock);
-    if (!is_listed(path))
-        vec_push(arena_of_list, &list, arena_strdup(arena_of_list, path));
+    vec_push(arena_of_list, &list, arena_strdup(arena_of_list, path));
     pthread_mutex_unlock(&lock);
+}
+
+bool reads_hold(const char *path)
+{
+    struct stat asked, read;
+    bool found = false;
+    if (stat(path, &asked) != 0)
+        return false;
+    for (int64_t i = 0; i < list.len && !found; i++)
+        found = stat(list.at[i], &read) == 0 && read.st_dev == asked.st_dev && read.st_ino == asked.st_ino;
+    return found;
+}
+
+static bool is_repeated(int64_t index)
+{
+    for (int64_t i = 0; i < index; i++)
+        if (strcmp(list.at[i], list.at[index]) == 0)
+            return true;
+    return false;
 }
 
 /* As make wants names spelled; it has no spelling for a line's end. */
@@ -50,6 +61,8 @@ const char *reads_rule(const char *target, Arena *arena)
     put_name(&out, target);
     sb_put(&out, ":");
     for (int64_t i = 0; i < list.len; i++) {
+        if (is_repeated(i))
+            continue;
         sb_put(&out, " \\\n  ");
         put_name(&out, list.at[i]);
     }

@@ -67,12 +67,33 @@ static bool same_file(const struct stat *a, const char *path)
 
 static bool is_input(const Cli *cli, const struct stat *output)
 {
-    bool found = same_file(output, cli->weights) || same_file(output, cli->files_from) || same_file(output, "/proc/self/exe");
+    struct stat standard; /* a file that is piped in as a picture, a tensor or a list */
+    bool is_standard_input =
+        fstat(STDIN_FILENO, &standard) == 0 && standard.st_dev == output->st_dev && standard.st_ino == output->st_ino;
+    bool found = is_standard_input || same_file(output, cli->weights) || same_file(output, cli->files_from) ||
+                 same_file(output, "/proc/self/exe");
     for (int64_t i = 0; i < cli->n_pictures; i++)
         found |= same_file(output, cli->pictures[i]);
     for (int64_t i = 0; i < cli->n_inputs; i++)
         found |= same_file(output, cli->inputs[i].file);
     return found;
+}
+
+/* The folder that a path is in, and what it is called there. */
+static const char *split(const char *path, char folder[PATH_MAX])
+{
+    const char *slash = strrchr(path, '/');
+    snprintf(folder, PATH_MAX, "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
+    return slash ? slash + 1 : path;
+}
+
+/* Whether both would be the same file, be it there or not. */
+static bool same_place(const char *a, const char *b)
+{
+    char a_folder[PATH_MAX], b_folder[PATH_MAX];
+    struct stat info;
+    bool same_name = strcmp(split(a, a_folder), split(b, b_folder)) == 0;
+    return strcmp(a, b) == 0 || (same_name && stat(a_folder, &info) == 0 && same_file(&info, b_folder));
 }
 
 /* What a kind of file begins with. */
@@ -127,7 +148,7 @@ static bool named_once(Cli *cli, int64_t i)
 {
     const char *path = file_at(cli, i);
     for (int64_t j = 0; path && output_is_file(path) && j < i; j++)
-        if (file_at(cli, j) && strcmp(file_at(cli, j), path) == 0)
+        if (file_at(cli, j) && same_place(file_at(cli, j), path))
             return cli_error(cli, CLI_USAGE, path, "named for two outputs");
     return true;
 }

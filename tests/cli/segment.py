@@ -147,6 +147,10 @@ assert model.labels == LABELS
 refuse("-o needs a picture", 2, "./logits", "-o", "x.png", "--bench")
 refuse("--overlay writes the labels of one picture, which is to be named alone", 2, "./logits", "street.png", "small.png", "--overlay=x.png")
 refuse("x.png: error: named for two outputs", 2, "./logits", "street.png", "-o", "x.png", "--overlay=x.png")
+refuse("named for two outputs", 2, "./logits", "street.png", "-o", "x.png", f"--overlay={FOLDER}/./x.png")
+with open(f"{FOLDER}/street.png", "rb") as f:
+    done = subprocess.run(["./logits", "-", "-o", "street.png"], stdin=f, capture_output=True, text=True, cwd=FOLDER)
+assert done.returncode == 4 and "it is an input, too" in done.stderr, done.stderr
 refuse("cannot write: it is there and not a PNG file", 4, "./logits", "street.png", "-o", "labels.txt")
 refuse("cannot write: it is an input, too", 4, "./logits", "street.png", "-o", "street.png")
 run(CNXC, "compile", f"{ROOT}/models/digits", "-o", "digits")

@@ -66,6 +66,7 @@ bool set_read(CalibrationSet *set, const char *dir, Arena *arena, Diag *diag)
         return false;
     }
     for (int64_t i = 0; i < paths.len; i++) {
+        reads_note(paths.at[i]);
         if (!str_ends_with(paths.at[i], ".npy"))
             vec_push(arena, &set->files, (SetFile){paths.at[i], set->images++, 1, false});
         else if (!add_batch(set, paths.at[i], arena, diag))
@@ -89,7 +90,6 @@ static bool hash_file(XXH3_state_t *state, const char *path)
     if (file >= 0)
         close(file);
     errno = error;
-    reads_note(path);
     XXH3_64bits_update(state, path, strlen(path) + 1);
     XXH3_64bits_update(state, &hash, sizeof hash);
     return ok;
