@@ -68,7 +68,7 @@ for name in ("config.json", "model.safetensors", "preprocessor_config.json"):
     for command in ("report m -o m/{} --snr=none", "eval m m/test --confusion=m/{}"):
         case("reports", f"{command.split()[0]}: the output is the model's {name}", exit=4, message=rf"the output 'm/{name}' (is the input|holds weights of the input)",
              shell=f'cp -r "$DIGITS" m; XDG_CACHE_HOME=m "$CNXC" {command.format(name)}; c=$?; cmp m/{name} "$DIGITS/{name}" && rm -r m && exit $c')
-case("reports", "eval: the output is a picture", exit=4, message="the output 'm/test/eight/4000.png' is the input",
+case("reports", "eval: the output is a picture", exit=4, message="the output 'm/test/eight/4000.png' is an input, too",
      shell='cp -r "$DIGITS" m; XDG_CACHE_HOME=m "$CNXC" eval m m/test --confusion=m/test/eight/4000.png; c=$?; rm -r m; exit $c')
 
 ODD = r"""cp -r "$DIGITS" m; d=$(printf 'm\377\033'); mv m "$d"; """
