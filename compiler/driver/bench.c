@@ -28,23 +28,26 @@ static const char *path_of(const char *program, Arena *arena)
 /* Of the model or program that `argument` names, in a precision; NULL after a diagnostic. */
 static const char *make_program(Driver *driver, const char *argument, const char *precision, Build *build)
 {
-    if (machine_is_program(argument))
+    if (machine_is_program(argument, &driver->diag))
         return path_of(argument, driver->arena);
+    if (diag_failed(&driver->diag))
+        return NULL;
     *build = options_build_in(driver, precision);
     build->options.input = argument;
     return options_choose_cpus(driver, build) ? cache_artifact(build, ARTIFACT_EXE) : NULL;
 }
 
+/* Options of code for what is compiled already; true, too, after another diagnostic. */
 static bool says_code(Driver *driver)
 {
     const Options *o = &driver->options;
     const char *option = options_of_code(driver);
     bool all_made = true;
     for (int64_t i = 0; i < o->arguments.len; i++)
-        all_made &= machine_is_program(o->arguments.at[i]);
+        all_made &= machine_is_program(o->arguments.at[i], &driver->diag);
     if (all_made && (option || o->against))
         usage_error(driver, "%s is for a MODEL; '%s' is compiled already", o->against ? "--against" : option, o->arguments.at[0]);
-    return all_made && (option || o->against);
+    return diag_failed(&driver->diag);
 }
 
 static bool check_usage(Driver *driver)

@@ -145,10 +145,10 @@ static bool report_side(Driver *driver, Side *side, const char *dir, const char 
     ReportOptions options = {.cpu = o->cpu, .threads = o->threads ? o->threads : parallel_cores(), .snr = o->snr};
     if (side->saved) {
         side->report = saved_read(side->name, &driver->diag);
-    } else if (machine_is_program(side->name)) {
+    } else if (machine_is_program(side->name, &driver->diag)) {
         side->program = path_of(side->name, driver->arena);
         side->report = report_of_program(side->program, &options, driver->arena, &driver->diag);
-    } else {
+    } else if (!diag_failed(&driver->diag)) {
         options.dir = folder_in(driver, dir, folder);
         report_model(driver, side, &options);
     }

@@ -173,14 +173,17 @@ static StrMap homes_of(const json_t *report, Arena *arena)
     StrMap homes = {.arena = arena};
     size_t i, j;
     const json_t *region, *origin;
-    json_array_foreach (regions_of(report), i, region)
+    json_array_foreach (regions_of(report), i, region) {
+        const char *output = text_of(region, "output");
         json_array_foreach (json_object_get(region, "origin"), j, origin) {
             const char *key = node_key(origin, arena);
             Names *names = strmap_get(&homes, key);
             if (!names)
                 strmap_put(&homes, key, names = NEW(arena, Names));
-            vec_push(arena, names, text_of(region, "output"));
+            if (!names->len || names->at[names->len - 1] != output) /* once for each region */
+                vec_push(arena, names, output);
         }
+    }
     return homes;
 }
 
@@ -188,11 +191,12 @@ static StrMap homes_of(const json_t *report, Arena *arena)
 static Names spread_of(const json_t *region, const StrMap *homes, Arena *arena)
 {
     Names spread = {0};
-    StrMap seen = {.arena = arena};
+    StrMap seen = {.arena = arena}, keys = {.arena = arena};
     size_t i;
     const json_t *origin;
     json_array_foreach (json_object_get(region, "origin"), i, origin) {
-        const Names *names = strmap_get(homes, node_key(origin, arena));
+        const char *key = node_key(origin, arena);
+        const Names *names = strmap_put(&keys, key, (void *)"seen") ? strmap_get(homes, key) : NULL;
         for (int64_t j = 0; names && j < names->len; j++)
             if (strmap_put(&seen, names->at[j], (void *)"seen"))
                 vec_push(arena, &spread, names->at[j]);

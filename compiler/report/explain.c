@@ -109,9 +109,9 @@ static const struct {
 };
 
 /* Those that are there, with what they say. */
-static json_t *config_of(const char *path, const char *name)
+static json_t *config_of(const Source *source, const char *name)
 {
-    json_t *found = json_object(), *config = json_load_file(path, 0, NULL);
+    json_t *found = json_object(), *config = json_loadb(source->text ? source->text : "", (size_t)source->length, 0, NULL);
     for (int64_t i = 0; i < countof(config_keys) && !json_object_size(found); i++)
         for (int k = 0; strstr(name, config_keys[i].part) && k < countof(config_keys[i].keys); k++) {
             const char *key = config_keys[i].keys[k];
@@ -203,7 +203,7 @@ static json_t *from_json(const Build *build, const Value *value)
     if (span.source != build->model->source || !value->constant || !value->constant->location)
         say_place(&text, json, span, arena);
     if (!span.source && build->model->source) {
-        json_t *config = config_of(build->model->source->path, value->name);
+        json_t *config = config_of(build->model->source, value->name);
         sb_put(&text, text.len ? "; " : "");
         say_config(&text, config, build->model->source->path);
         json_object_set_new(json, "config", config);

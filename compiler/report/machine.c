@@ -10,6 +10,7 @@
 #include "compiler/build/bytes.h"
 #include "compiler/build/process.h"
 #include "compiler/report/json.h"
+#include "compiler/report/start.h"
 #include "compiler/target/bandwidth.h"
 #include "compiler/target/cpu.h"
 #include "compiler/target/peak.h"
@@ -97,13 +98,10 @@ json_t *machine_peaks(int64_t threads)
 
 /* By its first bytes, as the kernel tells it, and not by a name. An ELF file without an entry is a library or an object. No model
  * begins like one of these. */
-bool machine_is_program(const char *path)
+bool machine_is_program(const char *path, Diag *diag)
 {
     ElfW(Ehdr) header = {0};
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    ssize_t n = file < 0 ? -1 : read(file, &header, sizeof header);
-    if (file >= 0)
-        close(file);
+    ssize_t n = start_read(path, &header, sizeof header, diag);
     if (n >= 2 && memcmp(&header, "#!", 2) == 0)
         return true;
     return n == (ssize_t)sizeof header && memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 && header.e_entry != 0;

@@ -15,8 +15,8 @@ json_t *machine_json(void); /* the caller's */
  * it can't be measured, or the CPU has no instruction of its own for it. The caller's. */
 json_t *machine_peaks(int64_t threads);
 
-/* Is it something to run rather than a model: an executable, or a script that starts one? */
-bool machine_is_program(const char *path);
+/* Is it something to run rather than a model: an executable, or a script that starts one? False, too, after a diagnostic. */
+bool machine_is_program(const char *path, Diag *diag);
 
 /* What a compiled program says of itself (--info --json), with its "hashes" added. NULL after a diagnostic: it can't be run, or
  * is no program that cnxc has made. The caller's. */

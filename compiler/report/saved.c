@@ -7,35 +7,21 @@
 #include "compiler/report/saved.h"
 #include "compiler/report/json.h"
 #include "compiler/report/page.h"
+#include "compiler/report/start.h"
 #include "ir/base/vec.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 static const int64_t MOST_BYTES = 256 << 20;
 enum { MOST_LEVELS = 32 }; /* of objects and lists; a comparison holds a report two levels further in, and is read again */
 
-/* Of a file that is not there, or may not be read, others will say so. */
-static bool is_about_files(int error)
-{
-    return error == ENOENT || error == EACCES || error == ENOTDIR || error == ELOOP || error == ENAMETOOLONG;
-}
-
 bool saved_is_report(const char *path, Diag *diag)
 {
     char start[64] = {0};
-    struct stat info;
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    bool regular = file >= 0 && fstat(file, &info) == 0 && S_ISREG(info.st_mode);
-    ssize_t n = regular ? read(file, start, sizeof start - 1) : file < 0 && !is_about_files(errno) ? -1 : 0;
-    if (n < 0)
-        diag_resource(diag, NO_SPAN, "'%s' can't be read: %s", path, strerror(errno));
-    if (file >= 0)
-        close(file);
+    ssize_t n = start_read(path, start, sizeof start - 1, diag);
     const char *at = start + strspn(start, " \t\r\n");
     return n > 0 && (*at == '{' || *at == '[' || strncmp(at, "<!", 2) == 0);
 }

@@ -305,6 +305,8 @@ static void compare(Verify *v, int64_t index)
 {
     Comparison *c = &v->values.at[index];
     Tensor *got = tensor_read_npy(tensor_path(v, "out", index), v->compiled.arena);
+    if (!got)
+        diag_resource(v->compiled.diag, NO_SPAN, "what the compiled program has written of '%s' can't be read", c->value->name);
     if (!got || got->count != c->expected->count || got->dtype != c->expected->dtype)
         return;
     for (int64_t i = 0; i < got->count; i++) {
@@ -428,7 +430,7 @@ bool verify_run(Verify *v)
         compare(v, i);
     if (v->per_op && v->values.len)
         qsort(v->values.at, (size_t)v->values.len, sizeof *v->values.at, by_noise);
-    return true;
+    return !diag_failed(v->compiled.diag);
 }
 
 bool verify_ok(const Verify *v)

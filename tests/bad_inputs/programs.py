@@ -78,3 +78,7 @@ for command in ("explain {} logits", "explain {} classifier.weight --json", "inf
 case("reports", "a picture whose name is not UTF-8 is one that was answered (control)", exit=0, message="",
      shell=r"""mkdir -p a/eight; cp "$DIGITS/test/eight/4000.png" "$(printf 'a/eight/x\377.png')"; mkdir a/eight/folder.png
      XDG_CACHE_HOME=a "$CNXC" eval "$DIGITS" a > said; grep -q '^top-1 100.00 % .* 1 picture$' said && rm -r a said""")
+
+MANY = {**REPORT, "regions": [{"output": str(i), "kind": "k", "ms": 1, "phases": [], "origin": [{}] * 600} for i in range(600)]}
+case("reports", "600 regions of 600 nodes that are called the same (control)", exit=0, message="", files={"r.json": json.dumps(MANY)},
+     shell='"$CNXC" report r.json r.json --json > /dev/null')

@@ -71,6 +71,7 @@ def commands(cnxc, program, small, seg, saved, pixels, paths):
         Command("report", [cnxc, "report", saved, saved, "-o", "r.html"], ["r.html"]),
         Command("report of a model", [cnxc, "report", SMALL, saved, "--snr=none", "--threads=1", "-mcpu=x86-64-v3", "-o", "r.json"], ["r.json"]),
         Command("report of a program", [cnxc, "report", program, "--threads=1", "-o", "r.json"], ["r.json"]),
+        Command("verify", [cnxc, "verify", SMALL, "-mcpu=x86-64-v3", "-j1"]),
         Command("explain", [cnxc, "explain", SMALL, "logits", "-mcpu=x86-64-v3"]),
         Command("bench A B", [cnxc, "bench", program, program, "--rounds=6", "--threads=1", "--per-op"], timed=True),
         Command("eval", [cnxc, "eval", DIGITS, os.path.dirname(PICTURES), "--against=bf16", "--confusion=c.csv", "-mcpu=x86-64-v3", "-j1"], ["c.csv"]),
