@@ -122,7 +122,7 @@ struct Model {
     VEC(Function) functions;
     Graph *graph;
     bool assumes_pictures;         /* "cnxc.preprocessor" is what published models have, as nobody said another */
-    int64_t may_fold;              /* bytes that pass_fold may still compute, or multiplications that it may do */
+    int64_t may_fold;              /* bytes that passes may still compute, or multiplications that they may do */
 };
 
 Model *model_new(Arena *arena, Diag *diag);

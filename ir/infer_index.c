@@ -275,7 +275,7 @@ static bool one_hot_depth(const Node *node, int64_t *depth, Diag *diag)
     if (*depth < 1)
         return FAIL(node, diag, "depth of OneHot is %s, expected one number of at least 1",
                     tensor->count == 1 ? "less than 1" : "not one number");
-    return infer_check_table(node, *depth, diag);
+    return infer_check_table(node, *depth, 1, diag);
 }
 
 bool infer_OneHot(Node *node, Diag *diag)

@@ -475,7 +475,7 @@ static bool pad_dim(const Node *node, Dim *dim, int64_t before, int64_t after, D
     if (picks && adds && dim->size - (before < 0 ? -before : 0) - (after < 0 ? -after : 0) < 1)
         return FAIL(node, diag, "Pad continues a dimension that has no element left");
     *dim = dim_of(size);
-    return !picks || !changes || infer_check_table(node, size, diag);
+    return !picks || !changes || infer_check_table(node, size, 1, diag);
 }
 
 bool infer_Pad(Node *node, Diag *diag)

@@ -132,7 +132,9 @@ static bool resized_dim(const Node *node, const ResizeAxis *axis, Dim *dim, Diag
         return FAIL(node, diag, "%s makes %lld of a dimension of 0", node->op->name, (long long)axis->out);
     bool takes_all = !resize_is_old(node) && node_attr_int(node, "antialias");
     *dim = (Dim){.size = axis->out};
-    return infer_check_table(node, takes_all && axis->in > axis->out ? axis->in : axis->out, diag);
+    int64_t neighbours = resize_is_nearest(node) ? 1 : strcmp(node_attr_string(node, "mode"), "cubic") == 0 ? 4 : 2;
+    int64_t places = takes_all && axis->in > axis->out ? axis->in : axis->out;
+    return infer_check_table(node, places, 4 * neighbours, diag); /* with their weights and sums */
 }
 
 static bool set_resized(Node *node, Diag *diag)

@@ -103,13 +103,13 @@ bool infer_check_epsilon(const Node *node, Diag *diag)
                 isnan(value) ? fabs(value) : value);
 }
 
-bool infer_check_table(const Node *node, int64_t n, Diag *diag)
+bool infer_check_table(const Node *node, int64_t n, int64_t each, Diag *diag)
 {
-    enum { MOST = 1 << 24 };
-    if (n <= MOST)
+    int most = (1 << 24) / (int)each;
+    if (n <= most)
         return true;
     diag_unsupported(diag, node->span, "%s along a dimension of %lld is not supported, of at most %d it is", node->op->name,
-                     (long long)n, MOST);
+                     (long long)n, most);
     return false;
 }
 

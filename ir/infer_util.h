@@ -47,8 +47,8 @@ bool infer_check_dim(const Node *node, int64_t index, int dim, Dim expected, con
 bool infer_check_finite(const Node *node, const char *attr, Diag *diag);
 bool infer_check_epsilon(const Node *node, Diag *diag);
 
-/* For n places along a dimension a table is made at compile time, which is not done for any number of them. */
-bool infer_check_table(const Node *node, int64_t n, Diag *diag);
+/* For n places along a dimension a table is made at compile time, `each` numbers for each, which is not done for any number of them. */
+bool infer_check_table(const Node *node, int64_t n, int64_t each, Diag *diag);
 bool infer_check_p(const Node *node, int64_t most, Diag *diag); /* p, of a norm: 1 to most */
 
 /* Output 0 is of input 0's type, which is in set. */
@@ -74,7 +74,7 @@ bool infer_pool_shape(const Node *node, Shape *out, Diag *diag);
 bool infer_concat_shape(const Node *node, int64_t first, int64_t step, Shape *out, Diag *diag);
 
 bool infer_types(Node *node, Diag *diag); /* any node's outputs */
-bool infer_rule(Node *node, Diag *diag);  /* by its operator's rule; not of a region */
-void infer_known(Node *node);             /* shape arithmetic, after the node's types are set */
+bool infer_rule(Node *node, Diag *diag); /* by its operator's rule; not of a region */
+void infer_known(Node *node); /* shape arithmetic, after the node's types are set */
 
 #endif

@@ -173,7 +173,7 @@ bool infer_ConvNHWC(Node *node, Diag *diag) { return conv(node, diag); }
 /* ── Transposed convolution ──────────────────────────────────────────────────────────────────────────── */
 
 /* Strides up to here: each of their phases is a column of the product that it is spelled by. */
-enum { MAX_PHASES = 4096, MAX_TRANSPOSED = 3, MAX_SPREAD = 1 << 24 };
+enum { MAX_PHASES = 4096, MAX_TRANSPOSED = 3, MAX_SPREAD = 1 << 22 };
 
 /* Elements of the kernel with its dilations, which are zeros there, in whole strides; INT64_MAX: far too many. */
 static int64_t spread_elements(const Window *w)

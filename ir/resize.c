@@ -135,9 +135,13 @@ static float coordinate(const char *rule, const ResizeAxis *a, float x)
     return centred;
 }
 
-static float nearest(const Node *node, const ResizeAxis *a, float x)
+static const char *nearest_mode(const Node *node, const ResizeAxis *a)
 {
-    const char *mode = resize_is_old(node) ? (a->scale < 1 ? "ceil" : "floor") : node_attr_string(node, "nearest_mode");
+    return resize_is_old(node) ? (a->scale < 1 ? "ceil" : "floor") : node_attr_string(node, "nearest_mode");
+}
+
+static float nearest(const char *mode, float x)
+{
     if (strcmp(mode, "floor") == 0)
         return floorf(x);
     if (strcmp(mode, "ceil") == 0)
@@ -216,12 +220,13 @@ ResizeTaps resize_taps(const Node *node, const ResizeAxis *axis, Arena *arena)
     Filter f = filter_of(node, axis);
     double *x = NEW_ARRAY(arena, double, axis->out);
     int64_t low, high, last = axis->in - 1, *first = NEW_ARRAY(arena, int64_t, axis->out);
+    const char *rule = rule_of(node), *mode = f.nearest ? nearest_mode(node, axis) : NULL;
     for (int64_t i = 0; i < axis->out; i++)
-        x[i] = (double)coordinate(rule_of(node), axis, (float)i);
+        x[i] = (double)coordinate(rule, axis, (float)i);
     if (crops(node))
         find_inside(axis, x, &taps);
     for (int64_t i = 0; i < axis->out; i++) {
-        x[i] = f.nearest ? (double)nearest(node, axis, (float)x[i]) : x[i];
+        x[i] = f.nearest ? (double)nearest(mode, (float)x[i]) : x[i];
         neighbours(&f, axis, &x[i], &low, &high);
         first[i] = clamp(low, 0, last);
         int64_t n = clamp(high, 0, last) - first[i] + 1;

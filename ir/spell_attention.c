@@ -58,22 +58,13 @@ static Value *present(Node *node, Value *x, int64_t past, int64_t output)
 
 /* ── Who attends to whom ─────────────────────────────────────────────────────────────────────────────── */
 
-/* 0, 1 … n - 1, plus first. */
-static Value *counted(Node *node, int64_t n, int64_t first)
-{
-    int64_t *at = NEW_ARRAY(node->graph->model->arena, int64_t, n);
-    for (int64_t i = 0; i < n; i++)
-        at[i] = first + i;
-    return spell_ints(node, at, n);
-}
-
 static void allow(Parts *p, Value *more) { p->allowed = p->allowed ? SPELL(p->node, OP_And, p->allowed, more) : more; }
 
 /* Where among the keys each query stands: [q, 1], or [B, 1, q, 1] where the number of keys comes at run time. */
 static Value *positions(const Parts *p, Value *keys)
 {
     int64_t q = p->a.q_length;
-    Value *at = spell_reshape(p->node, counted(p->node, q, keys ? -q : p->a.past), 2, (int64_t[]){q, 1});
+    Value *at = spell_reshape(p->node, spell_counted(p->node, q, keys ? -q : p->a.past, 0), 2, (int64_t[]){q, 1});
     return keys ? SPELL(p->node, OP_Add, at, keys) : at;
 }
 
@@ -104,7 +95,7 @@ static Value *whole_mask(const Parts *p, Value *mask)
 static void find_masks(Parts *p)
 {
     Node *node = p->node;
-    Value *mask = node_input(node, 3), *keys = node_input(node, 6), *key = counted(node, p->a.kv_length, 0);
+    Value *mask = node_input(node, 3), *keys = node_input(node, 6), *key = spell_counted(node, p->a.kv_length, 0, 0);
     if (keys) {
         Shape shape = {.rank = 4, .dims = {keys->type.shape.dims[0], fixed(1), fixed(1), fixed(1)}};
         keys = spell_reshape_to(node, keys, &shape);

@@ -144,18 +144,6 @@ static Shape flattened(const Shape *shape, int axis)
     return flat;
 }
 
-/* 0, 1 … n - 1 along the first of so many dimensions. */
-static Value *places(Node *node, int64_t n, int rank)
-{
-    int64_t dims[MAX_RANK] = {n}, *at = NEW_ARRAY(node->graph->model->arena, int64_t, n);
-    for (int64_t i = 0; i < n; i++)
-        at[i] = i;
-    for (int i = 1; i < rank; i++)
-        dims[i] = 1;
-    Value *numbers = spell_ints(node, at, n);
-    return rank == 1 ? numbers : spell_reshape(node, numbers, rank, dims);
-}
-
 void spell_Hardmax(Node *node)
 {
     Value *x = node->inputs.at[0];
@@ -167,7 +155,7 @@ void spell_Hardmax(Node *node)
     }
     Node *best = spell_node(node, OP_ArgMax, &x, 1);
     node_set_int(best, "axis", axis);
-    Value *y = SPELL(node, OP_Equal, spelled(best), places(node, flat.dims[axis].size, flat.rank - axis));
+    Value *y = SPELL(node, OP_Equal, spelled(best), spell_counted(node, flat.dims[axis].size, 0, flat.rank - axis - 1));
     y = spell_cast(node, y, x->type.dtype);
     spell_result(node, softmax_flattens(node) ? spell_reshape_to(node, y, &shape) : y);
 }

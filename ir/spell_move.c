@@ -42,20 +42,6 @@ void spell_SpaceToDepth(Node *node)
 
 /* ── By place ────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* 0, 1 … along a dimension that `inner` others follow. */
-static Value *places_along(Node *node, int64_t n, int inner)
-{
-    int64_t dims[MAX_RANK] = {n};
-    for (int i = 1; i <= inner; i++)
-        dims[i] = 1;
-    Tensor *tensor = tensor_new(node->graph->model->arena, DT_INT64, inner + 1, dims);
-    if (!tensor)
-        out_of_memory();
-    for (int64_t i = 0; i < n; i++)
-        tensor_set_int(tensor, i, i);
-    return spell_constant(node, tensor);
-}
-
 /* Whether each place of a plane lies so far above the main diagonal. Beyond the plane k says no more than at its edge. */
 static Value *is_above_diagonal(Node *node, OpKind compare, Value *k, const Value *plane)
 {
@@ -63,7 +49,7 @@ static Value *is_above_diagonal(Node *node, OpKind compare, Value *k, const Valu
     int64_t rows = dim(plane, rank - 2), columns = dim(plane, rank - 1);
     k = SPELL(node, OP_Max, k, spell_number(node, DT_INT64, (double)-rows));
     k = SPELL(node, OP_Min, k, spell_number(node, DT_INT64, (double)columns));
-    return SPELL(node, compare, places_along(node, columns, 0), SPELL(node, OP_Add, places_along(node, rows, 1), k));
+    return SPELL(node, compare, spell_counted(node, columns, 0, 0), SPELL(node, OP_Add, spell_counted(node, rows, 0, 1), k));
 }
 
 void spell_EyeLike(Node *node)
@@ -90,7 +76,7 @@ void spell_OneHot(Node *node)
     Value *from_end = SPELL(node, OP_Add, index, spell_number(node, DT_INT64, (double)dim(y, axis)));
     Value *negative = SPELL(node, OP_Less, index, spell_number(node, DT_INT64, 0));
     index = SPELL(node, OP_Unsqueeze, SPELL(node, OP_Where, negative, from_end, index), spell_ints(node, (int64_t[]){axis}, 1));
-    Value *here = SPELL(node, OP_Equal, index, places_along(node, dim(y, axis), rank - 1 - axis));
+    Value *here = SPELL(node, OP_Equal, index, spell_counted(node, dim(y, axis), 0, rank - 1 - axis));
     Value *values[2];
     for (int i = 0; i < 2; i++)
         values[i] = SPELL(node, OP_Gather, node->inputs.at[2], spell_number(node, DT_INT64, i));

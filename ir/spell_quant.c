@@ -84,14 +84,23 @@ static Value *along(Node *at, Value *vector, int rank, int axis)
     return axis == rank - 1 ? vector : spell_reshape(at, vector, rank, dims);
 }
 
+/* Which block each of so many elements is of. */
+static Value *block_numbers(Node *node, int64_t size, int64_t block)
+{
+    enum { MOST = 1 << 16 };
+    if (size > MOST)
+        return SPELL(node, OP_Div, spell_counted(node, size, 0, 0), spell_number(node, DT_INT64, (double)block));
+    int64_t *index = NEW_ARRAY(node->graph->model->arena, int64_t, size);
+    for (int64_t i = 0; i < size; i++)
+        index[i] = i / block;
+    return spell_ints(node, index, size);
+}
+
 /* A scale or zero point for each block of x's axis, repeated for each index of it. */
 static Value *repeated(Node *node, Value *blocks, int axis)
 {
     int64_t size = node->inputs.at[0]->type.shape.dims[axis].size, block = node_attr_int(node, "block_size");
-    int64_t *index = NEW_ARRAY(node->graph->model->arena, int64_t, size);
-    for (int64_t i = 0; i < size; i++)
-        index[i] = i / block;
-    Node *gather = spell_node(node, OP_Gather, (Value *[]){blocks, spell_ints(node, index, size)}, 2);
+    Node *gather = spell_node(node, OP_Gather, (Value *[]){blocks, block_numbers(node, size, block)}, 2);
     node_set_int(gather, "axis", axis);
     return spelled(gather);
 }

@@ -65,6 +65,32 @@ Value *spell_ints(Node *at, const int64_t *values, int64_t n)
     return spell_constant(at, tensor_from_i64(arena_of(at), values, n));
 }
 
+static Value *counted_table(Node *at, int64_t n, int64_t first, int behind)
+{
+    int64_t dims[MAX_RANK] = {n};
+    for (int i = 1; i <= behind; i++)
+        dims[i] = 1;
+    Tensor *tensor = tensor_new(arena_of(at), DT_INT64, behind + 1, dims);
+    for (int64_t i = 0; i < n; i++)
+        tensor_set_int(tensor, i, first + i);
+    return spell_constant(at, tensor);
+}
+
+/* In two digits: [[0], [MOST], [2 * MOST] …] + [0, 1 … MOST - 1]. */
+Value *spell_counted(Node *at, int64_t n, int64_t first, int behind)
+{
+    enum { MOST = 1 << 16 };
+    if (n <= MOST)
+        return counted_table(at, n, first, behind);
+    int64_t dims[MAX_RANK] = {n}, zero = 0, high = (n + MOST - 1) / MOST, padded = high * MOST;
+    for (int i = 1; i <= behind; i++)
+        dims[i] = 1;
+    Value *tens = SPELL(at, OP_Mul, spell_counted(at, high, 0, 1), spell_number(at, DT_INT64, MOST));
+    Value *all = spell_reshape(at, SPELL(at, OP_Add, tens, counted_table(at, MOST, first, 0)), 1, &padded);
+    all = SPELL(at, OP_Slice, all, spell_ints(at, &zero, 1), spell_ints(at, &n, 1));
+    return behind ? spell_reshape(at, all, behind + 1, dims) : all;
+}
+
 Value *spell_cast(Node *at, Value *x, DType to)
 {
     if (x->type.dtype == to)

@@ -20,6 +20,8 @@ Value *spell(Node *at, OpKind kind, Value *const *inputs, int64_t n); /* one tha
 Value *spell_constant(Node *at, Tensor *tensor);
 Value *spell_number(Node *at, DType dtype, double number); /* a scalar */
 Value *spell_ints(Node *at, const int64_t *values, int64_t n);
+/* Element i is first + i, in [n,1,…] with so many dimensions behind. Large ones are computed when the model runs. */
+Value *spell_counted(Node *at, int64_t n, int64_t first, int behind);
 Value *spell_cast(Node *at, Value *x, DType to);           /* x itself if it is of the type */
 Value *spell_wide(Node *at, Value *x);                     /* floats of 16 bits as float, else x itself */
 Value *spell_reshape(Node *at, Value *x, int rank, const int64_t *dims);

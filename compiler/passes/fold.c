@@ -53,17 +53,56 @@ static int64_t bytes_of(const Value *value)
     return __builtin_mul_overflow(count, size, &bytes) ? -1 : bytes;
 }
 
-/* Bytes of the result, or multiplications where those are more: of a product m × k × n, the root of mk * kn * mn. */
+static double count_of(const Value *value) { return value ? (double)shape_count(&value->type.shape) : 1; }
+
+/* Elements of a window, or of what is multiplied for each result of a convolution. */
+static double window_of(const Node *node, const Value *weights)
+{
+    const int64_t *kernel;
+    double elements = 1;
+    int64_t n = node_attr_ints(node, "kernel_shape", &kernel);
+    if (weights)
+        return count_of(weights) / (double)(weights->type.shape.dims[0].size > 0 ? weights->type.shape.dims[0].size : 1);
+    for (int64_t i = 0; i < n; i++)
+        elements *= (double)kernel[i];
+    return elements;
+}
+
+/* Steps of the interpreter, where they are more than results: of a product m × k × n the root of mk * kn * mn. What is spelled by
+ * products and sums of them takes at most as many as all of its inputs have elements, multiplied. */
+static double steps_of(const Node *node)
+{
+    const Value *const *in = (const Value *const *)node->inputs.at;
+    double out = count_of(node->outputs.at[0]), all = 1;
+    switch (node->op->kind) {
+    case OP_AveragePool:
+    case OP_LpPool:
+    case OP_MaxPool:
+    case OP_QLinearAveragePool: return out * window_of(node, NULL);
+    case OP_Conv:
+    case OP_ConvInteger:
+    case OP_ConvNHWC: return out * window_of(node, in[1]);
+    case OP_ConvTranspose: return count_of(in[0]) * window_of(node, in[1]);
+    case OP_QLinearConv: return out * window_of(node, in[3]);
+    case OP_Attention:
+    case OP_DynamicQuantizeMatMul:
+    case OP_Einsum:
+    case OP_MatMulIntegerToFloat:
+    case OP_QGemm:
+    case OP_QLinearMatMul:
+        for (int64_t i = 0; i < node->inputs.len; i++)
+            all *= count_of(in[i]);
+        return all;
+    default: return node->op->class == CLASS_CONTRACTION ? sqrt(count_of(in[0]) * count_of(in[1]) * out) : 0;
+    }
+}
+
+/* Bytes of the result, or steps where those are more. */
 static int64_t cost_of(const Node *node)
 {
-    double product = 1;
     int64_t bytes = bytes_of(node->outputs.at[0]);
-    if (node->op->class != CLASS_CONTRACTION)
-        return bytes;
-    for (int64_t i = 0; i < 2; i++)
-        product *= (double)shape_count(&node->inputs.at[i]->type.shape);
-    int64_t multiplications = (int64_t)sqrt(product * (double)shape_count(&node->outputs.at[0]->type.shape));
-    return bytes > multiplications ? bytes : multiplications;
+    double steps = steps_of(node);
+    return steps > (double)bytes ? (int64_t)fmin(steps, 0x1p62) : bytes;
 }
 
 static bool is_worthwhile(const Node *node)
@@ -115,6 +154,19 @@ bool node_fold_whole(Node *node)
     if (!node_interpret(node, inputs, &output, model->arena, model->diag))
         return false;
     node_become_constant(node, output);
+    return true;
+}
+
+bool node_fold_spelled(Node *node)
+{
+    enum { GROWN = 8 };
+    int64_t in = 0, cost = (int64_t)fmin(steps_of(node), 0x1p62), out = bytes_of(node->outputs.at[0]);
+    for (int64_t i = 0; i < node->inputs.len; i++)
+        in += node->inputs.at[i] ? bytes_of(node->inputs.at[i]) : 0;
+    cost = out > SMALL_BYTES && out / GROWN > in && out > cost ? out : cost;
+    if (cost > node->graph->model->may_fold || !node_fold_whole(node))
+        return false;
+    node->graph->model->may_fold -= cost;
     return true;
 }
 

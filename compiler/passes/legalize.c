@@ -369,7 +369,7 @@ static bool is_no_spelling(const Node *node) { return !op_is_spelled(node->op->k
 /* Of weights, which would leave several copies of themselves, the result alone. */
 static void make_spelled(Node *node)
 {
-    if (!node_fold_whole(node))
+    if (!node_fold_spelled(node))
         node_spell(node);
 }
 
@@ -409,11 +409,18 @@ static bool pad_is_legal(const Node *node) { return node_pad_mode(node) == PAD_C
 static Value *pad_along(Node *pad, Value *x, int axis, int64_t before, int64_t after)
 {
     int64_t size = x->type.shape.dims[axis].size, n = size + before + after;
-    int64_t *sources = NEW_ARRAY(pad->graph->model->arena, int64_t, n);
+    Model *model = pad->graph->model;
+    model->may_fold -= n * dtype_size(DT_INT64);
+    if (model->may_fold < 0) {
+        diag_unsupported(model->diag, pad->span,
+                         "Pad along dimensions of so many elements, all of the model's together, is not supported");
+        return x;
+    }
+    int64_t *sources = NEW_ARRAY(model->arena, int64_t, n);
     PadMode mode = node_pad_mode(pad);
     for (int64_t i = 0; i < n; i++)
         sources[i] = pad_source(mode, size, before, after, i);
-    Value *index = constant_new(pad->graph, "sources", tensor_from_i64(pad->graph->model->arena, sources, n), pad->span);
+    Value *index = constant_new(pad->graph, "sources", tensor_from_i64(model->arena, sources, n), pad->span);
     Node *gather = node_before(pad, OP_Gather, (Value *[]){x, index}, 2, pad->outputs.at[0]->name);
     node_set_int(gather, "axis", axis);
     node_infer(gather);

@@ -26,6 +26,7 @@ bool pass_prune(Graph *graph);        /* dead nodes and constants */
 /* The node of constants alone becomes what it computes: if it is worth its memory, as pass_fold has it; in any case. */
 bool node_fold(Node *node);
 bool node_fold_whole(Node *node);
+bool node_fold_spelled(Node *node); /* likewise, unless it takes too many steps or grows out of proportion */
 
 /* Why nodes stand outside regions, for `cnxc info`: a property of the fused graph. */
 const char *fuse_reason(const Node *node, Arena *arena); /* NULL: it is a region */

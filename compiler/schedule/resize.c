@@ -19,7 +19,10 @@
 
 #include <string.h>
 
-enum { CHUNK = 16384 }; /* elements of the result that a chunk aims at */
+enum {
+    CHUNK = 16384,    /* elements of the result that a chunk aims at */
+    TABLE_BYTES = 32, /* of what is computed for each place along an axis, about */
+};
 
 typedef struct Pass {
     const char *name;
@@ -447,6 +450,9 @@ bool lower_Resize(Lowering *l, const Node *node)
         if (!all[i].stays)
             axes[n++] = all[i];
     }
+    for (int i = 0; i < n; i++)
+        if (!lower_may_compute(l, axes[i].out * TABLE_BYTES))
+            return false;
     View x = view_of_input(l, node, 0);
     const Value *value = node->outputs.at[0];
     bool short_way = resize_is_nearest(node) && shape_count(&value->type.shape) != 0;
