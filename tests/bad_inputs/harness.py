@@ -34,6 +34,7 @@ class Case:
     shell: str = None              # a shell command instead; $CNXC is the compiler, $MODEL the executable, $DIGITS its model
     outputs: tuple = ()            # files that the command may leave (exit 0)
     peak_mb: float = None          # memory that it may take beside what the program's --version takes
+    cpu_s: int = 0                 # the processor's time that it may take, 0: any; with peak_mb
 
 
 def case(group, name, **how):
@@ -57,13 +58,16 @@ def _environment(programs):
 
 # Runs a command and says on standard error how many kB it had at its peak, at least those of this small Python.
 PEAK = """import os, resource, sys
-child = os.spawnvp(os.P_WAIT, sys.argv[1], sys.argv[1:])
+seconds = int(sys.argv[1])
+if seconds:
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+child = os.spawnvp(os.P_WAIT, sys.argv[2], sys.argv[2:])
 print("peak", resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
 sys.exit(child)"""
 
 
-def _measured(command):
-    return [sys.executable, "-S", "-E", "-c", PEAK, *command]
+def _measured(command, seconds=0):
+    return [sys.executable, "-S", "-E", "-c", PEAK, str(seconds), *command]
 
 
 def _peak_kb(error):
@@ -93,7 +97,8 @@ def run(case, programs, timeout=60):
             argv = case.argv if case.argv is not None else ["compile", next(iter(case.files), "bad.onnxtxt"), "-o", "out"]
             command = [programs[case.program], *argv]
         if case.peak_mb is not None:
-            command = _measured(command)
+            command = _measured(command, case.cpu_s)
+            timeout = max(timeout, 30 * case.cpu_s)  # others may keep the machine busy
         result = subprocess.run(command, cwd=folder, env=_environment(programs), capture_output=True, timeout=timeout,
                                 input=case.stdin if case.stdin is not None else b"")
         error = result.stderr.decode(errors="replace")

@@ -71,27 +71,6 @@ def two_gigabytes(path, more):
 case("limits", ".onnx larger than 2 GiB", exit=1, message="bad\\.onnx: error: .*2 GiB", setup=lambda d: two_gigabytes(d + "/bad.onnx", 64),
      argv=["check", "bad.onnx"])
 
-# Small models that ask for much: each compiles, or is refused in words, in seconds and in memory that has to do with its size.
-def small(name, inputs, outputs, nodes, constants="", exit=0, message="", peak_mb=400):
-    text = f'<ir_version: 10, opset_import: ["" : 22]>\ng ({inputs}) => ({outputs}) <{constants}> {{ {nodes} }}\n'
-    case("limits", name, exit=exit, message=message, files={"small.onnxtxt": text}, peak_mb=peak_mb,
-         argv=["compile", "small.onnxtxt", "--emit=obj", "-o", "out.o"], outputs=("out.o", "out.h") if exit == 0 else ())
-
-
-SQUARE = "float[1,3,1000,1000] x", "float[1,3,801,801] y"
-small("maxima of windows of 200 x 200", *SQUARE, "y = MaxPool<kernel_shape=[200,200]>(x)")
-small("means of windows of 200 x 200", *SQUARE, "y = AveragePool<kernel_shape=[200,200]>(x)")
-small("means of windows of a million", "float[1,1,2000000] x", "float[1,1,1000001] y", "y = AveragePool<kernel_shape=[1000000]>(x)")
-small("places of maxima in windows of 100 x 100", "float[1,1,300,300] x", "float[1,1,201,201] y, int64[1,1,201,201] i",
-      "y, i = MaxPool<kernel_shape=[100,100]>(x)", exit=3, message="MaxPool: a window of more than 1024 elements, with Indices, is not supported")
-small("a constant doubled 30 times", "float[1] x", "float[1] y",
-      " ".join(f"a{i + 1} = Concat<axis=0>(a{i},a{i})" for i in range(30)) + " r = ReduceSum(a30) y = Add(x,r)", "float[1] a0 = {1}", peak_mb=1200)
-small("a hundred products of constants", "float[500,500] x", "float[500,500] y",
-      "a0 = Expand(k,s) " + " ".join(f"a{i + 1} = MatMul(a{i},a0)" for i in range(100)) + " y = Add(x,a100)", "int64[2] s = {500,500}, float[1] k = {1}", peak_mb=800)  # 430 with AddressSanitizer
-for what, nodes, constants in (("a range", "c = Range(a,b,d)", "int64 a = {0}, int64 b = {1000000000}, int64 d = {1}"),
-                               ("a shape", "c = ConstantOfShape(s)", "int64[1] s = {1000000000}")):
-    small(f"{what} of a billion elements", "float[1] x", "float[1] y", nodes + " f = Cast<to=1>(c) r = ReduceSum(f) y = Add(x,r)", constants,
-          exit=3, message="a constant that has to be computed, with which there are more than 256 MiB of them, is not supported")
 case("limits", "a depthwise kernel of 20,000 rows", exit=0, message="", peak_mb=400, argv=["compile", "small.onnxtxt", "--emit=obj", "-o", "out.o"],
      files={"small.onnxtxt": '<ir_version: 10, opset_import: ["" : 22]>\ng (float[1,8,40000,1] x) => (float[1,8,40000,1] y) <float[8,1,20000,1] w = '
             '["location": "w.bin"]> { y = Conv<group=8,auto_pad="SAME_UPPER">(x,w) }\n', "w.bin": b"\0" * 640000}, outputs=("out.o", "out.h"))

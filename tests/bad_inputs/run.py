@@ -7,7 +7,7 @@ import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness  # noqa: E402
-import text, onnx_files, checkpoints, pickles, wrong_files, pictures, weights_files, profiles, command_line, limits, beside, programs  # noqa: E402,F401,E401
+import text, onnx_files, checkpoints, pickles, wrong_files, pictures, weights_files, profiles, command_line, limits, small, beside, programs  # noqa: E402,F401,E401
 
 
 def main():

@@ -452,6 +452,25 @@ def blocks():
     block("around", 14, 14, 16, 64, 7, "n = Add(m, t)")  # wants the convolution's result once more: no whole block
 
 
+def large():
+    """Ways that only very many parts, large windows, long sums and long dimensions take."""
+    parts = [f"a{i}" for i in range(150)]
+    case("parts", "float[N,300] x", "float[N,300] y", f"{', '.join(parts)} = Split <axis=1> (x, s)\ny = Concat <axis=1> ({', '.join(parts[::-1])})", [ints("s", *[1, 3] * 75)])
+    case("windows", "float[2,3,30,31] x", "float[2,3,14,27] y, int64[2,3,14,27] i", "y, i = MaxPool <kernel_shape=[11,13],pads=[5,6,3,2],strides=[2,1]> (x)")
+    case("windowsnan", "float[2,3,30,31] x", "float[2,3,22,12] y, int64[2,3,22,12] i", "u = Log(x)\ny, i = MaxPool <kernel_shape=[9,10],pads=[5,6,3,2],dilations=[2,3]> (u)")
+    case("norms", "float[N,3,30,31] x", "float[N,3,15,10] y", "y = LpPool <kernel_shape=[11,13],pads=[5,6,3,2],strides=[2,3],ceil_mode=1> (x)")
+    case("means", "float[N,2,300,301] x", "float[N,2,300,301] y", "y = AveragePool <kernel_shape=[3,5],pads=[1,2,1,2]> (x)")
+    made = "a = Mul(f, k)\ni = Cast <to=7> (a)\n"
+    case("batchplaces", "float[300,300,2] x, float[300,300,1] f", "float[300,300] y", made + "y = GatherND <batch_dims=2> (x, i)", [tensor("k", values=[1.9])])
+    case("rowplaces", "float[70001,2] x, float[70001,1] f", "float[70001,1] y", made + "y = GatherElements <axis=1> (x, i)", [tensor("k", values=[1.9])])
+    case("batches", "float[2,1,3,1,5,1,3,5] x, float[1,5,1,4,1,3,5,7] w", "float[2,5,3,4,5,3,3,7] y", "y = MatMul(x, w)")
+    case("longsum", "float[3,70001] x, float[70001,20] w", "float[3,20] y", "y = MatMul(x, w)")
+    case("longfused", "float[20,70007] x", "float[20,40] y", "w = ConstantOfShape <value=float[1] {0.001}> (s)\nm = MatMul(x, w)\ny = Sigmoid(m)", [ints("s", 70007, 40)])
+    case("longdiagonal", "float[2,3,70000] x", "float[2,3,70000] y", "y = Trilu(x, k)", [tensor("k", values=[65530], dtype="int64")])
+    case("longhard", "float[2,70001,2] x", "float[2,70001,2] y", "y = Hardmax <axis=1> (x)")
+    case("conv5", "float[2,6,5,5,5,5,5] x, float[4,3,3,3,3,3,3] w", "float[2,4,5,5,5,5,5] y", "y = Conv <group=2,pads=[1,1,1,1,1,1,1,1,1,1]> (x, w)")
+
+
 def write(path, cases, opset):
     join = lambda i, sep: sep.join(c[i] for c in cases if c[i])
     imports = "".join(f', "{domain}" : 1' for domain in ("cnxc", "com.microsoft") if any(domain + "." in c[2] for c in cases))
@@ -461,7 +480,7 @@ def write(path, cases, opset):
         out.write(f"all ({join(0, ', ')}) => ({join(1, ', ')}){' <' + weights + '>' if weights else ''}\n{{\n{join(2, chr(10))}\n}}\n")
 
 
-elementwise(), moves(), places(), products(), convolutions(), resizes(), reductions(), exact(), quantisation(), losses(), blocks()
+elementwise(), moves(), places(), products(), convolutions(), resizes(), reductions(), exact(), quantisation(), losses(), blocks(), large()
 MOST = 120  # cases of a model: a program writes 256 outputs at most
 some = lambda name, cases, opset: {f"{name}{i}": (cases[i:i + MOST], opset) for i in range(0, len(cases), MOST)}
 models = some("free", free + static, 20) | some("static", static, 20) | some("old", old, 11) | some("newest", newest, 26)
