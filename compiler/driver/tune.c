@@ -501,23 +501,22 @@ static void report(const Tuner *t, double before, double after)
     printf("; %s\n", open ? "the same command goes on from here" : "nothing is left to try");
 }
 
-static bool finish(Tuner *t)
+static void finish(Tuner *t)
 {
     double before = 0, after = 0;
     bool tuned = false, better = true;
     for (int64_t i = 0; i < t->tasks.len; i++)
         tuned |= t->tasks.at[i].tuned;
     if (tuned && !compare_whole(t, &before, &after, &better))
-        return false;
+        return;
     if (!better) {
         forget(t);
         after = 0;
     }
     if (!save(t))
-        return false;
+        return;
     terminal_clear();
     report(t, before, after);
-    return true;
 }
 
 static bool prepare(Tuner *t)
@@ -557,7 +556,8 @@ ExitCode subcommand_tune(Driver *driver)
     show_progress(&tuner);
     while (ok && more && (is_time_for(&tuner, FIRST_TURNS) || !tuner.n_compared)) /* one at least */
         ok = step(&tuner, &more);
-    ok = ok && finish(&tuner);
+    if (ok)
+        finish(&tuner);
     progress_end();
     return driver_exit_code(driver);
 }

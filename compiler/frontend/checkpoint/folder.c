@@ -27,7 +27,7 @@ bool folder_lacks(const char *dir, const char *name, Arena *arena)
     return lacks;
 }
 
-bool folder_refuse(const char *dir, Arena *arena, Diag *diag)
+void folder_refuse(const char *dir, Arena *arena, Diag *diag)
 {
     StrList snapshots = {0}, weights = folder_weights(dir, arena);
     listing_read(arena_printf(arena, "%s/snapshots", dir), arena, &snapshots);
@@ -45,5 +45,4 @@ bool folder_refuse(const char *dir, Arena *arena, Diag *diag)
     else
         diag_resource(diag, NO_SPAN,
                       "%s has neither config.json nor weights, expected the folder of a Hugging Face or timm model", dir);
-    return false;
 }

@@ -11,7 +11,7 @@ StrList folder_weights(const char *dir, Arena *arena);
 
 bool folder_lacks(const char *dir, const char *name, Arena *arena); /* it can be read, and has no such entry */
 
-/* Says what a folder without config.json is, and what to give instead. Always false. */
-bool folder_refuse(const char *dir, Arena *arena, Diag *diag);
+/* Says what a folder without config.json is, and what to give instead. */
+void folder_refuse(const char *dir, Arena *arena, Diag *diag);
 
 #endif

@@ -135,8 +135,10 @@ void hf_check_size(const Pictures *pictures, const FrontendOptions *options, Dia
 static bool open_folder(HfFolder *folder, const char *dir, const FrontendOptions *options, Arena *arena, Diag *diag)
 {
     int64_t errors = diag->n_errors;
-    if (folder_lacks(dir, "config.json", arena))
-        return folder_refuse(dir, arena, diag);
+    if (folder_lacks(dir, "config.json", arena)) {
+        folder_refuse(dir, arena, diag);
+        return false;
+    }
     folder->config = hf_config_read(json_file_open(dir, "config.json", arena, diag), options);
     folder->pictures = (Pictures){.height = options->image_height, .width = options->image_width};
     if (str_equal(options->task, SEGMENTATION))

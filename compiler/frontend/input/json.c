@@ -31,9 +31,10 @@ static void release(void *root) { json_decref(root); }
 json_t *json_parse(const Source *source, Arena *arena, Diag *diag)
 {
     json_error_t error;
-    json_t *root = json_loadb(source->text ? source->text : "", (size_t)source->length, JSON_REJECT_DUPLICATES, &error);
+    const char *text = source->text ? source->text : "";
+    json_t *root = json_loadb(text, (size_t)source->length, JSON_REJECT_DUPLICATES, &error);
     int64_t first = source_first(source);
-    if (!root && (source->length == 0 || (first < source->length && source->text[first] != '{' && foreign_kind(source)))) {
+    if (!root && (source->length == 0 || (first < source->length && text[first] != '{' && foreign_kind(source)))) {
         foreign_refuse(source, "JSON", diag);
         return NULL;
     }
