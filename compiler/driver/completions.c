@@ -27,7 +27,8 @@ static const char *with_blanks(Arena *arena, const char *choices)
 {
     char *words = arena_strdup(arena, choices);
     for (char *c = words; *c; c++)
-        *c = *c == '|' ? ' ' : *c;
+        if (*c == '|')
+            *c = ' ';
     return words;
 }
 

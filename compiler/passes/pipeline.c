@@ -13,6 +13,8 @@
 #include "ir/print.h"
 #include "ir/verify.h"
 
+#include <assert.h>
+
 typedef struct Pass {
     const char *name;
     bool (*run)(Graph *graph); /* true: it changed something */
@@ -65,6 +67,7 @@ static void print_after(const Pass *pass, const Model *model, bool changed)
 static void run_pass(const Pass *pass, Model *model, const PipelineOptions *options)
 {
     double start = clock_seconds();
+    assert(pass->run || pass->planned);
     bool changed = pass->run ? pass->run(model->graph) : pass->planned(model->graph, options->plan);
     if (options->time_passes)
         fprintf(stderr, "%10.3f ms    pass %s%s\n", (clock_seconds() - start) * 1e3, pass->name, changed ? "" : " (unchanged)");

@@ -63,7 +63,7 @@ static const Value *without_factor(const Value *value, double *factor)
     Value *x = node && node->op->kind == OP_Mul ? node_scalar_operand(node, &number) : NULL;
     if (x)
         *factor *= number;
-    else if (value_made_by(value, OP_Div) && value_is_scalar(node->inputs.at[1], &number)) {
+    else if (node && node->op->kind == OP_Div && value_is_scalar(node->inputs.at[1], &number)) {
         x = node->inputs.at[0];
         *factor /= number;
     }

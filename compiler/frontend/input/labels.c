@@ -186,10 +186,10 @@ bool labels_read(const char *path, Labels *labels, Arena *arena, Diag *diag)
         return false;
     *labels = (Labels){.span = {source, 0, 1}};
     int64_t at = source_first(source);
-    char first = at < source->length ? source->text[at] : 0;
-    bool ok = first == '['   ? read_list(source, labels, arena, diag)
-              : first == '{' ? read_object(source, labels, arena, diag)
-                             : read_lines(source, labels, arena, diag);
+    const char *first = at < source->length ? source->text + at : "";
+    bool ok = *first == '['   ? read_list(source, labels, arena, diag)
+              : *first == '{' ? read_object(source, labels, arena, diag)
+                              : read_lines(source, labels, arena, diag);
     if (ok)
         warn_twins(labels, diag);
     return ok;

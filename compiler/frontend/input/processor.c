@@ -302,8 +302,11 @@ static bool read_type(const JsonFile *json, const char *usual, CnxrtPreprocessor
         "expected ConvNextImageProcessor, ViTImageProcessor, CLIPImageProcessor, SegformerImageProcessor or DINOv3ViTImageProcessor";
     const char *type = NULL, *key = key_get(json, "image_processor_type") ? "image_processor_type" : "feature_extractor_type";
     bool pillow = false, named = key_string(json, key, &type) && type;
-    if (!named && !usual)
-        return type ? false : key_error(json, "image_processor_type", "is absent, %s", expected);
+    if (!named && !usual) {
+        if (!type)
+            key_error(json, "image_processor_type", "is absent, %s", expected);
+        return false;
+    }
     const Class *class = find_class(named ? type : usual, &pillow);
     if (!class) {
         diag_unsupported(json->diag, key_span(json, key), "image processor %s is not supported, %s", type, expected);
