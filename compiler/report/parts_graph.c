@@ -9,6 +9,8 @@
 
 #include "compiler/report/json.h"
 
+#include <assert.h>
+
 typedef struct Drawing {
     const Build *build;
     const Groups *groups;
@@ -37,6 +39,7 @@ static void add_input(json_t *ids, const Value *value)
 
 static void add_node(Drawing *drawing, const char *op, const char *kind, const Value *value, const Node *node, json_t *inputs)
 {
+    assert(value || node);
     const char *type = value ? type_text(drawing->build->arena, &value->type) : "";
     json_array_append_new(drawing->nodes,
                           json_pack("{s:I, s:s, s:s, s:s, s:o, s:o, s:s}", "id", (json_int_t)json_array_size(drawing->nodes),

@@ -13,6 +13,7 @@
 
 #include "compiler/schedule/lower.h"
 
+#include <assert.h>
 #include <string.h>
 
 enum { CHUNK = 16384, MAX_VIEWS = MAX_OPERANDS + 1 }; /* elements a chunk aims at: 64 KB of floats */
@@ -95,9 +96,11 @@ static void pair_neighbours(Nest *nest)
 static Nest nest_of(const Expr *expr, const View *out, const View *operands)
 {
     Nest nest = {.expr = expr, .rank = out->rank};
+    int n_operands = expr ? expr->n_operands : 1;
+    assert(operands || !n_operands);
     memcpy(nest.dims, out->dims, sizeof out->dims);
     nest_add(&nest, out);
-    for (int i = 0; i < (expr ? expr->n_operands : 1); i++)
+    for (int i = 0; i < n_operands; i++)
         nest_add(&nest, &operands[i]);
     simplify(&nest);
     pair_neighbours(&nest);

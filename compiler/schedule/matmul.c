@@ -13,6 +13,8 @@
 #include "compiler/schedule/map.h"
 #include "compiler/schedule/node.h"
 
+#include <assert.h>
+
 static int64_t product_flops(int64_t m, int64_t k, int64_t n) { return 2 * m * k * n; }
 
 bool epilogue_is_linear(const Fusion *epilogue)
@@ -150,6 +152,7 @@ static void batch_loops(Lowering *l, const Batch *batch, const Panels *panels, G
     const Stmt *loops[MAX_RANK];
     Pos group = pos_at(0);
     int64_t groups = 1;
+    assert(longest < batch->rank);
     loops[longest] = section_open(l, c.dims[longest]);
     for (int i = 0; i < batch->rank; i++)
         if (i != longest)

@@ -288,8 +288,8 @@ static void store_doubles(Lowering *l, const Value *value, View out, View sums)
     map_phase(l, value->name, &expr, out, &sums);
 }
 
-/* The passes in the order of memory, from outside in. */
-static void set_passes(Lowering *l, const Node *node, View x, const int *order, const ResizeAxis *axes, int n, Pass *passes)
+/* The passes in the order of memory, from outside in. Returns how many. */
+static int set_passes(Lowering *l, const Node *node, View x, const int *order, const ResizeAxis *axes, int n, Pass *passes)
 {
     int made = 0;
     for (int dim = 0; dim < x.rank; dim++)
@@ -302,6 +302,7 @@ static void set_passes(Lowering *l, const Node *node, View x, const int *order, 
             x = view_dense((Ref){0}, x.dtype, x.rank, x.dims);
             pass->out = x;
         }
+    return made;
 }
 
 /* x, in the order of memory, through all axes into out. */
@@ -309,13 +310,13 @@ static void resize_all(Lowering *l, const Node *node, View x, View out, const in
                        bool turns)
 {
     Pass passes[MAX_RANK];
-    set_passes(l, node, x, order, axes, n, passes);
-    for (int i = 0; i < n; i++) {
-        Pass *p = &passes[i], *last = i + 1 < n && goes_together(l, node, p, p + 1) ? p + 1 : p;
+    int n_passes = set_passes(l, node, x, order, axes, n, passes);
+    for (int i = 0; i < n_passes; i++) {
+        Pass *p = &passes[i], *last = i + 1 < n_passes && goes_together(l, node, p, p + 1) ? p + 1 : p;
         int64_t dims[MAX_RANK];
         memcpy(dims, last->out.dims, sizeof dims);
         p->in.ref = x.ref;
-        last->out = last == &passes[n - 1] ? out : view_temp(l, SPACE_ARENA, x.dtype, x.rank, dims, false);
+        last->out = last == &passes[n_passes - 1] ? out : view_temp(l, SPACE_ARENA, x.dtype, x.rank, dims, false);
         x = last->out;
         if (last == p)
             resize_along(l, node, p);
