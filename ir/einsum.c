@@ -98,8 +98,8 @@ static bool implicit_output(const Node *node, const Labels *inputs, Labels *outp
     for (int i = broadcast_rank(inputs, node->inputs.len) - 1; i >= 0; i--)
         if (!add_label(node, output, (char)i, diag))
             return false;
-    for (char c = 'A'; c <= 'z'; c++)
-        if (is_letter(c) && occurrences(inputs, node->inputs.len, c) == 1 && !add_label(node, output, c, diag))
+    for (int c = 'A'; c <= 'z'; c++)
+        if (is_letter((char)c) && occurrences(inputs, node->inputs.len, (char)c) == 1 && !add_label(node, output, (char)c, diag))
             return false;
     return true;
 }

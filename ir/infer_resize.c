@@ -7,6 +7,7 @@
 #include "ir/known.h"
 #include "ir/resize.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -96,6 +97,7 @@ static bool check_scales(const Node *node, int64_t n, Diag *diag)
 {
     const Value *scales = resize_scales(node);
     const Attr *attr = scales ? NULL : node_attr(node, "scales");
+    assert(scales || attr);
     if (attr && !check_count(node, "scales", attr->count, n, diag))
         return false;
     if (scales && !check_floats(node, scales, "scales", n, diag))

@@ -56,12 +56,12 @@ static int64_t bytes_wanted(void)
     return bytes < free_bytes / 4 ? bytes : free_bytes / 4;
 }
 
-static double read_shares(char *memory, int64_t bytes, int64_t n_threads)
+static double read_shares(Word8 *memory, int64_t count, int64_t n_threads)
 {
     static Share shares[ROUNDS_MOST_THREADS];
     static const void *arguments[ROUNDS_MOST_THREADS];
     for (int64_t i = 0; i < n_threads; i++) {
-        shares[i] = (Share){(Word8 *)(memory + i * bytes), bytes / (int64_t)sizeof(Word8)};
+        shares[i] = (Share){memory + i * count, count};
         arguments[i] = &shares[i];
     }
     return rounds_best(fill, arguments, n_threads, 1) > 0 ? rounds_best(read_all, arguments, n_threads, ROUNDS) : 0;
@@ -76,7 +76,7 @@ double bandwidth_read(int64_t n_threads)
     if (memory == MAP_FAILED)
         return 0;
     (void)madvise(memory, (size_t)bytes, MADV_HUGEPAGE);
-    double rate = read_shares(memory, share, n_threads);
+    double rate = read_shares(memory, share / (int64_t)sizeof(Word8), n_threads);
     munmap(memory, (size_t)bytes);
     return rate;
 }

@@ -83,6 +83,7 @@ const char *system_static_packages(const System *system, Arena *arena)
         return "libc6-dev and gcc";
     char *compiler = arena_printf(arena, "gcc-%s", system->name); /* no package's name has an underscore */
     for (char *c = compiler; *c; c++)
-        *c = *c == '_' ? '-' : *c;
+        if (*c == '_')
+            *c = '-';
     return arena_printf(arena, "libc6-dev-%s-cross and %s", system->debian, compiler);
 }
