@@ -254,7 +254,7 @@ static bool check_output(Compile *c)
         usage_error(c->driver, "--config-only goes with --emit=onnxtxt");
     else if (o->sizes.len > 1 && c->emit->is_text)
         usage_error(c->driver, "--emit=%s takes one --image-size, got %lld", c->emit->name, (long long)o->sizes.len);
-    else if (o->static_libc && c->emit->write == write_artifact && c->emit->artifact != ARTIFACT_EXE)
+    else if (o->static_libc && (c->emit->is_text || c->emit->artifact != ARTIFACT_EXE))
         usage_error(c->driver, "--static links an executable; a library needs the C library of the program that loads it");
     else if (o->prefix && !prefix_is_valid(o->prefix))
         usage_error(c->driver, "--prefix takes a C identifier, got '%s'", o->prefix);
@@ -269,6 +269,8 @@ static bool check_output(Compile *c)
     else if (c->emit->is_package && package_refuses_name(c->build.prefix))
         usage_error(c->driver, "'%s' is a keyword of %s, so it can't name a package; --prefix=NAME names it", c->build.prefix,
                     package_refuses_name(c->build.prefix));
+    else if (separate_weights(o) && c->emit->is_text)
+        usage_error(c->driver, "--weights=FILE goes with an executable or a library; --emit=%s has none", c->emit->name);
     else if (separate_weights(o) && strcmp(o->weights, o->output) == 0)
         usage_error(c->driver, "the weights and the output are the same file '%s'", o->output);
     else

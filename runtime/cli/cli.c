@@ -30,17 +30,56 @@ static bool check_cpu(Cli *cli)
 
 static bool has_pictures(const Cli *cli) { return cli->n_pictures || cli->files_from; }
 
+/* Of what is asked for besides answers; NULL: nothing. */
+static const char *mode_of(const Cli *cli)
+{
+    return cli->info ? "--info" : cli->selftest ? "--selftest" : cli->bench ? "--bench" : NULL;
+}
+
+static const char *option_of_bench(const Cli *cli)
+{
+    return cli->batch    ? "--batch"
+           : cli->turns  ? "--turns"
+           : cli->runs   ? "--runs"
+           : cli->per_op ? "--per-op"
+           : cli->trace  ? "--trace"
+                         : NULL;
+}
+
+static const char *option_of_answers(const Cli *cli)
+{
+    return cli->k             ? "-k"
+           : cli->mask        ? "-o"
+           : cli->overlay     ? "--overlay"
+           : cli->jsonl       ? "--jsonl"
+           : cli->csv         ? "--csv"
+           : cli->strict      ? "--strict"
+           : cli->dump_pixels ? "--dump-pixels"
+                              : NULL;
+}
+
+/* No option is there for nothing. */
+static bool check_mode(Cli *cli)
+{
+    const char *mode = mode_of(cli);
+    if (cli->info + cli->selftest + cli->bench > 1)
+        return cli_error(cli, CLI_USAGE, NULL, "--info, --selftest and --bench exclude each other");
+    if (!cli->bench && option_of_bench(cli))
+        return cli_error(cli, CLI_USAGE, NULL, "%s goes with --bench", option_of_bench(cli));
+    if (mode && has_pictures(cli))
+        return cli_error(cli, CLI_USAGE, NULL, "%s takes no pictures", mode);
+    if (mode && option_of_answers(cli))
+        return cli_error(cli, CLI_USAGE, NULL, "%s needs a picture, and %s takes none", option_of_answers(cli), mode);
+    if (cli->selftest && cli->json)
+        return cli_error(cli, CLI_USAGE, NULL, "--json has no form for --selftest");
+    return true;
+}
+
 /* What can't be meant, before anything is opened. */
 static bool check_usage(Cli *cli)
 {
     bool measures = cli->bench || cli->selftest;
     int forms = cli->json + cli->jsonl + cli->csv;
-    if (!cli->bench && (cli->batch || cli->turns))
-        return cli_error(cli, CLI_USAGE, NULL, "%s goes with --bench", cli->batch ? "--batch" : "--turns");
-    if (measures && has_pictures(cli))
-        return cli_error(cli, CLI_USAGE, NULL, "%s takes no pictures", cli->bench ? "--bench" : "--selftest");
-    if (cli->trace && !cli->bench)
-        return cli_error(cli, CLI_USAGE, NULL, "--trace goes with --bench");
     const char *needy = cli->mask ? "-o" : cli->overlay ? "--overlay" : cli->dump_pixels ? "--dump-pixels" : NULL;
     if (needy && !has_pictures(cli))
         return cli_error(cli, CLI_USAGE, NULL, "%s needs a picture", needy);
@@ -111,6 +150,8 @@ static bool dispatch(Cli *cli, int argc, char **argv)
         return print_version();
     if (cli->licenses)
         return print_licenses();
+    if (!check_mode(cli))
+        return false;
     if (cli->info)
         return cli_info(cli);
     return check_cpu(cli) && run(cli);

@@ -16,6 +16,10 @@ usage("unknown command, near one there", "complie.*compile", "complie", "good.on
 usage("unknown option, near one there", "--emti.*--emit", "compile", "good.onnxtxt", "--emti=exe", "-o", "out")
 usage("unknown --emit", "elf.*exe", "compile", "good.onnxtxt", "--emit=elf", "-o", "out")
 usage("-o missing", "-o", "compile", "good.onnxtxt", "-o")
+for kind in ("tile", "asm", "onnxtxt", "dot"):
+    usage(f"--weights with --emit={kind}", f"--weights=FILE goes with an executable or a library; --emit={kind} has none",
+          "compile", "good.onnxtxt", f"--emit={kind}", "-o", "out", "--weights=w")
+    usage(f"--static with --emit={kind}", "--static links an executable", "compile", "good.onnxtxt", f"--emit={kind}", "-o", "out", "--static")
 usage("no model", "MODEL", "compile", "-o", "out")
 usage("two models", "good.onnxtxt", "compile", "good.onnxtxt", "good.onnxtxt", "-o", "out")
 usage("unknown CPU", "pentium9", "compile", "good.onnxtxt", "-mcpu=pentium9", "-o", "out")

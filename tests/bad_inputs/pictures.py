@@ -214,6 +214,14 @@ for count in ("0", "-1", "1000000", "abc", "", "2x"):
     case("run time", f"--threads {count!r}", program="model", exit=2, message="threads", files={"p.png": png(8, 8)}, argv=["--threads", count, "p.png"])
 case("run time", "unknown option, near one there", program="model", exit=2, message="--thraeds.*--threads", argv=["--thraeds", "1"])
 case("run time", "-k 0", program="model", exit=2, message="-k", files={"p.png": png(8, 8)}, argv=["-k", "0", "p.png"])
+for option in ("--runs=3", "--batch=2", "--per-op", "--turns", "--trace=t.json"):
+    case("run time", f"{option} without --bench", program="model", exit=2, message=f"{option.split('=')[0]} goes with --bench", files={"p.png": png(8, 8)}, argv=[option, "p.png"])
+for mode in ("--bench", "--selftest", "--info"):
+    case("run time", f"{mode} with a picture", program="model", exit=2, message=f"{mode} takes no pictures", files={"p.png": png(8, 8)}, argv=[mode, "p.png"])
+    for option in ("-k=2", "--csv", "--jsonl", "--strict", "--dump-pixels=x.npy", "-o=x.png"):
+        case("run time", f"{mode} with {option}", program="model", exit=2, message=f"{option.split('=')[0]} needs a picture, and {mode} takes none",
+             argv=[mode, *option.split("=")])
+case("run time", "two modes", program="model", exit=2, message="exclude each other", argv=["--bench", "--info"])
 case("run time", "output to /dev/full", exit=4, message="(No space|write)", files={"p.png": png(8, 8)}, shell='"$MODEL" p.png > /dev/full')
 case("run time", "reader that has gone away", exit=0, message="", files={"p.png": png(8, 8)},
      shell='set -o pipefail; "$MODEL" $(for i in $(seq 200); do echo p.png; done) | head -n 1 > said; c=$?; rm said; [ $c = 0 ] || [ $c = 141 ] || [ $c = 4 ]')
