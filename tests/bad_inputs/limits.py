@@ -41,9 +41,12 @@ for emit in ("exe", "shared", "obj", "asm", "llvm", "onnxtxt", "tile"):
 case("limits", "files of at most 1 kB: tensors", exit=4, message="y.npy.*File too large", files={"x.npy": npy((64, 3, 32, 32))},
      shell='(ulimit -f 1; exec "$MODEL" --input pixel_values=x.npy --output logits=y.npy)')
 
-# The window's ones, of which there would be more than 2^63.
-WINDOWS = '<ir_version: 8, opset_import: ["" : 20]>\ng (float[1,281474976710656,1,1] x) => (y) { y = LpPool <kernel_shape=[1000,1000], strides=[1000,1000], pads=[999,999,999,999]> (x) }\n'
-case("limits", "more weights than there are numbers", exit=4, message="out of memory", files={"m.onnxtxt": WINDOWS}, shell='"$CNXC" compile m.onnxtxt -o out; ' + LEFT)
+# The ones of a window, which are weights, and a large one, which has none.
+for size, code, said in (8, 4, "out of memory"), (1000, 3, "has an unknown shape or is too large"):
+    WINDOWS = (f'<ir_version: 8, opset_import: ["" : 20]>\ng (float[1,281474976710656,1,1] x) => (y) '
+               f'{{ y = LpPool <kernel_shape=[{size},{size}], strides=[{size},{size}], pads=[{",".join([str(size - 1)] * 4)}]> (x) }}\n')
+    case("limits", f"more channels than there is memory: windows of {size}", exit=code, message=said, files={"m.onnxtxt": WINDOWS},
+         shell='"$CNXC" compile m.onnxtxt -o out; ' + LEFT)
 
 # A mapped file is cut as soon as the compilation has a temporary folder; its pages are packed after that.
 BIG = '<ir_version: 8, opset_import: ["" : 17]>\ng (float[N, 4096] x) => (float[N, 8192] y) <float[4096, 8192] w = ["location": "w.bin"]> { y = MatMul(x, w) }\n'
