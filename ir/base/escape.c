@@ -16,6 +16,13 @@ static bool is_control(const unsigned char *text, int n)
     return (n == 1 && (*text < 32 || *text == 127)) || (n == 2 && *text == 0xc2 && text[1] < 0xa0);
 }
 
+/* What turns the order of all that follows: U+202A to U+202E, U+2066 to U+2069. */
+static bool is_turning(const unsigned char *text, int n)
+{
+    return n == 3 && *text == 0xe2 &&
+           ((text[1] == 0x80 && text[2] >= 0xaa && text[2] <= 0xae) || (text[1] == 0x81 && text[2] >= 0xa6 && text[2] <= 0xa9));
+}
+
 static int escape_byte(unsigned char byte, char *piece)
 {
     static const char letters[] = "\tt\nn\rr\\\\";
@@ -31,7 +38,7 @@ int escape_next(const char *text, int64_t left, char piece[ESCAPE_ROOM])
     if (left <= 0)
         return 0;
     int n = utf8_length(text, left), length = n ? n : 1;
-    if (n && *c != '\\' && !is_control(c, n)) {
+    if (n && *c != '\\' && !is_control(c, n) && !is_turning(c, n)) {
         memcpy(piece, text, (size_t)n);
         piece[n] = 0;
         return n;

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { ESCAPE_ROOM = 9 }; /* of the longest piece, with NUL */
+enum { ESCAPE_ROOM = 13 }; /* of the longest piece, with NUL */
 
 /* The next character of text, or its escape, in piece; bytes that it stands for, 0: none of the `left` are left. */
 int escape_next(const char *text, int64_t left, char piece[ESCAPE_ROOM]);

@@ -75,3 +75,8 @@ assert info["model"] == NAME and info["inputs"][0]["name"] == INPUT and info["ta
 assert json.loads(run("./model", "--info", "--json")[0])["labels"][0] == EVERY
 assert json.loads(run(CNXC, "targets", "-mcpu=mine.xml", "--json")[0])["cpus"][0]["summary"] == "a\x7f\x9b\\b"
 assert "nothing" + EVERY in json.loads(run(CNXC, "check", "bad.onnx", "--diagnostics=json", code=1)[1].split("\n")[0])["message"]
+
+# Text for people has nothing that turns the order of what follows; in JSON it is a string's own matter.
+TURNING = "".join(map(chr, [*range(0x202a, 0x202f), *range(0x2066, 0x206a)]))
+assert "".join(f"\\x{b:02x}" for b in f"a{TURNING}b".encode()[1:-1]) in run(CNXC, "check", f"a{TURNING}b", code=4)[1]
+assert "a\u200fb" in run(CNXC, "check", "a\u200fb", code=4)[1]  # a mark of direction alone turns nothing
