@@ -22,10 +22,12 @@ int process_run(const char *const *arguments, StrBuf *output, Diag *diag)
         diag_resource(diag, NO_SPAN, "'%s' can't be run: %s", arguments[0], strerror(error));
         return -1;
     }
-    bool all = !output || sb_put_file(output, child.output, MOST_OUTPUT);
+    error = output ? sb_put_file(output, child.output, MOST_OUTPUT) : 0;
     bool waited = child_wait(&child, &status); /* which closes the pipe: it does not go on for ever */
-    if (!all)
+    if (error == EFBIG)
         diag_resource(diag, NO_SPAN, "'%s' says more than %d MB", arguments[0], MOST_OUTPUT >> 20);
+    else if (error)
+        diag_resource(diag, NO_SPAN, "what '%s' says can't be read: %s", arguments[0], strerror(error));
     else if (!waited)
         diag_resource(diag, NO_SPAN, "can't wait for '%s': %s", arguments[0], strerror(errno));
     else if (WIFSIGNALED(status))

@@ -34,17 +34,17 @@ void sb_put_n(StrBuf *sb, const char *text, int64_t length)
 
 void sb_put(StrBuf *sb, const char *text) { sb_put_n(sb, text, (int64_t)strlen(text)); }
 
-bool sb_put_file(StrBuf *sb, int file, int64_t most)
+int sb_put_file(StrBuf *sb, int file, int64_t most)
 {
     char buffer[4096];
-    ssize_t got;
+    ssize_t got = 1;
     int64_t all = 0;
     while (all <= most && ((got = read(file, buffer, sizeof buffer)) > 0 || (got < 0 && errno == EINTR)))
         if (got > 0) {
             sb_put_n(sb, buffer, got);
             all += got;
         }
-    return all <= most;
+    return got < 0 ? errno : all > most ? EFBIG : 0;
 }
 
 void sb_printf(StrBuf *sb, const char *format, ...)

@@ -22,7 +22,8 @@ typedef struct StrBuf {
 void sb_put(StrBuf *sb, const char *text);
 void sb_put_n(StrBuf *sb, const char *text, int64_t length);
 void sb_printf(StrBuf *sb, const char *format, ...) __attribute__((format(printf, 2, 3)));
-bool sb_put_file(StrBuf *sb, int file, int64_t most); /* what can be read from a descriptor, to its end; false: it is more */
+/* What can be read from a descriptor, to its end. Returns 0 or an errno value; EFBIG: it is more than `most` bytes. */
+int sb_put_file(StrBuf *sb, int file, int64_t most);
 
 const char *escaped(Arena *arena, const char *text); /* as put_escaped() prints it */
 
