@@ -6,6 +6,7 @@
 #include "compiler/frontend/frontend.h"
 #include "compiler/frontend/beside.h"
 #include "compiler/frontend/checkpoint/checkpoint.h"
+#include "compiler/frontend/checkpoint/folder.h"
 #include "compiler/frontend/checkpoint/safetensors.h"
 #include "compiler/frontend/convnext/convnext.h"
 #include "compiler/frontend/input/foreign.h"
@@ -16,6 +17,7 @@
 #include "compiler/frontend/upernet/upernet.h"
 #include "ir/base/listing.h"
 #include "ir/base/path.h"
+#include "ir/base/reads.h"
 #include "ir/op.h"
 
 #include <string.h>
@@ -219,8 +221,17 @@ static bool finish_graph(Model *model, const Input *in)
            select_outputs(model->graph, in->options, in->diag);
 }
 
+/* A text leaves the weights out, which is no reason to write over them. */
+static void spare_weights(const char *dir, Arena *arena)
+{
+    StrList weights = folder_weights(dir, arena);
+    for (int64_t i = 0; i < weights.len; i++)
+        reads_note(arena_printf(arena, "%s/%s", dir, weights.at[i]));
+}
+
 Model *frontend_from_config(const char *dir, const char *text_dir, const FrontendOptions *options, Arena *arena, Diag *diag)
 {
+    spare_weights(dir, arena);
     return (upernet_probe(dir) ? upernet_graph_from_config : hf_graph_from_config)(dir, text_dir, options, arena, diag);
 }
 

@@ -38,30 +38,26 @@ bool reads_hold(const char *path)
     return found;
 }
 
-static bool is_repeated(int64_t index)
-{
-    for (int64_t i = 0; i < index; i++)
-        if (strcmp(list.at[i], list.at[index]) == 0)
-            return true;
-    return false;
-}
-
-/* As make wants names spelled; it has no spelling for a line's end. */
+/* As make wants names spelled: backslashes count for themselves but before a blank. It has no spelling for a line's end. */
 static void put_name(StrBuf *out, const char *name)
 {
-    for (; *name; name++) {
-        sb_put(out, *name == '$' ? "$" : *name == ' ' || *name == '#' ? "\\" : "");
-        sb_put_n(out, name, 1);
+    for (const char *at = name; *at; at++) {
+        bool blank = *at == ' ' || *at == '\t';
+        for (const char *before = at; blank && before > name && before[-1] == '\\'; before--)
+            sb_put(out, "\\");
+        sb_put(out, *at == '$' ? "$" : blank || *at == '#' || *at == ':' ? "\\" : "");
+        sb_put_n(out, at, 1);
     }
 }
 
 const char *reads_rule(const char *target, Arena *arena)
 {
     StrBuf out = {.arena = arena};
+    StrMap put = {.arena = arena};
     put_name(&out, target);
     sb_put(&out, ":");
     for (int64_t i = 0; i < list.len; i++) {
-        if (is_repeated(i))
+        if (!strmap_put(&put, list.at[i], &put))
             continue;
         sb_put(&out, " \\\n  ");
         put_name(&out, list.at[i]);
