@@ -3,6 +3,7 @@
 #include "ir/base/listing.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,10 +15,15 @@ bool listing_read(const char *dir, Arena *arena, StrList *names)
     DIR *stream = opendir(dir);
     if (!stream)
         return false;
-    for (struct dirent *entry; (entry = readdir(stream));)
+    errno = 0; /* readdir leaves it so at the end */
+    for (struct dirent *entry; (entry = readdir(stream)); errno = 0)
         if (entry->d_name[0] != '.')
             vec_push(arena, names, arena_strdup(arena, entry->d_name));
+    int error = errno;
     closedir(stream);
+    errno = error;
+    if (error)
+        return false;
     if (names->len)
         qsort(names->at, (size_t)names->len, sizeof *names->at, by_name);
     return true;
