@@ -78,14 +78,14 @@ static bool reduce_whole(const Node *node, Tensor *const *inputs, Tensor **outpu
     return true;
 }
 
-#define REDUCE(name, start, step, finish, whole)                              \
-    REF(name)                                                                 \
-    {                                                                         \
-        UNUSED;                                                               \
-        WholeStep *of_integers = tensor_is_integer(inputs[0]) ? whole : NULL; \
-        if (of_integers)                                                      \
-            return reduce_whole(node, inputs, outputs, start, of_integers);   \
-        return reduce(node, inputs, outputs, start, step, finish);            \
+#define REDUCE(name, start, step, finish, whole)                            \
+    REF(name)                                                               \
+    {                                                                       \
+        UNUSED;                                                             \
+        WholeStep *of_integers = whole;                                     \
+        if (of_integers && tensor_is_integer(inputs[0]))                    \
+            return reduce_whole(node, inputs, outputs, start, of_integers); \
+        return reduce(node, inputs, outputs, start, step, finish);          \
     }
 
 REDUCE(ReduceL1, 0, sum_abs, NULL, NULL)

@@ -182,9 +182,8 @@ static void print_data(Printer *p, const Tensor *tensor)
     DataPlace place;
     if (p->brief && is_large)
         fputs("{...}", p->out);
-    else if (p->brief)
-        print_inline(p->out, tensor);
-    else if (data_file_find(&p->data, tensor, &place, p->scratch) || (is_large && data_file_append(&p->data, tensor, &place)))
+    else if (!p->brief &&
+             (data_file_find(&p->data, tensor, &place, p->scratch) || (is_large && data_file_append(&p->data, tensor, &place))))
         print_external(p->out, &place);
     else
         print_inline(p->out, tensor);

@@ -6,7 +6,7 @@
 # One project compiles for one system in CMake, and a project of its own would be configured anew each time; a dozen files
 # need neither. Where the compiler or a library for the system is missing, cnxc is built without and says what to install.
 set(cross_options -std=gnu11 -Wall -Wextra -fno-strict-aliasing -ffp-contract=off
-    -fPIC -fvisibility=hidden -ffunction-sections -fdata-sections -O2 -I${CMAKE_SOURCE_DIR})
+    -fPIC -fvisibility=hidden -ffunction-sections -fdata-sections -O2 -DNDEBUG -I${CMAKE_SOURCE_DIR})
 
 # The first of the needed files that a system's C compiler does not find; nothing if it finds all.
 function(find_missing compiler result)

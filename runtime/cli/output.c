@@ -6,6 +6,7 @@
 #include "ir/base/npy.h"
 #include "runtime/cli/signals.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -194,7 +195,11 @@ static FILE *open_temporary(const char *path)
 
 FILE *output_open(const char *path)
 {
-    return is_standard(path) ? stdout : in_place(path) ? fopen(path, "wbe") : open_temporary(path);
+    if (is_standard(path))
+        return stdout;
+    FILE *file = in_place(path) ? fopen(path, "wbe") : open_temporary(path);
+    assert(file != stdout); /* which output_close leaves open */
+    return file;
 }
 
 bool output_close(Cli *cli, const char *path, FILE *out, bool ok)

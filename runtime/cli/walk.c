@@ -90,12 +90,13 @@ static bool sort_names(Level *level)
 static int read_names(DIR *stream, Level *level)
 {
     struct stat info;
-    if (fstat(dirfd(stream), &info) != 0)
+    int folder = dirfd(stream);
+    if (folder < 0 || fstat(folder, &info) != 0)
         return errno;
     level->device = info.st_dev;
     level->file = info.st_ino;
     for (struct dirent *entry; errno = 0, (entry = readdir(stream));) {
-        char kind = kind_of(dirfd(stream), entry);
+        char kind = kind_of(folder, entry);
         if (kind && !add_name(level, kind, entry->d_name))
             return ENOMEM;
     }
