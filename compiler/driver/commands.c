@@ -14,7 +14,7 @@ static const Command commands[] = {
      "compile to a cache and run; options of the program do without -- where cnxc has none of that name",
      "cnxc run model/ cat.jpg                 # five best labels\n"
      "cnxc run model/ -k 1 --json cat.jpg dog.png\n"
-     "cnxc run model/ cat.jpg --precision=bf16 -- --info\n",
+     "cnxc run model/ --precision=bf16 -- --info\n",
      1, 1, true},
     {"bench", C_BENCH, "MODEL|PROGRAM [MODEL|PROGRAM] [options]",
      "time per image, share of this machine's peak; of two, which is faster",

@@ -118,6 +118,7 @@ static void print_peaks(const json_t *list)
     print_rate(list, "bf16", "bf16_gflops", "GFLOP/s");
     print_rate(list, "int8", "int8_gops", "GOP/s");
     print_rate(list, "memory, reading", "bandwidth_gbs", "GB/s");
+    putchar('\n');
 }
 
 static json_t *amx_json(Arena *arena)
@@ -132,7 +133,7 @@ static void print_amx(Arena *arena)
 {
     AmxFacts facts = amx_facts(arena);
     bool usable;
-    fputs("\nAMX: ", stdout);
+    fputs("AMX: ", stdout);
     print_wrapped(stdout, amx_words(&facts, &usable, arena), 5, terminal_width(STDOUT_FILENO, 100));
 }
 

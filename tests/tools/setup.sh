@@ -5,7 +5,7 @@
 BUILD_PACKAGES="gcc g++ libc6-dev binutils cmake ninja-build flex bison pkg-config llvm-19-dev liblld-19-dev libprotobuf-c-dev protobuf-c-compiler
     libonnx-dev libjansson-dev libxml2-dev libxxhash-dev libjpeg62-turbo-dev libpng-dev libwebp-dev zlib1g-dev libhdf5-dev"
 TEST_PACKAGES="clang-format-19 llvm-19-tools llvm-19 libcmocka-dev python3 python3-venv git procps strace qemu-user
-    valgrind cargo golang-go dpkg-dev zsh fish"
+    valgrind cargo golang-go dpkg-dev file unzip zsh fish"
 
 ROOT_PACKAGES="debootstrap qemu-user-static"
 BROWSER_PACKAGES="chromium fonts-liberation"
