@@ -56,7 +56,8 @@ json_t *parts_timeline(const char *trace, const Groups *groups, Diag *diag)
         return NULL;
     }
     const json_t *other = json_object_get(root, "otherData");
-    for (double t = 0; t < fmin(number(other, "threads"), ROUNDS_MOST_THREADS); t++)
+    int n_threads = (int)fmax(0, fmin(number(other, "threads"), ROUNDS_MOST_THREADS));
+    for (int t = 0; t < n_threads; t++)
         json_array_append_new(threads, json_array());
     json_array_foreach (json_object_get(root, "traceEvents"), i, event)
         add_event(threads, event, groups);

@@ -9,6 +9,8 @@
 #include "compiler/schedule/lower.h"
 #include "compiler/schedule/map.h"
 
+#include <assert.h>
+
 enum { MOST_TABLED = 1 << 16 }; /* elements of a constant */
 
 static View table(Lowering *l, const char *name, int rank, const int64_t *dims, const int64_t *strides)
@@ -51,6 +53,7 @@ View places_along(Lowering *l, const char *name, int64_t n)
 View places_of(Lowering *l, const char *name, int rank, const int64_t *dims, const int64_t *strides)
 {
     int64_t used[MAX_RANK], count = 1;
+    assert(0 <= rank && rank <= MAX_RANK);
     for (int i = 0; i < rank; i++) {
         used[i] = strides[i] ? dims[i] : 1;
         count *= used[i];
