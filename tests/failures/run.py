@@ -5,9 +5,9 @@ Each allocation, and each call of the system, of a compilation, of a program in 
 fails once. Whatever fails must end with exit code 4 and a message (a library: with a status), or not matter; nothing may be
 left behind, no signal may end it, and (--all) the same command afterwards must be right.
 
-A compilation has some thousands of such places: here each STRIDE-th is tried (--stride), from another one on each day (--turn: the day);
---all tries all but those inside LLVM, of which there are a thousand times more and a stride remains. Calls of the system are
-made to fail by strace. Ends with "N passed, N failed", where N counts the places.
+A compilation has some thousands of such places: here each STRIDE-th is tried (--stride), or MOST, from another one on each day (--turn:
+the day). --all tries all but those inside LLVM, of which there are a thousand times more and a stride remains, and MOST_SLOW of commands
+that have programs measure. Calls of the system are made to fail by strace. Ends with "N passed, N failed", where N counts the places.
 """
 import argparse
 import collections
@@ -30,6 +30,7 @@ PACKAGE = ["LICENSES.txt", "sbom.cdx.json", "include", "include/p.h", "include/p
            "lib/cmake/p/pConfig.cmake", "lib/pkgconfig", "lib/pkgconfig/p.pc", "python", "python/p.py", "rust", "rust/Cargo.toml", "rust/build.rs",
            "rust/src", "rust/src/lib.rs"]
 STRIDE, LLVM_STRIDE = 397, 100003
+MOST, MOST_SLOW = 40, 2000  # places of a command
 SECONDS = 600  # until what still runs is taken to hang, however busy the machine
 # What a call of the system can answer; EINTR is for calls that wait. strace makes a call fail by not making it, so close is not
 # among them: a pipe that stays open is waited for.
@@ -40,10 +41,11 @@ ERRORS = {"openat": ("EMFILE", "EIO"), "read": ("EIO", "EINTR"), "pread64": ("EI
 
 
 class Command:
-    """A command, the program in it whose allocations count, the files that it writes when it succeeds, and whether it says times."""
+    """A command, the program in it whose allocations count, the files that it writes when it succeeds, whether it says times, and
+    whether it has programs run that take seconds."""
 
-    def __init__(self, name, argv, outputs=(), timed=False):
-        self.name, self.argv, self.outputs, self.timed = name, argv, set(outputs), timed
+    def __init__(self, name, argv, outputs=(), timed=False, slow=False):
+        self.name, self.argv, self.outputs, self.timed, self.slow = name, argv, set(outputs), timed, slow
         self.program = os.path.basename(argv[0])
 
     def run(self, folder, env=(), prefix=()):
@@ -69,12 +71,14 @@ def commands(cnxc, program, small, seg, saved, pixels, paths):
         Command("weights", [cnxc, "weights", SMALL, f"--for={small}", "-j1", "-o", "w"], ["w"]),
         Command("info", [cnxc, "info", DIGITS, "--json", f"-mcpu={ROOT}/docs/tuned-profile.xml"]),
         Command("report", [cnxc, "report", saved, saved, "-o", "r.html"], ["r.html"]),
-        Command("report of a model", [cnxc, "report", SMALL, saved, "--snr=none", "--threads=1", "-mcpu=x86-64-v3", "-o", "r.json"], ["r.json"]),
-        Command("report of a program", [cnxc, "report", program, "--threads=1", "-o", "r.json"], ["r.json"]),
+        Command("report of a model", [cnxc, "report", SMALL, saved, "--snr=none", "--threads=1", "-mcpu=x86-64-v3", "-o", "r.json"], ["r.json"],
+                slow=True),
+        Command("report of a program", [cnxc, "report", program, "--threads=1", "-o", "r.json"], ["r.json"], slow=True),
         Command("verify", [cnxc, "verify", SMALL, "-mcpu=x86-64-v3", "-j1"]),
         Command("explain", [cnxc, "explain", SMALL, "logits", "-mcpu=x86-64-v3"]),
-        Command("bench A B", [cnxc, "bench", program, program, "--rounds=6", "--threads=1", "--per-op"], timed=True),
-        Command("eval", [cnxc, "eval", DIGITS, os.path.dirname(PICTURES), "--against=bf16", "--confusion=c.csv", "-mcpu=x86-64-v3", "-j1"], ["c.csv"]),
+        Command("bench A B", [cnxc, "bench", program, program, "--rounds=6", "--threads=1", "--per-op"], timed=True, slow=True),
+        Command("eval", [cnxc, "eval", DIGITS, os.path.dirname(PICTURES), "--against=bf16", "--confusion=c.csv", "-mcpu=x86-64-v3", "-j1"], ["c.csv"],
+                slow=True),
         Command("picture", [program, "--threads=2", PICTURE]),
         Command("json", [program, "--threads=1", "--json", PICTURE]),
         Command("pixels", [program, "--strict", "--dump-pixels", "x.npy", PICTURE], ["x.npy"]),
@@ -128,7 +132,12 @@ def allocation_work(command, preload, args):
         assert command.run(folder, {**env, "CNX_FAIL_COUNT": f"{folder}/count"}).returncode == 0
         with open(f"{folder}/count") as f:
             others, llvms = map(int, f.read().split())
-    stride = 1 if args.all or others < 1000 else args.stride  # a program has few, and all are tried
+    if args.stride:
+        stride = args.stride
+    elif args.all or others < 1000:  # a program has few, and all are tried
+        stride = max(1, others // MOST_SLOW) if command.slow else 1
+    else:
+        stride = max(STRIDE, others // MOST)
     for at in range(1 + args.turn % stride, others + 1, stride):
         yield f"{command.name}: allocation {at} of {others}", command, right, {**env, "CNX_FAIL_AT": str(at)}, ()
     for at in range(1 + args.turn * 101 % LLVM_STRIDE, llvms + 1, LLVM_STRIDE):
@@ -198,7 +207,7 @@ def main():
     ap.add_argument("cnxc", type=os.path.abspath)
     ap.add_argument("preload", type=os.path.abspath)
     ap.add_argument("--all", action="store_true")
-    ap.add_argument("--stride", type=int, default=STRIDE)
+    ap.add_argument("--stride", type=int)
     ap.add_argument("--turn", type=int, default=datetime.date.today().toordinal())
     ap.add_argument("--only", default="allocations,calls,limits")
     ap.add_argument("--command", default="")
@@ -229,7 +238,7 @@ def main():
         if "allocations" in args.only and not args.command:
             passed, failed = library(args.cnxc, args.preload, folder)
         with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-            for item, problem in zip(work, pool.map(lambda w: attempt(*w[1:], again=args.all or args.stride < STRIDE), work)):
+            for item, problem in zip(work, pool.map(lambda w: attempt(*w[1:], again=args.all or bool(args.stride)), work)):
                 passed, failed = passed + (not problem), failed + bool(problem)
                 if problem:
                     print(f"FAIL {item[0]}: {problem}", flush=True)
