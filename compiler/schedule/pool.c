@@ -340,13 +340,29 @@ static bool divide(Lowering *l, const Node *node, const Taps *taps, View out)
     return true;
 }
 
+static View float_like(Lowering *l, const View *out)
+{
+    View view = view_temp(l, SPACE_ARENA, DT_FLOAT, out->rank, out->dims, false);
+    view.per_image = out->per_image;
+    return view;
+}
+
+/* Sums of halves are floats: they are beyond the largest half before the average is not. */
 bool lower_AveragePool(Lowering *l, const Node *node)
 {
     Taps taps = taps_of(l, node);
-    View out = output_like(l, node->outputs.at[0], &taps.x);
+    View out = output_like(l, node->outputs.at[0], &taps.x), sums = out;
     view_set(l, node->outputs.at[0], out);
     if (!view_count(&out))
         return true;
-    pool(l, node_label(node), OP_Add, out, &taps, 0);
-    return divide(l, node, &taps, out);
+    if (dtype_is_half(out.dtype)) {
+        taps.x = view_float(l, taps.x);
+        sums = float_like(l, &out);
+    }
+    pool(l, node_label(node), OP_Add, sums, &taps, 0);
+    if (!divide(l, node, &taps, sums))
+        return false;
+    if (dtype_is_half(out.dtype))
+        copy_phase(l, node_label(node), out, sums);
+    return true;
 }

@@ -53,3 +53,12 @@ with open(path, "w") as f:
 for option in ("-O3", "-O0"):
     run = subprocess.run([CNXC, "verify", path, option], capture_output=True, text=True)
     assert run.returncode == 0 and run.stdout.count(" ok\n") == len(nodes), (option, run.stdout, run.stderr)
+
+# Halves (60000, as bits) whose sum is beyond the largest of them, and whose average is not.
+path = os.path.join(FOLDER, "halves.onnxtxt")
+with open(path, "w") as f:
+    f.write('<ir_version: 10, opset_import: ["": 22]>\ng (float16[N,3,6,5] x) => (float16[N,3,5,4] y)\n<float16 large = {31571}> {\n'
+            "zero = Sub(x, x)\nall = Add(zero, large)\ny = AveragePool<kernel_shape=[2,2]>(all)\n}\n")
+for option in ("-O3", "-O0"):
+    run = subprocess.run([CNXC, "verify", path, option], capture_output=True, text=True)
+    assert run.returncode == 0 and run.stdout.count(" ok\n") == 1, (option, run.stdout, run.stderr)
