@@ -11,8 +11,6 @@
 
 #include <assert.h>
 
-enum { MOST_TABLED = 1 << 16 }; /* elements of a constant */
-
 static View table(Lowering *l, const char *name, int rank, const int64_t *dims, const int64_t *strides)
 {
     Tensor *tensor = tensor_new(l->arena, DT_INT64, rank, dims);
@@ -63,6 +61,8 @@ View places_of(Lowering *l, const char *name, int rank, const int64_t *dims, con
     if (computed)
         fill_phase(l, name, out, 0);
     for (int i = 0; i < rank && computed; i++) {
+        if (used[i] == 1)
+            continue;
         View along = places_along(l, name, used[i]);
         for (int k = i + 1; k < rank; k++)
             along = view_insert(along, along.rank, 1, 0);

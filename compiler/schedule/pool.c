@@ -319,9 +319,7 @@ static void scale_by(Lowering *l, const char *name, View out, View scale, int be
     map_phase(l, name, &expr, out, (View[]){out, scale});
 }
 
-enum { MOST_TABLED = 1 << 16 }; /* windows whose reciprocals are one table */
-
-/* In one step, or for many windows dimension by dimension. */
+/* In one step, or for more windows than there are numbers in a table dimension by dimension. */
 static bool divide(Lowering *l, const Node *node, const Taps *taps, View out)
 {
     int64_t windows = 1;
@@ -340,29 +338,20 @@ static bool divide(Lowering *l, const Node *node, const Taps *taps, View out)
     return true;
 }
 
-static View float_like(Lowering *l, const View *out)
-{
-    View view = view_temp(l, SPACE_ARENA, DT_FLOAT, out->rank, out->dims, false);
-    view.per_image = out->per_image;
-    return view;
-}
-
 /* Sums of halves are floats: they are beyond the largest half before the average is not. */
 bool lower_AveragePool(Lowering *l, const Node *node)
 {
+    const Value *value = node->outputs.at[0];
     Taps taps = taps_of(l, node);
-    View out = output_like(l, node->outputs.at[0], &taps.x), sums = out;
-    view_set(l, node->outputs.at[0], out);
-    if (!view_count(&out))
-        return true;
-    if (dtype_is_half(out.dtype)) {
+    bool half = dtype_is_half(value->type.dtype);
+    if (half)
         taps.x = view_float(l, taps.x);
-        sums = float_like(l, &out);
+    View out = half ? float_output(l, value, NULL, false) : output_like(l, value, &taps.x);
+    if (view_count(&out)) {
+        pool(l, value->name, OP_Add, out, &taps, 0);
+        if (!divide(l, node, &taps, out))
+            return false;
     }
-    pool(l, node_label(node), OP_Add, sums, &taps, 0);
-    if (!divide(l, node, &taps, sums))
-        return false;
-    if (dtype_is_half(out.dtype))
-        copy_phase(l, node_label(node), out, sums);
+    float_output_set(l, value, out);
     return true;
 }
