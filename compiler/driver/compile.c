@@ -262,7 +262,7 @@ static bool check_output(Compile *c)
         usage_error(c->driver, "the output '%s' has the name of its header", o->output);
     else if (c->emit->has_header && output_is_stream(o->output))
         usage_error(c->driver, "--emit=%s needs a file for -o, with a header beside it; '%s' is none", c->emit->name, o->output);
-    else if (o->depfile && (strcmp(o->output, "-") == 0 || strcmp(o->depfile, o->output) == 0))
+    else if (o->depfile && strcmp(o->output, "-") == 0)
         usage_error(c->driver, "-MF=FILE says what the file of -o depends on; it goes with -o FILE, another one");
     else if (c->emit->is_package && separate_weights(o))
         usage_error(c->driver, "--emit=package has the weights in its libraries; --weights=FILE goes with one library");
@@ -271,8 +271,6 @@ static bool check_output(Compile *c)
                     package_refuses_name(c->build.prefix));
     else if (separate_weights(o) && c->emit->is_text)
         usage_error(c->driver, "--weights=FILE goes with an executable or a library; --emit=%s has none", c->emit->name);
-    else if (separate_weights(o) && strcmp(o->weights, o->output) == 0)
-        usage_error(c->driver, "the weights and the output are the same file '%s'", o->output);
     else
         check_distinct(c);
     if (diag_failed(c->build.diag))
@@ -364,11 +362,12 @@ static bool write_rule(Compile *c, const char *path)
     return file && close_file(c, file, path, fputs(reads_rule(c->options->output, c->build.arena), file) >= 0);
 }
 
+static bool is_package(const Compile *c, const char *to) { return c->emit->is_package && to == c->options->output; }
+
 static bool commit(Compile *c, const char *from, const char *to)
 {
     terminal_clear(); /* it may go to standard output */
-    bool package = c->emit->is_package && to == c->options->output;
-    return package ? package_commit(from, to, c->build.diag) : output_commit(from, to, c->build.diag);
+    return is_package(c, to) ? package_commit(from, to, c->build.diag) : output_commit(from, to, c->build.diag);
 }
 
 /* Data before what names it, so that nobody sees an artifact without its parts; all or none: where a later one fails, those
@@ -393,7 +392,7 @@ static bool commit_all(Compile *c, const char *path)
         parts[n][0] = link_header_path(path, arena), parts[n++][1] = link_header_path(o->output, arena);
     parts[n][0] = path, parts[n++][1] = o->output;
     for (int i = 0; i < n; i++) /* pictures of --calibrate are known by now */
-        if (!c->emit->is_package && !check_place(c, parts[i][1]))
+        if (!is_package(c, parts[i][1]) && !check_place(c, parts[i][1]))
             return false;
     for (int i = 0; i < n; i++)
         if (!commit(c, parts[i][0], parts[i][1])) {

@@ -15,8 +15,7 @@ bool listing_read(const char *dir, Arena *arena, StrList *names)
     DIR *stream = opendir(dir);
     if (!stream)
         return false;
-    errno = 0; /* readdir leaves it so at the end */
-    for (struct dirent *entry; (entry = readdir(stream)); errno = 0)
+    for (struct dirent *entry; errno = 0, (entry = readdir(stream));) /* which leaves it so at the end */
         if (entry->d_name[0] != '.')
             vec_push(arena, names, arena_strdup(arena, entry->d_name));
     int error = errno;
