@@ -5,6 +5,8 @@
  *               "caches": {"l1d_bytes": 32768, "l2_bytes": 1048576, "l3_bytes": 33554432, …}, "kernel": "Linux 6.1.0"}
  *   "hashes": {"program": "9c1f…", "graph": "5a07…", "weights": "e21b…"}     XXH3-64, as 16 hexadecimal digits
  *
+ *   peaks: {"f32_gflops": 230.1, "bf16_gflops": 3574.0, "int8_gops": 7185.2, "bandwidth_gbs": 21.4}
+ *
  * The program's hash is that of its file; the others are those it was compiled with, as its --info says them. */
 #include "compiler/report/machine.h"
 #include "compiler/build/bytes.h"
